@@ -1,0 +1,1 @@
+let probe = PackageResources.advance_lua.count + PackageResources.load_lua.count
