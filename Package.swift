@@ -53,7 +53,13 @@ let package = Package(
         ),
         .target(
             name: "StepwiseTesting",
-            dependencies: ["Stepwise"],
+            dependencies: [
+                "Stepwise",
+                "StepwiseRedis",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -78,7 +84,13 @@ let package = Package(
         ),
         .testTarget(
             name: "StepwiseRedisTests",
-            dependencies: ["StepwiseRedis", "StepwiseTesting"],
+            dependencies: [
+                "StepwiseRedis",
+                "StepwiseTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,0 +1,38 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// NIO's errors in the words of somebody who looks for the cause in their own configuration.
+func networkErrorText(_ error: any Error) -> String {
+    switch error {
+    case let error as NIOConnectionError:
+        if let attempt = error.connectionErrors.last { return networkErrorText(attempt.error) }
+        if error.dnsAError != nil || error.dnsAAAAError != nil { return "the host name \(error.host) has no address" }
+        return "no address of \(error.host) answered"
+    case let error as IOError:
+        return error.description
+    case ChannelError.connectTimeout(let timeout):
+        return "no connection within \(timeout.text)"
+    case NIOSSLError.uncleanShutdown:
+        return "the server closed the connection"
+    case let error as NIOSSLError:
+        return tlsErrorText(String(describing: error))
+    case let error as BoringSSLError:
+        return tlsErrorText(String(describing: error))
+    default:
+        return String(describing: error)
+    }
+}
+
+private func tlsErrorText(_ text: String) -> String {
+    if text.contains("CERTIFICATE_VERIFY_FAILED") {
+        return """
+            the server's TLS certificate is not trusted; name its authority's PEM file in the option for trusted \
+            certificates
+            """
+    }
+    if text.contains("WRONG_VERSION_NUMBER") {
+        return "the server does not speak TLS on this port; use redis:// instead of rediss://"
+    }
+    return "TLS failed: \(text)"
+}

@@ -1,0 +1,85 @@
+package import NIOCore
+
+extension RedisClient {
+    /// Executes a script by its SHA-1, and sends its source first where the server does not know it.
+    /// - Parameter timeout: from now to the reply, the loading included; `nil`: the client's.
+    /// - Returns: as ``submit(_:timeout:)``.
+    package func submit(
+        _ script: RedisScript,
+        keys: [String],
+        arguments: [RedisArgument],
+        timeout: TimeAmount? = nil
+    ) -> EventLoopFuture<RedisValue> {
+        let call = ScriptCall(script: script, keys: keys, arguments: arguments, within: timeout ?? commandTimeout)
+        guard let first = call.command else { return loadAndSubmit(call) }
+        return submit(first, timeout: call.remaining).flatMapError { error in
+            (error as? RedisError)?.isUnknownScript == true
+                ? self.loadAndSubmit(call) : self.eventLoop.makeFailedFuture(error)
+        }
+    }
+
+    private func loadAndSubmit(_ call: ScriptCall) -> EventLoopFuture<RedisValue> {
+        submit(call.loading, timeout: call.remaining)
+            .flatMapErrorThrowing { error in throw (error as? RedisError)?.fromLoading ?? error }
+            .flatMap { sha in
+                call.script.sha = sha.string
+                guard let command = call.command else { return self.eventLoop.makeFailedFuture(call.withoutSHA) }
+                return self.submit(command, timeout: call.remaining)
+            }
+    }
+
+    /// Executes a script by its SHA-1, and sends its source first where the server does not know it.
+    /// - Parameter timeout: from now to the reply, the loading included; `nil`: the client's.
+    /// - Returns: as ``send(_:timeout:)``.
+    package func evaluate(
+        _ script: RedisScript,
+        keys: [String],
+        arguments: [RedisArgument],
+        timeout: TimeAmount? = nil
+    ) async throws(RedisError) -> RedisValue {
+        let call = ScriptCall(script: script, keys: keys, arguments: arguments, within: timeout ?? commandTimeout)
+        if let first = call.command {
+            do throws(RedisError) {
+                return try await send(first, timeout: call.remaining)
+            } catch where error.isUnknownScript {
+                // The server was restarted, or told to forget.
+            }
+        }
+        do throws(RedisError) {
+            script.sha = try await send(call.loading, timeout: call.remaining).string
+        } catch {
+            throw error.fromLoading
+        }
+        guard let command = call.command else { throw call.withoutSHA }
+        return try await send(command, timeout: call.remaining)
+    }
+}
+
+/// One call of a script: up to three commands within one time.
+private struct ScriptCall: Sendable {
+    let script: RedisScript
+    let tail: [RedisArgument]
+    let deadline: NIODeadline
+
+    init(script: RedisScript, keys: [String], arguments: [RedisArgument], within timeout: TimeAmount) {
+        self.script = script
+        tail = [RedisArgument(keys.count)] + keys.map(RedisArgument.string) + arguments
+        deadline = .now() + timeout
+    }
+
+    /// `nil` as long as no server has told the SHA-1.
+    var command: [RedisArgument]? { script.sha.map { ["EVALSHA", .string($0)] + tail } }
+    var loading: [RedisArgument] { ["SCRIPT", "LOAD", .string(script.source)] }
+    var remaining: TimeAmount { max(.milliseconds(1), deadline - .now()) }
+
+    var withoutSHA: RedisError {
+        RedisError(.refused, "the server answered SCRIPT LOAD of \(script.name) with something other than a SHA-1")
+    }
+}
+
+extension RedisError {
+    /// Loading a script executes no part of it: where the load's fate is unknown, the script's is not.
+    fileprivate var fromLoading: RedisError {
+        kind == .ambiguous ? RedisError(.unavailable, message) : self
+    }
+}

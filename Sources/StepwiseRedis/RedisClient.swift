@@ -1,0 +1,108 @@
+package import Logging
+package import NIOCore
+import Synchronization
+
+/// One connection to a Redis server, made at the first command and made again whenever it is lost.
+///
+/// Commands of all callers go out in the order in which they were handed over, those of one moment in one piece. While
+/// there is no connection they wait, each up to its timeout. A client is to be closed by its owner.
+package final class RedisClient: Sendable {
+    package let eventLoop: any EventLoop
+    let commandTimeout: TimeAmount
+    private let core: NIOLoopBoundBox<RedisClientCore>
+    private let inbox = Mutex<[RedisCommand]>([])
+    private let observed: SessionObservers
+
+    package init(address: RedisAddress, options: RedisOptions = .init(), eventLoop: any EventLoop, logger: Logger) {
+        self.eventLoop = eventLoop
+        commandTimeout = options.commandTimeout
+        let observers = SessionObservers()
+        observed = observers
+        let core = RedisClientCore(address: address, options: options, eventLoop: eventLoop, logger: logger)
+        core.onSession = { session in observers.change(to: session) }
+        self.core = .makeBoxSendingValue(core, eventLoop: eventLoop)
+    }
+
+    /// The present connection's session; `nil` while there is none.
+    package var session: RedisSession? { observed.session }
+
+    /// Has `body` called on the event loop after each successful handshake, before any waiting command is sent.
+    package func onConnect(_ body: @escaping @Sendable (RedisSession) -> Void) {
+        observed.addConnect(body)
+    }
+
+    /// Has `body` called on the event loop whenever a connection that had shaken hands is gone.
+    package func onDisconnect(_ body: @escaping @Sendable () -> Void) {
+        observed.addDisconnect(body)
+    }
+
+    /// Ends the connection. Commands that have no reply yet and all later ones fail with `closed`. Closing twice is fine.
+    package func close() async {
+        await withCheckedContinuation { continuation in
+            eventLoop.execute { [core] in
+                core.value.close()
+                continuation.resume()
+            }
+        }
+    }
+
+    /// Sends one command.
+    /// - Parameter timeout: from now to the reply; `nil`: the client's.
+    /// - Returns: the reply. An error reply and every other failure fails the future with a ``RedisError`` and nothing else.
+    package func submit(_ arguments: [RedisArgument], timeout: TimeAmount? = nil) -> EventLoopFuture<RedisValue> {
+        let promise = eventLoop.makePromise(of: RedisValue.self)
+        let command = RedisCommand(arguments, timeout: timeout ?? commandTimeout)
+        command.onCompletion { reply in promise.completeWith(reply.mapError { $0 as any Error }) }
+        hand(over: CollectionOfOne(command))
+        return promise.futureResult
+    }
+
+    /// Sends one command and waits for its reply.
+    ///
+    /// When the task is cancelled the wait ends with `cancelled`; a reply that comes later is dropped.
+    /// - Parameter timeout: from now to the reply; `nil`: the client's.
+    package func send(_ arguments: [RedisArgument], timeout: TimeAmount? = nil) async throws(RedisError) -> RedisValue {
+        if Task.isCancelled { throw .cancelled }
+        let command = RedisCommand(arguments, timeout: timeout ?? commandTimeout)
+        return try await withTaskCancellationHandler {
+            await withUnsafeContinuation { (continuation: UnsafeContinuation<Result<RedisValue, RedisError>, Never>) in
+                command.onCompletion { continuation.resume(returning: $0) }
+                hand(over: CollectionOfOne(command))
+            }
+        } onCancel: {
+            eventLoop.execute { command.cancel() }
+        }.get()
+    }
+
+    /// Sends commands in one write.
+    /// - Returns: a reply or an error for each command, in order.
+    /// - Throws: ``RedisError`` of kind `cancelled` only.
+    package func pipeline(_ commands: [[RedisArgument]]) async throws(RedisError) -> [Result<RedisValue, RedisError>] {
+        if Task.isCancelled { throw .cancelled }
+        if commands.isEmpty { return [] }
+        let batch = CommandBatch(commands, timeout: commandTimeout)
+        let replies = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                batch.onCompletion { continuation.resume(returning: $0) }
+                hand(over: batch.commands)
+            }
+        } onCancel: {
+            eventLoop.execute { for command in batch.commands { command.cancel() } }
+        }
+        if replies.contains(.failure(.cancelled)) { throw .cancelled }
+        return replies
+    }
+
+    /// Puts commands in line. Whoever finds the line empty calls the event loop, so that what gathers until it comes goes
+    /// out in one piece.
+    private func hand(over commands: some Collection<RedisCommand>) {
+        let wasEmpty = inbox.withLock { line in
+            defer { line.append(contentsOf: commands) }
+            return line.isEmpty
+        }
+        guard wasEmpty else { return }
+        eventLoop.execute { [self] in
+            core.value.submit(inbox.withLock { line in exchange(&line, with: []) })
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import Logging
+import NIOCore
+
+/// The part of a client that belongs to its event loop: what waits for a connection, and what goes out on it.
+final class RedisClientCore {
+    private let link: RedisLink
+    private let timer: DeadlineTimer
+    private var connection: RedisConnection?
+    private var waiting = CircularBuffer<RedisCommand>()
+    private var lastCause = "no attempt to connect has ended yet"
+    private var isClosed = false
+    /// The session that begins, or `nil` when one ends.
+    var onSession: ((RedisSession?) -> Void)?
+
+    init(address: RedisAddress, options: RedisOptions, eventLoop: any EventLoop, logger: Logger) {
+        link = RedisLink(address: address, options: options, eventLoop: eventLoop, logger: logger)
+        timer = DeadlineTimer(eventLoop: eventLoop)
+        timer.onDue = { [unowned self] now in sweep(now) }
+        link.onEvent = { [unowned self] event in handle(event) }
+    }
+
+    /// Takes commands in the order in which they are to be executed, and sends them in one piece.
+    func submit(_ commands: [RedisCommand]) {
+        for command in commands {
+            command.adopt()
+            if command.isComplete { continue }
+            if isClosed {
+                command.complete(.failure(.closed))
+            } else if let connection {
+                connection.write(command)
+            } else {
+                waiting.append(command)
+                timer.ensure(by: command.deadline)
+                link.want()
+            }
+        }
+        connection?.flush()
+    }
+
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        let hadSession = connection != nil
+        connection = nil
+        timer.stop()
+        link.close()
+        if hadSession { onSession?(nil) }
+        onSession = nil
+        failWaiting(.closed)
+    }
+
+    private func handle(_ event: RedisLink.Event) {
+        switch event {
+        case .connected(let connection, let session):
+            self.connection = connection
+            onSession?(session)
+            while self.connection != nil, let command = waiting.popFirst() {
+                if !command.isComplete { connection.write(command) }
+            }
+        case .lost(let error):
+            connection = nil
+            lastCause = error.message
+            onSession?(nil)
+        case .attemptFailed(let error, let hopeless):
+            lastCause = error.message
+            if hopeless { failWaiting(error) }
+        }
+    }
+
+    private func failWaiting(_ error: RedisError) {
+        let failing = waiting
+        waiting.removeAll()
+        for command in failing { command.complete(.failure(error)) }
+    }
+
+    private func sweep(_ now: NIODeadline) -> NIODeadline? {
+        var next: NIODeadline?
+        waiting.removeAll { command in
+            if command.isComplete { return true }
+            guard command.deadline <= now else {
+                next = min(next ?? command.deadline, command.deadline)
+                return false
+            }
+            let text = """
+                could not reach redis at \(link.address) within \(command.timeout.text): \(lastCause); check that the \
+                server runs, that the address is right and that nothing between blocks the port
+                """
+            command.complete(.failure(RedisError(.unavailable, text)))
+            return true
+        }
+        return next
+    }
+}

@@ -1,0 +1,141 @@
+import NIOCore
+
+/// One connection: writes commands, gives each reply to the oldest command that has none, and notices a dead peer.
+///
+/// Lives and dies with its channel and never reconnects; all of it happens on the channel's event loop.
+final class RedisConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let parser = ReplyParser()
+    private let encoder = CommandEncoder()
+    private let timer: DeadlineTimer
+    private var context: ChannelHandlerContext?
+    private var outgoing = ByteBuffer()
+    private var pending = CircularBuffer<RedisCommand>()
+    private(set) var lastRead = NIODeadline.now()
+    /// Why the connection is of no more use; set once.
+    private(set) var failure: RedisError?
+    /// Takes every reply that no command waits for. Without it such a reply is an error.
+    var onPush: ((RedisValue) -> Void)?
+    /// Called once, before the pending commands learn that they failed.
+    var onFailure: ((RedisError) -> Void)?
+
+    init(eventLoop: any EventLoop) {
+        timer = DeadlineTimer(eventLoop: eventLoop)
+        timer.onDue = { [unowned self] now in sweep(now) }
+    }
+
+    // MARK: Commands
+
+    /// Queues a command for the next ``flush()``.
+    func write(_ command: RedisCommand) {
+        if let failure {
+            return command.complete(.failure(failure.lostReply(of: command)))
+        }
+        encoder.encode(command.arguments, into: &outgoing)
+        pending.append(command)
+        timer.ensure(by: command.deadline)
+    }
+
+    /// Queues a command whose answer, if any, goes to ``onPush``: a subscriber's.
+    func writeUnanswered(_ arguments: [RedisArgument]) {
+        guard failure == nil else { return }
+        encoder.encode(arguments, into: &outgoing)
+    }
+
+    /// Sends all that was queued, in one piece.
+    func flush() {
+        guard let context, failure == nil, outgoing.readableBytes > 0 else { return }
+        let bytes = outgoing
+        outgoing = context.channel.allocator.buffer(capacity: min(bytes.readableBytes, 64 * 1024))
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    /// Gives the connection up. Its owner hears of it first, then the commands that have no reply.
+    func abort(_ cause: RedisError) {
+        guard failure == nil else { return }
+        failure = cause
+        timer.stop()
+        onFailure?(cause)
+        onFailure = nil
+        onPush = nil
+        let lost = pending
+        pending.removeAll()
+        for command in lost { command.complete(.failure(cause.lostReply(of: command))) }
+        context?.close(promise: nil)
+    }
+
+    // MARK: Time
+
+    /// Fails what waited too long and returns when to look again.
+    private func sweep(_ now: NIODeadline) -> NIODeadline? {
+        guard let oldest = pending.first else { return nil }
+        for command in pending where command.deadline <= now {
+            let text = "no reply to \(command.name) within \(command.timeout.text); it may have been executed"
+            command.complete(.failure(RedisError(.ambiguous, text)))
+        }
+        // A peer that sends nothing for longer than the oldest command allows is gone. The command keeps its place when it
+        // has timed out, so a slow neighbour behind it does not hide the silence.
+        let silentUntil = max(lastRead, oldest.deadline - oldest.timeout) + oldest.timeout
+        guard now < silentUntil else {
+            abort(RedisError(.ambiguous, "the server has been silent for \(oldest.timeout.text)"))
+            return nil
+        }
+        return pending.lazy.filter { !$0.isComplete }.map(\.deadline).reduce(silentUntil, min)
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        abort(RedisError(.ambiguous, "the connection was closed"))
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard failure == nil else { return }
+        lastRead = .now()
+        do throws(RedisError) {
+            try parser.feed(unwrapInboundIn(data))
+            while failure == nil, let reply = try parser.next() { try deliver(reply) }
+        } catch {
+            abort(error)
+        }
+    }
+
+    private func deliver(_ reply: RedisValue) throws(RedisError) {
+        guard let command = pending.popFirst() else {
+            guard let onPush else { throw RedisError(.ambiguous, "the server sent a reply that nothing asked for") }
+            return onPush(reply)
+        }
+        if case .error(let text) = reply {
+            command.complete(.failure(RedisError(reply: text)))
+        } else {
+            command.complete(.success(reply))
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        abort(RedisError(.ambiguous, "the server closed the connection"))
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        abort(RedisError(.ambiguous, networkErrorText(error)))
+    }
+}
+
+extension RedisError {
+    /// What a command gets that was written to a connection which failed so.
+    fileprivate func lostReply(of command: RedisCommand) -> RedisError {
+        guard kind != .closed else { return self }
+        return RedisError(
+            .ambiguous,
+            "the connection to redis was lost before the reply to \(command.name), which may have been executed: \(message)"
+        )
+    }
+}

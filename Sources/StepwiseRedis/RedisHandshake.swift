@@ -1,0 +1,106 @@
+/// What is said on a new connection before any user's command: pure, so that every server's answers can be tried.
+struct RedisHandshake {
+    private enum Part {
+        case authentication, database, name, clientID, ping, server, replication, memory
+    }
+
+    private let parts: [(part: Part, command: [RedisArgument])]
+
+    /// What a handshake has come to.
+    enum Outcome: Sendable, Hashable {
+        case ready(RedisSession)
+        /// Worth another try after a while.
+        case retry(RedisError)
+        /// Waiting cannot help: whoever waits learns it at once. Somebody may mend it for those who come later.
+        case hopeless(RedisError)
+    }
+
+    init(address: RedisAddress, connectionName: String?) {
+        var parts: [(Part, [RedisArgument])] = []
+        switch (address.username, address.password) {
+        case (nil, nil): break
+        case (nil, let password?): parts.append((.authentication, ["AUTH", .string(password)]))
+        case (let user?, let password):
+            parts.append((.authentication, ["AUTH", .string(user), .string(password ?? "")]))
+        }
+        if address.database != 0 { parts.append((.database, ["SELECT", RedisArgument(address.database)])) }
+        if let connectionName {
+            parts.append((.name, ["CLIENT", "SETNAME", .string(Self.permitted(connectionName))]))
+        }
+        parts.append((.clientID, ["CLIENT", "ID"]))
+        // Of these commands only PING is refused while the server is loading its data.
+        parts.append((.ping, ["PING"]))
+        parts.append((.server, ["INFO", "server"]))
+        parts.append((.replication, ["INFO", "replication"]))
+        parts.append((.memory, ["INFO", "memory"]))
+        self.parts = parts
+    }
+
+    /// To be sent in this order.
+    var commands: [[RedisArgument]] { parts.map(\.command) }
+
+    /// - Parameter replies: one for each command, in order.
+    func outcome(_ replies: [Result<RedisValue, RedisError>]) -> Outcome {
+        var session = RedisSession(clientID: 0, runID: "", role: "", version: "", evictionPolicy: "")
+        for ((part, _), reply) in zip(parts, replies) {
+            switch reply {
+            case .success(let value):
+                Self.read(part, value, into: &session)
+            case .failure(let error):
+                if let outcome = Self.outcome(of: part, failing: error) { return outcome }
+            }
+        }
+        return .ready(session)
+    }
+
+    private static func read(_ part: Part, _ value: RedisValue, into session: inout RedisSession) {
+        let info = value.string ?? ""
+        switch part {
+        case .clientID:
+            session.clientID = value.integer ?? 0
+        case .server:
+            session.runID = field("run_id", of: info)
+            session.version = field("redis_version", of: info)
+        case .replication:
+            session.role = field("role", of: info)
+        case .memory:
+            session.evictionPolicy = field("maxmemory_policy", of: info)
+        case .authentication, .database, .name, .ping:
+            break
+        }
+    }
+
+    /// `nil` if the handshake can do without this part.
+    private static func outcome(of part: Part, failing error: RedisError) -> Outcome? {
+        switch (error.kind, part) {
+        case (.denied, _) where error.message.hasPrefix("NOAUTH"):
+            .hopeless(RedisError(.denied, "\(error.message) Give the password in the URL: redis://user:password@host"))
+        case (.denied, _) where error.message.hasPrefix("DENIED"):
+            .hopeless(error)
+        case (.denied, .authentication), (.refused, .authentication):
+            .hopeless(RedisError(.denied, "\(error.message); check the user and the password in the URL"))
+        case (.denied, .database), (.refused, .database):
+            .hopeless(RedisError(error.kind, "\(error.message); check the database number in the URL"))
+        case (.denied, _), (.refused, _):
+            // Managed servers forbid CLIENT and INFO, or parts of them, to their users.
+            nil
+        case (.unavailable, .ping) where error.message.hasPrefix("MASTERDOWN"):
+            // A replica without its master still says who it is.
+            nil
+        default:
+            .retry(error)
+        }
+    }
+
+    private static func field(_ name: String, of info: String) -> String {
+        for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix("\(name):") {
+            return String(line.dropFirst(name.count + 1))
+        }
+        return ""
+    }
+
+    /// Redis allows neither spaces nor anything outside printable ASCII in a connection's name.
+    private static func permitted(_ name: String) -> String {
+        String(decoding: name.utf8.map { (33...126).contains($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
+    }
+}

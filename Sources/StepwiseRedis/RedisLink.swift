@@ -1,0 +1,201 @@
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Keeps a connection that has shaken hands, and makes a new one whenever it is lost, until it is closed.
+///
+/// Belongs to its event loop. From the first ``want()`` on it tries without end, with jittered exponential back-off.
+final class RedisLink {
+    enum Event {
+        case connected(RedisConnection, RedisSession)
+        /// A connection that was announced is gone.
+        case lost(RedisError)
+        /// An attempt failed; another follows. Hopeless: for whoever waits now, waiting is of no use.
+        case attemptFailed(RedisError, hopeless: Bool)
+    }
+
+    let address: RedisAddress
+    private let options: RedisOptions
+    private let eventLoop: any EventLoop
+    private let logger: Logger
+    private var machine = LinkStateMachine()
+    private var connection: RedisConnection?
+    private var previous: RedisSession?
+    private var tls: NIOSSLContext?
+    private var lastWarning: String?
+    var onEvent: ((Event) -> Void)?
+
+    init(address: RedisAddress, options: RedisOptions, eventLoop: any EventLoop, logger: Logger) {
+        self.address = address
+        self.options = options
+        self.eventLoop = eventLoop
+        self.logger = logger
+    }
+
+    func want() { perform(machine.wanted()) }
+
+    func close() {
+        machine.close()
+        onEvent = nil
+        connection?.abort(.closed)
+        connection = nil
+    }
+
+    private func perform(_ action: LinkStateMachine.Action) {
+        switch action {
+        case .connect:
+            connect()
+        case .wait(let failures):
+            // The lower half stays as it is: a jitter down to nothing would undo the back-off.
+            let longest = min(2_000, 50 << min(failures - 1, 6))
+            let delay = TimeAmount.milliseconds(.random(in: Int64(longest / 2)...Int64(longest)))
+            eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+                guard let self else { return }
+                perform(machine.waited())
+            }
+        case .nothing, .discard, .use:
+            break
+        }
+    }
+
+    // MARK: Connecting
+
+    private func connect() {
+        let tls: NIOSSLContext?
+        do {
+            tls = try address.tls ? tlsContext() : nil
+        } catch {
+            return attemptFailed(.denied, "the trusted certificates cannot be read: \(error)", hopeless: true)
+        }
+        bootstrap(tls: tls).assumeIsolated().whenComplete { [weak self] result in
+            switch result {
+            case .success(let channel): self?.shakeHands(channel) ?? channel.close(promise: nil)
+            case .failure(let error): self?.attemptFailed(.unavailable, networkErrorText(error), hopeless: false)
+            }
+        }
+    }
+
+    private func bootstrap(tls: NIOSSLContext?) -> EventLoopFuture<any Channel> {
+        let target = address.target
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(options.connectTimeout)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    if let tls {
+                        try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: target.serverName))
+                    }
+                    try pipeline.addHandler(RedisConnection(eventLoop: channel.eventLoop))
+                }
+            }
+        switch target {
+        case .tcp(let host, let port):
+            return
+                bootstrap
+                .channelOption(.socketOption(.so_keepalive), value: 1)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .connect(host: host, port: port)
+        case .unixSocket(let path):
+            return bootstrap.connect(unixDomainSocketPath: path)
+        }
+    }
+
+    private func tlsContext() throws -> NIOSSLContext {
+        if let tls { return tls }
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        if let file = options.trustedCertificatesFile { configuration.trustRoots = .file(file) }
+        // A peer that is dead does not say goodbye; close() must not wait for it long.
+        configuration.shutdownTimeout = .seconds(1)
+        let context = try NIOSSLContext(configuration: configuration)
+        tls = context
+        return context
+    }
+
+    // MARK: Handshake
+
+    private func shakeHands(_ channel: any Channel) {
+        guard let connection = try? channel.pipeline.syncOperations.handler(type: RedisConnection.self),
+            !machine.isClosed
+        else {
+            channel.close(promise: nil)
+            if !machine.isClosed { attemptFailed(.unavailable, "the server closed the connection", hopeless: false) }
+            return
+        }
+        self.connection = connection
+        let handshake = RedisHandshake(address: address, connectionName: options.connectionName)
+        let batch = CommandBatch(handshake.commands, timeout: options.connectTimeout)
+        batch.onCompletion { [weak self] replies in
+            self?.handshakeEnded(connection, handshake.outcome(replies))
+        }
+        for command in batch.commands { connection.write(command) }
+        connection.flush()
+    }
+
+    private func handshakeEnded(_ connection: RedisConnection, _ outcome: RedisHandshake.Outcome) {
+        switch outcome {
+        case .ready(let session):
+            guard connection.failure == nil, machine.succeeded() == .use else { return connection.abort(.closed) }
+            announce(connection, session)
+        case .retry(let error):
+            self.connection = nil
+            let cause = connection.failure ?? error
+            connection.abort(error)
+            attemptFailed(.unavailable, cause.message, hopeless: false)
+        case .hopeless(let error):
+            self.connection = nil
+            connection.abort(error)
+            attemptFailed(error.kind, error.message, hopeless: true)
+        }
+    }
+
+    private func announce(_ connection: RedisConnection, _ session: RedisSession) {
+        if lastWarning != nil { logger.info("redis answers again", metadata: ["redis": "\(address)"]) }
+        lastWarning = nil
+        connection.onFailure = { [weak self] error in self?.connectionLost(error) }
+        if let previous, previous.clientID > 0, !previous.runID.isEmpty, previous.runID == session.runID {
+            // A half-open connection of ours must not take an item from a list for a reader who is gone. Only on the same
+            // server process: after a restart the number may be somebody else's.
+            let kill = RedisCommand(
+                ["CLIENT", "KILL", "ID", RedisArgument(previous.clientID)], timeout: options.commandTimeout)
+            connection.write(kill)
+        }
+        previous = session
+        onEvent?(.connected(connection, session))
+        connection.flush()
+    }
+
+    // MARK: Failures
+
+    private func connectionLost(_ error: RedisError) {
+        connection = nil
+        warn("the connection to redis was lost; reconnecting", error.message)
+        let next = machine.lost()
+        onEvent?(.lost(error))
+        perform(next)
+    }
+
+    private func attemptFailed(_ kind: RedisError.Kind, _ cause: String, hopeless: Bool) {
+        let next = machine.failed()
+        guard next != .nothing else { return }
+        warn("redis cannot be used; trying again", cause)
+        onEvent?(.attemptFailed(RedisError(kind, "could not use redis at \(address): \(cause)"), hopeless: hopeless))
+        perform(next)
+    }
+
+    /// Once per cause, not once per attempt.
+    private func warn(_ text: Logger.Message, _ cause: String) {
+        let level: Logger.Level = cause == lastWarning ? .debug : .warning
+        lastWarning = cause
+        logger.log(level: level, text, metadata: ["redis": "\(address)", "cause": "\(cause)"])
+    }
+}
+
+extension RedisAddress.Target {
+    /// The name that the server's certificate must bear. For an IP address there is none to send; the certificate is then
+    /// checked against the address itself.
+    fileprivate var serverName: String? {
+        guard case .tcp(let host, _) = self, (try? SocketAddress(ipAddress: host, port: 0)) == nil else { return nil }
+        return host
+    }
+}

@@ -1,0 +1,32 @@
+package import NIOCore
+
+/// How a client behaves, whatever server it talks to.
+package struct RedisOptions: Sendable {
+    /// The name that `CLIENT LIST` shows. Characters that Redis does not allow there become `-`.
+    package var connectionName: String?
+    /// From the start of an attempt to connect to its end; for the handshake the same again.
+    package var connectTimeout: TimeAmount
+    /// Per command, from being handed to the client to its reply.
+    package var commandTimeout: TimeAmount
+    /// A PEM file of the authorities that may have signed a `rediss://` server's certificate; `nil`: the system's.
+    package var trustedCertificatesFile: String?
+
+    package init(
+        connectionName: String? = nil,
+        connectTimeout: TimeAmount = .seconds(5),
+        commandTimeout: TimeAmount = .seconds(10),
+        trustedCertificatesFile: String? = nil
+    ) {
+        self.connectionName = connectionName
+        self.connectTimeout = connectTimeout
+        self.commandTimeout = commandTimeout
+        self.trustedCertificatesFile = trustedCertificatesFile
+    }
+}
+
+extension TimeAmount {
+    /// "10 s" or "250 ms", for messages.
+    var text: String {
+        nanoseconds % 1_000_000_000 == 0 ? "\(nanoseconds / 1_000_000_000) s" : "\(nanoseconds / 1_000_000) ms"
+    }
+}
