@@ -1,14 +1,17 @@
 internal import CStepwiseHiredis
-import NIOCore
+package import NIOCore
 
 /// Commands in, bytes out: hiredis's writer. Keeps its scratch space, because a busy connection encodes 100,000 commands
 /// a second.
-final class CommandEncoder {
+package final class CommandEncoder {
     private var bytes: [UInt8] = []
     private var lengths: [Int] = []
     private var pointers: [UnsafePointer<CChar>?] = []
 
-    func encode(_ arguments: [RedisArgument], into buffer: inout ByteBuffer) {
+    package init() {}
+
+    /// Appends a command, name and arguments, to `buffer`.
+    package func encode(_ arguments: [RedisArgument], into buffer: inout ByteBuffer) {
         bytes.removeAll(keepingCapacity: true)
         lengths.removeAll(keepingCapacity: true)
         pointers.removeAll(keepingCapacity: true)

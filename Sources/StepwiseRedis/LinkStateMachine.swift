@@ -1,5 +1,5 @@
 /// When a link connects, waits and gives up: events go in, what to do comes out. No clock and no socket in it.
-struct LinkStateMachine {
+package struct LinkStateMachine {
     private enum State: Hashable {
         /// Nobody has wanted a connection yet.
         case idle
@@ -9,7 +9,7 @@ struct LinkStateMachine {
         case closed
     }
 
-    enum Action: Hashable {
+    package enum Action: Hashable {
         case nothing
         case connect
         /// Wait and then say ``LinkStateMachine/waited()``; `failures` in a row set for how long.
@@ -21,40 +21,42 @@ struct LinkStateMachine {
 
     private var state = State.idle
 
-    var isClosed: Bool { state == .closed }
+    package init() {}
 
-    mutating func wanted() -> Action {
+    package var isClosed: Bool { state == .closed }
+
+    package mutating func wanted() -> Action {
         guard state == .idle else { return .nothing }
         state = .connecting(failures: 0)
         return .connect
     }
 
-    mutating func succeeded() -> Action {
+    package mutating func succeeded() -> Action {
         guard case .connecting = state else { return .discard }
         state = .connected
         return .use
     }
 
-    mutating func failed() -> Action {
+    package mutating func failed() -> Action {
         guard case .connecting(let failures) = state else { return .nothing }
         state = .waiting(failures: failures + 1)
         return .wait(failures: failures + 1)
     }
 
-    mutating func lost() -> Action {
+    package mutating func lost() -> Action {
         guard state == .connected else { return .nothing }
         // Also after a connection that worked: a server that ends each one at once is not to be hammered.
         state = .waiting(failures: 1)
         return .wait(failures: 1)
     }
 
-    mutating func waited() -> Action {
+    package mutating func waited() -> Action {
         guard case .waiting(let failures) = state else { return .nothing }
         state = .connecting(failures: failures)
         return .connect
     }
 
-    mutating func close() {
+    package mutating func close() {
         state = .closed
     }
 }

@@ -18,6 +18,10 @@ extension RedisAddress {
         try readLogin(login)
         switch scheme {
         case "redis", "rediss":
+            // Else half a password would be taken for a port, and the message would be about that.
+            guard !path.contains("@"), query?.contains("@") != true else {
+                throw .invalidAddress("has a / or a ? before its @")
+            }
             tls = scheme == "rediss"
             target = try Self.endpoint(host)
             if path.count > 1 { database = try Self.database(path.dropFirst()) }
@@ -72,10 +76,10 @@ extension RedisAddress {
             throw .invalidAddress("has a host with characters that no host name has")
         }
         guard let port else { return .tcp(host: String(host), port: 6379) }
-        guard let number = UInt16(port), number > 0 else {
+        guard let number = number(port), (1...65_535).contains(number) else {
             throw .invalidAddress("has a port that is no number from 1 to 65535")
         }
-        return .tcp(host: String(host), port: Int(number))
+        return .tcp(host: String(host), port: number)
     }
 
     private static func isPartOfHost(_ byte: UInt8) -> Bool {
@@ -89,8 +93,13 @@ extension RedisAddress {
     }
 
     private static func database(_ text: Substring) throws(RedisError) -> Int {
-        guard let number = UInt32(text) else { throw .invalidAddress("has a database that is no number") }
-        return Int(number)
+        guard let number = number(text) else { throw .invalidAddress("has a database that is no number") }
+        return number
+    }
+
+    /// Digits only: `Int` would also read a sign.
+    private static func number(_ text: Substring) -> Int? {
+        text.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) ? Int(text) : nil
     }
 
     private static func decoded(_ text: Substring, part: String) throws(RedisError) -> String {

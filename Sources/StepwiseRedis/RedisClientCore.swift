@@ -15,8 +15,8 @@ final class RedisClientCore {
     init(address: RedisAddress, options: RedisOptions, eventLoop: any EventLoop, logger: Logger) {
         link = RedisLink(address: address, options: options, eventLoop: eventLoop, logger: logger)
         timer = DeadlineTimer(eventLoop: eventLoop)
-        timer.onDue = { [unowned self] now in sweep(now) }
-        link.onEvent = { [unowned self] event in handle(event) }
+        timer.onDue = { [weak self] now in self?.sweep(now) }
+        link.onEvent = { [weak self] event in self?.handle(event) }
     }
 
     /// Takes commands in the order in which they are to be executed, and sends them in one piece.

@@ -71,16 +71,16 @@ final class RedisConnection: ChannelInboundHandler {
     /// Fails what waited too long and returns when to look again.
     private func sweep(_ now: NIODeadline) -> NIODeadline? {
         guard let oldest = pending.first else { return nil }
-        for command in pending where command.deadline <= now {
-            let text = "no reply to \(command.name) within \(command.timeout.text); it may have been executed"
-            command.complete(.failure(RedisError(.ambiguous, text)))
-        }
         // A peer that sends nothing for longer than the oldest command allows is gone. The command keeps its place when it
         // has timed out, so a slow neighbour behind it does not hide the silence.
         let silentUntil = max(lastRead, oldest.deadline - oldest.timeout) + oldest.timeout
         guard now < silentUntil else {
             abort(RedisError(.ambiguous, "the server has been silent for \(oldest.timeout.text)"))
             return nil
+        }
+        for command in pending where command.deadline <= now {
+            let text = "no reply to \(command.name) within \(command.timeout.text); it may have been executed"
+            command.complete(.failure(RedisError(.ambiguous, text)))
         }
         return pending.lazy.filter { !$0.isComplete }.map(\.deadline).reduce(silentUntil, min)
     }

@@ -2,7 +2,7 @@ extension RedisError {
     /// The error that an error reply stands for. Its first word is its code, compared whole: `BUSY` is worth a second try,
     /// `BUSYGROUP` is not.
     /// - Parameter reply: the reply without its leading `-`.
-    init(reply: String) {
+    package init(reply: String) {
         let code = reply.prefix { $0 != " " }
         let kind: Kind =
             switch code {

@@ -1,5 +1,5 @@
 /// What is said on a new connection before any user's command: pure, so that every server's answers can be tried.
-struct RedisHandshake {
+package struct RedisHandshake {
     private enum Part {
         case authentication, database, name, clientID, ping, server, replication, memory
     }
@@ -7,7 +7,7 @@ struct RedisHandshake {
     private let parts: [(part: Part, command: [RedisArgument])]
 
     /// What a handshake has come to.
-    enum Outcome: Sendable, Hashable {
+    package enum Outcome: Sendable, Hashable {
         case ready(RedisSession)
         /// Worth another try after a while.
         case retry(RedisError)
@@ -15,7 +15,7 @@ struct RedisHandshake {
         case hopeless(RedisError)
     }
 
-    init(address: RedisAddress, connectionName: String?) {
+    package init(address: RedisAddress, connectionName: String?) {
         var parts: [(Part, [RedisArgument])] = []
         switch (address.username, address.password) {
         case (nil, nil): break
@@ -37,10 +37,10 @@ struct RedisHandshake {
     }
 
     /// To be sent in this order.
-    var commands: [[RedisArgument]] { parts.map(\.command) }
+    package var commands: [[RedisArgument]] { parts.map(\.command) }
 
     /// - Parameter replies: one for each command, in order.
-    func outcome(_ replies: [Result<RedisValue, RedisError>]) -> Outcome {
+    package func outcome(_ replies: [Result<RedisValue, RedisError>]) -> Outcome {
         var session = RedisSession(clientID: 0, runID: "", role: "", version: "", evictionPolicy: "")
         for ((part, _), reply) in zip(parts, replies) {
             switch reply {

@@ -1,13 +1,13 @@
 internal import CStepwiseHiredis
-import NIOCore
+package import NIOCore
 
 /// Bytes in, replies out: hiredis's RESP2 reader.
 ///
 /// Replies may nest seven deep (hiredis 0.14); a deeper one is an error, after which the connection is of no use.
-final class ReplyParser {
+package final class ReplyParser {
     private let reader: UnsafeMutablePointer<redisReader>
 
-    init() {
+    package init() {
         guard let reader = redisReaderCreate() else { fatalError("out of memory: no room for a reply reader") }
         self.reader = reader
     }
@@ -17,7 +17,7 @@ final class ReplyParser {
     }
 
     /// Adds bytes as they came from the server; they may end anywhere.
-    func feed(_ buffer: ByteBuffer) throws(RedisError) {
+    package func feed(_ buffer: ByteBuffer) throws(RedisError) {
         let status = buffer.withUnsafeReadableBytes { bytes in
             redisReaderFeed(reader, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
         }
@@ -25,7 +25,7 @@ final class ReplyParser {
     }
 
     /// The next whole reply, or `nil` until more bytes are fed.
-    func next() throws(RedisError) -> RedisValue? {
+    package func next() throws(RedisError) -> RedisValue? {
         var reply: UnsafeMutableRawPointer?
         guard redisReaderGetReply(reader, &reply) == REDIS_OK else { throw failure }
         guard let reply else { return nil }

@@ -1,0 +1,174 @@
+import NIOCore
+import StepwiseRedis
+import StepwiseTesting
+import Synchronization
+import Testing
+
+@Suite("When the server or the caller goes away", .serialized)
+struct FailureTests {
+    @Test("After a crash and a restart the client works again, and its observers heard of both")
+    func reconnects() async throws {
+        try await withServerAndClient { server, client in
+            let events = Mutex<[String]>([])
+            client.onConnect { session in events.withLock { $0.append(session.runID) } }
+            client.onDisconnect { events.withLock { $0.append("gone") } }
+            _ = try await client.send(["PING"])
+            let first = client.session?.runID
+            server.kill()
+            try await server.restart()
+            // The first try may still meet the old connection's end.
+            while (try? await client.send(["PING"])) == nil { await Task.yield() }
+            let second = client.session?.runID
+            #expect(events.withLock { $0 } == [first ?? "", "gone", second ?? ""])
+            #expect(first != second)
+        }
+    }
+
+    @Test("A command that waits while the server is down is sent when it is back, in its order")
+    func waitsForTheServer() async throws {
+        try await withServerAndClient { server, client in
+            _ = try await client.send(["PING"])
+            let gone = AsyncStream.makeStream(of: Void.self)
+            client.onDisconnect { gone.continuation.yield() }
+            server.kill()
+            for await _ in gone.stream { break }
+            let futures = (0..<100).map { client.submit(["RPUSH", "order", RedisArgument($0)]) }
+            try await server.restart()
+            for (index, future) in futures.enumerated() {
+                let length = try await future.get()
+                #expect(length == .integer(index + 1))
+            }
+        }
+    }
+
+    @Test("Without a server a command fails as unavailable when its time is over, and says where it looked and why")
+    func unreachable() async throws {
+        let server = try await RedisServer.start(tcp: true)
+        server.stop()
+        try await withClient(server.url) { client in
+            let error = await redisError { () throws(RedisError) in
+                try await client.send(["PING"], timeout: .milliseconds(300))
+            }
+            #expect(error?.kind == .unavailable)
+            #expect(error?.message.contains("could not reach redis at \(server.url)") == true)
+            #expect(error?.message.contains("refused") == true)
+            #expect(error?.message.contains("check that the server runs") == true)
+        }
+    }
+
+    @Test("A command that was sent when the server crashed is ambiguous; no later command is")
+    func killedWhileWaiting() async throws {
+        try await withServerAndClient { server, client in
+            let blocked = client.submit(["BLPOP", "empty", "0"])
+            try await withClient(server.url) { try await waitForBlockedClients(1, of: $0) }
+            server.kill()
+            let error = await #expect(throws: RedisError.self) { try await blocked.get() }
+            #expect(error?.kind == .ambiguous)
+            #expect(error?.message.contains("BLPOP") == true)
+            let later = client.submit(["PING"])
+            try await server.restart()
+            let reply = try await later.get()
+            #expect(reply.string == "PONG")
+        }
+    }
+
+    @Test("A frozen server makes a command ambiguous after its timeout, and the client recovers when it thaws")
+    func frozen() async throws {
+        try await withServerAndClient(options: RedisOptions(connectTimeout: .milliseconds(500))) { server, client in
+            _ = try await client.send(["PING"])
+            let firstID = client.session?.clientID
+            server.pause()
+            let error = await redisError { () throws(RedisError) in
+                try await client.send(["INCR", "count"], timeout: .milliseconds(200))
+            }
+            #expect(error?.kind == .ambiguous)
+            #expect(client.session == nil)
+            let waiting = client.submit(["PING"], timeout: patience)
+            server.resume()
+            _ = try await waiting.get()
+            // The old connection is ended by the new one, should the server still have it.
+            let list = try await client.send(["CLIENT", "LIST"]).string ?? ""
+            #expect(!list.contains("id=\(firstID ?? 0) "))
+        }
+    }
+
+    @Test("A reply that comes after its timeout is dropped, and the commands behind it get their own")
+    func lateReply() async throws {
+        try await withServerAndClient { server, client in
+            let observer = client
+            // Replies keep coming, so the connection is alive; only this one is late.
+            let late = observer.submit(["BLPOP", "list", "0"], timeout: .milliseconds(100))
+            let behind = observer.submit(["ECHO", "behind"], timeout: patience)
+            try await withClient(server.url) { other in
+                try await waitForBlockedClients(1, of: other)
+                _ = try await other.send(["RPUSH", "list", "item"])
+            }
+            _ = try? await late.get()
+            let reply = try await behind.get()
+            #expect(reply.string == "behind")
+        }
+    }
+
+    @Test("A cancelled task stops waiting at once, and its neighbours get their own replies")
+    func cancellation() async throws {
+        try await withServerAndClient { server, client in
+            let waiting = Task { try await client.send(["BLPOP", "list", "0"]) }
+            try await withClient(server.url) { other in
+                try await waitForBlockedClients(1, of: other)
+                let neighbour = client.submit(["ECHO", "neighbour"])
+                waiting.cancel()
+                let error = await #expect(throws: RedisError.self) { try await waiting.value }
+                #expect(error?.kind == .cancelled)
+                _ = try await other.send(["RPUSH", "list", "item"])
+                let reply = try await neighbour.get()
+                #expect(reply.string == "neighbour")
+            }
+            let after = await Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return await redisError { () throws(RedisError) in try await client.send(["SET", "never", "1"]) }
+            }.value
+            #expect(after?.kind == .cancelled)
+            let exists = try await client.send(["EXISTS", "never"])
+            #expect(exists == .integer(0))
+        }
+    }
+
+    @Test("A blocked command that the server itself unblocks was not executed: unavailable")
+    func unblocked() async throws {
+        try await withServerAndClient { server, client in
+            _ = try await client.send(["PING"])
+            let id = try #require(client.session?.clientID)
+            let blocked = client.submit(["BLPOP", "empty", "0"])
+            try await withClient(server.url) { other in
+                try await waitForBlockedClients(1, of: other)
+                _ = try await other.send(["CLIENT", "UNBLOCK", RedisArgument(id), "ERROR"])
+            }
+            let error = await #expect(throws: RedisError.self) { try await blocked.get() }
+            #expect(error?.kind == .unavailable)
+        }
+    }
+
+    @Test("Closing fails what waits and what comes later as closed, and can be done twice")
+    func close() async throws {
+        try await withServerAndClient { server, client in
+            let blocked = client.submit(["BLPOP", "empty", "0"])
+            try await withClient(server.url) { try await waitForBlockedClients(1, of: $0) }
+            await client.close()
+            await client.close()
+            let error = await #expect(throws: RedisError.self) { try await blocked.get() }
+            #expect(error?.kind == .closed)
+            let later = await redisError { () throws(RedisError) in try await client.send(["PING"]) }
+            #expect(later?.kind == .closed)
+            #expect(client.session == nil)
+        }
+        try await RedisServer.withServer { server in
+            server.kill()
+            try await withClient(server.url) { client in
+                let waiting = client.submit(["PING"])
+                await client.close()
+                let error = await #expect(throws: RedisError.self) { try await waiting.get() }
+                #expect(error?.kind == .closed)
+            }
+        }
+    }
+}
