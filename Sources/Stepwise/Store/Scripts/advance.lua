@@ -1,1 +1,22 @@
-return 1
+-- advance: by the carry's holder, having delivered up to `upto`: opens what the function has called, closes what it no longer waits for,
+-- and ends the carry, unless more was recorded meanwhile or another page follows. With an ending, ends the run.
+-- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 queue:<queue>
+--       7 runs:running  8 runs:completed  9 runs:failed
+-- ARGV  1 id  2 worker  3 number  4 carry text  5 generation  6 upto  7 slots  8 '1' if this is the last page
+--       9 ending ('', 'completed', 'failed')  10 output or error as JSON
+--       11 how many openings, then for each: number, step, '1' if withdrawn; then how many closings, then each step
+-- Reply {'carry', step, attempt}: the carry goes on, this is the only open step and its body the caller's;
+--       {'more', opened, recorded, carried, page}: the carry stays; {'released', text...}: the carry ended, the texts are claims of the caller;
+--       {'finished', awaited}; {'reset'}: the history is shorter than `upto`
+-- Guarantees: only the holder of the carry changes anything; openings below `opened` are not repeated, so it may arrive twice and late.
+local call = {
+  run = read_run(KEYS[1]), id = ARGV[1], worker = ARGV[2], text = ARGV[4], generation = ARGV[5], upto = tonumber(ARGV[6]),
+  slots = tonumber(ARGV[7]), last = ARGV[8] == '1', ending = ARGV[9], result = ARGV[10],
+}
+if not is_live(call.run) then return finished_reply(call.run) end
+if not holds_carry(call.run, call.worker, ARGV[3]) then return no_carry(call) end
+if call.upto > call.run.recorded then return { 'reset' } end
+local plan = read_plan(11)
+if already_carried(call, plan) then return carry_reply(call.run) end
+if call.ending ~= '' then return finish(call) end
+return settle(call, plan)

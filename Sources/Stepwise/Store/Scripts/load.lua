@@ -1,1 +1,46 @@
-return 1
+-- load: the first call for a claimed invocation. Checks it, takes the carry if it is one, and tells what the caller has not seen.
+-- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 claimed:<worker>:<queue>  5 runs:queued  6 runs:running  7 runs:unserved
+-- ARGV  1 id  2 text  3 worker  4 generation  5 step ('' for a carry)  6 attempt  7 seen  8 token  9 '1' to get workflow, queue and payload
+-- Reply {'ok', number, opened, recorded, carried, page, workflow, queue, payload}, number 0 for a step
+--       {'stale'}: there is nothing to do for it, the claim is gone; {'lost'}: the caller does not hold it;
+--       {'reset'}: the history is shorter than what the caller has seen (Redis lost writes): drop everything remembered.
+-- Guarantees: a carry is taken once and numbered; sent again, it gives the same answer. A stale invocation changes nothing but the claim.
+local held = redis.call('LPOS', KEYS[4], ARGV[2])
+if not held then return { 'lost' } end
+local run = read_run(KEYS[1])
+local function stale()
+  redis.call('LREM', KEYS[4], -1, ARGV[2])
+  return { 'stale' }
+end
+if not is_live(run) or run.generation ~= ARGV[4] then return stale() end
+local seen = tonumber(ARGV[7])
+local number = 0
+if ARGV[5] == '' then
+  local holder, held_number = string.match(run.carrier, '^(%S+) (%d+) ')
+  if run.carrier == 'queue' then
+    number = run.carries + 1
+    redis.call('HDEL', KEYS[1], 'reason')
+    redis.call('HSET', KEYS[1], 'carrier', carrier_text(ARGV[3], number, ARGV[8]), 'carries', number, 'status', 'running')
+    if run.status ~= 'running' then
+      redis.pcall('ZREM', KEYS[run.status == 'queued' and 5 or 7], ARGV[1])
+      redis.pcall('ZADD', KEYS[6], now(), ARGV[1])
+    end
+  elseif holder == ARGV[3] then
+    number = tonumber(held_number)
+  else
+    return stale()
+  end
+else
+  local open = read_open(redis.call('HGET', KEYS[3], ARGV[5]))
+  if not open or open.attempt ~= ARGV[6] or open.where ~= 'invocation' then return stale() end
+  if run.status == 'parked' then
+    redis.call('LREM', KEYS[4], -1, ARGV[2])
+    redis.call('HSET', KEYS[3], ARGV[5], open_text(open.attempt, open.lost, 'parked'))
+    return { 'stale' }
+  end
+end
+if seen > run.recorded then return { 'reset' } end
+local page = outcomes_after(KEYS[2], seen, run.recorded)
+if ARGV[9] ~= '1' then return { 'ok', number, run.opened, run.recorded, run.carried, page } end
+local about = redis.call('HMGET', KEYS[1], 'workflow', 'queue', 'payload')
+return { 'ok', number, run.opened, run.recorded, run.carried, page, about[1], about[2], about[3] }

@@ -1,0 +1,106 @@
+internal import StepwiseRedis
+
+/// What is stored of a run, without its steps.
+public struct RunDetails: Sendable, Hashable, Codable {
+    public var id: String
+    public var workflow: String
+    public var status: RunStatus
+    public var queue: String
+    /// How many outcomes are recorded.
+    public var recorded: Int
+    /// Who has the carry: `queue`, `unserved`, a worker, or nobody (empty).
+    public var carrier: String
+    /// Milliseconds since 1970 by Redis' clock.
+    public var created: Int?
+    public var ended: Int?
+    /// Why a parked or unserved run waits.
+    public var reason: String?
+    /// A misuse that was noticed, such as a step called from `Task {}`.
+    public var warning: String?
+    /// The input, as it was stored.
+    public var payload: String
+    /// The output's JSON of a completed run.
+    public var output: String?
+    /// The error's JSON of a failed run.
+    public var error: String?
+}
+
+/// One recorded outcome.
+public struct RecordedStep: Sendable, Hashable, Codable {
+    /// 1 for the first outcome of the run.
+    public var number: Int
+    public var step: String
+    public var attempts: Int
+    /// How long the last attempt took, in milliseconds.
+    public var took: Int?
+    /// When it was recorded, in milliseconds since 1970 by Redis' clock.
+    public var at: Int?
+    /// The worker that recorded it.
+    public var worker: String
+    /// The value's JSON, or
+    public var value: String?
+    /// the error.
+    public var error: StepFailure?
+}
+
+extension StepwiseClient {
+    /// What is stored of a run; `nil` if there is none.
+    func details(ofRun id: String) async throws -> RunDetails? {
+        let fields = [
+            "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload", "output",
+            "error",
+        ]
+        let reply = try await command(
+            ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
+        guard let v = reply.array, v.count == fields.count, let workflow = v[0].string, let status = v[1].string else { return nil }
+        return RunDetails(
+            id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "", recorded: v[3].integer ?? 0,
+            carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string, warning: v[8].string,
+            payload: v[9].string ?? "null", output: v[10].string, error: v[11].string)
+    }
+
+    /// A run's outcomes in their order, read in pages.
+    func history(ofRun id: String) async throws -> [RecordedStep] {
+        var steps: [RecordedStep] = []
+        while true {
+            let reply = try await evaluate(
+                ScriptLibrary.history, [keys.steps(id)], [.init(steps.count)], doing: "reading the history of run \(id)")
+            guard let page = reply.array, !page.isEmpty else { return steps }
+            for item in page {
+                let record = try OutcomeRecord(item.bytes ?? [])
+                var step = RecordedStep(
+                    number: steps.count + 1, step: record.outcome.step, attempts: record.attempts, took: record.took, at: record.at,
+                    worker: String(record.claim.prefix { $0 != "/" }))
+                switch record.outcome.result {
+                case .value(let json): step.value = String(decoding: json, as: UTF8.self)
+                case .error(let failure): step.error = failure
+                }
+                steps.append(step)
+            }
+        }
+    }
+
+    /// Lets a parked run go on.
+    ///
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `invalidConfiguration` if the run is not parked, or one of the `redis…` codes.
+    public func resume(_ id: String) async throws {
+        guard let details = try await details(ofRun: id) else {
+            throw StepwiseError(.noSuchRun, "no run \(id) in namespace \"\(keys.namespace)\"")
+        }
+        var cursor = "0"
+        while true {
+            let reply = try await evaluate(
+                ScriptLibrary.resume,
+                [keys.run(id), keys.open(id), keys.queue(details.queue), keys.runs(.parked), keys.runs(.running)],
+                [.init(id), .init(cursor)], doing: "resuming run \(id)")
+            let reader = ReplyReader("resume", reply)
+            switch reader.word {
+            case "resumed": return
+            case "more": cursor = try reader.text(1)
+            default:
+                throw StepwiseError(
+                    .invalidConfiguration, "run \(id) is not parked, it is \(details.status); only parked runs can be resumed")
+            }
+        }
+    }
+}

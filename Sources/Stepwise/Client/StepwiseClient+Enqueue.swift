@@ -1,0 +1,126 @@
+internal import StepwiseRedis
+
+/// An option of `enqueue`.
+public struct EnqueueOption: Sendable {
+    package let apply: @Sendable (inout EnqueueOptions) -> Void
+
+    /// The queue to enqueue on. Default: `default`.
+    public static func queue(_ name: String) -> EnqueueOption {
+        EnqueueOption { $0.queue = name }
+    }
+}
+
+package struct EnqueueOptions: Sendable, Hashable {
+    package var queue = "default"
+
+    package init(_ options: [EnqueueOption] = []) {
+        for option in options { option.apply(&self) }
+    }
+}
+
+extension StepwiseClient {
+    /// Starts a run.
+    ///
+    /// - Parameters:
+    ///   - workflow: the workflow's name; its code is not needed.
+    ///   - input: the run's input, stored as JSON.
+    ///   - id: the run's id, 1 to 200 printable characters without spaces; `nil` for a new one. The same id twice starts one run, so
+    ///     a call with an id may be repeated after any error.
+    ///   - options: `.queue(…)`.
+    /// - Returns: the run; `isNew` says whether this call started it.
+    /// - Throws: ``StepwiseError``: `invalidIdentifier`, `notStorable`, or one of the `redis…` codes.
+    @discardableResult
+    public func enqueue<I: Codable & Sendable, O>(
+        _ workflow: WorkflowName<I, O>, _ input: I, id: String? = nil, _ options: EnqueueOption...
+    ) async throws -> WorkflowRun<O> {
+        try await enqueue(
+            workflow.rawValue, payload: JSON.encode(input, what: "the input of workflow \"\(workflow)\""), id: id,
+            EnqueueOptions(options))
+    }
+
+    /// Starts a run of a workflow whose code is at hand.
+    @discardableResult
+    public func enqueue<I: Codable & Sendable, O>(
+        _ workflow: Workflow<I, O>, _ input: I, id: String? = nil, _ options: EnqueueOption...
+    ) async throws -> WorkflowRun<O> {
+        try await enqueue(
+            workflow.name, payload: JSON.encode(input, what: "the input of workflow \"\(workflow.name)\""), id: id,
+            EnqueueOptions(options))
+    }
+
+    /// Starts a run of a workflow without an input.
+    @discardableResult
+    public func enqueue<O>(
+        _ workflow: WorkflowName<Void, O>, id: String? = nil, _ options: EnqueueOption...
+    ) async throws -> WorkflowRun<O> {
+        try await enqueue(workflow.rawValue, payload: JSON.null, id: id, EnqueueOptions(options))
+    }
+
+    /// Starts a run of a workflow without an input whose code is at hand.
+    @discardableResult
+    public func enqueue<O>(
+        _ workflow: Workflow<Void, O>, id: String? = nil, _ options: EnqueueOption...
+    ) async throws -> WorkflowRun<O> {
+        try await enqueue(workflow.name, payload: JSON.null, id: id, EnqueueOptions(options))
+    }
+
+    /// Starts a run for each input, in one round trip.
+    ///
+    /// - Returns: the runs in the order of the inputs.
+    /// - Throws: as ``enqueue(_:_:id:_:)``; some of the runs may have been started then.
+    @discardableResult
+    public func enqueue<I: Codable & Sendable, O>(
+        _ workflow: WorkflowName<I, O>, each inputs: some Sequence<I>, _ options: EnqueueOption...
+    ) async throws -> [WorkflowRun<O>] {
+        let options = EnqueueOptions(options)
+        let payloads = try inputs.map { try JSON.encode($0, what: "the input of workflow \"\(workflow)\"") }
+        return try await withThrowingTaskGroup(of: (Int, WorkflowRun<O>).self) { group in
+            // Calls of one moment leave in one write.
+            for (index, payload) in payloads.enumerated() {
+                group.addTask {
+                    (index, try await self.enqueue(workflow.rawValue, payload: payload, id: nil, options))
+                }
+            }
+            var runs = [WorkflowRun<O>?](repeating: nil, count: payloads.count)
+            for try await (index, run) in group { runs[index] = run }
+            return runs.compactMap { $0 }
+        }
+    }
+
+    /// Starts a run with an input that is JSON already.
+    ///
+    /// - Parameters:
+    ///   - workflow: the workflow's name.
+    ///   - payload: the input as JSON text; stored as it is.
+    public func enqueue(
+        workflow: String, payloadJSON payload: String, id: String? = nil, _ options: EnqueueOption...
+    ) async throws -> WorkflowRun<Void> {
+        let bytes = Array(payload.utf8)
+        if let problem = JSON.problem(with: bytes) {
+            throw StepwiseError(.notStorable, "the payload is no valid JSON: \(problem)")
+        }
+        return try await enqueue(workflow, payload: bytes, id: id, EnqueueOptions(options))
+    }
+
+    private func enqueue<O>(
+        _ workflow: String, payload: [UInt8], id: String?, _ options: EnqueueOptions
+    ) async throws(StepwiseError) -> WorkflowRun<O> {
+        try Identifier.check(workflow, what: "workflow name")
+        try Identifier.check(options.queue, what: "queue")
+        if let id { try Identifier.check(id, what: "run id") }
+        let runID = id ?? Identifier.random(milliseconds: wallClockMilliseconds())
+        let reply = try await evaluate(
+            ScriptLibrary.enqueue, [keys.run(runID), keys.queue(options.queue), keys.runs(.queued)],
+            [
+                .init(runID), .init(workflow), .init(options.queue), .init(payload),
+                .init(Invocation.carryText(run: runID, generation: "1")),
+            ], doing: "enqueuing run \(runID) of workflow \"\(workflow)\"")
+        let reader = ReplyReader("enqueue", reply)
+        if reader.word == "exists", reader.items.count > 1, let other = reader.items[1].string, other != workflow {
+            throw StepwiseError(
+                .invalidIdentifier,
+                "run id \(runID) belongs to a run of workflow \"\(other)\", not \"\(workflow)\"; choose another id")
+        }
+        return WorkflowRun(id: runID, isNew: reader.word == "new", client: self)
+    }
+}

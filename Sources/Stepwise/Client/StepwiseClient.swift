@@ -1,0 +1,89 @@
+public import Logging
+internal import NIOPosix
+internal import NIOCore
+public import ServiceLifecycle
+internal import StepwiseRedis
+import Synchronization
+
+/// Enqueues runs and looks at them, from any service. Does not need the workflows' code.
+///
+/// ```swift
+/// let client = try StepwiseClient(redis: .fromEnvironment(), logger: logger)
+/// let run = try await client.enqueue(.processOrder, order)
+/// let receipt = try await run.result()
+/// ```
+///
+/// Usable at once; as a ServiceLifecycle service it closes its connections at shutdown.
+public final class StepwiseClient: Service, Sendable {
+    let keys: Keys
+    let commands: RedisClient
+    let subscriber: RedisSubscriber
+    private let redis: RedisEndpoint
+    private let group: MultiThreadedEventLoopGroup
+    private let logger: Logger
+    private let isChecked = Atomic(false)
+    private let isClosed = Atomic(false)
+
+    /// - Throws: ``StepwiseError`` with code `invalidIdentifier` for a namespace that cannot be one.
+    public init(redis: RedisEndpoint, namespace: String = "default", logger: Logger) throws {
+        keys = try Keys(namespace: namespace)
+        self.redis = redis
+        self.logger = logger
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var options = RedisOptions()
+        options.connectionName = "stepwise:client"
+        options.trustedCertificatesFile = redis.trustedCertificatesFile
+        commands = RedisClient(address: redis.address, options: options, eventLoop: group.next(), logger: logger)
+        options.connectionName = "stepwise:client:ends"
+        subscriber = RedisSubscriber(address: redis.address, options: options, eventLoop: group.next(), logger: logger)
+    }
+
+    /// Waits for the shutdown and closes the connections. Not needed to use the client.
+    public func run() async throws {
+        try? await gracefulShutdown()
+        await close()
+    }
+
+    /// Closes the connections; what waits fails with code `closed`. Closing twice is fine.
+    public func close() async {
+        if isClosed.exchange(true, ordering: .relaxed) { return }
+        await commands.close()
+        await subscriber.close()
+        try? await group.shutdownGracefully()
+    }
+
+    // MARK: Calls
+
+    /// Looks at the namespace's data format and the server, once.
+    private func prepare() async throws(StepwiseError) {
+        if isChecked.load(ordering: .relaxed) { return }
+        try await DataFormat.check(commands, keys: keys, redis: redis, logger: logger)
+        isChecked.store(true, ordering: .relaxed)
+    }
+
+    /// - Parameter what: names the call in the error.
+    func evaluate(
+        _ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument], doing what: @autoclosure () -> String
+    ) async throws(StepwiseError) -> RedisValue {
+        try await prepare()
+        do { return try await commands.evaluate(script, keys: keys, arguments: arguments) } catch {
+            throw StepwiseError(error, doing: what())
+        }
+    }
+
+    func command(_ arguments: [RedisArgument], doing what: @autoclosure () -> String) async throws(StepwiseError) -> RedisValue {
+        try await prepare()
+        do { return try await commands.send(arguments) } catch { throw StepwiseError(error, doing: what()) }
+    }
+
+    func pipeline(_ arguments: [[RedisArgument]], doing what: @autoclosure () -> String) async throws(StepwiseError) -> [RedisValue] {
+        try await prepare()
+        do {
+            var values: [RedisValue] = []
+            for result in try await commands.pipeline(arguments) { values.append(try result.get()) }
+            return values
+        } catch {
+            throw StepwiseError(error, doing: what())
+        }
+    }
+}

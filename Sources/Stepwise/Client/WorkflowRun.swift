@@ -1,0 +1,78 @@
+/// A run, as its enqueuer or anybody who knows its id sees it.
+public struct WorkflowRun<Output: Sendable>: Sendable {
+    public let id: String
+    /// Whether the call that gave this value started the run; `false` if the id was taken.
+    public let isNew: Bool
+    /// Whether the run is known to have existed.
+    private let wasSeen: Bool
+    private let client: StepwiseClient
+
+    init(id: String, isNew: Bool, wasSeen: Bool = true, client: StepwiseClient) {
+        self.id = id
+        self.isNew = isNew
+        self.wasSeen = wasSeen
+        self.client = client
+    }
+
+    /// Where the run stands.
+    ///
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `runGone`, or one of the `redis…` codes.
+    public func status() async throws -> RunDetails {
+        guard let details = try await client.details(ofRun: id) else { throw missing }
+        return details
+    }
+
+    /// The run's recorded outcomes, in the order in which they were recorded.
+    public func history() async throws -> [RecordedStep] {
+        let history = try await client.history(ofRun: id)
+        if history.isEmpty { _ = try await status() }
+        return history
+    }
+
+    private var missing: StepwiseError {
+        wasSeen
+            ? StepwiseError(.runGone, "run \(id) is gone: it ended and was removed by retention")
+            : StepwiseError(
+                .noSuchRun, "no run \(id) in namespace \"\(client.keys.namespace)\"; if it ended long ago, retention removed it")
+    }
+
+    /// Waits for the run's end.
+    ///
+    /// - Parameter timeout: how long to wait; `nil` waits for as long as it takes.
+    /// - Returns: the output's JSON.
+    private func output(timeout: Duration?) async throws -> [UInt8] {
+        guard let end = try await client.awaitEnd(ofRun: id, timeout: timeout) else { throw missing }
+        switch end.status {
+        case .completed: return end.output
+        case .cancelled: throw StepwiseError(.runCancelled, "run \(id) was cancelled")
+        default:
+            let error = JSONMembers(end.error)
+            let step = error?.string("step").map { " in step \"\($0)\"" } ?? ""
+            throw StepwiseError(
+                .runFailed,
+                "run \(id) failed\(step) with \(error?.string("type") ?? "an error"): \(error?.string("message") ?? "")")
+        }
+    }
+
+    /// Waits for the run's end, from any process, and returns its output.
+    ///
+    /// - Parameter timeout: how long to wait; `nil` waits for as long as it takes.
+    /// - Throws: ``StepwiseError``: `runFailed`, `runCancelled`, `timedOut` (the run goes on), `noSuchRun`, `runGone`, `notDecodable`, or
+    ///   one of the `redis…` codes.
+    public func result(timeout: Duration? = nil) async throws -> Output where Output: Codable {
+        let json = try await output(timeout: timeout)
+        return try JSON.decode(Output.self, from: json, what: "the output of run \(id)")
+    }
+
+    /// Waits for the end of a run without an output.
+    public func result(timeout: Duration? = nil) async throws where Output == Void {
+        _ = try await output(timeout: timeout)
+    }
+}
+
+extension StepwiseClient {
+    /// A run by its id, with the type of its output.
+    public func run<O>(_ id: String, as output: O.Type = Void.self) -> WorkflowRun<O> {
+        WorkflowRun(id: id, isNew: false, wasSeen: false, client: self)
+    }
+}

@@ -1,1 +1,0 @@
-let probe = PackageResources.advance_lua.count + PackageResources.load_lua.count

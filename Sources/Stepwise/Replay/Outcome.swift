@@ -1,0 +1,17 @@
+/// What a step ended with: a value or an error. Written once, never changed.
+package struct Outcome: Sendable, Hashable {
+    package enum Result: Sendable, Hashable {
+        /// The value's JSON, as it was stored.
+        case value([UInt8])
+        case error(StepFailure)
+    }
+
+    /// The step's id: its name, and `name#2`, `name#3`… from the second use on.
+    package var step: String
+    package var result: Result
+
+    package init(step: String, result: Result) {
+        self.step = step
+        self.result = result
+    }
+}

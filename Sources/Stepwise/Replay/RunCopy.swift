@@ -1,0 +1,308 @@
+internal import Logging
+import Synchronization
+
+/// A run's function parked in a worker's memory: outcomes go in; step calls, abandoned steps and the function's end come out.
+///
+/// Pure: no Redis, no clock, no thread of its own. Outcomes are delivered one at a time in the order in which they were
+/// recorded, and the function comes to rest after each, so the first execution and every replay see the same order (rule 3).
+/// `start`, `deliver`, `resume` and `evict` must not run at the same time; their caller serializes them.
+package final class RunCopy: Sendable {
+    package typealias Function = @Sendable (WorkflowContext) async throws -> [UInt8]
+
+    private enum Standing {
+        case called
+        case waiting(CheckedContinuation<Outcome.Result, any Error>)
+        case delivered
+        case abandoned
+    }
+
+    private struct State {
+        var calls: [StepCall?] = []
+        var standings: [Standing] = []
+        var numbers: [String: Int] = [:]
+        var uses: [String: Int] = [:]
+        var waiting = 0
+        var delivered = 0
+        /// Abandoned calls whose closing the store has not confirmed.
+        var unclosed: Set<Int> = []
+        var finished: Result<[UInt8], any Error>?
+        var stuck: String?
+        var suspended: [CheckedContinuation<Void, any Error>] = []
+        var misuses: [String] = []
+        var lastStep: String?
+        var root: Task<Void, Never>?
+        var isSilent = true
+        var isEvicted = false
+        var callsAfterEviction = 0
+    }
+
+    private let state = Mutex(State())
+    package let executor = ReplayExecutor()
+
+    package init() {}
+
+    // MARK: The owner's side
+
+    /// Starts the function and lets it run to rest.
+    ///
+    /// - Parameter silent: whether what the function logs was logged before, by an earlier copy.
+    package func start(_ context: WorkflowContext, silent: Bool = false, function: @escaping Function) {
+        state.withLock { $0.isSilent = silent }
+        executor.drain {
+            // Detached and unstructured: a worker's own shutdown never cancels the function (rule 3).
+            let root = Task.detached(executorPreference: executor) { [weak self] in
+                let result: Result<[UInt8], any Error>
+                do { result = .success(try await function(context)) } catch { result = .failure(error) }
+                self?.finish(result)
+            }
+            state.withLock { $0.root = root }
+        }
+    }
+
+    /// Delivers the next outcome of the history and lets the function run to rest.
+    package func deliver(_ outcome: Outcome, silent: Bool = false) {
+        let continuation: CheckedContinuation<Outcome.Result, any Error>? = state.withLock { state in
+            state.isSilent = silent
+            state.delivered += 1
+            guard let number = state.numbers[outcome.step] else {
+                state.stuck =
+                    "the history has an outcome of step \"\(outcome.step)\" at position \(state.delivered), which this worker's "
+                    + "code never called; it called \(Self.list(state.calls))"
+                return nil
+            }
+            state.calls[number] = nil
+            state.unclosed.remove(number)
+            state.lastStep = outcome.step
+            guard case .waiting(let continuation) = state.standings[number] else { return nil }
+            state.standings[number] = .delivered
+            state.waiting -= 1
+            return continuation
+        }
+        if let continuation {
+            executor.drain { continuation.resume(returning: outcome.result) }
+        }
+    }
+
+    /// Runs what arrived from outside since the last drain.
+    package func resume() {
+        executor.drain()
+    }
+
+    /// Ends the copy: every wait throws ``Evicted``, the function's task is cancelled, and nothing durable can happen after it.
+    ///
+    /// - Returns: whether the function came to its end; if not, it is leaked.
+    package func evict() -> Bool {
+        let (continuations, suspended, root) = state.withLock { state in
+            state.isEvicted = true
+            state.isSilent = true
+            defer { state.suspended = [] }
+            return (Self.takeWaiting(&state), state.suspended, state.root)
+        }
+        executor.drain {
+            for continuation in continuations { continuation.resume(throwing: Evicted()) }
+            for continuation in suspended { continuation.resume(throwing: Evicted()) }
+            root?.cancel()
+        }
+        return state.withLock { $0.finished != nil }
+    }
+
+    private static func takeWaiting(_ state: inout State) -> [CheckedContinuation<Outcome.Result, any Error>] {
+        var continuations: [CheckedContinuation<Outcome.Result, any Error>] = []
+        for number in state.standings.indices {
+            if case .waiting(let continuation) = state.standings[number] {
+                continuations.append(continuation)
+                state.standings[number] = .abandoned
+            }
+        }
+        state.waiting = 0
+        return continuations
+    }
+
+    /// How many outcomes were delivered.
+    package var delivered: Int { state.withLock { $0.delivered } }
+    package var waitingSteps: Int { state.withLock { $0.waiting } }
+    package var callCount: Int { state.withLock { $0.calls.count } }
+    package var isSilent: Bool { state.withLock { $0.isSilent } }
+    /// The last step whose outcome was delivered.
+    package var lastStep: String? { state.withLock { $0.lastStep } }
+
+    package var progress: Progress {
+        state.withLock { state in
+            if let stuck = state.stuck { return .stuck(stuck) }
+            if let result = state.finished { return .finished(result) }
+            return state.waiting > 0 ? .waiting : .escaped
+        }
+    }
+
+    package func isWaiting(for step: String) -> Bool {
+        state.withLock { state in
+            guard let number = state.numbers[step], case .waiting = state.standings[number] else { return false }
+            return true
+        }
+    }
+
+    /// The call of a step whose outcome was not delivered, also if it was abandoned since.
+    package func call(_ step: String) -> StepCall? {
+        state.withLock { state in state.numbers[step].flatMap { state.calls[$0] } }
+    }
+
+    /// The calls that the function has made and Redis has not opened, and what it no longer waits for.
+    ///
+    /// - Parameters:
+    ///   - opened: how many calls Redis has opened.
+    ///   - limit: the most openings and the most closings of one page.
+    package func plan(opened: Int, limit: Int = 1000) -> Plan {
+        state.withLock { state in
+            let end = min(state.calls.count, opened + limit)
+            let openings = (min(opened, end)..<end).map { number in
+                let isWaiting = if case .waiting = state.standings[number] { true } else { false }
+                return Plan.Opening(number: number, step: state.calls[number]?.id ?? "", withdrawn: !isWaiting)
+            }
+            let closings = state.unclosed.filter { $0 < opened }.sorted()
+            return Plan(
+                openings: openings,
+                closings: closings.prefix(limit).compactMap { state.calls[$0]?.id },
+                isComplete: end == state.calls.count && closings.count <= limit
+            )
+        }
+    }
+
+    /// The store has carried out `plan`: its closings need not be asked for again.
+    package func confirm(_ plan: Plan) {
+        state.withLock { state in
+            for step in plan.closings {
+                if let number = state.numbers[step] { state.unclosed.remove(number) }
+            }
+            for opening in plan.openings where opening.withdrawn { state.unclosed.remove(opening.number) }
+        }
+    }
+
+    /// Takes the sentences about misuse (a step in `Task {}`, say) that were noted since the last call.
+    package func takeMisuses() -> [String] {
+        state.withLock { state in
+            defer { state.misuses = [] }
+            return state.misuses
+        }
+    }
+
+    package func noteMisuse(_ sentence: String) {
+        state.withLock { $0.misuses.append(sentence) }
+        executor.noteActivity()
+    }
+
+    private func finish(_ result: Result<[UInt8], any Error>) {
+        state.withLock { $0.finished = result }
+    }
+
+    private static func list(_ calls: [StepCall?]) -> String {
+        let names = calls.compactMap { $0?.id }.prefix(5).map { "\"\($0)\"" }
+        return names.isEmpty ? "no other step" : names.joined(separator: ", ")
+    }
+
+    // MARK: The function's side
+
+    /// Registers a call and waits for its outcome. Always suspends, also when the outcome is already recorded (rule 3).
+    ///
+    /// - Throws: ``Evicted``, `CancellationError`, the step's recorded ``StepFailure``, or a ``StepwiseError`` about the name.
+    package func call(
+        name: String, options: StepOptions, body: @escaping @Sendable (Step) async throws -> [UInt8]
+    ) async throws -> [UInt8] {
+        if let leaked = evictedCall() {
+            if leaked { await Self.suspendForGood() }
+            throw Evicted()
+        }
+        try Task.checkCancellation()
+        let number = try register(name: name, options: options, body: body)
+        let result = try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                park(number, continuation)
+            }
+        } onCancel: {
+            abandon(number)
+        }
+        switch result {
+        case .value(let bytes): return bytes
+        case .error(let failure): throw failure
+        }
+    }
+
+    /// Stops the function for good with a reason that is kept on the run: its code cannot use what is recorded.
+    package func stop(_ reason: String) async throws -> Never {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            let isEvicted = state.withLock { state in
+                if !state.isEvicted {
+                    if state.stuck == nil { state.stuck = reason }
+                    state.suspended.append(continuation)
+                }
+                return state.isEvicted
+            }
+            if isEvicted { continuation.resume(throwing: Evicted()) }
+        }
+        throw Evicted()
+    }
+
+    private func register(
+        name: String, options: StepOptions, body: @escaping @Sendable (Step) async throws -> [UInt8]
+    ) throws -> Int {
+        try StepName.check(name)
+        let number = state.withLock { state in
+            let uses = state.uses[name, default: 0] + 1
+            state.uses[name] = uses
+            let id = uses == 1 ? name : "\(name)#\(uses)"
+            let number = state.calls.count
+            state.calls.append(StepCall(number: number, id: id, options: options, body: body))
+            state.standings.append(.called)
+            state.numbers[id] = number
+            return number
+        }
+        return number
+    }
+
+    private func park(_ number: Int, _ continuation: CheckedContinuation<Outcome.Result, any Error>) {
+        let error: (any Error)? = state.withLock { state in
+            if state.isEvicted { return Evicted() }
+            if case .abandoned = state.standings[number] { return CancellationError() }
+            state.standings[number] = .waiting(continuation)
+            state.waiting += 1
+            return nil
+        }
+        if let error { continuation.resume(throwing: error) }
+        executor.noteActivity()
+    }
+
+    /// The task that waits for this call was cancelled: the call throws in this drain and its outcome is for nobody.
+    private func abandon(_ number: Int) {
+        let continuation: CheckedContinuation<Outcome.Result, any Error>? = state.withLock { state in
+            switch state.standings[number] {
+            case .delivered, .abandoned: return nil
+            case .called:
+                state.standings[number] = .abandoned
+                state.unclosed.insert(number)
+                return nil
+            case .waiting(let continuation):
+                state.standings[number] = .abandoned
+                state.unclosed.insert(number)
+                state.waiting -= 1
+                return continuation
+            }
+        }
+        continuation?.resume(throwing: CancellationError())
+    }
+
+    /// `nil` while the copy lives; then whether this call is one too many.
+    private func evictedCall() -> Bool? {
+        state.withLock { state in
+            guard state.isEvicted else { return nil }
+            state.callsAfterEviction += 1
+            return state.callsAfterEviction > 100
+        }
+    }
+
+    /// A function that goes on calling steps after its eviction (a `while true` that ignores every error) is leaked.
+    private static func suspendForGood() async {
+        await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+    }
+}
+
+/// The one error that is thrown through user code without its doing: the copy was given up, another worker has the run.
+package struct Evicted: Error {}

@@ -1,0 +1,35 @@
+/// One call of a step by a run's function. Call number i is the i-th that the function made, the same in every replay.
+package struct StepCall: Sendable {
+    package let number: Int
+    package let id: String
+    package let options: StepOptions
+    /// Executes the step once and returns its value as JSON.
+    package let body: @Sendable (Step) async throws -> [UInt8]
+}
+
+/// Where a run's function stands when it has come to rest.
+package enum Progress: Sendable {
+    /// It returned (the output's JSON) or threw.
+    case finished(Result<[UInt8], any Error>)
+    /// It waits for the outcome of at least one step.
+    case waiting
+    /// It waits for something that is no step: it has left its executor.
+    case escaped
+    /// It cannot go on with the code of this worker; says why.
+    case stuck(String)
+}
+
+/// What a copy asks of the store: steps to open and to close, and whether the function is done.
+package struct Plan: Sendable {
+    package struct Opening: Sendable, Hashable {
+        package var number: Int
+        package var step: String
+        /// Called and abandoned before it was ever opened: it takes its number and nothing else.
+        package var withdrawn: Bool
+    }
+
+    package var openings: [Opening]
+    package var closings: [String]
+    /// Whether nothing is left for another page.
+    package var isComplete: Bool
+}

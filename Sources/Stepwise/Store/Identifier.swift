@@ -1,0 +1,48 @@
+/// The rules for names that become parts of keys and of invocations.
+package enum Identifier {
+    package static func checkNamespace(_ text: String) throws(StepwiseError) {
+        let allowed = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        if text.isEmpty || text.utf8.count > 100 || !allowed {
+            throw StepwiseError(
+                .invalidIdentifier,
+                "the namespace \"\(text.prefix(120))\" cannot be one: use 1 to 100 of the characters A-Z a-z 0-9 _ -")
+        }
+    }
+
+    /// Run ids, queues and workflow names: 1 to 200 printable characters, no spaces (they separate an invocation's parts).
+    package static func check(_ text: String, what: String) throws(StepwiseError) {
+        if let problem = problem(with: text) {
+            throw StepwiseError(.invalidIdentifier, "the \(what) \"\(text.prefix(220))\" \(problem)")
+        }
+    }
+
+    package static func problem(with text: String) -> String? {
+        if text.isEmpty { return "is empty: use 1 to 200 printable characters without spaces" }
+        if text.count > 200 || text.utf8.count > 800 { return "is longer than 200 characters" }
+        let bad = text.unicodeScalars.contains { scalar in
+            scalar.value < 33 || scalar.value == 127 || scalar.properties.isWhitespace
+                || scalar.properties.generalCategory == .control
+        }
+        return bad ? "holds spaces or control characters: use 1 to 200 printable characters without spaces" : nil
+    }
+
+    /// A new id: 20 characters of `0-9a-z`, the first 9 of them the time in milliseconds, so that ids sort by age.
+    package static func random(milliseconds: Int) -> String {
+        let digits = Array("0123456789abcdefghijklmnopqrstuvwxyz".utf8)
+        var bytes = [UInt8](repeating: digits[0], count: 20)
+        var time = max(0, milliseconds)
+        for index in (0..<9).reversed() {
+            bytes[index] = digits[time % 36]
+            time /= 36
+        }
+        for index in 9..<20 { bytes[index] = digits[Int.random(in: 0..<36)] }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,54 @@
+/// The names of a namespace's keys in Redis. README has the table; a user's id or name is always the last part.
+package struct Keys: Sendable, Hashable {
+    package let namespace: String
+    private let prefix: String
+
+    /// - Throws: ``StepwiseError`` with code `invalidIdentifier` unless the namespace is made of `A-Z a-z 0-9 _ -`.
+    package init(namespace: String) throws(StepwiseError) {
+        try Identifier.checkNamespace(namespace)
+        self.namespace = namespace
+        prefix = "stepwise:{\(namespace)}:"
+    }
+
+    package func queue(_ queue: String) -> String { "\(prefix)queue:\(queue)" }
+    package func claimed(_ worker: String, _ queue: String) -> String { "\(prefix)claimed:\(worker):\(queue)" }
+    package var workers: String { "\(prefix)workers" }
+    package func worker(_ worker: String) -> String { "\(prefix)worker:\(worker)" }
+    package func run(_ id: String) -> String { "\(prefix)run:\(id)" }
+    package func steps(_ id: String) -> String { "\(prefix)steps:\(id)" }
+    package func open(_ id: String) -> String { "\(prefix)open:\(id)" }
+    package func join(_ id: String) -> String { "\(prefix)join:\(id)" }
+    package var delayed: String { "\(prefix)delayed" }
+    package func runs(_ status: RunStatus) -> String { "\(prefix)runs:\(status.rawValue)" }
+    package func unserved(_ workflow: String) -> String { "\(prefix)unserved:\(workflow)" }
+    package var malformed: String { "\(prefix)malformed" }
+    package var redelivered: String { "\(prefix)redelivered" }
+    package var meta: String { "\(prefix)meta" }
+    /// The pub/sub channel on which a run's end is announced to those who await it; nothing correct depends on it.
+    package func ended(_ id: String) -> String { "\(prefix)ended:\(id)" }
+    /// For SCAN: every key of the namespace that begins like this.
+    package func pattern(_ start: String) -> String { "\(prefix)\(start)*" }
+    package func suffix(of key: String, after start: String) -> String { String(key.dropFirst(prefix.count + start.count)) }
+}
+
+/// Where a run stands.
+public struct RunStatus: RawRepresentable, Sendable, Hashable, Codable, CustomStringConvertible {
+    public let rawValue: String
+    public init(rawValue: String) { self.rawValue = rawValue }
+    public var description: String { rawValue }
+
+    /// Enqueued, not begun.
+    public static var queued: RunStatus { RunStatus(rawValue: "queued") }
+    public static var running: RunStatus { RunStatus(rawValue: "running") }
+    /// No worker that claimed it has its workflow; one that has it takes it up by itself.
+    public static var unserved: RunStatus { RunStatus(rawValue: "unserved") }
+    /// Waits for other code or a person; the run's `reason` says why.
+    public static var parked: RunStatus { RunStatus(rawValue: "parked") }
+    public static var completed: RunStatus { RunStatus(rawValue: "completed") }
+    public static var failed: RunStatus { RunStatus(rawValue: "failed") }
+    public static var cancelled: RunStatus { RunStatus(rawValue: "cancelled") }
+
+    /// Every status, in the order of a run's life.
+    public static var all: [RunStatus] { [.queued, .running, .unserved, .parked, .completed, .failed, .cancelled] }
+    public var isEnded: Bool { self == .completed || self == .failed || self == .cancelled }
+}

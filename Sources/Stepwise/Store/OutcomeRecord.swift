@@ -1,0 +1,48 @@
+/// An outcome as it is stored in `steps:<id>`: one JSON object.
+///
+/// `{"step":"charge","attempts":1,"took":12,"claim":"<worker>/<n>","at":<ms>,"value":…}` or, in place of `value`,
+/// `"error":{"type":"Declined","message":"…"}`. `took` is the last attempt's time in ms by the worker's clock, `at` Redis' time.
+package struct OutcomeRecord: Sendable, Hashable {
+    package var outcome: Outcome
+    package var attempts: Int
+    package var took: Int?
+    /// The worker and the number of its call that wrote the record.
+    package var claim: String
+    /// When it was recorded, in ms since 1970 by Redis' clock.
+    package var at: Int?
+
+    /// The record's text before the time, which only Redis knows.
+    package static func head(step: String, attempts: Int, took: Int, claim: String) -> String {
+        "{\"step\":\(JSON.string(step)),\"attempts\":\(attempts),\"took\":\(took),\"claim\":\(JSON.string(claim))"
+    }
+
+    /// The record's text behind the time.
+    package static func tail(_ result: Outcome.Result) -> [UInt8] {
+        switch result {
+        case .value(let bytes):
+            Array("\"value\":".utf8) + bytes
+        case .error(let failure):
+            Array("\"error\":{\"type\":\(JSON.string(failure.type)),\"message\":\(JSON.string(failure.message))}".utf8)
+        }
+    }
+
+    /// - Throws: ``StepwiseError`` with code `notDecodable` for what is no record.
+    package init(_ bytes: [UInt8]) throws(StepwiseError) {
+        guard let members = JSONMembers(bytes), let step = members.string("step") else {
+            throw StepwiseError(.notDecodable, "a recorded outcome is no JSON object with a step: \(JSON.excerpt(bytes))")
+        }
+        attempts = members.integer("attempts") ?? 1
+        took = members.integer("took")
+        claim = members.string("claim") ?? ""
+        at = members.integer("at")
+        if let value = members.values["value"] {
+            outcome = Outcome(step: step, result: .value(value))
+        } else if let error = members.values["error"], let words = JSONMembers(error) {
+            let failure = StepFailure(
+                step: step, attempts: attempts, type: words.string("type") ?? "", message: words.string("message") ?? "")
+            outcome = Outcome(step: step, result: .error(failure))
+        } else {
+            throw StepwiseError(.notDecodable, "the recorded outcome of step \"\(step)\" has neither value nor error")
+        }
+    }
+}

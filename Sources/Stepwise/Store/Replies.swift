@@ -1,0 +1,112 @@
+internal import StepwiseRedis
+
+/// What came after the number that the caller named.
+struct HistoryPage: Sendable {
+    /// The number before the page's first outcome.
+    var from: Int
+    var records: [[UInt8]]
+    /// The length of the whole history when the page was read.
+    var recorded: Int
+    /// Up to which outcome a carry has taken the function before; -1 if none has.
+    var carried: Int
+}
+
+enum LoadReply: Sendable {
+    case loaded(number: Int, opened: Int, page: HistoryPage, about: RunAbout?)
+    case stale
+    case lost
+    case reset
+}
+
+/// What a worker needs to start a run's function.
+struct RunAbout: Sendable {
+    var workflow: String
+    var queue: String
+    var payload: [UInt8]
+}
+
+/// The answer to `advance` and `serial`.
+enum AdvanceReply: Sendable {
+    case carry(step: String, attempt: Int)
+    case more(opened: Int, page: HistoryPage)
+    case released([String])
+    case finished(awaited: Bool)
+    case rebuild
+    case lost
+    case reset
+}
+
+enum RecordReply: Sendable {
+    case done
+    case took(number: Int, opened: Int, page: HistoryPage)
+    case withdrawn
+    case lost
+    case reset
+}
+
+enum RetryReply: Sendable {
+    case delayed
+    case more(opened: Int, page: HistoryPage)
+    case withdrawn
+    case lost
+}
+
+enum StartReply: Sendable {
+    case started
+    case exists
+    case lost
+}
+
+/// A script's reply that does not look as its header says: a key of the namespace was changed by hand.
+struct UnexpectedReply: Error, CustomStringConvertible {
+    var script: String
+    var reply: RedisValue
+    var description: String { "script \(script) answered \(reply), which this version does not know" }
+}
+
+/// Reads a reply that is a list headed by a word.
+struct ReplyReader {
+    let script: String
+    let reply: RedisValue
+    let items: [RedisValue]
+
+    init(_ script: String, _ reply: RedisValue) {
+        self.script = script
+        self.reply = reply
+        items = reply.array ?? []
+    }
+
+    var word: String { items.first?.string ?? "" }
+    var unexpected: UnexpectedReply { UnexpectedReply(script: script, reply: reply) }
+
+    func integer(_ index: Int) throws -> Int {
+        guard index < items.count, let value = items[index].integer else { throw unexpected }
+        return value
+    }
+
+    func text(_ index: Int) throws -> String {
+        guard index < items.count, let value = items[index].string else { throw unexpected }
+        return value
+    }
+
+    /// `recorded`, `carried` and the list of records, in this order.
+    func page(_ index: Int, from: Int) throws -> HistoryPage {
+        guard index + 2 < items.count, let records = items[index + 2].array else { throw unexpected }
+        return HistoryPage(
+            from: from, records: records.compactMap(\.bytes), recorded: try integer(index),
+            carried: items[index + 1].integer ?? -1)
+    }
+
+    func advance(upto: Int) throws -> AdvanceReply {
+        switch word {
+        case "carry": .carry(step: try text(1), attempt: try integer(2))
+        case "more": .more(opened: try integer(1), page: try page(2, from: upto))
+        case "released": .released(items.dropFirst().compactMap(\.string))
+        case "finished": .finished(awaited: try integer(1) == 1)
+        case "rebuild": .rebuild
+        case "lost": .lost
+        case "reset": .reset
+        default: throw unexpected
+        }
+    }
+}

@@ -1,0 +1,232 @@
+internal import StepwiseRedis
+
+/// The transitions of runs, as one worker makes them. Each is one script; each may be sent twice.
+struct RunStore: Sendable {
+    let keys: Keys
+    let worker: String
+    /// Sends a script until an answer came, or throws because the worker's name is done for.
+    let evaluate: @Sendable (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
+
+    /// A run as invocations and scripts name it.
+    struct Run: Sendable, Hashable {
+        var id: String
+        var generation: String
+        var queue: String
+        var carryText: String { Invocation.carryText(run: id, generation: generation) }
+    }
+
+    func start(_ run: Run, workflow: String, payload: [UInt8], item: [UInt8], token: String) async throws -> StartReply {
+        let reply = try await evaluate(
+            ScriptLibrary.start, [keys.run(run.id), keys.claimed(worker, run.queue), keys.runs(.running)],
+            [.init(run.id), .init(workflow), .init(run.queue), .init(payload), .init(run.carryText), .init(item), .init(worker), .init(token)])
+        let reader = ReplyReader("start", reply)
+        switch reader.word {
+        case "ok": return .started
+        case "exists": return .exists
+        case "lost": return .lost
+        default: throw reader.unexpected
+        }
+    }
+
+    /// - Parameter step: the step and attempt of a claimed step, `nil` for a carry.
+    func load(
+        _ run: Run, text: String, step: (id: String, attempt: Int)?, seen: Int, token: String, cold: Bool
+    ) async throws -> LoadReply {
+        let reply = try await evaluate(
+            ScriptLibrary.load,
+            [
+                keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.queued),
+                keys.runs(.running), keys.runs(.unserved),
+            ],
+            [
+                .init(run.id), .init(text), .init(worker), .init(run.generation), .init(step?.id ?? ""),
+                .init(step.map { String($0.attempt) } ?? ""), .init(seen), .init(token), cold ? "1" : "",
+            ])
+        let reader = ReplyReader("load", reply)
+        switch reader.word {
+        case "stale": return .stale
+        case "lost": return .lost
+        case "reset": return .reset
+        case "ok":
+            var about: RunAbout?
+            if cold {
+                guard reader.items.count >= 9, let payload = reader.items[8].bytes else { throw reader.unexpected }
+                about = RunAbout(workflow: try reader.text(6), queue: try reader.text(7), payload: payload)
+            }
+            return .loaded(
+                number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen), about: about)
+        default: throw reader.unexpected
+        }
+    }
+
+    /// One page of the history: the records after number `from`.
+    func history(_ id: String, from: Int) async throws -> [[UInt8]] {
+        let reply = try await evaluate(ScriptLibrary.history, [keys.steps(id)], [.init(from)])
+        return reply.array?.compactMap(\.bytes) ?? []
+    }
+
+    /// What a carry's holder asks for, in both of its scripts.
+    struct Advance: Sendable {
+        var number: Int
+        var upto: Int
+        var slots: Int
+        var plan: Plan
+        /// The run's end, if the function has returned or thrown.
+        var ending: (status: RunStatus, json: [UInt8])?
+    }
+
+    private func advanceKeys(_ run: Run) -> [String] {
+        [
+            keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
+            keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed),
+        ]
+    }
+
+    private func advanceArguments(_ run: Run, _ advance: Advance) -> [RedisArgument] {
+        [
+            .init(run.id), .init(worker), .init(advance.number), .init(run.carryText), .init(run.generation), .init(advance.upto),
+            .init(advance.slots), advance.plan.isComplete ? "1" : "", .init(advance.ending?.status.rawValue ?? ""),
+            .init(advance.ending?.json ?? []),
+        ]
+    }
+
+    private func planArguments(_ plan: Plan) -> [RedisArgument] {
+        var arguments: [RedisArgument] = [.init(plan.openings.count)]
+        for opening in plan.openings {
+            arguments += [.init(opening.number), .init(opening.step), opening.withdrawn ? "1" : ""]
+        }
+        return arguments + [.init(plan.closings.count)] + plan.closings.map { .init($0) }
+    }
+
+    func advance(_ run: Run, _ advance: Advance) async throws -> AdvanceReply {
+        let reply = try await evaluate(
+            ScriptLibrary.advance, advanceKeys(run), advanceArguments(run, advance) + planArguments(advance.plan))
+        return try ReplyReader("advance", reply).advance(upto: advance.upto)
+    }
+
+    /// What a body's end writes.
+    struct Record: Sendable {
+        var step: String
+        var attempt: Int
+        var result: Outcome.Result
+        var took: Int
+        var token: String
+
+        var head: RedisArgument { .init(OutcomeRecord.head(step: step, attempts: attempt, took: took, claim: token)) }
+        var tail: RedisArgument { .init(OutcomeRecord.tail(result)) }
+    }
+
+    func serial(_ run: Run, _ advance: Advance, _ record: Record) async throws -> AdvanceReply {
+        let reply = try await evaluate(
+            ScriptLibrary.serial, advanceKeys(run),
+            advanceArguments(run, advance) + [.init(record.step), record.head, record.tail, .init(record.token)]
+                + planArguments(advance.plan))
+        return try ReplyReader("serial", reply).advance(upto: advance.upto)
+    }
+
+    func record(_ run: Run, text: String, _ record: Record, seen: Int) async throws -> RecordReply {
+        let reply = try await evaluate(
+            ScriptLibrary.record,
+            [keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue)],
+            [
+                .init(run.id), .init(worker), .init(text), .init(run.carryText), .init(record.step), .init(run.generation),
+                .init(record.attempt), record.head, record.tail, .init(record.token), .init(seen),
+            ])
+        let reader = ReplyReader("record", reply)
+        switch reader.word {
+        case "done": return .done
+        case "took":
+            return .took(number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen))
+        case "withdrawn": return .withdrawn
+        case "lost": return .lost
+        case "reset": return .reset
+        default: throw reader.unexpected
+        }
+    }
+
+    /// - Parameters:
+    ///   - carry: the carry's number and how far its copy is, for a step under the carry; `nil` for a claimed step.
+    ///   - delay: in milliseconds.
+    func retry(
+        _ run: Run, text: String, carry: (number: Int, upto: Int)?, step: String, failedAttempt: Int, delay: Int
+    ) async throws -> RetryReply {
+        let reply = try await evaluate(
+            ScriptLibrary.retry,
+            [keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.delayed],
+            [
+                .init(run.id), .init(worker), .init(text), .init(carry.map { String($0.number) } ?? ""), .init(step),
+                .init(run.generation), .init(failedAttempt), .init(delay), .init(run.queue), .init(carry?.upto ?? 0),
+            ])
+        let reader = ReplyReader("retry", reply)
+        switch reader.word {
+        case "delayed": return .delayed
+        case "more": return .more(opened: try reader.integer(1), page: try reader.page(2, from: carry?.upto ?? 0))
+        case "withdrawn": return .withdrawn
+        case "lost": return .lost
+        default: throw reader.unexpected
+        }
+    }
+
+    /// Parks a run for a reason that a person reads. Of a carry its number, of a step its id proves the claim.
+    func park(_ run: Run, text: String, carry number: Int?, step: String?, reason: String) async throws {
+        _ = try await evaluate(
+            ScriptLibrary.park,
+            [keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.running), keys.runs(.parked)],
+            [.init(run.id), .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step ?? ""), .init(reason)])
+    }
+
+    func unserve(_ run: Run, text: String, workflow: String, isCarry: Bool) async throws {
+        _ = try await evaluate(
+            ScriptLibrary.unserve,
+            [
+                keys.run(run.id), keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
+                keys.runs(.unserved),
+            ], [.init(run.id), .init(text), .init(worker), isCarry ? "1" : ""])
+    }
+
+    func reject(_ item: [UInt8], queue: String, reason: String) async throws {
+        let text = String(validating: item, as: UTF8.self)
+        let shown = text.map { "\"item\":\(JSON.string($0))" } ?? "\"itemHex\":\"\(Self.hex(item))\""
+        _ = try await evaluate(
+            ScriptLibrary.reject, [keys.claimed(worker, queue), keys.malformed],
+            [.init(item), .init("{\"reason\":\(JSON.string(reason)),\"queue\":\(JSON.string(queue)),\(shown)")])
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
+    func poke(_ run: Run) async throws {
+        _ = try await evaluate(ScriptLibrary.poke, [keys.run(run.id), keys.queue(run.queue)], [.init(run.id)])
+    }
+
+    func note(_ id: String, _ sentence: String) async throws {
+        _ = try await evaluate(ScriptLibrary.note, [keys.run(id)], [.init(sentence)])
+    }
+}
+
+/// One claimed invocation goes back to its queue. Used by workers for themselves and for the dead.
+func giveBackCommand(
+    keys: Keys, item: RedisArgument, invocation: Invocation?, worker: String, queue: String, lost: Bool
+) -> (keys: [String], arguments: [RedisArgument]) {
+    var kind = "raw"
+    var generation = ""
+    var step = ""
+    var attempt = ""
+    switch invocation {
+    case .carry(_, let itsGeneration):
+        kind = "carry"
+        generation = itsGeneration
+    case .step(_, let itsGeneration, let itsAttempt, let itsStep):
+        kind = "step"
+        (generation, attempt, step) = (itsGeneration, String(itsAttempt), itsStep)
+    case .raw, nil:
+        break
+    }
+    let run = invocation?.run ?? ""
+    return (
+        [keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.redelivered],
+        [item, .init(worker), .init(kind), .init(generation), .init(step), .init(attempt), lost ? "1" : ""]
+    )
+}

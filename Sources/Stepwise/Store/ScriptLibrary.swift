@@ -1,0 +1,34 @@
+internal import StepwiseRedis
+
+/// The scripts, one a transition, from the `.lua` files that are embedded in the binary.
+enum ScriptLibrary {
+    static let enqueue = script("enqueue", PackageResources.enqueue_lua)
+    static let start = script("start", PackageResources.start_lua)
+    static let load = script("load", PackageResources.load_lua)
+    static let history = script("history", PackageResources.history_lua)
+    static let advance = script("advance", PackageResources.settle_lua, PackageResources.advance_lua)
+    static let serial = script("serial", PackageResources.settle_lua, PackageResources.serial_lua)
+    static let record = script("record", PackageResources.record_lua)
+    static let retry = script("retry", PackageResources.retry_lua)
+    static let promote = script("promote", PackageResources.promote_lua)
+    static let giveBack = script("giveback", PackageResources.giveback_lua)
+    static let reject = script("reject", PackageResources.reject_lua)
+    static let unserve = script("unserve", PackageResources.unserve_lua)
+    static let readmit = script("readmit", PackageResources.readmit_lua)
+    static let park = script("park", PackageResources.park_lua)
+    static let resume = script("resume", PackageResources.resume_lua)
+    static let poke = script("poke", PackageResources.poke_lua)
+    static let note = script("note", PackageResources.note_lua)
+    static let await = script("await", PackageResources.await_lua)
+    static let register = script("register", PackageResources.register_lua)
+    static let beat = script("beat", PackageResources.beat_lua)
+    static let bury = script("bury", PackageResources.bury_lua)
+    static let leave = script("leave", PackageResources.leave_lua)
+    static let expired = script("expired", PackageResources.expired_lua)
+    static let forget = script("forget", PackageResources.forget_lua)
+
+    private static func script(_ name: String, _ parts: [UInt8]...) -> RedisScript {
+        let all = [PackageResources.common_lua] + parts
+        return RedisScript(name: name, source: all.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n"))
+    }
+}

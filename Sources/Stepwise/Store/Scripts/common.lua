@@ -1,0 +1,80 @@
+-- Put before every script by the store; not a script of its own.
+-- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
+-- first write nothing may fail.
+
+local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited' }
+
+-- The fields of a run that transitions decide by; false if the run does not exist.
+local function read_run(key)
+  local v = redis.call('HMGET', key, unpack(RUN_FIELDS))
+  if not v[1] then return false end
+  return {
+    status = v[1], generation = v[2], carrier = v[3] or '', carries = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
+    recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] and v[9] ~= '' or false,
+  }
+end
+
+local ENDED = { completed = true, failed = true, cancelled = true }
+
+local function is_live(run)
+  return run and not ENDED[run.status]
+end
+
+-- Redis' clock in milliseconds, as text; read once a script.
+local clock
+local function now()
+  if not clock then
+    local t = redis.call('TIME')
+    clock = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+  end
+  return clock
+end
+
+-- The carrier as text: who has the carry, the number of this taking, and the call that took it.
+local function carrier_text(worker, number, token)
+  return worker .. ' ' .. number .. ' ' .. token
+end
+
+-- Whether the carry is held by this worker under this number.
+local function holds_carry(run, worker, number)
+  local prefix = worker .. ' ' .. number .. ' '
+  return string.sub(run.carrier, 1, #prefix) == prefix
+end
+
+-- What came after number `from`, up to `to`: at most 1,000 outcomes or about 1 MiB.
+local function outcomes_after(steps, from, to)
+  local page, size = {}, 0
+  while from < to and #page < 1000 and size < 1048576 do
+    local numbers = {}
+    for n = from + 1, math.min(from + 50, to) do numbers[#numbers + 1] = n end
+    for _, record in ipairs(redis.call('HMGET', steps, unpack(numbers))) do
+      page[#page + 1] = record or ''
+      size = size + #(record or '')
+    end
+    from = from + #numbers
+  end
+  return page
+end
+
+-- Writes outcome number `number`. `head` and `tail` are the record's text round the time at which it is written.
+local function append_outcome(steps, number, head, tail)
+  redis.call('HSET', steps, number, head .. ',"at":' .. now() .. ',' .. tail .. '}')
+end
+
+-- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is.
+local function open_text(attempt, lost, where)
+  return 'run ' .. attempt .. ' ' .. lost .. ' ' .. where
+end
+
+local function read_open(text)
+  if not text then return false end
+  local kind, attempt, lost, where = string.match(text, '^(%S+) (%d+) (%d+) (%S+)$')
+  return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where }
+end
+
+-- Calls a command with many values in bites that fit Lua's stack.
+local function call_in_bites(command, key, values)
+  for first = 1, #values, 1000 do
+    redis.call(command, key, unpack(values, first, math.min(first + 999, #values)))
+  end
+end

@@ -1,0 +1,17 @@
+-- forget: removes ended runs. Never a live one.
+-- KEYS  1 runs:<status>, then four for each run: run:<id>, steps:<id>, open:<id>, join:<id>; at most 100 runs
+-- ARGV  1 the status, then the ids
+-- Reply how many runs were removed
+local removed = 0
+for n = 2, #ARGV do
+  local key = 2 + (n - 2) * 4
+  local status = redis.call('HGET', KEYS[key], 'status')
+  if not status or status == ARGV[1] then
+    redis.call('ZREM', KEYS[1], ARGV[n])
+    if status then
+      redis.call('UNLINK', KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3])
+      removed = removed + 1
+    end
+  end
+end
+return removed

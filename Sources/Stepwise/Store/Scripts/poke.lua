@@ -1,0 +1,10 @@
+-- poke: a copy without a carry has moved by itself (it came back from Task.sleep, say): queues a carry if the run has none.
+-- KEYS  1 run:<id>  2 queue:<queue>
+-- ARGV  1 id
+-- Reply 1 if a carry was queued, else 0
+local run = read_run(KEYS[1])
+if not is_live(run) or run.status == 'parked' or run.carrier ~= '' then return 0 end
+redis.call('LLEN', KEYS[2])
+redis.call('HSET', KEYS[1], 'carrier', 'queue')
+redis.call('RPUSH', KEYS[2], 'carry ' .. ARGV[1] .. ' ' .. run.generation)
+return 1

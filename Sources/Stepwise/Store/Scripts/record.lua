@@ -1,0 +1,38 @@
+-- record: the outcome of a claimed step. The claim is the proof; the run's first outcome without a carry gives the caller one.
+-- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>
+-- ARGV  1 id  2 worker  3 text  4 carry text  5 step  6 generation  7 attempt  8 head  9 tail  10 token  11 seen
+-- Reply {'done'}: recorded, the carry is elsewhere; {'took', number, opened, recorded, carried, page}: recorded, the caller has the carry;
+--       {'withdrawn'}: nobody wants it any more; {'lost'}: the claim is not the caller's; {'reset'} as in load
+-- Guarantees: the first outcome is the only one and alone lowers the join counter; sent again, it gives the same answer.
+local run = read_run(KEYS[1])
+local claimed = redis.call('LPOS', KEYS[5], ARGV[3])
+local seen = tonumber(ARGV[11])
+local function took(number)
+  if seen > run.recorded then return { 'reset' } end
+  return { 'took', number, run.opened, run.recorded, run.carried, outcomes_after(KEYS[2], seen, run.recorded) }
+end
+if not claimed then
+  if not run then return { 'lost' } end
+  local holder, number, token = string.match(run.carrier, '^(%S+) (%d+) (%S+)$')
+  if is_live(run) and holder == ARGV[2] and token == ARGV[10] then return took(tonumber(number)) end
+  for n = run.recorded, math.max(1, run.recorded - 1000), -1 do
+    local record = redis.call('HGET', KEYS[2], n)
+    if record and string.find(record, '"claim":"' .. ARGV[10] .. '"', 1, true) then return { 'done' } end
+  end
+  return { 'lost' }
+end
+local open = is_live(run) and run.generation == ARGV[6] and read_open(redis.call('HGET', KEYS[3], ARGV[5]))
+redis.call('LREM', KEYS[5], -1, ARGV[3])
+if not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation' then return { 'withdrawn' } end
+redis.call('HDEL', KEYS[3], ARGV[5])
+run.recorded = run.recorded + 1
+append_outcome(KEYS[2], run.recorded, ARGV[8], ARGV[9])
+redis.call('DECR', KEYS[4])
+if run.carrier ~= '' or run.status == 'parked' then
+  redis.call('HSET', KEYS[1], 'recorded', run.recorded)
+  return { 'done' }
+end
+local number = run.carries + 1
+redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'carrier', carrier_text(ARGV[2], number, ARGV[10]), 'carries', number)
+redis.call('LPUSH', KEYS[5], ARGV[4])
+return took(number)

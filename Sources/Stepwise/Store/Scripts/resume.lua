@@ -1,0 +1,27 @@
+-- resume: a parked run goes on: its parked steps and a carry are queued.
+-- KEYS  1 run:<id>  2 open:<id>  3 queue:<queue>  4 runs:parked  5 runs:running
+-- ARGV  1 id  2 cursor of the page of open steps
+-- Reply {'more', cursor}; {'resumed'}; {'not parked', status} ('' if there is no such run)
+-- Guarantees: pages of about 100 steps; sent again, it queues nothing twice.
+local run = read_run(KEYS[1])
+if not run then return { 'not parked', '' } end
+if run.status ~= 'parked' then return { 'not parked', run.status } end
+redis.call('LLEN', KEYS[3])
+local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 100)
+for n = 1, #page[2], 2 do
+  local open = read_open(page[2][n + 1])
+  if open.where == 'parked' then
+    redis.call('HSET', KEYS[2], page[2][n], open_text(open.attempt, open.lost, 'invocation'))
+    redis.call('RPUSH', KEYS[3], 'step ' .. ARGV[1] .. ' ' .. run.generation .. ' ' .. open.attempt .. ' ' .. page[2][n])
+  end
+end
+if page[1] ~= '0' then return { 'more', page[1] } end
+redis.call('HDEL', KEYS[1], 'reason')
+redis.call('HSET', KEYS[1], 'status', 'running')
+if run.carrier == '' then
+  redis.call('HSET', KEYS[1], 'carrier', 'queue')
+  redis.call('RPUSH', KEYS[3], 'carry ' .. ARGV[1] .. ' ' .. run.generation)
+end
+redis.pcall('ZREM', KEYS[4], ARGV[1])
+redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
+return { 'resumed' }

@@ -1,0 +1,46 @@
+-- retry: an attempt failed and another is allowed: the step waits in `delayed`, with its count in `open`.
+-- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 claimed:<worker>:<queue>  5 delayed
+-- ARGV  1 id  2 worker  3 text of the claim (the step's, or the carry's)  4 number of the carry, '' for a claimed step
+--       5 step  6 generation  7 attempt that failed  8 delay in ms  9 queue  10 upto, with a carry
+-- Reply {'delayed'}; {'more', opened, recorded, carried, page}: delayed, and the carry stays for what was recorded meanwhile;
+--       {'withdrawn'}; {'lost'}
+-- Guarantees: one mover for the step at every moment; sent again, it changes nothing.
+local run = read_run(KEYS[1])
+redis.call('ZCARD', KEYS[5])
+local open = run and read_open(redis.call('HGET', KEYS[3], ARGV[5]))
+local next_attempt = tonumber(ARGV[7]) + 1
+local carries = ARGV[4] ~= ''
+local holds
+if carries then holds = is_live(run) and holds_carry(run, ARGV[2], ARGV[4]) else holds = redis.call('LPOS', KEYS[4], ARGV[3]) end
+local function more()
+  return { 'more', run.opened, run.recorded, run.carried, outcomes_after(KEYS[2], tonumber(ARGV[10]), run.recorded) }
+end
+if not holds or (carries and run.own ~= ARGV[5]) then
+  if open and open.attempt == tostring(next_attempt) then
+    if carries and holds then return more() end
+    return { 'delayed' }
+  end
+  return { 'lost' }
+end
+local function delay()
+  redis.call('HSET', KEYS[3], ARGV[5], open_text(next_attempt, open.lost, 'invocation'))
+  redis.call('ZADD', KEYS[5], now() + tonumber(ARGV[8]),
+    ARGV[9] .. ' step ' .. ARGV[1] .. ' ' .. ARGV[6] .. ' ' .. next_attempt .. ' ' .. ARGV[5])
+end
+if not carries then
+  redis.call('LREM', KEYS[4], -1, ARGV[3])
+  if not is_live(run) or not open or run.generation ~= ARGV[6] or open.attempt ~= ARGV[7] or open.where ~= 'invocation' then
+    return { 'withdrawn' }
+  end
+  delay()
+  return { 'delayed' }
+end
+redis.call('HDEL', KEYS[1], 'own')
+if run.recorded > tonumber(ARGV[10]) then
+  delay()
+  return more()
+end
+redis.call('LREM', KEYS[4], -1, ARGV[3])
+delay()
+redis.call('HSET', KEYS[1], 'carrier', '', 'carried', ARGV[10])
+return { 'delayed' }

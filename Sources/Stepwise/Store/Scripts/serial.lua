@@ -1,0 +1,60 @@
+-- serial: record and advance in one, while the only open step is the carry holder's own. One script a step.
+-- KEYS  as advance
+-- ARGV  1 to 10 as advance, with `upto` the number that this outcome must get
+--       11 step  12 head  13 tail of the record  14 token of the claim that writes it
+--       15 how many openings, and so on as advance from 11
+-- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`: the carry stays, the copy has lived an order that never was;
+--       {'lost'}: the caller holds neither carry nor step
+-- Guarantees: as advance; and the outcome is written once, whatever becomes of the rest.
+local call = {
+  run = read_run(KEYS[1]), id = ARGV[1], worker = ARGV[2], text = ARGV[4], generation = ARGV[5], upto = tonumber(ARGV[6]),
+  slots = tonumber(ARGV[7]), last = ARGV[8] == '1', ending = ARGV[9], result = ARGV[10], head = ARGV[12], tail = ARGV[13],
+}
+local run, step = call.run, ARGV[11]
+if not run then return { 'lost' } end
+local mine = holds_carry(run, call.worker, ARGV[3])
+
+if not is_live(run) or not mine or run.own ~= step then
+  -- Sent before? The outcome carries the token of its claim.
+  local at
+  for n = run.recorded, math.max(call.upto, run.recorded - 1000), -1 do
+    local record = redis.call('HGET', KEYS[2], n)
+    if record and string.find(record, '"claim":"' .. ARGV[14] .. '"', 1, true) then at = n break end
+  end
+  if not is_live(run) then return at and finished_reply(run) or { 'lost' } end
+  if not at then return { 'lost' } end
+  if not mine then return no_carry(call) end
+  if at ~= call.upto then return { 'rebuild' } end
+  local plan = read_plan(15)
+  if already_carried(call, plan) then return carry_reply(run) end
+  if call.ending ~= '' then return { 'rebuild' } end
+  return settle(call, plan)
+end
+
+run.recorded = run.recorded + 1
+if run.recorded ~= call.upto then
+  redis.call('HDEL', KEYS[3], step)
+  append_outcome(KEYS[2], run.recorded, call.head, call.tail)
+  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'own', '')
+  redis.call('DEL', KEYS[4])
+  return { 'rebuild' }
+end
+if call.ending ~= '' then
+  call.record = true
+  return finish(call)
+end
+local plan = read_plan(15)
+if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openings[1].withdrawn then
+  -- One step closes and one opens: the count of open steps stays 1.
+  local opening = plan.openings[1]
+  redis.call('HDEL', KEYS[3], step)
+  append_outcome(KEYS[2], run.recorded, call.head, call.tail)
+  redis.call('HSET', KEYS[3], opening.step, open_text(1, 0, 'carry'))
+  redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'own', opening.step, 'carried', call.upto, 'recorded', run.recorded)
+  return { 'carry', opening.step, 1 }
+end
+redis.call('HDEL', KEYS[3], step)
+append_outcome(KEYS[2], run.recorded, call.head, call.tail)
+redis.call('HSET', KEYS[1], 'recorded', run.recorded)
+run.own = ''
+return settle(call, plan)

@@ -1,0 +1,103 @@
+-- Put before advance and serial by the store; not a script of its own.
+-- What both of them end with. KEYS and ARGV as in advance.lua; `base` is the index of the first opening in ARGV.
+
+-- Reads the openings and closings that ARGV lists from `base` on.
+local function read_plan(base)
+  local plan, at = { openings = {}, closings = {} }, base + 1
+  for _ = 1, tonumber(ARGV[base]) do
+    plan.openings[#plan.openings + 1] = { number = tonumber(ARGV[at]), step = ARGV[at + 1], withdrawn = ARGV[at + 2] == '1' }
+    at = at + 3
+  end
+  for n = at + 1, at + tonumber(ARGV[at]) do plan.closings[#plan.closings + 1] = ARGV[n] end
+  return plan
+end
+
+-- The run has ended; whether somebody waits to be told.
+local function finished_reply(run)
+  return { 'finished', run.awaited and 1 or 0 }
+end
+
+-- Ends the run. The caller holds the carry.
+local function finish(call)
+  redis.call('LREM', KEYS[5], -1, call.text)
+  redis.call('UNLINK', KEYS[3], KEYS[4])
+  if call.record then append_outcome(KEYS[2], call.run.recorded, call.head, call.tail) end
+  local time = now()
+  redis.call('HSET', KEYS[1], 'status', call.ending, call.ending == 'completed' and 'output' or 'error', call.result,
+    'ended', time, 'carrier', '', 'own', '', 'recorded', call.run.recorded)
+  redis.pcall('ZREM', KEYS[7], call.id)
+  redis.pcall('ZADD', KEYS[call.ending == 'completed' and 8 or 9], time, call.id)
+  return finished_reply(call.run)
+end
+
+-- Opens and closes what the plan says; then the carry stays, goes on with the one open step, or ends.
+-- `call`: id, worker, text, generation, upto, slots, last, own (the step that was open under the carry, or '').
+local function settle(call, plan)
+  local run, opens, new = call.run, {}, {}
+  redis.call('HDEL', KEYS[1], 'own')
+  for _, opening in ipairs(plan.openings) do
+    if opening.number == run.opened then
+      run.opened = run.opened + 1
+      if not opening.withdrawn then
+        opens[#opens + 1] = opening.step
+        opens[#opens + 1] = open_text(1, 0, 'invocation')
+        new[#new + 1] = { step = opening.step, attempt = 1 }
+      end
+    end
+  end
+  call_in_bites('HDEL', KEYS[3], plan.closings)
+  call_in_bites('HSET', KEYS[3], opens)
+  local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
+  if own then table.insert(new, 1, { step = run.own, attempt = own.attempt, lost = own.lost, carried = true }) end
+  local count = redis.call('HLEN', KEYS[3])
+  if count > 0 then redis.call('SET', KEYS[4], count) else redis.call('DEL', KEYS[4]) end
+
+  local ends = call.last and run.recorded == call.upto
+  if ends and count == 1 and #new == 1 then
+    local step = new[1]
+    redis.call('HSET', KEYS[3], step.step, open_text(step.attempt, step.lost or 0, 'carry'))
+    redis.call('HSET', KEYS[1], 'opened', run.opened, 'own', step.step, 'carried', call.upto)
+    return { 'carry', step.step, step.attempt }
+  end
+  local queued, kept, reply = {}, {}, {}
+  for _, step in ipairs(new) do
+    if step.carried then redis.call('HSET', KEYS[3], step.step, open_text(step.attempt, step.lost, 'invocation')) end
+    local text = 'step ' .. call.id .. ' ' .. call.generation .. ' ' .. step.attempt .. ' ' .. step.step
+    local place = ends and #kept < call.slots and kept or queued
+    place[#place + 1] = text
+  end
+  -- The left end is the newest: pushed in reverse, the first step of the fan-out is the next to be claimed.
+  local reversed = {}
+  for n = #queued, 1, -1 do reversed[#reversed + 1] = queued[n] end
+  call_in_bites('RPUSH', KEYS[6], reversed)
+  if not ends then
+    redis.call('HSET', KEYS[1], 'opened', run.opened)
+    return { 'more', run.opened, run.recorded, run.carried, outcomes_after(KEYS[2], call.upto, run.recorded) }
+  end
+  redis.call('LREM', KEYS[5], -1, call.text)
+  call_in_bites('LPUSH', KEYS[5], kept)
+  redis.call('HSET', KEYS[1], 'opened', run.opened, 'carried', call.upto, 'carrier', '')
+  reply[1] = 'released'
+  for _, text in ipairs(kept) do reply[#reply + 1] = text end
+  return reply
+end
+
+-- The answer to a call whose sender no longer holds the carry: what this worker still holds for the run.
+local function no_carry(call)
+  if not is_live(call.run) then return finished_reply(call.run) end
+  local reply, prefix = { 'released' }, 'step ' .. call.id .. ' '
+  for _, text in ipairs(redis.call('LRANGE', KEYS[5], 0, 999)) do
+    if string.sub(text, 1, #prefix) == prefix then reply[#reply + 1] = text end
+  end
+  return reply
+end
+
+-- Whether the plan was carried out by an earlier sending and the carry went on with the one open step.
+local function already_carried(call, plan)
+  if #plan.openings == 0 or plan.openings[1].number >= call.run.opened then return false end
+  return call.run.own ~= '' and call.run.recorded == call.upto and redis.call('HLEN', KEYS[3]) == 1
+end
+
+local function carry_reply(run)
+  return { 'carry', run.own, read_open(redis.call('HGET', KEYS[3], run.own)).attempt }
+end

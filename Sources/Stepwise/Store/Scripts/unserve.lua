@@ -1,0 +1,15 @@
+-- unserve: a claimed invocation of a workflow that this worker does not have waits for a worker that has it.
+-- KEYS  1 run:<id>  2 claimed:<worker>:<queue>  3 unserved:<workflow>  4 runs:running  5 runs:unserved
+-- ARGV  1 id  2 text  3 worker  4 '1' for a carry
+-- Reply 1, or 0 if the caller does not hold it
+local run = read_run(KEYS[1])
+if not run or not redis.call('LPOS', KEYS[2], ARGV[2]) then return 0 end
+redis.call('LLEN', KEYS[3])
+redis.call('LREM', KEYS[2], -1, ARGV[2])
+redis.call('LPUSH', KEYS[3], ARGV[2])
+if ARGV[4] == '1' then
+  redis.call('HSET', KEYS[1], 'carrier', 'unserved', 'status', 'unserved', 'reason', 'no worker that claimed it has this workflow')
+  redis.pcall('ZREM', KEYS[4], ARGV[1])
+  redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
+end
+return 1

@@ -1,0 +1,102 @@
+import Synchronization
+
+/// What a worker holds, as it remembers it.
+///
+/// Redis' claim lists are the truth; ``difference(to:)`` finds what the memory lacks and what it has too much.
+final class Hand: Sendable {
+    private struct State {
+        var held: [[UInt8]: Int] = [:]
+        var count = 0
+        var again: Set<[UInt8]> = []
+        var emptyWaiters: [CheckedContinuation<Void, Never>] = []
+        var unknown: [[UInt8]: Int] = [:]
+        var missing: [[UInt8]: Int] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let redo: @Sendable ([UInt8]) -> Void
+
+    /// - Parameter redo: called with an item that was claimed again while an equal one was in hand, once that one has ended.
+    init(redo: @escaping @Sendable ([UInt8]) -> Void) {
+        self.redo = redo
+    }
+
+    /// Remembers a claimed item. `nil` if an equal invocation is in hand; it is taken up again at that one's end.
+    ///
+    /// - Parameter isRaw: raw items may be equal and are counted.
+    func begin(_ item: [UInt8], isRaw: Bool = false) -> Claim? {
+        state.withLock { state in
+            if !isRaw, state.held[item] != nil {
+                state.again.insert(item)
+                return nil
+            }
+            state.held[item, default: 0] += 1
+            state.count += 1
+            return Claim(item: item, hand: self)
+        }
+    }
+
+    fileprivate func end(_ item: [UInt8]) {
+        let (waiters, isAgain) = state.withLock { state in
+            let count = state.held[item, default: 1]
+            state.held[item] = count > 1 ? count - 1 : nil
+            state.count -= 1
+            let isAgain = state.again.remove(item) != nil
+            guard state.count == 0 else { return ([CheckedContinuation<Void, Never>](), isAgain) }
+            defer { state.emptyWaiters = [] }
+            return (state.emptyWaiters, isAgain)
+        }
+        for waiter in waiters { waiter.resume() }
+        if isAgain { redo(item) }
+    }
+
+    var isEmpty: Bool { state.withLock { $0.count == 0 } }
+    var items: [[UInt8]] { state.withLock { Array($0.held.keys) } }
+
+    func waitUntilEmpty() async {
+        await withCheckedContinuation { continuation in
+            let isEmpty = state.withLock { state in
+                if state.count > 0 { state.emptyWaiters.append(continuation) }
+                return state.count == 0
+            }
+            if isEmpty { continuation.resume() }
+        }
+    }
+
+    /// Compares with the claim lists. Only what differs in the same way twice in a row counts: replies may be on their way.
+    func difference(to list: [[UInt8]]) -> (unknown: [[UInt8]], missing: [[UInt8]]) {
+        state.withLock { state in
+            var counts: [[UInt8]: Int] = [:]
+            for item in list { counts[item, default: 0] += 1 }
+            var unknown: [[UInt8]: Int] = [:]
+            for (item, count) in counts where count > state.held[item, default: 0] {
+                unknown[item] = count - state.held[item, default: 0]
+            }
+            var missing: [[UInt8]: Int] = [:]
+            for (item, count) in state.held where count > counts[item, default: 0] {
+                missing[item] = count - counts[item, default: 0]
+            }
+            defer { (state.unknown, state.missing) = (unknown, missing) }
+            return (
+                unknown.flatMap { item, count in Array(repeating: item, count: min(count, state.unknown[item, default: 0])) },
+                missing.keys.filter { state.missing[$0] != nil }
+            )
+        }
+    }
+}
+
+/// One item in hand. Ends once, whoever says so first.
+final class Claim: Sendable {
+    let item: [UInt8]
+    private let hand: Hand
+    private let hasEnded = Atomic(false)
+
+    fileprivate init(item: [UInt8], hand: Hand) {
+        self.item = item
+        self.hand = hand
+    }
+
+    func end() {
+        if !hasEnded.exchange(true, ordering: .relaxed) { hand.end(item) }
+    }
+}

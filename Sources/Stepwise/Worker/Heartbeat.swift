@@ -1,0 +1,73 @@
+import NIOCore
+internal import StepwiseRedis
+import Synchronization
+
+/// What a beat brought back.
+struct BeatReply: Sendable {
+    var isBuried: Bool
+    /// Entries of `delayed` whose time has come.
+    var due: [String]
+    /// Every registered worker, dead ones too, with its last beat.
+    var workers: [(name: String, beat: String)]
+    /// What the claim lists hold, and workflows with unserved invocations; only in some beats.
+    var lists: (claims: [[UInt8]], unserved: [Int])?
+}
+
+/// Renews the worker's entry twice a second from an event loop of its own: user code that blocks every thread of Swift's pool
+/// does not make the worker look dead.
+final class Heartbeat: Sendable {
+    private let worker: Incarnation
+    private let client: RedisClient
+    private let interval: TimeAmount
+    private let listsEvery: Int
+    private let onReply: @Sendable (BeatReply?) -> Void
+    private let task = Mutex<RepeatedTask?>(nil)
+    private let count = Atomic<Int>(0)
+
+    /// - Parameter onReply: called on the event loop; `nil` for a beat that failed.
+    init(worker: Incarnation, onReply: @escaping @Sendable (BeatReply?) -> Void) {
+        self.worker = worker
+        client = worker.connections.beat
+        let lease = worker.configuration.lease.milliseconds
+        let interval = min(500, lease / 5)
+        self.interval = .milliseconds(Int64(interval))
+        listsEvery = max(1, Int(min(2000, lease / 4) / interval))
+        self.onReply = onReply
+    }
+
+    func start() {
+        let repeated = client.eventLoop.scheduleRepeatedAsyncTask(initialDelay: .zero, delay: interval) { [self] _ in beat() }
+        task.withLock { $0 = repeated }
+    }
+
+    func stop() {
+        task.withLock { $0?.cancel() }
+    }
+
+    private func beat() -> EventLoopFuture<Void> {
+        let withLists = count.wrappingAdd(1, ordering: .relaxed).oldValue % listsEvery == 0
+        let queues = worker.configuration.queues
+        let keys = worker.keys
+        let future = client.submit(
+            ScriptLibrary.beat,
+            keys: [keys.workers, keys.worker(worker.name), keys.delayed] + queues.map { keys.claimed(worker.name, $0) }
+                + worker.workflowNames.map { keys.unserved($0) },
+            arguments: [
+                .init(worker.name), "100", withLists ? "1" : "", .init(queues.count), worker.takeClaimNote() ? "1" : "",
+            ])
+        return future.map { [self] reply in
+            onReply(Self.read(reply, withLists: withLists))
+        }.recover { [self] _ in onReply(nil) }
+    }
+
+    private static func read(_ reply: RedisValue, withLists: Bool) -> BeatReply? {
+        guard let items = reply.array, items.count == 5, let due = items[1].array, let index = items[2].array else { return nil }
+        let workers = stride(from: 0, to: index.count - 1, by: 2).compactMap { at -> (name: String, beat: String)? in
+            guard let name = index[at].string, let beat = index[at + 1].string else { return nil }
+            return (name, beat)
+        }
+        return BeatReply(
+            isBuried: items[0].string != "alive", due: due.compactMap(\.string), workers: workers,
+            lists: withLists ? (items[3].array?.compactMap(\.bytes) ?? [], items[4].array?.compactMap(\.integer) ?? []) : nil)
+    }
+}

@@ -1,0 +1,27 @@
+internal import StepwiseRedis
+
+extension Incarnation {
+    /// Gives back what a dead worker held, and lets its name go once it has been dead for `leaveAfter` milliseconds.
+    func sweep(_ dead: String, leaveAfter: Int) async throws {
+        let queues = try await command(["HGET", .init(keys.worker(dead)), "queues"]).string ?? ""
+        let names = queues.split(separator: " ").map(String.init)
+        for queue in names { try await giveBackAll(of: dead, queue: queue, lost: true) }
+        _ = try await evaluate(
+            ScriptLibrary.leave, [keys.workers, keys.worker(dead)] + names.map { keys.claimed(dead, $0) },
+            [.init(dead), .init(leaveAfter)])
+    }
+
+    /// Moves a claim list back to its queue, the newest first, so that the oldest is the next to be claimed.
+    func giveBackAll(of name: String, queue: String, lost: Bool) async throws {
+        while true {
+            let items = try await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "99"]).array?.compactMap(\.bytes) ?? []
+            if items.isEmpty { return }
+            for item in items {
+                let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
+                let call = giveBackCommand(
+                    keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: lost)
+                _ = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments)
+            }
+        }
+    }
+}

@@ -1,0 +1,388 @@
+import Logging
+import NIOCore
+internal import StepwiseRedis
+import Synchronization
+
+/// The worker's name is done for: it was buried, Redis is another one, or the worker leaves. Nothing may be written under it.
+struct IncarnationOver: Error {}
+
+/// One life of a worker under one name: from its registration to its burial or its leave.
+///
+/// A worker that was taken for dead, or that meets another Redis, begins a new one; what the old one held is swept (rule 4).
+final class Incarnation: Sendable {
+    enum Ending: Sendable, Hashable {
+        case leaving
+        case buried
+        case serverChanged
+        /// Redis knows less of this run than this worker: it lost writes.
+        case historyLost(String)
+    }
+
+    private struct State {
+        var ending: Ending?
+        var isDraining = false
+        var isClosing = false
+        var drivers: [String: RunDriver] = [:]
+        var order: [String: UInt64] = [:]
+        var weights: [String: Int] = [:]
+        var weight = 0
+        var clock: UInt64 = 0
+        var warnedOfEscape: Set<String> = []
+        var endWaiters: [CheckedContinuation<Ending, Never>] = []
+    }
+
+    let name: String
+    let keys: Keys
+    let configuration: StepwiseWorker.Configuration
+    let functions: [String: WorkflowFunction]
+    let logger: Logger
+    let connections: WorkerConnections
+    let slots: Slots
+
+    private let state = Mutex(State())
+    private let tokens = Atomic<UInt64>(0)
+    private let jobs: AsyncStream<@Sendable () async -> Void>
+    private let addJob: AsyncStream<@Sendable () async -> Void>.Continuation
+    private let handBox = Mutex<Hand?>(nil)
+    private let hasClaimed = Atomic(false)
+    private let sortedNames: [String]
+
+    init(
+        name: String, keys: Keys, configuration: StepwiseWorker.Configuration, functions: [String: WorkflowFunction],
+        connections: WorkerConnections, logger: Logger
+    ) {
+        self.name = name
+        self.keys = keys
+        self.configuration = configuration
+        self.functions = functions
+        sortedNames = functions.keys.sorted()
+        self.connections = connections
+        var logger = logger
+        logger[metadataKey: "worker"] = "\(name)"
+        self.logger = logger
+        slots = Slots(configuration.concurrency)
+        (jobs, addJob) = AsyncStream.makeStream()
+    }
+
+    // MARK: Its end
+
+    var isOver: Bool { state.withLock { $0.ending != nil } }
+    /// Whether calls to Redis are still made: until the end, and for the last ones after it.
+    private var mayCall: Bool { state.withLock { $0.ending == nil || $0.isClosing } }
+    var isDraining: Bool { state.withLock { $0.isDraining || $0.ending != nil } }
+
+    /// Nothing new is claimed or begun from now on.
+    func drain() {
+        state.withLock { $0.isDraining = true }
+        slots.stop()
+    }
+
+    /// Ends the name. The first reason counts.
+    func end(_ ending: Ending) {
+        let waiters: [CheckedContinuation<Ending, Never>] = state.withLock { state in
+            guard state.ending == nil else { return [] }
+            state.ending = ending
+            defer { state.endWaiters = [] }
+            return state.endWaiters
+        }
+        for waiter in waiters { waiter.resume(returning: ending) }
+        slots.stop()
+    }
+
+    func waitForEnd() async -> Ending {
+        await withCheckedContinuation { continuation in
+            let ending = state.withLock { state in
+                if state.ending == nil { state.endWaiters.append(continuation) }
+                return state.ending
+            }
+            if let ending { continuation.resume(returning: ending) }
+        }
+    }
+
+    // MARK: Jobs
+
+    /// Executes a job in the worker's own task group.
+    func spawn(_ job: @escaping @Sendable () async -> Void) {
+        addJob.yield(job)
+    }
+
+    func runJobs() async {
+        await withDiscardingTaskGroup { group in
+            for await job in jobs { group.addTask { await job() } }
+        }
+    }
+
+    func closeJobs() {
+        addJob.finish()
+    }
+
+    // MARK: Claims
+
+    var hand: Hand {
+        handBox.withLock { hand in
+            if let hand { return hand }
+            let new = Hand { [weak self] item in self?.takeUp(item) }
+            hand = new
+            return new
+        }
+    }
+
+    /// Carries a claimed item out. Its slot is taken already and is given back at the end.
+    func accept(_ item: [UInt8], from queue: String) {
+        let text = String(validating: item, as: UTF8.self)
+        let invocation = text.flatMap { Invocation($0) }
+        guard let claim = hand.begin(item, isRaw: invocation == nil || invocation == .raw) else {
+            slots.release()
+            return
+        }
+        spawn {
+            defer {
+                claim.end()
+                self.slots.release()
+            }
+            switch invocation {
+            case .raw:
+                await self.start(item, from: queue, claim)
+            case .carry(let id, let generation)?, .step(let id, let generation, _, _)?:
+                guard let text, let invocation else { return }
+                let run = RunStore.Run(id: id, generation: generation, queue: queue)
+                await self.with(run) { await $0.handle(text, invocation, claim) }
+            case nil:
+                await self.guarding {
+                    try await self.store.reject(
+                        item, queue: queue,
+                        reason: "this is no invocation: push a JSON object with \"workflow\" and, if wanted, \"payload\" and \"id\"")
+                }
+            }
+        }
+    }
+
+    /// Takes up an item that is in a claim list and that nobody here works on.
+    func takeUp(_ item: [UInt8]) {
+        guard slots.take(upTo: 1) == 1 else { return }
+        spawn {
+            // Of several queues only one list has it; the scripts find out which.
+            for queue in self.configuration.queues {
+                let held = try? await self.command([
+                    "LPOS", .init(self.keys.claimed(self.name, queue)), .init(item),
+                ])
+                if held?.integer != nil {
+                    self.accept(item, from: queue)
+                    return
+                }
+            }
+            self.slots.release()
+        }
+    }
+
+    private func start(_ item: [UInt8], from queue: String, _ claim: Claim) async {
+        await guarding {
+            let order: RawOrder
+            do {
+                order = try RawOrder(item)
+            } catch let problem as RawOrder.Problem {
+                try await self.store.reject(item, queue: queue, reason: problem.reason)
+                return
+            }
+            let run = RunStore.Run(id: order.id ?? self.newRunID(), generation: "1", queue: queue)
+            let reply = try await self.store.start(
+                run, workflow: order.workflow, payload: order.payload, item: item, token: self.nextToken())
+            guard case .started = reply else { return }
+            claim.end()
+            let about = RunAbout(workflow: order.workflow, queue: queue, payload: order.payload)
+            guard let carry = self.hand.begin(Array(run.carryText.utf8)) else { return }
+            await self.with(run) { await $0.begin(about, carry) }
+            carry.end()
+        }
+    }
+
+    private func guarding(_ body: @Sendable () async throws -> Void) async {
+        do { try await body() } catch is IncarnationOver {} catch {
+            logger.error("a claimed item could not be handled", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Runs
+
+    private func with(_ run: RunStore.Run, _ body: (RunDriver) async -> Void) async {
+        let driver = state.withLock { state in
+            state.clock += 1
+            state.order[run.id] = state.clock
+            if let driver = state.drivers[run.id] { return driver }
+            let driver = RunDriver(worker: self, run: run)
+            state.drivers[run.id] = driver
+            return driver
+        }
+        await body(driver)
+        await weigh(run.id, driver)
+    }
+
+    /// Notes what a run's copy takes, and gives up copies that were used longest ago while there is too much.
+    private func weigh(_ id: String, _ driver: RunDriver) async {
+        let weight = await driver.weight
+        state.withLock { state in
+            guard state.drivers[id] === driver else { return }
+            state.weight += weight - state.weights[id, default: 0]
+            state.weights[id] = weight
+        }
+        if weight == 0, await driver.evictIfIdle() { forget(id) }
+        while let (oldest, driver) = oldestCopy() {
+            guard await driver.evictIfIdle() else { return }
+            forget(oldest)
+        }
+    }
+
+    private func oldestCopy() -> (String, RunDriver)? {
+        state.withLock { state in
+            guard state.weight > configuration.parkedSteps,
+                let id = state.order.min(by: { $0.value < $1.value })?.key, let driver = state.drivers[id]
+            else { return nil }
+            return (id, driver)
+        }
+    }
+
+    func forget(_ id: String) {
+        state.withLock { state in
+            state.drivers[id] = nil
+            state.order[id] = nil
+            state.weight -= state.weights.removeValue(forKey: id) ?? 0
+        }
+    }
+
+    func driver(of id: String) -> RunDriver? { state.withLock { $0.drivers[id] } }
+
+    func abandonAll() async {
+        for driver in state.withLock({ Array($0.drivers.values) }) { await driver.abandonAll() }
+    }
+
+    func warnOfEscape(workflow: String, run: String, lastStep: String?) {
+        guard state.withLock({ $0.warnedOfEscape.insert(workflow).inserted }) else { return }
+        logger.warning(
+            "a workflow's function awaits something that is no step (Task.sleep, the main actor, a shared actor); its replay may differ",
+            metadata: ["workflow": "\(workflow)", "run": "\(run)", "step": "\(lastStep ?? "")"])
+    }
+
+    // MARK: Redis
+
+    /// The name of a call that writes: the worker and a number. Stored with what it wrote, so that a second sending is known.
+    func nextToken() -> String {
+        "\(name)/\(tokens.wrappingAdd(1, ordering: .relaxed).newValue)"
+    }
+
+    func newRunID() -> String { Identifier.random(milliseconds: wallClockMilliseconds()) }
+
+    var store: RunStore {
+        RunStore(keys: keys, worker: name) { [unowned self] script, keys, arguments in
+            try await self.evaluate(script, keys, arguments)
+        }
+    }
+
+    /// One script, sent until an answer came.
+    func evaluate(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument]) async throws -> RedisValue {
+        try await insist { try await self.connections.commands.evaluate(script, keys: keys, arguments: arguments) }
+    }
+
+    /// One plain command, sent until an answer came.
+    func command(_ arguments: [RedisArgument]) async throws -> RedisValue {
+        try await insist { try await self.connections.commands.send(arguments) }
+    }
+
+    /// Sends until an answer came. Everything that goes through here may arrive twice.
+    private func insist(_ body: () async throws -> RedisValue) async throws -> RedisValue {
+        var pause = Duration.milliseconds(20)
+        while true {
+            if !mayCall { throw IncarnationOver() }
+            do {
+                return try await body()
+            } catch let error as RedisError {
+                if !mayCall || error.kind == .closed || error.kind == .cancelled { throw IncarnationOver() }
+                if error.kind == .refused || error.kind == .denied {
+                    logger.error("redis refused a call; it is sent again", metadata: ["error": "\(error)"])
+                }
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(2))
+            }
+        }
+    }
+
+    /// Whether a step is still open at this attempt: one plain read, no script.
+    func isOpen(_ run: RunStore.Run, step: String, attempt: Int) async throws -> Bool {
+        let reply = try await command(["HGET", .init(keys.open(run.id)), .init(step)])
+        guard let text = reply.string else { return false }
+        let parts = text.split(separator: " ")
+        return parts.count == 4 && parts[1] == String(attempt) && parts[3] == "invocation"
+    }
+
+    func announceEnd(of id: String) async {
+        // Only a hint: who waits for the run also asks from time to time.
+        _ = try? await connections.commands.send(["PUBLISH", .init(keys.ended(id)), "ended"])
+    }
+
+    /// Gives a claim of this worker back to its queue, unasked: it drains.
+    func giveBack(_ text: String, queue: String) async throws {
+        let call = giveBackCommand(
+            keys: keys, item: .init(text), invocation: Invocation(text), worker: name, queue: queue, lost: false)
+        _ = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments)
+    }
+
+    // MARK: Its entry in the index
+
+    func register(_ workflows: [String]) async throws {
+        let fields = [
+            "state", "alive", "host", WorkerName.host, "pid", String(WorkerName.processID),
+            "queues", configuration.queues.joined(separator: " "), "workflows", workflows.joined(separator: " "),
+            "concurrency", String(configuration.concurrency), "version", DataFormat.version,
+        ]
+        _ = try await evaluate(
+            ScriptLibrary.register, [keys.workers, keys.worker(name)], [.init(name)] + fields.map { .init($0) })
+    }
+
+    /// A clean exit: everything that is still in the claim lists goes back, and the name leaves last.
+    func leave() async {
+        await finally {
+            for queue in self.configuration.queues { try await self.giveBackAll(of: self.name, queue: queue, lost: false) }
+            _ = try await self.evaluate(
+                ScriptLibrary.leave,
+                [self.keys.workers, self.keys.worker(self.name)]
+                    + self.configuration.queues.map { self.keys.claimed(self.name, $0) },
+                [.init(self.name), ""])
+        }
+    }
+
+    /// The name is given up before its time: others need not wait for the lease.
+    func burySelf() async {
+        await finally {
+            _ = try await self.evaluate(
+                ScriptLibrary.bury, [self.keys.workers, self.keys.worker(self.name)], [.init(self.name), ""])
+            for queue in self.configuration.queues { try await self.giveBackAll(of: self.name, queue: queue, lost: false) }
+        }
+    }
+
+    /// The last calls of a name, after its end. If Redis cannot be reached within 5 s, the sweep does their work.
+    private func finally(_ body: @escaping @Sendable () async throws -> Void) async {
+        state.withLock { $0.isClosing = true }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await body() }
+            group.addTask { try? await Task.sleep(for: .seconds(5)) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Waits until nothing is in hand, at most for a while.
+    func waitUntilEmpty(atMost limit: Duration) async {
+        let empty = Latch()
+        Task.detached {
+            await self.hand.waitUntilEmpty()
+            empty.open()
+        }
+        await empty.wait(atMost: limit)
+    }
+
+    // MARK: Notes for the beat
+
+    var workflowNames: [String] { sortedNames }
+
+    func noteClaim() { hasClaimed.store(true, ordering: .relaxed) }
+    func takeClaimNote() -> Bool { hasClaimed.exchange(false, ordering: .relaxed) }
+}

@@ -1,0 +1,31 @@
+/// What another service pushed onto a queue: `{"workflow": …, "payload": …, "id": …}`.
+struct RawOrder: Sendable {
+    struct Problem: Error { var reason: String }
+
+    var workflow: String
+    /// The payload's bytes as they stand in the item; `null` if there is none.
+    var payload: [UInt8]
+    var id: String?
+
+    /// - Throws: ``Problem`` with a reason that says what to push instead.
+    init(_ item: [UInt8]) throws(Problem) {
+        if let problem = JSON.problem(with: item) { throw Problem(reason: "not valid JSON: \(problem)") }
+        guard let members = JSONMembers(item) else { throw Problem(reason: "not a JSON object") }
+        guard let workflow = members.string("workflow") else {
+            throw Problem(reason: "\"workflow\" is missing or no string: it names the workflow to run")
+        }
+        if let problem = Identifier.problem(with: workflow) { throw Problem(reason: "\"workflow\" \(problem)") }
+        self.workflow = workflow
+        if let value = members.values["id"], value != JSON.null {
+            guard let id = members.string("id") else { throw Problem(reason: "\"id\" is no string") }
+            if let problem = Identifier.problem(with: id) { throw Problem(reason: "\"id\" \(problem)") }
+            self.id = id
+        }
+        payload = members.values["payload"] ?? JSON.null
+        let known: Set = ["workflow", "payload", "id"]
+        if let unknown = members.keys.first(where: { !known.contains($0) }) {
+            throw Problem(reason: "\"\(unknown)\" is no known member: use workflow, payload and id")
+        }
+        if Set(members.keys).count != members.keys.count { throw Problem(reason: "a member stands in it twice") }
+    }
+}

@@ -1,0 +1,517 @@
+internal import Logging
+
+/// Takes one run forward on one worker: the live side of the carry protocol.
+///
+/// Its methods interleave at every call to Redis, as the tasks of a worker do in the protocol's model. What keeps that safe is in
+/// the scripts; here it is enough that outcomes reach the copy in their order, and that only the carry's holder opens steps.
+actor RunDriver {
+    private let worker: Incarnation
+    private let store: RunStore
+    private let run: RunStore.Run
+    private var about: RunAbout?
+    private var copy: RunCopy?
+    private var bodies: [String: Task<[UInt8], any Error>] = [:]
+    private var returnWaiters: [Int: CheckedContinuation<Bool, Never>] = [:]
+    private var waits = 0
+    private var isCarrying = false
+    /// How many invocations are being carried out; a copy in use is not evicted.
+    private var activity = 0
+
+    init(worker: Incarnation, run: RunStore.Run) {
+        self.worker = worker
+        self.run = run
+        store = worker.store
+    }
+
+    // MARK: A claimed invocation
+
+    /// Does what an invocation asks for, from the first check to the last script.
+    func handle(_ text: String, _ invocation: Invocation, _ claim: Claim) async {
+        await guarding {
+            switch invocation {
+            case .carry: try await self.load(text, step: nil, claim)
+            case .step(_, _, let attempt, let id): try await self.take(text, step: (id, attempt), claim)
+            case .raw: break
+            }
+        }
+        claim.end()
+    }
+
+    /// Begins a run whose first carry the caller has just got from a raw item.
+    func begin(_ about: RunAbout, _ claim: Claim) async {
+        self.about = about
+        await guarding {
+            guard try await self.prepareCopy(run.carryText, isCarry: true) else { return }
+            try await self.drive(number: 1, opened: 0, claim)
+        }
+        claim.end()
+    }
+
+    /// Executes a step that `advance` left with this worker.
+    private func handleKept(_ text: String, _ claim: Claim) async {
+        await guarding {
+            guard case .step(_, _, let attempt, let id) = Invocation(text) else { return }
+            try await self.execute(text, id, attempt, claim)
+        }
+        claim.end()
+    }
+
+    private func guarding(_ body: () async throws -> Void) async {
+        activity += 1
+        defer { activity -= 1 }
+        do {
+            try await body()
+        } catch is IncarnationOver {
+            // Everything that this name held is others' now.
+        } catch {
+            worker.logger.error(
+                "an invocation could not be carried out; it stays claimed and is taken up again",
+                metadata: ["run": "\(run.id)", "error": "\(error)"])
+        }
+        await reportMisuses()
+    }
+
+    private func take(_ text: String, step: (id: String, attempt: Int), _ claim: Claim) async throws {
+        // A parked copy that waits for the step needs no history: a plain read tells whether the step is still wanted.
+        if let copy, copy.isWaiting(for: step.id), try await worker.isOpen(run, step: step.id, attempt: step.attempt) {
+            try await execute(text, step.id, step.attempt, claim)
+        } else {
+            try await load(text, step: step, claim)
+        }
+    }
+
+    private func load(_ text: String, step: (id: String, attempt: Int)?, _ claim: Claim) async throws {
+        let reply = try await store.load(
+            run, text: text, step: step, seen: copy?.delivered ?? 0, token: worker.nextToken(), cold: about == nil)
+        switch reply {
+        case .stale, .lost:
+            return
+        case .reset:
+            worker.end(.historyLost(run.id))
+        case .loaded(let number, let opened, let page, let about):
+            if let about { self.about = about }
+            guard try await prepareCopy(text, isCarry: step == nil) else { return }
+            try await synchronize(with: page, isCarrying: step == nil)
+            if let step {
+                try await execute(text, step.id, step.attempt, claim)
+            } else {
+                try await drive(number: number, opened: opened, claim)
+            }
+        }
+    }
+
+    /// Starts the function, unless a copy is there. `false` if this worker does not have the workflow.
+    private func prepareCopy(_ text: String, isCarry: Bool) async throws -> Bool {
+        if copy != nil { return true }
+        guard let about, let function = worker.functions[about.workflow] else {
+            try await store.unserve(run, text: text, workflow: about?.workflow ?? "", isCarry: isCarry)
+            worker.logger.notice(
+                "a claimed invocation waits for a worker that has its workflow",
+                metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")"])
+            return false
+        }
+        let copy = RunCopy()
+        self.copy = copy
+        copy.executor.onForeignJob { [weak self] in
+            guard let self else { return }
+            Task { await self.foreignJob() }
+        }
+        let context = WorkflowContext(
+            workflow: about.workflow, runID: run.id, payload: about.payload, options: function.options, logger: worker.logger,
+            copy: copy)
+        copy.start(context, silent: !isCarry, function: function.body)
+        return true
+    }
+
+    // MARK: Outcomes
+
+    /// Delivers what the copy has not had, in order, up to the history's length at the time of the reply.
+    private func synchronize(with page: HistoryPage, isCarrying: Bool) async throws {
+        var page = page
+        while let copy, copy.delivered < page.recorded {
+            guard await isAtRest(copy) else { return }
+            if case .stuck = copy.progress { return }
+            guard copy === self.copy else { continue }
+            let next = copy.delivered - page.from
+            if next >= 0, next < page.records.count {
+                let record = try OutcomeRecord(page.records[next])
+                copy.deliver(record.outcome, silent: !isCarrying || copy.delivered < page.carried)
+            } else {
+                let from = copy.delivered
+                page.records = try await store.history(run.id, from: from)
+                page.from = from
+                if page.records.isEmpty {
+                    worker.end(.historyLost(run.id))
+                    throw IncarnationOver()
+                }
+            }
+        }
+    }
+
+    /// Waits until a function that has left its executor is back. `false` if it does not come back in time.
+    private func isAtRest(_ copy: RunCopy) async -> Bool {
+        while case .escaped = copy.progress {
+            worker.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: copy.lastStep)
+            if copy.executor.hasJobs {
+                copy.resume()
+                continue
+            }
+            let limit = worker.configuration.escapeLimit
+            waits += 1
+            let wait = waits
+            let isBack = await withCheckedContinuation { continuation in
+                returnWaiters[wait] = continuation
+                Task {
+                    try? await Task.sleep(for: limit)
+                    self.returnWaiters.removeValue(forKey: wait)?.resume(returning: false)
+                }
+            }
+            if !isBack || worker.isOver { return false }
+            copy.resume()
+        }
+        return true
+    }
+
+    private func endReturnWaits(isBack: Bool) {
+        let waiters = returnWaiters.values
+        returnWaiters = [:]
+        for waiter in waiters { waiter.resume(returning: isBack) }
+    }
+
+    /// A job or a step call came from outside the executor.
+    private func foreignJob() async {
+        guard let copy else { return }
+        worker.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: copy.lastStep)
+        if !returnWaiters.isEmpty {
+            endReturnWaits(isBack: true)
+        } else {
+            copy.resume()
+            if !isCarrying { await guarding { try await self.store.poke(self.run) } }
+        }
+        await reportMisuses()
+    }
+
+    private func reportMisuses() async {
+        for sentence in copy?.takeMisuses() ?? [] {
+            worker.logger.warning(
+                "a step was called from the wrong place",
+                metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "error": "\(sentence)"])
+            try? await store.note(run.id, sentence)
+        }
+    }
+
+    // MARK: The carry
+
+    /// Takes the function forward for as long as this worker has the carry.
+    private func drive(number: Int, opened: Int, _ claim: Claim?) async throws {
+        isCarrying = true
+        defer { isCarrying = false }
+        var number = number
+        var opened = opened
+        while true {
+            guard let copy else { throw IncarnationOver() }
+            let isAtRest = await isAtRest(copy)
+            if let reason = parkReason(copy, isAtRest: isAtRest) {
+                try await park(run.carryText, number: number, step: nil, reason: reason)
+                return
+            }
+            let plan = copy.plan(opened: opened)
+            let reserved = worker.isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
+            let upto = copy.delivered
+            let request = RunStore.Advance(
+                number: number, upto: upto, slots: worker.isDraining ? 0 : reserved + 1, plan: plan,
+                ending: plan.isComplete ? ending(of: copy) : nil)
+            var reply: AdvanceReply
+            do {
+                reply = try await store.advance(run, request)
+            } catch {
+                worker.slots.release(reserved)
+                throw error
+            }
+            opened += plan.openings.count
+            confirm(plan, copy)
+            if case .released(let texts) = reply {
+                await release(texts, reserved: reserved, opened: opened, claim)
+                return
+            }
+            worker.slots.release(reserved)
+
+            var isUnderCarry = true
+            while isUnderCarry, case .carry(let step, let attempt) = reply {
+                (reply, opened, isUnderCarry) = try await serial(number: number, step: step, attempt: attempt, opened: opened, claim)
+            }
+            switch reply {
+            case .more(let redisOpened, let page):
+                opened = redisOpened
+                try await synchronize(with: page, isCarrying: true)
+            case .released(let texts):
+                await release(texts, reserved: 0, opened: opened, claim)
+                return
+            case .rebuild:
+                guard let again = try await rebuild() else { return }
+                (number, opened) = again
+            case .finished(let awaited):
+                if awaited { await worker.announceEnd(of: run.id) }
+                discard()
+                return
+            case .lost:
+                discard()
+                return
+            case .reset:
+                worker.end(.historyLost(run.id))
+                return
+            case .carry:
+                return  // The step waits in `delayed`, or the carry was given back: it is no longer here.
+            }
+        }
+    }
+
+    /// Executes the only open step under the carry, then records it and advances in one script.
+    ///
+    /// - Returns: the reply, the number of opened calls, and whether the carry is still here.
+    private func serial(
+        number: Int, step: String, attempt: Int, opened: Int, _ claim: Claim?
+    ) async throws -> (AdvanceReply, Int, Bool) {
+        let same = AdvanceReply.carry(step: step, attempt: attempt)
+        if worker.isDraining {
+            try await worker.giveBack(run.carryText, queue: run.queue)
+            return (same, opened, false)
+        }
+        guard let copy else { return (.rebuild, opened, true) }
+        guard let call = copy.call(step) else {
+            try await park(run.carryText, number: number, step: nil, reason: unknownStep(step))
+            return (same, opened, false)
+        }
+        let end = await perform(call, attempt: attempt)
+        if case .retry(let delay) = end {
+            let reply = try await store.retry(
+                run, text: run.carryText, carry: (number, copy.delivered), step: step, failedAttempt: attempt, delay: delay)
+            switch reply {
+            case .more(let opened, let page): return (.more(opened: opened, page: page), opened, true)
+            case .delayed, .withdrawn, .lost: return (same, opened, false)
+            }
+        }
+        guard case .ended(let result, let took) = end else { throw IncarnationOver() }
+        guard copy === self.copy, copy.isWaiting(for: step) else { return (.rebuild, opened, true) }
+
+        // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
+        let upto = copy.delivered + 1
+        copy.deliver(Outcome(step: step, result: result))
+        var plan = copy.plan(opened: opened)
+        var ending = plan.isComplete ? ending(of: copy) : nil
+        if ending == nil {
+            // Stuck or out: record, keep the carry, and let the loop above decide.
+            switch copy.progress {
+            case .stuck, .escaped: plan.isComplete = false
+            case .waiting, .finished: break
+            }
+        } else {
+            plan.openings = []
+        }
+        let reserved = worker.isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
+        let request = RunStore.Advance(
+            number: number, upto: upto, slots: worker.isDraining ? 0 : reserved + 1, plan: plan, ending: ending)
+        ending = nil
+        let record = RunStore.Record(step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
+        let reply: AdvanceReply
+        do {
+            reply = try await store.serial(run, request, record)
+        } catch {
+            worker.slots.release(reserved)
+            throw error
+        }
+        if case .rebuild = reply {
+            worker.slots.release(reserved)
+            return (reply, opened, true)
+        }
+        confirm(plan, copy)
+        let nowOpened = opened + plan.openings.count
+        if case .released(let texts) = reply {
+            await release(texts, reserved: reserved, opened: nowOpened, claim)
+            return (.carry(step: step, attempt: attempt), nowOpened, false)
+        }
+        worker.slots.release(reserved)
+        return (reply, nowOpened, true)
+    }
+
+    /// Starts the steps that `advance` left here. The first uses the slot of the carry that has ended, the others reserved ones.
+    private func release(_ texts: [String], reserved: Int, opened: Int, _ claim: Claim?) async {
+        isCarrying = false
+        claim?.end()
+        // What the function did by itself since the plan was made (it came back from outside) needs a new carry.
+        if let copy, hasMoved(copy, opened: opened) { await guarding { try await self.store.poke(self.run) } }
+        let kept = texts.compactMap { text in worker.hand.begin(Array(text.utf8)).map { (text, $0) } }
+        worker.slots.release(max(0, reserved - max(0, kept.count - 1)))
+        for (text, claim) in kept.dropFirst() {
+            worker.spawn {
+                await self.handleKept(text, claim)
+                self.worker.slots.release()
+            }
+        }
+        if let (text, claim) = kept.first { await handleKept(text, claim) }
+    }
+
+    private func hasMoved(_ copy: RunCopy, opened: Int) -> Bool {
+        if case .finished = copy.progress { return true }
+        return copy.callCount > opened
+    }
+
+    private func confirm(_ plan: Plan, _ copy: RunCopy) {
+        copy.confirm(plan)
+        for step in plan.closings { bodies[step]?.cancel() }
+    }
+
+    private func ending(of copy: RunCopy) -> (status: RunStatus, json: [UInt8])? {
+        guard case .finished(let result) = copy.progress else { return nil }
+        switch result {
+        case .success(let json): return (.completed, json)
+        case .failure(let error):
+            let words = ErrorWords(error)
+            var json = "{\"type\":\(JSON.string(words.type)),\"message\":\(JSON.string(words.message))"
+            if let failure = error as? StepFailure {
+                json += ",\"step\":\(JSON.string(failure.step)),\"attempts\":\(failure.attempts)"
+            }
+            return (.failed, Array((json + ",\"worker\":\(JSON.string(worker.name))}").utf8))
+        }
+    }
+
+    private func parkReason(_ copy: RunCopy, isAtRest: Bool) -> String? {
+        if case .stuck(let reason) = copy.progress { return reason }
+        if isAtRest { return nil }
+        let place = copy.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
+        return "the function left its executor \(place) and was not back within \(worker.configuration.escapeLimit): it awaited something "
+            + "that is no step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
+    }
+
+    private func park(_ text: String, number: Int?, step: String?, reason: String) async throws {
+        try await store.park(run, text: text, carry: number, step: step, reason: reason)
+        worker.logger.warning(
+            "a run was parked", metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "reason": "\(reason)"])
+        discard()
+    }
+
+    /// Throws the copy away and makes a new one from the history. `nil` if the carry is gone.
+    private func rebuild() async throws -> (number: Int, opened: Int)? {
+        dropCopy()
+        let reply = try await store.load(
+            run, text: run.carryText, step: nil, seen: 0, token: worker.nextToken(), cold: about == nil)
+        guard case .loaded(let number, let opened, let page, let about) = reply else { return nil }
+        if let about { self.about = about }
+        guard try await prepareCopy(run.carryText, isCarry: true) else { return nil }
+        try await synchronize(with: page, isCarrying: true)
+        return (number, opened)
+    }
+
+    // MARK: Bodies
+
+    private enum BodyEnd {
+        case ended(Outcome.Result, took: Int)
+        case retry(delay: Int)
+        /// The worker's name is done for; nothing may be written.
+        case over
+    }
+
+    private func unknownStep(_ step: String) -> String {
+        "step \"\(step)\" is open, but this worker's code does not call it at this point of the run"
+    }
+
+    private func execute(_ text: String, _ step: String, _ attempt: Int, _ claim: Claim) async throws {
+        guard let copy, let call = copy.call(step) else {
+            let isAtRest = if let copy { await isAtRest(copy) } else { true }
+            let reason =
+                copy.flatMap { parkReason($0, isAtRest: isAtRest) } ?? unknownStep(step)
+            try await park(text, number: nil, step: step, reason: reason)
+            return
+        }
+        switch await perform(call, attempt: attempt) {
+        case .over:
+            return
+        case .retry(let delay):
+            _ = try await store.retry(run, text: text, carry: nil, step: step, failedAttempt: attempt, delay: delay)
+        case .ended(let result, let took):
+            let record = RunStore.Record(step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
+            switch try await store.record(run, text: text, record, seen: self.copy?.delivered ?? 0) {
+            case .took(let number, let opened, let page):
+                claim.end()
+                let carry = worker.hand.begin(Array(run.carryText.utf8))
+                defer { carry?.end() }
+                guard try await prepareCopy(run.carryText, isCarry: true) else { return }
+                try await synchronize(with: page, isCarrying: true)
+                try await drive(number: number, opened: opened, carry)
+            case .reset:
+                worker.end(.historyLost(run.id))
+            case .done, .withdrawn, .lost:
+                return
+            }
+        }
+    }
+
+    /// Executes a body once, in a task of its own, and says what comes of it.
+    private func perform(_ call: StepCall, attempt: Int) async -> BodyEnd {
+        let step = Step(runID: run.id, generation: Int(run.generation) ?? 1, id: call.id, attempt: attempt)
+        let begin = ContinuousClock.now
+        let task = Task.detached { try await StepScope.$current.withValue(step) { try await call.body(step) } }
+        bodies[call.id] = task
+        worker.logger.debug("a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
+        let result = await task.result
+        bodies[call.id] = nil
+        if worker.isOver { return .over }
+        let took = Int((ContinuousClock.now - begin).milliseconds)
+        switch result {
+        case .success(let json):
+            return .ended(.value(json), took: took)
+        case .failure(let error):
+            worker.logger.debug(
+                "a step's body failed",
+                metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)", "error": "\(error)"])
+            // A misuse and a value without a JSON form come out the same every time.
+            let isWorthRetrying = !(error is StepwiseError)
+            let retry = call.options.retry
+            if isWorthRetrying, attempt < retry.attempts, !task.isCancelled {
+                return .retry(delay: retry.delay(afterAttempt: attempt, chance: .random(in: 0...1)))
+            }
+            return .ended(.error(StepFailure(step: call.id, attempts: attempt, error: error)), took: took)
+        }
+    }
+
+    /// The claim list no longer has this step: its body is for nobody.
+    func cancelBody(of step: String) {
+        bodies[step]?.cancel()
+    }
+
+    // MARK: Memory
+
+    /// How much this run's copy takes of the worker's memory, counted in parked steps.
+    var weight: Int { copy.map { 1 + $0.waitingSteps } ?? 0 }
+
+    /// Gives the copy up, unless it is in use. `false` if it is.
+    func evictIfIdle() -> Bool {
+        guard activity == 0 else { return false }
+        dropCopy()
+        return true
+    }
+
+    private func dropCopy() {
+        guard let copy else { return }
+        self.copy = nil
+        if case .finished = copy.progress { return }
+        if !copy.evict() {
+            worker.logger.warning(
+                "a function did not end when its copy was evicted; its memory is lost until this process ends",
+                metadata: ["workflow": "\(about?.workflow ?? "")", "run": "\(run.id)"])
+        }
+    }
+
+    /// The run is over here: nothing of it stays.
+    private func discard() {
+        dropCopy()
+        worker.forget(run.id)
+    }
+
+    /// The worker's name is done for.
+    func abandonAll() {
+        for body in bodies.values { body.cancel() }
+        endReturnWaits(isBack: false)
+        dropCopy()
+    }
+}

@@ -1,0 +1,177 @@
+public import Logging
+internal import NIOCore
+internal import NIOPosix
+public import ServiceLifecycle
+internal import StepwiseRedis
+import Synchronization
+
+/// Claims invocations and takes runs forward: a service to run beside others, in as many processes as wanted.
+///
+/// ```swift
+/// let worker = try StepwiseWorker(redis: .fromEnvironment(), workflows: [processOrder], logger: logger)
+/// try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()
+/// ```
+///
+/// Steps are executed at least once and recorded exactly once.
+public final class StepwiseWorker: Service, Sendable {
+    private let redis: RedisEndpoint
+    private let functions: [String: WorkflowFunction]
+    private let configuration: Configuration
+    private let keys: Keys
+    private let logger: Logger
+    private let shutdown = Latch()
+    private let hasRun = Atomic(false)
+
+    /// - Parameters:
+    ///   - redis: where Redis is.
+    ///   - workflows: what this worker can execute; their names must differ.
+    ///   - configuration: queues, concurrency, lease and more.
+    ///   - logger: gets nothing per step above `debug`.
+    /// - Throws: ``StepwiseError`` with code `invalidConfiguration` or `invalidIdentifier`, naming the setting.
+    public init(
+        redis: RedisEndpoint, workflows: [any AnyWorkflow], configuration: Configuration = .init(), logger: Logger
+    ) throws {
+        try configuration.check()
+        var functions: [String: WorkflowFunction] = [:]
+        for workflow in workflows {
+            try Identifier.check(workflow.name, what: "workflow name")
+            if functions.updateValue(workflow.function, forKey: workflow.name) != nil {
+                throw StepwiseError(.invalidConfiguration, "two workflows are called \"\(workflow.name)\"; give one another name")
+            }
+        }
+        self.redis = redis
+        self.functions = functions
+        self.configuration = configuration
+        self.logger = logger
+        keys = try Keys(namespace: configuration.namespace)
+    }
+
+    /// Works until a graceful shutdown or the task's cancellation; then stops claiming, lets running bodies end within
+    /// ``Configuration/shutdownGrace``, gives the rest back, and returns. To be called once.
+    ///
+    /// - Throws: ``StepwiseError`` with code `unsupportedRedis`, `newerDataFormat` or `redisDenied`. A Redis that cannot be reached is
+    ///   waited for.
+    public func run() async throws {
+        precondition(!hasRun.exchange(true, ordering: .relaxed), "a StepwiseWorker runs once; make another one")
+        // Unstructured, so that giving back is not itself cancelled.
+        let work = Task.detached { try await self.work() }
+        try await withGracefulShutdownHandler {
+            try await withTaskCancellationHandler {
+                try await work.value
+            } onCancel: {
+                shutdown.open()
+            }
+        } onGracefulShutdown: {
+            self.shutdown.open()
+        }
+    }
+
+    private func work() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        var result: Result<Void, any Error> = .success(())
+        do {
+            while !shutdown.isOpen {
+                let ending = try await live(group)
+                if case .leaving = ending { break }
+                logger.warning(
+                    "the worker begins anew under another name", metadata: ["reason": "\(ending)"])
+            }
+        } catch {
+            result = .failure(error)
+        }
+        try? await group.shutdownGracefully()
+        try result.get()
+    }
+
+    /// One life under one name.
+    private func live(_ group: MultiThreadedEventLoopGroup) async throws -> Incarnation.Ending {
+        let name = WorkerName.new()
+        let connections = WorkerConnections(
+            redis: redis, name: name, queues: configuration.queues, group: group, logger: logger)
+        do {
+            guard let session = try await connect(connections) else {
+                await connections.close()
+                return .leaving
+            }
+            let incarnation = Incarnation(
+                name: name, keys: keys, configuration: configuration, functions: functions, connections: connections, logger: logger)
+            watch(connections, session, incarnation)
+            try await incarnation.register(functions.keys.sorted())
+            let ending = await work(as: incarnation)
+            await connections.close()
+            return ending
+        } catch {
+            await connections.close()
+            throw error
+        }
+    }
+
+    /// Waits for a Redis that can be worked with. `nil` if a shutdown came first.
+    private func connect(_ connections: WorkerConnections) async throws -> RedisSession? {
+        var pause = Duration.milliseconds(100)
+        while !shutdown.isOpen {
+            do {
+                let session = try await DataFormat.check(connections.commands, keys: keys, redis: redis, logger: logger)
+                if session.role != "slave" { return session }
+                logger.warning("redis is a replica, which takes no writes; waiting", metadata: ["redis": "\(redis)"])
+            } catch {
+                guard error.code == .redisUnavailable || error.code == .redisAmbiguous else { throw error }
+                logger.warning("redis cannot be reached; waiting", metadata: ["redis": "\(redis)", "error": "\(error)"])
+            }
+            await shutdown.wait(atMost: pause)
+            pause = min(pause * 2, .seconds(2))
+        }
+        return nil
+    }
+
+    /// Another process behind the address, or a replica, means that what this name holds may be gone.
+    private func watch(_ connections: WorkerConnections, _ session: RedisSession, _ incarnation: Incarnation) {
+        for client in [connections.commands, connections.beat] + connections.blocking.values {
+            client.onConnect { [weak incarnation] now in
+                if now.runID != session.runID || now.role == "slave" { incarnation?.end(.serverChanged) }
+            }
+        }
+    }
+
+    private func work(as incarnation: Incarnation) async -> Incarnation.Ending {
+        let loops = configuration.queues.compactMap { queue in
+            incarnation.connections.blocking[queue].map { ClaimLoop(worker: incarnation, queue: queue, blocking: $0) }
+        }
+        let (beats, addBeat) = AsyncStream<BeatReply?>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let heartbeat = Heartbeat(worker: incarnation) { addBeat.yield($0) }
+        heartbeat.start()
+        let claiming = Task.detached {
+            await withDiscardingTaskGroup { group in
+                for loop in loops { group.addTask { await loop.run() } }
+            }
+        }
+        let upkeep = Task.detached { await Maintenance(worker: incarnation).run(beats) }
+        let jobs = Task.detached { await incarnation.runJobs() }
+        let drain = Task.detached {
+            await self.shutdown.wait()
+            if Task.isCancelled { return }
+            incarnation.drain()
+            for loop in loops { await loop.unblock() }
+            await claiming.value
+            await incarnation.waitUntilEmpty(atMost: self.configuration.shutdownGrace)
+            incarnation.end(.leaving)
+        }
+        incarnation.logger.info(
+            "worker started",
+            metadata: ["queues": "\(configuration.queues)", "workflows": "\(functions.keys.sorted())"])
+
+        let ending = await incarnation.waitForEnd()
+        await incarnation.abandonAll()
+        incarnation.closeJobs()
+        await jobs.value
+        if case .leaving = ending { await incarnation.leave() } else { await incarnation.burySelf() }
+        heartbeat.stop()
+        addBeat.finish()
+        drain.cancel()
+        for client in incarnation.connections.blocking.values { await client.close() }
+        await claiming.value
+        await upkeep.value
+        incarnation.logger.info("worker ended", metadata: ["reason": "\(ending)"])
+        return ending
+    }
+}

@@ -1,0 +1,64 @@
+extension StepwiseWorker {
+    /// A worker's settings. README has the table with units and defaults.
+    public struct Configuration: Sendable, Hashable {
+        /// The namespace, part of every key.
+        public var namespace: String
+        /// The queues that this worker claims from.
+        public var queues: [String]
+        /// The most invocations that this worker holds at once, over all queues. At least one a queue.
+        public var concurrency: Int
+        /// How long a worker's beat must stand still until others take its claims over.
+        public var lease: Duration
+        /// How long running bodies may go on after a shutdown was asked for; then they are cancelled and given back.
+        public var shutdownGrace: Duration
+        /// How long a function may be outside its executor (`Task.sleep`, the main actor) until its run is parked.
+        public var escapeLimit: Duration
+        /// How long completed and cancelled runs are kept; zero keeps them for ever.
+        public var completedRetention: Duration
+        /// How long failed runs are kept; zero keeps them for ever.
+        public var failedRetention: Duration
+        /// The most parked functions and waiting steps, added up, that stay in memory between invocations.
+        public var parkedSteps: Int
+
+        public init(
+            namespace: String = "default", queues: [String] = ["default"], concurrency: Int = 100, lease: Duration = .seconds(10),
+            shutdownGrace: Duration = .seconds(25), escapeLimit: Duration = .seconds(10),
+            completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
+            parkedSteps: Int = 100_000
+        ) {
+            self.namespace = namespace
+            self.queues = queues
+            self.concurrency = concurrency
+            self.lease = lease
+            self.shutdownGrace = shutdownGrace
+            self.escapeLimit = escapeLimit
+            self.completedRetention = completedRetention
+            self.failedRetention = failedRetention
+            self.parkedSteps = parkedSteps
+        }
+
+        func check() throws(StepwiseError) {
+            try Identifier.checkNamespace(namespace)
+            if queues.isEmpty { throw StepwiseError(.invalidConfiguration, "queues is empty: name at least one queue") }
+            for queue in queues { try Identifier.check(queue, what: "queue") }
+            if Set(queues).count != queues.count {
+                throw StepwiseError(.invalidConfiguration, "queues names a queue twice: \(queues.joined(separator: ", "))")
+            }
+            if concurrency < queues.count || concurrency > 1000 {
+                throw StepwiseError(
+                    .invalidConfiguration,
+                    "concurrency is \(concurrency); it must be at least the number of queues (\(queues.count)) and at most 1000")
+            }
+            if lease < .seconds(1) {
+                throw StepwiseError(.invalidConfiguration, "lease is \(lease); it must be at least 1 second")
+            }
+            for (name, value) in [
+                ("shutdownGrace", shutdownGrace), ("escapeLimit", escapeLimit), ("completedRetention", completedRetention),
+                ("failedRetention", failedRetention),
+            ] where value < .zero {
+                throw StepwiseError(.invalidConfiguration, "\(name) is \(value); it must not be negative")
+            }
+            if parkedSteps < 0 { throw StepwiseError(.invalidConfiguration, "parkedSteps is \(parkedSteps); it must not be negative") }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
+
+/// Values to and from the JSON that is stored. Keys are sorted, so that equal values give equal bytes in every process.
+package enum JSON {
+    package static let null: [UInt8] = Array("null".utf8)
+
+    /// - Parameter what: names the value in the error.
+    /// - Throws: ``StepwiseError`` with code `notStorable`.
+    package static func encode<T: Encodable>(_ value: T, what: @autoclosure () -> String) throws(StepwiseError) -> [UInt8] {
+        do {
+            return Array(try encoder.encode(value))
+        } catch {
+            throw StepwiseError(
+                .notStorable,
+                "\(what()) cannot be stored as JSON: \(words(error)). NaN and infinity have no JSON form: return an optional or a "
+                    + "string instead")
+        }
+    }
+
+    /// - Parameter what: names the value in the error.
+    /// - Throws: ``StepwiseError`` with code `notDecodable`.
+    package static func decode<T: Decodable>(_ type: T.Type, from bytes: [UInt8], what: @autoclosure () -> String)
+        throws(StepwiseError) -> T
+    {
+        do {
+            return try decoder.decode(type, from: Data(bytes))
+        } catch {
+            throw StepwiseError(
+                .notDecodable,
+                "\(what()) is stored as \(excerpt(bytes)), which does not decode as \(type): \(words(error))")
+        }
+    }
+
+    /// A JSON string literal.
+    package static func string(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where scalar.value < 32:
+                let hex = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+
+    /// Whether the bytes are one JSON value and nothing else; if not, what a parser says.
+    package static func problem(with bytes: [UInt8]) -> String? {
+        do {
+            _ = try decoder.decode(AnyValue.self, from: Data(bytes))
+            return nil
+        } catch {
+            return words(error)
+        }
+    }
+
+    package static func excerpt(_ bytes: [UInt8], limit: Int = 200) -> String {
+        let text = String(decoding: bytes.prefix(limit), as: UTF8.self)
+        return bytes.count > limit ? "\(text)… (\(bytes.count) bytes)" : text
+    }
+
+    private static func words(_ error: any Error) -> String {
+        func place(_ context: DecodingError.Context) -> String {
+            let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+            return path.isEmpty ? context.debugDescription : "\(context.debugDescription) (at \(path))"
+        }
+        switch error {
+        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+            DecodingError.dataCorrupted(let context):
+            return place(context)
+        case DecodingError.keyNotFound(let key, let context):
+            return "\(place(context)): no \"\(key.stringValue)\""
+        case EncodingError.invalidValue(let value, let context):
+            let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+            return "\(context.debugDescription) (\(value)\(path.isEmpty ? "" : " at \(path)"))"
+        default:
+            return String(describing: error)
+        }
+    }
+
+    private static let encoder: JSONEncoder = {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.dateEncodingStrategy = .custom { date, encoder in
+            var container = encoder.singleValueContainer()
+            try container.encode(DateText.text(of: date))
+        }
+        return encoder
+    }()
+
+    private static let decoder: JSONDecoder = {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .custom { decoder in
+            let container = try decoder.singleValueContainer()
+            let text = try container.decode(String.self)
+            guard let date = DateText.date(from: text) else {
+                throw DecodingError.dataCorruptedError(
+                    in: container, debugDescription: "\"\(text)\" is no ISO 8601 date such as 2026-01-31T12:00:00.000Z")
+            }
+            return date
+        }
+        return decoder
+    }()
+
+    /// Any JSON value, looked at only for being one.
+    private struct AnyValue: Decodable {
+        private struct Key: CodingKey {
+            var stringValue: String
+            var intValue: Int? { nil }
+            init?(stringValue: String) { self.stringValue = stringValue }
+            init?(intValue: Int) { nil }
+        }
+
+        init(from decoder: any Decoder) throws {
+            if let object = try? decoder.container(keyedBy: Key.self) {
+                for key in object.allKeys { _ = try object.decode(AnyValue.self, forKey: key) }
+            } else if var array = try? decoder.unkeyedContainer() {
+                while !array.isAtEnd { _ = try array.decode(AnyValue.self) }
+            }
+        }
+    }
+}
+
+/// `Date` as ISO 8601 in UTC with microseconds, which is what comes back.
+enum DateText {
+    static func text(of date: Date) -> String {
+        let microseconds = (date.timeIntervalSince1970 * 1_000_000).rounded()
+        let whole = (microseconds / 1_000_000).rounded(.down)
+        let fraction = Int(microseconds - whole * 1_000_000)
+        let seconds = Date(timeIntervalSince1970: whole).formatted(Date.ISO8601FormatStyle())
+        let digits = String(fraction)
+        return seconds.dropLast() + "." + String(repeating: "0", count: 6 - digits.count) + digits + "Z"
+    }
+
+    static func date(from text: String) -> Date? {
+        guard let dot = text.firstIndex(of: ".") else { return try? Date(text, strategy: Date.ISO8601FormatStyle()) }
+        let digits = text[text.index(after: dot)...].prefix { $0.isASCII && $0.isNumber }
+        let rest = text[text.index(dot, offsetBy: digits.count + 1)...]
+        guard !digits.isEmpty, let fraction = Double("0." + digits),
+            let whole = try? Date(String(text[..<dot] + rest), strategy: Date.ISO8601FormatStyle())
+        else { return nil }
+        // The nearest double to the whole number of microseconds: so text → date → text is the same text.
+        let microseconds = (whole.timeIntervalSince1970 * 1_000_000 + fraction * 1_000_000).rounded()
+        return Date(timeIntervalSince1970: microseconds / 1_000_000)
+    }
+}

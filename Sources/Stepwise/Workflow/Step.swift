@@ -1,0 +1,20 @@
+/// What a step's body can ask about the step that it executes.
+public struct Step: Sendable, Hashable {
+    /// The step's name, and `name#2`, `name#3`… from the second use in a run on.
+    public let id: String
+    /// 1 for the first try of the body, one more for each retry. A worker's death repeats the attempt, not the count.
+    public let attempt: Int
+    /// The same for every attempt of this step of this run, and for no other: hand it to services that drop duplicates.
+    public let idempotencyKey: String
+
+    package init(runID: String, generation: Int, id: String, attempt: Int) {
+        self.id = id
+        self.attempt = attempt
+        idempotencyKey = "\(runID)/\(generation)/\(id)"
+    }
+}
+
+/// The step whose body the current task executes; `nil` outside bodies.
+package enum StepScope {
+    @TaskLocal package static var current: Step?
+}

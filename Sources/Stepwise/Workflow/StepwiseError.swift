@@ -1,0 +1,64 @@
+/// What went wrong in Stepwise itself, told apart by ``code``. What a user's own step throws is a ``StepFailure``.
+public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible {
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        private enum Value: String, Sendable {
+            case invalidStepName, nestedStep, stepOutsideFunction, notStorable, notDecodable, invalidIdentifier
+            case runFailed, runCancelled, timedOut, noSuchRun, runGone
+            case redisUnavailable, redisAmbiguous, redisDenied, redisRefused, unsupportedRedis, newerDataFormat
+            case invalidConfiguration, closed
+        }
+
+        private let value: Value
+        public var description: String { value.rawValue }
+
+        /// A step's name is empty, too long, or ends in `#` and digits.
+        public static var invalidStepName: Code { Code(value: .invalidStepName) }
+        /// A step was called inside a step's body.
+        public static var nestedStep: Code { Code(value: .nestedStep) }
+        /// A step was called from `Task {}`, or after the function had returned.
+        public static var stepOutsideFunction: Code { Code(value: .stepOutsideFunction) }
+        /// A value cannot be written as JSON (NaN, infinity, an `encode(to:)` that throws).
+        public static var notStorable: Code { Code(value: .notStorable) }
+        /// Stored JSON does not fit the type that was asked for.
+        public static var notDecodable: Code { Code(value: .notDecodable) }
+        /// A run id, queue, namespace or workflow name that cannot be one.
+        public static var invalidIdentifier: Code { Code(value: .invalidIdentifier) }
+        /// The run ended in an error.
+        public static var runFailed: Code { Code(value: .runFailed) }
+        /// The run was cancelled.
+        public static var runCancelled: Code { Code(value: .runCancelled) }
+        /// The result was not there within the time given; the run goes on.
+        public static var timedOut: Code { Code(value: .timedOut) }
+        /// No run has this id.
+        public static var noSuchRun: Code { Code(value: .noSuchRun) }
+        /// The run existed and was removed by retention.
+        public static var runGone: Code { Code(value: .runGone) }
+        /// Redis could not be reached or is not ready; nothing was done.
+        public static var redisUnavailable: Code { Code(value: .redisUnavailable) }
+        /// The connection was lost after sending: done or not done. Enqueuing with an id may be repeated.
+        public static var redisAmbiguous: Code { Code(value: .redisAmbiguous) }
+        /// Redis refuses the user, the password or the command.
+        public static var redisDenied: Code { Code(value: .redisDenied) }
+        /// Redis answered with another error: memory is full, a key has another type.
+        public static var redisRefused: Code { Code(value: .redisRefused) }
+        /// The server is older than Redis 6.2.
+        public static var unsupportedRedis: Code { Code(value: .unsupportedRedis) }
+        /// The namespace was written by a newer Stepwise.
+        public static var newerDataFormat: Code { Code(value: .newerDataFormat) }
+        /// A setting or an environment variable that cannot be used.
+        public static var invalidConfiguration: Code { Code(value: .invalidConfiguration) }
+        /// The client was shut down.
+        public static var closed: Code { Code(value: .closed) }
+    }
+
+    public var code: Code
+    /// What happened, to which run, step, key or option, and what to try.
+    public var message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { message }
+}

@@ -1,0 +1,122 @@
+public import Logging
+
+/// What a run's function uses to call its steps. Helper functions take it; it is not generic.
+public struct WorkflowContext: Sendable {
+    /// The run's id.
+    public let runID: String
+    /// Carries the workflow and run, inside a body also step and attempt. Silent while recorded outcomes are replayed.
+    public let logger: Logger
+
+    package let workflow: String
+    package let payload: [UInt8]
+    package let options: StepOptions
+    package let copy: RunCopy
+
+    package init(workflow: String, runID: String, payload: [UInt8], options: StepOptions, logger: Logger, copy: RunCopy) {
+        self.workflow = workflow
+        self.runID = runID
+        self.payload = payload
+        self.options = options
+        self.copy = copy
+        var logger = Logger(label: logger.label) { _ in ReplayLogHandler(base: logger.handler, copy: copy) }
+        logger[metadataKey: "workflow"] = "\(workflow)"
+        logger[metadataKey: "run"] = "\(runID)"
+        self.logger = logger
+    }
+
+    /// The run's input, for helper functions that do not have it as a parameter.
+    ///
+    /// - Throws: ``StepwiseError`` with code `notDecodable`, naming the stored JSON and the path in it.
+    public func input<T: Decodable>(as type: T.Type = T.self) throws -> T {
+        try JSON.decode(type, from: payload, what: "the input of run \(runID) of workflow \"\(workflow)\"")
+    }
+
+    /// The input for the function itself: one that does not decode parks the run instead of failing it.
+    package func decodedInput<T: Decodable>(as type: T.Type) async throws -> T {
+        do { return try input(as: type) } catch { try await copy.stop("\(error)") }
+    }
+
+    /// Executes a piece of work as a step: its result is stored once, and a replay returns what was stored.
+    ///
+    /// - Parameters:
+    ///   - name: the step's name; repeated names get `#2`, `#3`… in call order.
+    ///   - options: `.retry(…)` and others.
+    ///   - body: the work; may be executed more than once, is recorded once. May be a function passed by name.
+    /// - Returns: the value decoded from the stored JSON, the first time as well.
+    /// - Throws: ``StepFailure`` when the attempts ran out; `CancellationError` in a cancelled task; ``StepwiseError`` for a bad name or
+    ///   a call from the wrong place.
+    @discardableResult
+    public func run<T: Codable & Sendable>(
+        _ name: String, _ options: StepOption..., body: @escaping @Sendable () async throws -> T
+    ) async throws -> T {
+        try await value(name, options) { _ in try await body() }
+    }
+
+    /// As ``run(_:_:body:)-(_,_,()->T)``, for a body that asks for its attempt or its idempotency key.
+    @discardableResult
+    public func run<T: Codable & Sendable>(
+        _ name: String, _ options: StepOption..., body: @escaping @Sendable (Step) async throws -> T
+    ) async throws -> T {
+        try await value(name, options, body)
+    }
+
+    /// A step without a result.
+    public func run(_ name: String, _ options: StepOption..., body: @escaping @Sendable () async throws -> Void) async throws {
+        try await nothing(name, options) { _ in try await body() }
+    }
+
+    /// A step without a result, for a body that asks for its attempt or its idempotency key.
+    public func run(
+        _ name: String, _ options: StepOption..., body: @escaping @Sendable (Step) async throws -> Void
+    ) async throws {
+        try await nothing(name, options, body)
+    }
+
+    private func value<T: Codable & Sendable>(
+        _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> T
+    ) async throws -> T {
+        try checkPlace(name)
+        let bytes = try await copy.call(name: name, options: self.options.applying(options)) { step in
+            let value = try await body(step)
+            return try JSON.encode(value, what: "the result of step \"\(step.id)\" of run \(runID)")
+        }
+        do {
+            return try JSON.decode(T.self, from: bytes, what: "the result of step \"\(name)\" of run \(runID)")
+        } catch {
+            // Changed code cannot read what was recorded: the run is parked, the error is not thrown into the function.
+            try await copy.stop(error.message)
+        }
+    }
+
+    private func nothing(
+        _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> Void
+    ) async throws {
+        try checkPlace(name)
+        _ = try await copy.call(name: name, options: self.options.applying(options)) { step in
+            try await body(step)
+            return JSON.null
+        }
+    }
+
+    /// A step is called by the run's function and its structured children, and by nobody else.
+    private func checkPlace(_ name: String) throws(StepwiseError) {
+        if let step = StepScope.current {
+            throw misuse(
+                .nestedStep,
+                "step \"\(name)\" was called inside the body of step \"\(step.id)\" of run \(runID); call it in the workflow's function, "
+                    + "before or after that step")
+        }
+        if !copy.executor.ownsCurrentTask {
+            throw misuse(
+                .stepOutsideFunction,
+                "step \"\(name)\" of run \(runID) was called from an unstructured task (Task { … }, Task.detached, a callback) or after the "
+                    + "workflow's function had returned; use async let or a task group instead")
+        }
+    }
+
+    /// The error of a misuse, which is also logged and kept on the run: it may be thrown where nobody looks.
+    private func misuse(_ code: StepwiseError.Code, _ message: String) -> StepwiseError {
+        copy.noteMisuse(message)
+        return StepwiseError(code, message)
+    }
+}
