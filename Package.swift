@@ -94,6 +94,27 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "TestWorkflows",
+            dependencies: ["Stepwise", "StepwiseRedis", .product(name: "NIOPosix", package: "swift-nio")],
+            path: "Tests/TestWorkflows",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "TestWorker",
+            dependencies: [
+                "TestWorkflows",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/TestWorker",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "KillTests",
+            dependencies: ["TestWorkflows", "TestWorker", "Stepwise", "StepwiseTesting"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "StepwiseTests",
             dependencies: ["Stepwise", "StepwiseTesting"],
