@@ -70,9 +70,10 @@ final class RedisLink {
             return attemptFailed(.denied, "the trusted certificates cannot be read: \(error)", hopeless: true)
         }
         bootstrap(tls: tls).assumeIsolated().whenComplete { [weak self] result in
-            switch result {
-            case .success(let channel): self?.shakeHands(channel) ?? channel.close(promise: nil)
-            case .failure(let error): self?.attemptFailed(.unavailable, networkErrorText(error), hopeless: false)
+            switch (result, self) {
+            case (.success(let channel), let self?): self.shakeHands(channel)
+            case (.success(let channel), nil): channel.close(promise: nil)
+            case (.failure(let error), _): self?.attemptFailed(.unavailable, networkErrorText(error), hopeless: false)
             }
         }
     }
@@ -152,7 +153,7 @@ final class RedisLink {
 
     /// What a connection that ended without a single reply is often about.
     private func hint(after connection: RedisConnection) -> String {
-        guard !connection.hasAnswered else { return "" }
+        guard !connection.hasAnswered, case .tcp = address.target else { return "" }
         return address.tls
             ? "; if it does not speak TLS on this port, use redis://" : "; if it speaks TLS on this port, use rediss://"
     }
