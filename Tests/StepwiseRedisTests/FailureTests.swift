@@ -152,6 +152,22 @@ struct FailureTests {
         }
     }
 
+    @Test("Tasks that are cancelled in the very moment of sending end at once, too")
+    func cancelledWhileSending() async throws {
+        let server = try await RedisServer.start()
+        server.stop()
+        try await withClient(server.url) { client in
+            await withTaskGroup(of: RedisError.Kind?.self) { group in
+                for _ in 0..<500 {
+                    let task = Task { await redisError { () throws(RedisError) in try await client.send(["PING"]) } }
+                    group.addTask { await task.value?.kind }
+                    task.cancel()
+                }
+                for await kind in group { #expect(kind == .cancelled) }
+            }
+        }
+    }
+
     @Test("A blocked command that the server itself unblocks was not executed: unavailable")
     func unblocked() async throws {
         try await withServerAndClient { server, client in
