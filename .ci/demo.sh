@@ -179,7 +179,10 @@ while read -r word _ _ _ step; do
     case $record in
         "") fail "step $step was never recorded" ;;
         *"$name"*) say "step $step was recorded by the dead worker before its end" ;;
-        *) redelivered=$((redelivered + 1)); say "step $step was executed again: $record" ;;
+        *)
+            redelivered=$((redelivered + 1))
+            say "step $step was executed again, by $(sed 's/.*"claim":"\([^/]*\).*/\1/' <<<"$record")"
+            ;;
     esac
 done <<<"$claims"
 if [ "$redelivered" -eq 0 ]; then fail "no step was executed again, though its worker died"; fi
@@ -237,7 +240,7 @@ say "redis-cli HGETALL '${keys}steps:demo'                 its history: number, 
 say "redis-cli HGETALL '${keys}open:demo'                  the steps that are open"
 say "redis-cli LRANGE '${keys}queue:default' 0 -1          what waits for a worker"
 say "redis-cli ZRANGE '${keys}workers' 0 -1 WITHSCORES     the workers and their last beats"
-say "stepwise history demo                                        the history as a table"
+say "stepwise history demo                                             the same as a table"
 say ""
 say "\$ redis-cli HMGET '${keys}run:demo' workflow status recorded output"
 redis HMGET "${keys}run:demo" workflow status recorded output
