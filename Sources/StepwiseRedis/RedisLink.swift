@@ -194,7 +194,8 @@ final class RedisLink {
 
     private func connectionLost(_ error: RedisError) {
         connection = nil
-        warn("the connection to redis was lost; reconnecting", error.message)
+        // What was closed on purpose is not lost.
+        if !machine.isClosed { warn("the connection to redis was lost; reconnecting", error.message) }
         let next = machine.lost()
         onEvent?(.lost(error))
         perform(next)
