@@ -97,6 +97,7 @@ struct KillCase: Sendable {
         if fault == .freeze, proxy.hasStruck {
             violations += try await thaw(first, proxy, client: ledger.client)
         }
+        violations += try await Doctor(client).examine().violations.map(\.line)
         if plan == nil || fault == .cut { await first.terminate() } else { first.kill() }
         await second?.terminate()
         return Result(
