@@ -1,13 +1,6 @@
 import ArgumentParser
+import Foundation
 import Stepwise
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// The command line: one command a question.
 struct StepwiseCommand: AsyncParsableCommand {
@@ -19,8 +12,8 @@ struct StepwiseCommand: AsyncParsableCommand {
             """,
         version: stepwiseVersion,
         subcommands: [
-            EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, ResumeCommand.self, RunsCommand.self, WorkersCommand.self,
-            QueuesCommand.self, DoctorCommand.self, HealthCommand.self,
+            EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, ResumeCommand.self, RunsCommand.self,
+            WorkersCommand.self, QueuesCommand.self, DoctorCommand.self, HealthCommand.self,
         ])
 }
 

@@ -38,7 +38,8 @@ struct CommandTests {
             }
             let history = try await fixture.stepwise("history", "r1")
             #expect(history.output.contains("times two"))
-            let steps = try document(try await fixture.stepwise("history", "r1", "--json").output)["steps"] as? [[String: Any]]
+            let steps =
+                try document(try await fixture.stepwise("history", "r1", "--json").output)["steps"] as? [[String: Any]]
             #expect(steps?.count == 1)
             #expect(steps?.first?["value"] as? Int == 42)
             let status = try await fixture.stepwise("status", "r1")
@@ -52,7 +53,8 @@ struct CommandTests {
         try await Fixture.with { fixture in
             _ = try await fixture.stepwise("enqueue", "double", "{\"b\":[],\"a\":12345678901234567890}", "--id", "r")
             #expect(
-                try await fixture.stepwise("status", "r", "--json").output.contains("\"payload\":{\"b\":[],\"a\":12345678901234567890}"))
+                try await fixture.stepwise("status", "r", "--json").output.contains(
+                    "\"payload\":{\"b\":[],\"a\":12345678901234567890}"))
         }
     }
 
@@ -64,7 +66,8 @@ struct CommandTests {
             _ = try await fixture.client.enqueue(workflow: "other", payloadJSON: "1", id: "other")
             for number in 1...3 { try await fixture.send("ZADD ~runs:queued", String(number), "old\(number)") }
             for number in 1...3 {
-                try await fixture.send("HSET ~run:old\(number) workflow double status queued queue default payload 1 created \(number)")
+                try await fixture.send(
+                    "HSET ~run:old\(number) workflow double status queued queue default payload 1 created \(number)")
             }
             let all = try await fixture.client.runs(limit: 5000)
             #expect(all.count == 1204)
@@ -94,7 +97,8 @@ struct CommandTests {
             try await fixture.send("LPUSH ~queue:default", "{\"payload\":1}")
             try await fixture.withWorker([double]) {
                 try await fixture.until { try await fixture.client.queueTotals().malformed == 1 }
-                let workers = try document(try await fixture.stepwise("workers", "--json").output)["workers"] as? [[String: Any]]
+                let workers =
+                    try document(try await fixture.stepwise("workers", "--json").output)["workers"] as? [[String: Any]]
                 #expect(workers?.first?["state"] as? String == "alive")
                 #expect(workers?.first?["workflows"] as? [String] == ["double"])
                 let health = try await fixture.stepwise("health", "--worker-on-this-host")
@@ -124,7 +128,8 @@ struct CommandTests {
             #expect(silent.code == 1)
             #expect(silent.complaint.contains("has beaten for"))
             #expect(try await fixture.stepwise("workers").output.contains("silent"))
-            let unreachable = try await fixture.stepwise("health", "--redis", "unix:///nowhere.sock", "--timeout", "0.5", "--json")
+            let unreachable = try await fixture.stepwise(
+                "health", "--redis", "unix:///nowhere.sock", "--timeout", "0.5", "--json")
             #expect(unreachable.code == 1)
             #expect(try document(unreachable.output)["healthy"] as? Bool == false)
         }
@@ -181,7 +186,9 @@ struct CommandTests {
                 #expect(end.complaint.contains(words), "\(end.complaint)")
                 #expect(end.complaint.split(separator: "\n").count == 1)
             }
-            for arguments in [["runs", "--status", "odd"], ["enqueue"], ["enqueue", "w", "--timeout", "3"], ["runs", "--limit", "0"]] {
+            for arguments in [
+                ["runs", "--status", "odd"], ["enqueue"], ["enqueue", "w", "--timeout", "3"], ["runs", "--limit", "0"],
+            ] {
                 #expect(try await fixture.run(arguments, [:]).code == 64)
             }
         }
@@ -191,9 +198,11 @@ struct CommandTests {
     func connection() async throws {
         try await Fixture.with { fixture in
             let environment = ["STEPWISE_NAMESPACE": "shop"]
-            #expect(try await fixture.stepwise("enqueue", "double", "1", "--id", "a", environment: environment).code == 0)
+            #expect(
+                try await fixture.stepwise("enqueue", "double", "1", "--id", "a", environment: environment).code == 0)
             #expect(try await fixture.send("EXISTS", "stepwise:{shop}:run:a").integer == 1)
-            let other = try await fixture.stepwise("enqueue", "double", "1", "--id", "a", "--namespace", "bar", environment: environment)
+            let other = try await fixture.stepwise(
+                "enqueue", "double", "1", "--id", "a", "--namespace", "bar", environment: environment)
             #expect(other.code == 0)
             #expect(try await fixture.send("EXISTS", "stepwise:{bar}:run:a").integer == 1)
             #expect(try await fixture.stepwise("--version").output == "\(stepwiseVersion)\n")

@@ -40,14 +40,17 @@ struct NamespaceDiagnosisTests {
     @Test(
         "Names of keys are read as the contract writes them",
         arguments: [
-            ("queue:a:b", NamespaceKey.queue("a:b")), ("claimed:w-1-a:q:1", .claimed(worker: "w-1-a", queue: "q:1")), ("run:r", .run("r")),
+            ("queue:a:b", NamespaceKey.queue("a:b")), ("claimed:w-1-a:q:1", .claimed(worker: "w-1-a", queue: "q:1")),
+            ("run:r", .run("r")),
             ("runs:parked", .runs(.parked)), ("delayed", .single("delayed")), ("run:\u{301}x", .run("\u{301}x")),
         ])
     func names(_ name: String, _ key: NamespaceKey) {
         #expect(NamespaceKey(name) == key)
     }
 
-    @Test("Other names are nobody's", arguments: ["", "run:", "runs:odd", "claimed:w", "claimed::q", "queues:a", "delayed:x"])
+    @Test(
+        "Other names are nobody's",
+        arguments: ["", "run:", "runs:odd", "claimed:w", "claimed::q", "queues:a", "delayed:x"])
     func otherNames(_ name: String) {
         #expect(NamespaceKey(name) == nil)
     }

@@ -7,7 +7,10 @@ struct Plant: Sendable, CustomTestStringConvertible {
     var expected: [Violation.Kind]
     var change: @Sendable (inout RunSnapshot, inout [Mover]) -> Void
 
-    init(_ what: String, _ expected: Violation.Kind..., change: @escaping @Sendable (inout RunSnapshot, inout [Mover]) -> Void) {
+    init(
+        _ what: String, _ expected: Violation.Kind...,
+        change: @escaping @Sendable (inout RunSnapshot, inout [Mover]) -> Void
+    ) {
         (self.what, self.expected, self.change) = (what, expected, change)
     }
 
@@ -60,11 +63,15 @@ struct RunDiagnosisTests {
         #expect(try Self.diagnosis(run, [Mover("carry r 1", .unserved(workflow: "w"))]).violations.isEmpty)
 
         (fields.status, fields.carrier, fields.own) = (.running, "w 1 w/1", "s")
-        (run.fields, run.listed, run.open, run.openCount, run.join) = (fields, [.running], ["s": "run 1 0 carry"], 1, "1")
+        (run.fields, run.listed, run.open, run.openCount, run.join) = (
+            fields, [.running], ["s": "run 1 0 carry"], 1, "1"
+        )
         #expect(try Self.diagnosis(run, [Mover("carry r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
 
         (fields.status, fields.carrier, fields.own, fields.recorded) = (.parked, "", "", 1)
-        (run.fields, run.listed, run.open, run.outcomeCount, run.outcomes) = (fields, [.parked], ["s": "run 1 0 parked"], 1, ["a"])
+        (run.fields, run.listed, run.open, run.outcomeCount, run.outcomes) = (
+            fields, [.parked], ["s": "run 1 0 parked"], 1, ["a"]
+        )
         #expect(try Self.diagnosis(run, []).violations.isEmpty)
 
         (fields.status, run.open, run.openCount, run.join) = (.completed, [:], 0, nil)
@@ -139,7 +146,10 @@ struct RunDiagnosisTests {
             run.fields?.status = .completed
             run.listed = [.completed]
         },
-        Plant("keys of a run that is not there", .leftoverWithoutRun, .leftoverWithoutRun, .leftoverWithoutRun, .listedWrongly) {
+        Plant(
+            "keys of a run that is not there", .leftoverWithoutRun, .leftoverWithoutRun, .leftoverWithoutRun,
+            .listedWrongly
+        ) {
             run, _ in run.fields = nil
         },
         Plant("an unserved invocation of an ended run", .unservedOfNoLiveRun) { run, movers in
@@ -155,14 +165,16 @@ struct RunDiagnosisTests {
         plant.change(&run, &movers)
         let violations = try Self.diagnosis(run, movers).violations
         #expect(violations.map(\.kind.rawValue).sorted() == plant.expected.map(\.rawValue).sorted())
-        #expect(violations.allSatisfy { $0.run == "r" && $0.key.hasPrefix("stepwise:{default}:") && !$0.advice.isEmpty })
+        #expect(
+            violations.allSatisfy { $0.run == "r" && $0.key.hasPrefix("stepwise:{default}:") && !$0.advice.isEmpty })
     }
 
     @Test("An unserved invocation of an ended run is no violation while a living worker will take it up")
     func servedUnserved() throws {
         var run = RunSnapshot(id: "r")
         run.listed = []
-        #expect(try Self.diagnosis(run, [Mover("carry r 1", .unserved(workflow: "w"))], served: ["w"]).violations.isEmpty)
+        #expect(
+            try Self.diagnosis(run, [Mover("carry r 1", .unserved(workflow: "w"))], served: ["w"]).violations.isEmpty)
     }
 
     @Test("A lost invocation comes with the command that queues it again")

@@ -41,7 +41,7 @@ struct Fixture {
         }
     }
 
-    /// Sends one command, its words separated by spaces; `~` stands for the namespace's prefix, a word in `words` is taken whole.
+    /// Sends one command, its words separated by spaces, then `words`, taken whole; `~` stands for the prefix.
     @discardableResult
     func send(_ line: String, _ words: String...) async throws -> RedisValue {
         let all = line.split(separator: " ").map(String.init) + words

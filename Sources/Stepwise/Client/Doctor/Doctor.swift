@@ -1,7 +1,8 @@
 /// Checks a whole namespace against the contract: conservation (rule 1), and that its keys agree with each other.
 ///
-/// It only reads, a page at a time, while a fleet may be at work. So it begins with one look at everything; whatever looks wrong then is
-/// looked at again, up to five times, and counts only if two looks in a row found the same on the same grounds.
+/// It only reads, a page at a time, while a fleet may be at work. So it begins with one look at everything; whatever
+/// looks wrong then is looked at again, up to five times, and counts only if two looks in a row found the same on the
+/// same grounds.
 package struct Doctor: Sendable {
     private let client: StepwiseClient
     private let pause: Duration
@@ -83,7 +84,7 @@ package struct Doctor: Sendable {
         return confirmed.sorted { ($0.run ?? "", $0.step ?? "", $0.line) < ($1.run ?? "", $1.step ?? "", $1.line) }
     }
 
-    /// One more look at all suspects: the invocations between two looks at the runs themselves, and what was said of both.
+    /// One more look at all suspects: the invocations between two looks at the runs themselves. What both say counts.
     private func lookAgain(_ suspicion: inout Suspicion, _ namespace: NamespaceSnapshot) async throws -> [Violation] {
         let ids = suspicion.runs.sorted()
         let before = try await inspectPaged(ids)
@@ -112,6 +113,7 @@ package struct Doctor: Sendable {
                 .filter(seen.contains)
             confirmed += suspicion.add(both, about: first.id)
         }
+        guard suspicion.suspectsNamespace else { return confirmed }
         return confirmed + suspicion.add(survey.namespace.violations(keys: client.keys), about: nil)
     }
 
@@ -133,6 +135,8 @@ package struct Suspicion: Sendable {
 
     package var isEmpty: Bool { last.isEmpty }
     package var runs: Set<String> { Set(last.keys.compactMap { $0 }) }
+    /// Whether the case of the namespace itself is still open.
+    package var suspectsNamespace: Bool { last.keys.contains(nil) }
 
     /// Takes up a run without believing anything of it yet.
     package mutating func open(_ run: String) {
