@@ -25,11 +25,13 @@ enum Main {
         do {
             var command = try StepwiseCommand.parseAsRoot()
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
-        } catch let error as StepwiseError {
+        } catch {
+            // The parser knows its own errors and how to help with them; of the others, one sentence is enough.
+            if error is ExitCode || StepwiseCommand.exitCode(for: error) != .failure {
+                StepwiseCommand.exit(withError: error)
+            }
             Output.complain("\(error)")
             exit(2)
-        } catch {
-            StepwiseCommand.exit(withError: error)
         }
     }
 }

@@ -169,6 +169,23 @@ struct DoctorTests {
         }
     }
 
+    @Test(
+        "A key of a wrong type is named, whichever it is",
+        arguments: [
+            "workers", "worker:w-1-a", "delayed", "malformed", "queue:default", "claimed:w-1-a:default", "unserved:pay",
+            "run:r",
+            "steps:r", "join:r", "runs:queued", "meta",
+        ])
+    func wrongType(_ name: String) async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "other", .queue("other"))
+            try await fixture.send("DEL ~\(name)")
+            try await fixture.send("SADD ~\(name) x")
+            let report = try await Doctor(fixture.client, pause: .milliseconds(1)).examine()
+            #expect(report.violations.contains { $0.kind == .wrongType && $0.key == "stepwise:{default}:\(name)" })
+        }
+    }
+
     @Test("What the doctor advises for a lost step and a lost carry makes the namespace sound again")
     func advice() async throws {
         try await Fixture.with { fixture in

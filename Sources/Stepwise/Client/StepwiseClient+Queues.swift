@@ -56,7 +56,8 @@ extension StepwiseClient {
         return totals
     }
 
-    private func length(_ key: String) async throws -> Int {
+    /// The length of a list.
+    func length(_ key: String) async throws -> Int {
         try await command(["LLEN", .init(key)], doing: "reading \(key)").integer ?? 0
     }
 
