@@ -118,6 +118,19 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "StepwiseCLITests",
+            dependencies: [
+                "Stepwise",
+                "StepwiseCLI",
+                "StepwiseRedis",
+                "StepwiseTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "StepwiseTests",
             dependencies: ["Stepwise", "StepwiseTesting"],
             swiftSettings: settings

@@ -32,7 +32,8 @@ indirect enum JSONDocument {
         case .string(let value): JSON.string(value)
         case .stored(let value): value
         case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
-        case .object(let members): "{" + members.map { "\(JSON.string($0.0)):\($0.1.text)" }.joined(separator: ",") + "}"
+        case .object(let members):
+            "{" + members.map { "\(JSON.string($0.0)):\($0.1.text)" }.joined(separator: ",") + "}"
         }
     }
 }

@@ -31,7 +31,8 @@ enum Output {
     static func time(_ milliseconds: Int?) -> String {
         guard let milliseconds else { return "-" }
         let date = Date(timeIntervalSince1970: Double(milliseconds) / 1000)
-        return date.formatted(Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: .gmt)).replacing("Z", with: "")
+        return date.formatted(Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: .gmt)).replacing(
+            "Z", with: "")
     }
 
     /// A length of time in its two largest units, such as `2h 5m` or `340ms`; `-` for none.

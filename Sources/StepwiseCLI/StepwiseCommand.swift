@@ -1,13 +1,6 @@
 import ArgumentParser
+import Foundation
 import Stepwise
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// The command line: one command a question.
 struct StepwiseCommand: AsyncParsableCommand {
@@ -19,8 +12,8 @@ struct StepwiseCommand: AsyncParsableCommand {
             """,
         version: stepwiseVersion,
         subcommands: [
-            EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, ResumeCommand.self, RunsCommand.self, WorkersCommand.self,
-            QueuesCommand.self, DoctorCommand.self, HealthCommand.self,
+            EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, ResumeCommand.self, RunsCommand.self,
+            WorkersCommand.self, QueuesCommand.self, DoctorCommand.self, HealthCommand.self,
         ])
 }
 
@@ -32,11 +25,13 @@ enum Main {
         do {
             var command = try StepwiseCommand.parseAsRoot()
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
-        } catch let error as StepwiseError {
+        } catch {
+            // The parser knows its own errors and how to help with them; of the others, one sentence is enough.
+            if error is ExitCode || StepwiseCommand.exitCode(for: error) != .failure {
+                StepwiseCommand.exit(withError: error)
+            }
             Output.complain("\(error)")
             exit(2)
-        } catch {
-            StepwiseCommand.exit(withError: error)
         }
     }
 }

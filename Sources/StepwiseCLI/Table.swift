@@ -16,8 +16,9 @@ struct Table {
         let all = [head] + rows
         let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         return all.map { cells in
-            var line = zip(cells, widths).map { cell, width in cell + String(repeating: " ", count: width - cell.count) }
-                .joined(separator: "  ")
+            var line = zip(cells, widths).map { cell, width in cell + String(repeating: " ", count: width - cell.count)
+            }
+            .joined(separator: "  ")
             while line.hasSuffix(" ") { line.removeLast() }
             return line
         }.joined(separator: "\n")

@@ -1,9 +1,9 @@
 internal import StepwiseRedis
 
 #if canImport(FoundationEssentials)
-internal import FoundationEssentials
+    internal import FoundationEssentials
 #else
-internal import Foundation
+    internal import Foundation
 #endif
 
 /// A worker as its entry in Redis tells.
@@ -56,7 +56,8 @@ extension StepwiseClient {
         for start in stride(from: 0, to: sorted.count, by: Self.page) {
             let some = Array(sorted[start..<min(start + Self.page, sorted.count)])
             let now = try await redisTime()
-            let entries = try await pipeline(some.map { ["HGETALL", .init(keys.worker($0))] }, doing: "reading the workers")
+            let entries = try await pipeline(
+                some.map { ["HGETALL", .init(keys.worker($0))] }, doing: "reading the workers")
             for (name, entry) in zip(some, entries) {
                 let worker = Self.listing(name, entry, beat: beats[name], now: now)
                 if worker.isIndexed || worker.hasEntry { workers.append(worker) }
@@ -86,9 +87,11 @@ extension StepwiseClient {
         if fields["state"] == "dead" { state = .dead } else if let age, age < WorkerListing.silence { state = .alive }
         return WorkerListing(
             name: name, state: state, host: fields["host"] ?? "", pid: fields["pid"].flatMap { Int($0) } ?? 0,
-            queues: words("queues"), workflows: words("workflows"), concurrency: fields["concurrency"].flatMap { Int($0) } ?? 0,
+            queues: words("queues"), workflows: words("workflows"),
+            concurrency: fields["concurrency"].flatMap { Int($0) } ?? 0,
             version: fields["version"] ?? "", started: fields["started"].flatMap { Int($0) }, lastBeat: beat,
-            lastClaim: fields["lastClaim"].flatMap { Int($0) }, beatAge: age, isIndexed: beat != nil, hasEntry: !flat.isEmpty)
+            lastClaim: fields["lastClaim"].flatMap { Int($0) }, beatAge: age, isIndexed: beat != nil,
+            hasEntry: !flat.isEmpty)
     }
 
     /// Whether the fleet can do anything at all.

@@ -4,7 +4,7 @@ internal import StepwiseRedis
 package let stepwiseVersion = DataFormat.version
 
 extension StepwiseClient {
-    /// Everything that a run's own keys say, read at one moment unless it has more than about 1,000 open steps or outcomes.
+    /// Everything that a run's own keys say: at one moment, unless it has more than about 1,000 open steps or outcomes.
     func inspect(_ id: String) async throws -> RunSnapshot {
         var run = RunSnapshot(id: id)
         var cursor: String? = "0"
@@ -75,18 +75,24 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``: `noSuchRun`, `timedOut`, or one of the `redis…` codes.
     package func storedEnd(ofRun id: String, timeout: Duration?) async throws -> StoredEnd {
         guard let end = try await awaitEnd(ofRun: id, timeout: timeout) else {
-            throw StepwiseError(.noSuchRun, "no run \(id) in namespace \"\(keys.namespace)\"; if it ended long ago, retention removed it")
+            throw StepwiseError(
+                .noSuchRun,
+                "no run \(id) in namespace \"\(keys.namespace)\"; if it ended long ago, retention removed it")
         }
         return StoredEnd(
-            status: end.status, output: String(decoding: end.output, as: UTF8.self), error: String(decoding: end.error, as: UTF8.self))
+            status: end.status, output: String(decoding: end.output, as: UTF8.self),
+            error: String(decoding: end.error, as: UTF8.self))
     }
 
     /// A run's open steps, at most about 1,000 of them: step and text.
     package func openSteps(ofRun id: String) async throws -> [(step: String, state: OpenStep)] {
-        let reply = try await command(["HSCAN", .init(keys.open(id)), "0", "COUNT", .init(Self.page)], doing: "reading run \(id)")
+        let reply = try await command(
+            ["HSCAN", .init(keys.open(id)), "0", "COUNT", .init(Self.page)], doing: "reading run \(id)")
         guard let items = reply.array, items.count == 2, let flat = items[1].array else { return [] }
         return stride(from: 0, to: flat.count - 1, by: 2).compactMap { at in
-            guard let step = flat[at].string, let state = flat[at + 1].string.flatMap({ OpenStep($0) }) else { return nil }
+            guard let step = flat[at].string, let state = flat[at + 1].string.flatMap({ OpenStep($0) }) else {
+                return nil
+            }
             return (step, state)
         }.sorted { $0.step < $1.step }
     }

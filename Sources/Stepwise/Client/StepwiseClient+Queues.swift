@@ -44,23 +44,27 @@ extension StepwiseClient {
             }
         }
         for list in claims {
-            queues[list.queue, default: QueueListing(name: list.queue)].claimed += try await length(keys.claimed(list.worker, list.queue))
+            queues[list.queue, default: QueueListing(name: list.queue)].claimed += try await length(
+                keys.claimed(list.worker, list.queue))
         }
         for name in queues.keys { queues[name]?.ready = try await length(keys.queue(name)) }
         for workflow in workflows { totals.unserved[workflow] = try await length(keys.unserved(workflow)) }
         totals.queues = queues.values.sorted { $0.name < $1.name }
         totals.malformed = try await length(keys.malformed)
-        totals.delayed = try await command(["ZCARD", .init(keys.delayed)], doing: "reading \(keys.delayed)").integer ?? 0
+        totals.delayed =
+            try await command(["ZCARD", .init(keys.delayed)], doing: "reading \(keys.delayed)").integer ?? 0
         return totals
     }
 
-    private func length(_ key: String) async throws -> Int {
+    /// The length of a list.
+    func length(_ key: String) async throws -> Int {
         try await command(["LLEN", .init(key)], doing: "reading \(key)").integer ?? 0
     }
 
     /// The newest rejected items, as the JSON that is stored of each: `reason`, `queue`, `item` or `itemHex`, `at`.
     package func malformed(limit: Int) async throws -> [MalformedItem] {
-        let reply = try await command(["LRANGE", .init(keys.malformed), "0", .init(max(0, limit - 1))], doing: "reading \(keys.malformed)")
+        let reply = try await command(
+            ["LRANGE", .init(keys.malformed), "0", .init(max(0, limit - 1))], doing: "reading \(keys.malformed)")
         return reply.array?.compactMap(\.bytes).map(MalformedItem.init) ?? []
     }
 
@@ -69,7 +73,9 @@ extension StepwiseClient {
         var types: [String] = []
         for start in stride(from: 0, to: names.count, by: Self.page) {
             let some = names[start..<min(start + Self.page, names.count)]
-            types += try await pipeline(some.map { ["TYPE", .init(keys.prefix + $0)] }, doing: "reading the keys").map { $0.string ?? "none" }
+            types += try await pipeline(some.map { ["TYPE", .init(keys.prefix + $0)] }, doing: "reading the keys").map {
+                $0.string ?? "none"
+            }
         }
         return types
     }

@@ -28,7 +28,9 @@ extension StepwiseClient {
         var listed: Set<String> = []
         var runs: [RunListing] = []
         while runs.count < limit {
-            for index in indexes.indices where indexes[index].needsPage { try await turn(&indexes[index], limit: limit) }
+            for index in indexes.indices where indexes[index].needsPage {
+                try await turn(&indexes[index], limit: limit)
+            }
             // Of the pages at hand, what is newer than everything that is not.
             var batch: [RunIndex.Entry] = []
             while let next = indexes.indices.filter({ !indexes[$0].entries.isEmpty })
@@ -52,7 +54,8 @@ extension StepwiseClient {
         let size = min(max(limit, 50), Self.page)
         let reply = try await command(
             [
-                "ZRANGE", .init(keys.runs(index.status)), .init(index.offset), .init(index.offset + size - 1), "REV", "WITHSCORES",
+                "ZRANGE", .init(keys.runs(index.status)), .init(index.offset), .init(index.offset + size - 1), "REV",
+                "WITHSCORES",
             ], doing: "listing the \(index.status) runs")
         let flat = reply.array ?? []
         index.entries = stride(from: 0, to: flat.count - 1, by: 2).compactMap { at in
@@ -65,12 +68,16 @@ extension StepwiseClient {
 
     private func listings(_ entries: [RunIndex.Entry]) async throws -> [RunListing] {
         let fields: [RedisArgument] = ["workflow", "status", "queue", "recorded", "created", "ended", "reason"]
-        let replies = try await pipeline(entries.map { ["HMGET", .init(keys.run($0.id))] + fields }, doing: "reading runs")
+        let replies = try await pipeline(
+            entries.map { ["HMGET", .init(keys.run($0.id))] + fields }, doing: "reading runs")
         return zip(entries, replies).compactMap { entry, reply in
-            guard let v = reply.array, v.count == 7, let workflow = v[0].string, let status = v[1].string else { return nil }
+            guard let v = reply.array, v.count == 7, let workflow = v[0].string, let status = v[1].string else {
+                return nil
+            }
             return RunListing(
                 id: entry.id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
-                recorded: v[3].integer ?? 0, created: v[4].integer, ended: v[5].integer, since: entry.since, reason: v[6].string)
+                recorded: v[3].integer ?? 0, created: v[4].integer, ended: v[5].integer, since: entry.since,
+                reason: v[6].string)
         }
     }
 }

@@ -17,7 +17,8 @@ extension StepwiseClient {
                 ["SCAN", .init(cursor), "MATCH", .init(keys.pattern(start)), "COUNT", .init(Self.page)],
                 doing: "looking through the keys of namespace \"\(keys.namespace)\"")
             guard let items = reply.array, items.count == 2, let next = items[0].string else { return }
-            let names = items[1].array?.compactMap(\.bytes).map { String(decoding: $0.dropFirst(prefix), as: UTF8.self) } ?? []
+            let names =
+                items[1].array?.compactMap(\.bytes).map { String(decoding: $0.dropFirst(prefix), as: UTF8.self) } ?? []
             if !names.isEmpty { try await body(names) }
             cursor = next
         } while cursor != "0"
@@ -40,9 +41,12 @@ extension StepwiseClient {
     func scanSortedSet(_ key: String, _ body: ([(member: String, score: String)]) async throws -> Void) async throws {
         var cursor = "0"
         repeat {
-            let reply = try await command(["ZSCAN", .init(key), .init(cursor), "COUNT", .init(Self.page)], doing: "reading \(key)")
-            guard let items = reply.array, items.count == 2, let next = items[0].string, let flat = items[1].array else { return }
-            let entries = stride(from: 0, to: flat.count - 1, by: 2).compactMap { at -> (member: String, score: String)? in
+            let reply = try await command(
+                ["ZSCAN", .init(key), .init(cursor), "COUNT", .init(Self.page)], doing: "reading \(key)")
+            guard let items = reply.array, items.count == 2, let next = items[0].string, let flat = items[1].array
+            else { return }
+            let entries = stride(from: 0, to: flat.count - 1, by: 2).compactMap {
+                at -> (member: String, score: String)? in
                 guard let member = flat[at].string, let score = flat[at + 1].string else { return nil }
                 return (member, score)
             }

@@ -5,8 +5,8 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Checks a whole namespace: that nothing is lost, doubled or left over.",
         discussion: """
-            Only reads, and may be used while workers work: what looks wrong is looked at again before it is reported. Prints one line \
-            for each violation and exits 1; exits 0 if there is none.
+            Only reads, and may be used while workers work: what looks wrong is looked at again before it is reported. \
+            Prints one line for each violation and exits 1; exits 0 if there is none.
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -23,16 +23,19 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private func summary(_ report: DoctorReport) -> String {
-        let found = switch report.violations.count {
-        case 0: "no violation"
-        case 1: "1 violation"
-        case let count: "\(count) violations"
-        }
+        let found =
+            switch report.violations.count {
+            case 0: "no violation"
+            case 1: "1 violation"
+            case let count: "\(count) violations"
+            }
         var line =
             "\(found): looked at \(report.runs) runs (\(report.liveRuns) live), \(report.openSteps) open steps and "
             + "\(report.invocations) invocations (\(report.stale) stale)"
         if report.raw > 0 { line += ", \(report.raw) raw items" }
-        if report.unreadable > 0 { line += "; \(report.unreadable) queued items are no invocations and will be rejected" }
+        if report.unreadable > 0 {
+            line += "; \(report.unreadable) queued items are no invocations and will be rejected"
+        }
         if report.malformed > 0 { line += "; \(report.malformed) rejected items: stepwise queues --malformed" }
         return line
     }
@@ -49,8 +52,10 @@ struct DoctorCommand: AsyncParsableCommand {
                             ("message", .string(violation.message)), ("try", .string(violation.advice)),
                         ])
                     })
-            ), ("runs", .number(report.runs)), ("liveRuns", .number(report.liveRuns)), ("openSteps", .number(report.openSteps)),
-            ("invocations", .number(report.invocations)), ("stale", .number(report.stale)), ("raw", .number(report.raw)),
+            ), ("runs", .number(report.runs)), ("liveRuns", .number(report.liveRuns)),
+            ("openSteps", .number(report.openSteps)),
+            ("invocations", .number(report.invocations)), ("stale", .number(report.stale)),
+            ("raw", .number(report.raw)),
             ("unreadable", .number(report.unreadable)), ("malformed", .number(report.malformed)),
         ])
     }

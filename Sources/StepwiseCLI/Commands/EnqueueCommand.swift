@@ -5,7 +5,8 @@ import Stepwise
 struct EnqueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enqueue", abstract: "Starts a run and prints its id.",
-        discussion: "With --wait, prints the output's JSON when the run has ended; exits 1 if it failed or was cancelled.")
+        discussion:
+            "With --wait, prints the output's JSON when the run has ended; exits 1 if it failed or was cancelled.")
 
     @Argument(help: "The workflow's name.")
     var workflow: String
@@ -29,7 +30,9 @@ struct EnqueueCommand: AsyncParsableCommand {
 
     func validate() throws {
         if timeout != nil, !wait { throw ValidationError("--timeout says how long to wait: add --wait") }
-        if let timeout, !(timeout > 0 && timeout <= 1e9) { throw ValidationError("--timeout must be more than 0 seconds") }
+        if let timeout, !(timeout > 0 && timeout <= 1e9) {
+            throw ValidationError("--timeout must be more than 0 seconds")
+        }
     }
 
     func run() async throws {
@@ -38,10 +41,13 @@ struct EnqueueCommand: AsyncParsableCommand {
             let run = try await client.enqueue(workflow: workflow, payloadJSON: payload, id: id, .queue(queue))
             if !run.isNew { Output.complain("run \(run.id) was there already; nothing was started") }
             guard wait else {
-                Output.print(connection.json ? JSONDocument.object([("id", .string(run.id)), ("isNew", .bool(run.isNew))]).text : run.id)
+                Output.print(
+                    connection.json
+                        ? JSONDocument.object([("id", .string(run.id)), ("isNew", .bool(run.isNew))]).text : run.id)
                 return StepwiseClient.StoredEnd?.none
             }
-            let end = try await client.storedEnd(ofRun: run.id, timeout: timeout.map { .milliseconds(Int64($0 * 1000)) })
+            let end = try await client.storedEnd(
+                ofRun: run.id, timeout: timeout.map { .milliseconds(Int64($0 * 1000)) })
             report(run, end)
             return end
         }
@@ -59,8 +65,9 @@ struct EnqueueCommand: AsyncParsableCommand {
         } else if end.status == .completed {
             Output.print(end.output)
         } else {
-            Output.complain("run \(run.id) \(end.status.rawValue == "failed" ? "failed: \(end.error)" : "is \(end.status)"); "
-                + "look at its steps: stepwise history \(run.id)")
+            Output.complain(
+                "run \(run.id) \(end.status.rawValue == "failed" ? "failed: \(end.error)" : "is \(end.status)"); "
+                    + "look at its steps: stepwise history \(run.id)")
         }
     }
 

@@ -15,7 +15,9 @@ struct HealthCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
-        if !(timeout > 0 && timeout <= 3600) { throw ValidationError("--timeout must be more than 0 and at most 3600 seconds") }
+        if !(timeout > 0 && timeout <= 3600) {
+            throw ValidationError("--timeout must be more than 0 and at most 3600 seconds")
+        }
     }
 
     func run() async throws {
@@ -23,7 +25,8 @@ struct HealthCommand: AsyncParsableCommand {
         if connection.json {
             Output.print(
                 JSONDocument.object([
-                    ("healthy", .bool(reason == nil)), ("workers", JSONDocument(alive)), ("reason", JSONDocument(reason)),
+                    ("healthy", .bool(reason == nil)), ("workers", JSONDocument(alive)),
+                    ("reason", JSONDocument(reason)),
                 ]).text)
         } else if let reason {
             Output.complain(reason)

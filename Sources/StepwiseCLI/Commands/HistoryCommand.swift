@@ -21,7 +21,8 @@ struct HistoryCommand: AsyncParsableCommand {
             for step in steps {
                 let outcome = step.error.map { "\($0.type): \($0.message)" } ?? step.value ?? ""
                 table.add(
-                    String(step.number), step.step, String(step.attempts), Output.length(step.took), Output.time(step.at), step.worker,
+                    String(step.number), step.step, String(step.attempts), Output.length(step.took),
+                    Output.time(step.at), step.worker,
                     Output.short(outcome))
             }
             Output.print(table.text)

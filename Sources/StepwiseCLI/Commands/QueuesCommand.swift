@@ -38,7 +38,8 @@ struct QueuesCommand: AsyncParsableCommand {
             }
             Output.print(
                 JSONDocument.object([
-                    ("queues", .array(queues)), ("delayed", .number(totals.delayed)), ("malformed", .number(totals.malformed)),
+                    ("queues", .array(queues)), ("delayed", .number(totals.delayed)),
+                    ("malformed", .number(totals.malformed)),
                     ("unserved", .object(unserved.map { ($0.key, .number($0.value)) })),
                 ]).text)
             return

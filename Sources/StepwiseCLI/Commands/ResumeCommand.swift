@@ -14,7 +14,8 @@ struct ResumeCommand: AsyncParsableCommand {
     func run() async throws {
         try await connection.withClient { client in
             try await client.resume(run)
-            Output.print(connection.json ? JSONDocument.object([("id", .string(run)), ("resumed", .bool(true))]).text : run)
+            Output.print(
+                connection.json ? JSONDocument.object([("id", .string(run)), ("resumed", .bool(true))]).text : run)
         }
     }
 }

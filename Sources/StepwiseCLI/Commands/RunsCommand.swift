@@ -6,7 +6,8 @@ struct RunsCommand: AsyncParsableCommand {
         commandName: "runs", abstract: "Lists runs, those whose status is newest first.")
 
     @Option(
-        help: ArgumentHelp("Only runs of this status: \(RunStatus.all.map(\.rawValue).joined(separator: ", ")).", valueName: "status"))
+        help: ArgumentHelp(
+            "Only runs of this status: \(RunStatus.all.map(\.rawValue).joined(separator: ", ")).", valueName: "status"))
     var status: String?
 
     @Option(help: ArgumentHelp("Only runs of this workflow.", valueName: "name"))
@@ -27,7 +28,8 @@ struct RunsCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withClient { client in
-            let runs = try await client.runs(status: status.map(RunStatus.init(rawValue:)), workflow: workflow, limit: limit)
+            let runs = try await client.runs(
+                status: status.map(RunStatus.init(rawValue:)), workflow: workflow, limit: limit)
             if connection.json {
                 Output.print(JSONDocument.object([("runs", .array(runs.map(json)))]).text)
                 return
@@ -35,7 +37,8 @@ struct RunsCommand: AsyncParsableCommand {
             var table = Table("RUN", "WORKFLOW", "STATUS", "SINCE", "CREATED", "RECORDED", "REASON")
             for run in runs {
                 table.add(
-                    run.id, run.workflow, run.status.rawValue, Output.time(run.since), Output.time(run.created), String(run.recorded),
+                    run.id, run.workflow, run.status.rawValue, Output.time(run.since), Output.time(run.created),
+                    String(run.recorded),
                     Output.short(run.reason ?? ""))
             }
             Output.print(table.text)
@@ -46,7 +49,8 @@ struct RunsCommand: AsyncParsableCommand {
         .object([
             ("id", .string(run.id)), ("workflow", .string(run.workflow)), ("status", .string(run.status.rawValue)),
             ("queue", .string(run.queue)), ("recorded", .number(run.recorded)), ("since", .number(run.since)),
-            ("created", JSONDocument(run.created)), ("ended", JSONDocument(run.ended)), ("reason", JSONDocument(run.reason)),
+            ("created", JSONDocument(run.created)), ("ended", JSONDocument(run.ended)),
+            ("reason", JSONDocument(run.reason)),
         ])
     }
 }

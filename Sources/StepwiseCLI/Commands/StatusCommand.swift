@@ -39,9 +39,12 @@ struct StatusCommand: AsyncParsableCommand {
 
     private func json(_ details: RunDetails, _ open: [(step: String, state: OpenStep)]) -> JSONDocument {
         .object([
-            ("id", .string(details.id)), ("workflow", .string(details.workflow)), ("status", .string(details.status.rawValue)),
-            ("reason", JSONDocument(details.reason)), ("warning", JSONDocument(details.warning)), ("queue", .string(details.queue)),
-            ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)), ("created", JSONDocument(details.created)),
+            ("id", .string(details.id)), ("workflow", .string(details.workflow)),
+            ("status", .string(details.status.rawValue)),
+            ("reason", JSONDocument(details.reason)), ("warning", JSONDocument(details.warning)),
+            ("queue", .string(details.queue)),
+            ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)),
+            ("created", JSONDocument(details.created)),
             ("ended", JSONDocument(details.ended)), ("payload", JSONDocument(stored: details.payload)),
             ("output", JSONDocument(stored: details.output)), ("error", JSONDocument(stored: details.error)),
             (

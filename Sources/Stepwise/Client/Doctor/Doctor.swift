@@ -1,7 +1,8 @@
 /// Checks a whole namespace against the contract: conservation (rule 1), and that its keys agree with each other.
 ///
-/// It only reads, a page at a time, while a fleet may be at work. So it begins with one look at everything; whatever looks wrong then is
-/// looked at again, up to five times, and counts only if two looks in a row found the same on the same grounds.
+/// It only reads, a page at a time, while a fleet may be at work. So it begins with one look at everything; whatever
+/// looks wrong then is looked at again, up to five times, and counts only if two looks in a row found the same on the
+/// same grounds.
 package struct Doctor: Sendable {
     private let client: StepwiseClient
     private let pause: Duration
@@ -27,6 +28,11 @@ package struct Doctor: Sendable {
                 strangers[name] = type
             }
         }
+        if strangers.keys.contains(where: Self.hidesWorkers) {
+            // Without the workers nobody can say where claims are; this comes first.
+            report.violations = try await confirmTypes(strangers)
+            return report
+        }
         for status in RunStatus.all where strangers["runs:\(status)"] == nil {
             try await client.scanSortedSet(client.keys.runs(status)) { entries in ids.formUnion(entries.map(\.member)) }
         }
@@ -36,11 +42,32 @@ package struct Doctor: Sendable {
         // A run of which a key has another type cannot be read; that key is what is reported of it.
         ids.subtract(strangers.keys.compactMap { NamespaceKey($0)?.runID })
         report.note(survey)
-        if strangers["malformed"] == nil { report.malformed = try await client.queueTotals().malformed }
+        if strangers["malformed"] == nil { report.malformed = try await client.length(client.keys.malformed) }
 
         let suspects = try await examineRuns(ids.sorted(), survey, &report)
         report.violations = try await confirm(suspects, survey.namespace)
         return report
+    }
+
+    private static func hidesWorkers(_ name: String) -> Bool {
+        switch NamespaceKey(name) {
+        case .single("workers"), .worker: true
+        default: false
+        }
+    }
+
+    private func confirmTypes(_ strangers: [String: String]) async throws -> [Violation] {
+        var snapshot = NamespaceSnapshot()
+        snapshot.strangers = try await stillStrange(strangers)
+        return snapshot.violations(keys: client.keys)
+    }
+
+    /// Which of the keys that had a strange name or type have one now, with their types.
+    private func stillStrange(_ strangers: [String: String]) async throws -> [String: String] {
+        let names = strangers.keys.sorted()
+        let pairs = zip(names, try await client.types(of: names))
+        return Dictionary(
+            uniqueKeysWithValues: pairs.filter { name, type in type != "none" && NamespaceKey(name)?.type != type })
     }
 
     /// One look at every key's name and type.
@@ -83,7 +110,7 @@ package struct Doctor: Sendable {
         return confirmed.sorted { ($0.run ?? "", $0.step ?? "", $0.line) < ($1.run ?? "", $1.step ?? "", $1.line) }
     }
 
-    /// One more look at all suspects: the invocations between two looks at the runs themselves, and what was said of both.
+    /// One more look at all suspects: the invocations between two looks at the runs themselves. What both say counts.
     private func lookAgain(_ suspicion: inout Suspicion, _ namespace: NamespaceSnapshot) async throws -> [Violation] {
         let ids = suspicion.runs.sorted()
         let before = try await inspectPaged(ids)
@@ -99,10 +126,7 @@ package struct Doctor: Sendable {
             }
         }
         var survey = try await client.surveyInvocations(lists, of: suspicion.runs)
-        let names = namespace.strangers.keys.sorted()
-        for (name, type) in zip(names, try await client.types(of: names)) where type != "none" {
-            if NamespaceKey(name)?.type != type { survey.namespace.strangers[name] = type }
-        }
+        survey.namespace.strangers = try await stillStrange(namespace.strangers)
         let after = try await inspectPaged(ids)
         var confirmed: [Violation] = []
         for (first, second) in zip(before, after) {
@@ -112,6 +136,7 @@ package struct Doctor: Sendable {
                 .filter(seen.contains)
             confirmed += suspicion.add(both, about: first.id)
         }
+        guard suspicion.suspectsNamespace else { return confirmed }
         return confirmed + suspicion.add(survey.namespace.violations(keys: client.keys), about: nil)
     }
 
@@ -133,6 +158,8 @@ package struct Suspicion: Sendable {
 
     package var isEmpty: Bool { last.isEmpty }
     package var runs: Set<String> { Set(last.keys.compactMap { $0 }) }
+    /// Whether the case of the namespace itself is still open.
+    package var suspectsNamespace: Bool { last.keys.contains(nil) }
 
     /// Takes up a run without believing anything of it yet.
     package mutating func open(_ run: String) {

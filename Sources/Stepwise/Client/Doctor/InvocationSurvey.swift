@@ -52,7 +52,9 @@ extension StepwiseClient {
     /// - Parameters:
     ///   - lists: the lists that are known; those that the workers name are added.
     ///   - wanted: only these runs' invocations are kept; `nil` for all.
-    func surveyInvocations(_ lists: InvocationSurvey.Lists, of wanted: Set<String>? = nil) async throws -> InvocationSurvey {
+    func surveyInvocations(_ lists: InvocationSurvey.Lists, of wanted: Set<String>? = nil) async throws
+        -> InvocationSurvey
+    {
         var survey = InvocationSurvey()
         var lists = lists
         for worker in try await workers() { lists.queues.formUnion(worker.queues) }
@@ -77,7 +79,8 @@ extension StepwiseClient {
         for list in lists.claims.sorted(by: { ($0.worker, $0.queue) < ($1.worker, $1.queue) }) {
             let before = survey.count + survey.raw + survey.unreadable
             try await walk(
-                keys.claimed(list.worker, list.queue), .claimed(worker: list.worker, queue: list.queue), of: wanted, &survey)
+                keys.claimed(list.worker, list.queue), .claimed(worker: list.worker, queue: list.queue), of: wanted,
+                &survey)
             let found = survey.count + survey.raw + survey.unreadable - before
             if found > 0 { survey.namespace.claims[list] = found }
         }

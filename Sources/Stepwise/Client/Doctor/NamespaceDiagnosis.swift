@@ -56,12 +56,14 @@ package struct NamespaceSnapshot: Sendable, Hashable {
         workers.sorted { $0.key < $1.key }.compactMap { name, worker in
             if !worker.hasEntry {
                 return Violation(
-                    .workerHalfRegistered, key: keys.worker(name), "worker \(name) is in \(keys.workers) but has no entry of its own",
+                    .workerHalfRegistered, key: keys.worker(name),
+                    "worker \(name) is in \(keys.workers) but has no entry of its own",
                     advice: redisCommand("ZREM", keys.workers, name))
             }
             if !worker.isIndexed {
                 return Violation(
-                    .workerHalfRegistered, key: keys.worker(name), "worker \(name) has an entry but is not in \(keys.workers)",
+                    .workerHalfRegistered, key: keys.worker(name),
+                    "worker \(name) has an entry but is not in \(keys.workers)",
                     advice: redisCommand("ZADD", keys.workers, "0", name) + " (its claims are swept then)")
             }
             return nil
@@ -73,12 +75,16 @@ package struct NamespaceSnapshot: Sendable, Hashable {
             let key = keys.claimed(list.worker, list.queue)
             let worker = workers[list.worker]
             if let worker, worker.isIndexed, worker.queues.contains(list.queue) { return nil }
-            let why = worker?.isIndexed == true
-                ? "worker \(list.worker) does not name queue \"\(list.queue)\"" : "worker \(list.worker) is not in \(keys.workers)"
+            let why =
+                worker?.isIndexed == true
+                ? "worker \(list.worker) does not name queue \"\(list.queue)\""
+                : "worker \(list.worker) is not in \(keys.workers)"
             return Violation(
-                .claimsWithoutWorker, key: key, "\(count) invocations are claimed there, but \(why), so nobody gives them back",
+                .claimsWithoutWorker, key: key,
+                "\(count) invocations are claimed there, but \(why), so nobody gives them back",
                 advice: "register a dead worker, which is swept: "
-                    + redisCommand("HSET", keys.worker(list.worker), "state", "dead", "queues", list.queue, "buried", "0") + " && "
+                    + redisCommand(
+                        "HSET", keys.worker(list.worker), "state", "dead", "queues", list.queue, "buried", "0") + " && "
                     + redisCommand("ZADD", keys.workers, "0", list.worker))
         }
     }

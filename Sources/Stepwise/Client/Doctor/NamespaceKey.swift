@@ -15,7 +15,8 @@ package enum NamespaceKey: Sendable, Hashable {
     case single(String)
 
     private static let singles = [
-        "workers": "zset", "delayed": "zset", "dead": "zset", "malformed": "list", "redelivered": "hash", "schedules": "hash",
+        "workers": "zset", "delayed": "zset", "dead": "zset", "malformed": "list", "redelivered": "hash",
+        "schedules": "hash",
         "meta": "hash",
     ]
 
@@ -34,7 +35,8 @@ package enum NamespaceKey: Sendable, Hashable {
         case "claimed":
             // A worker's name has no colon; a queue's may.
             guard let second = rest.utf8.firstIndex(of: UInt8(ascii: ":")), second != rest.startIndex,
-                let worker = String(rest.utf8[..<second]), let queue = String(rest.utf8[rest.utf8.index(after: second)...])
+                let worker = String(rest.utf8[..<second]),
+                let queue = String(rest.utf8[rest.utf8.index(after: second)...])
             else { return nil }
             self = .claimed(worker: worker, queue: queue)
         case "unserved": self = .unserved(rest)

@@ -64,7 +64,8 @@ package struct Violation: Sendable, Hashable {
     package var evidence: String
 
     package init(
-        _ kind: Kind, run: String? = nil, step: String? = nil, key: String, _ message: String, advice: String, evidence: String = ""
+        _ kind: Kind, run: String? = nil, step: String? = nil, key: String, _ message: String, advice: String,
+        evidence: String = ""
     ) {
         self.kind = kind
         self.run = run
@@ -85,8 +86,13 @@ package struct Violation: Sendable, Hashable {
 /// A redis-cli command that a shell takes as it is.
 func redisCommand(_ words: String...) -> String {
     let quoted = words.map { word in
-        let isPlain = !word.isEmpty && word.utf8.allSatisfy { (48...57).contains($0) || (65...90).contains($0) || $0 == 45 }
-        return isPlain ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        let isPlain =
+            !word.isEmpty
+            && word.unicodeScalars.allSatisfy { scalar in
+                scalar.isASCII && (scalar.properties.isAlphabetic || "0123456789-".unicodeScalars.contains(scalar))
+            }
+        return isPlain
+            ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
     return "redis-cli " + quoted.joined(separator: " ")
 }

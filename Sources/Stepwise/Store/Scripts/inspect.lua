@@ -1,9 +1,10 @@
--- inspect: how one run stands, for a reader: its fields, where it is listed, its counts, a page of its open steps and one of its outcomes.
+-- inspect: how one run stands, for a reader: its fields, where it is listed, its counts, a page of its open steps and
+-- one of its outcomes. Changes nothing.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5... runs:<status> of each status
 -- ARGV  1 id  2 cursor of the page of open steps ('' : none)  3 outcomes after this number ('' : none)
--- Reply {{the fields below}, {1 or 0 for each runs:<status>}, open steps, join, outcomes, next cursor ('' : the end), {step, text, ...},
---       {the beginning of each record, up to its step, as one JSON object; '' for a number that is missing}}
--- Guarantees: changes nothing; what it tells was so at one moment. At most about 1,000 open steps, and 1,000 outcomes or 1 MiB of them.
+-- Reply {{the fields below}, {1 or 0 for each runs:<status>}, open steps, join, outcomes, next cursor ('' : the end),
+--       {step, text, ...}, {the beginning of each record, up to its step, as one JSON object; '' for a missing number}}
+-- Guarantees: what it tells was so at one moment. At most about 1,000 open steps, and 1,000 outcomes or 1 MiB of them.
 local FIELDS = {
   'workflow', 'status', 'queue', 'generation', 'carrier', 'carries', 'recorded', 'carried', 'own', 'reason',
 }
@@ -28,6 +29,6 @@ if ARGV[3] ~= '' then
   end
 end
 return {
-  redis.call('HMGET', KEYS[1], unpack(FIELDS)), listed, redis.call('HLEN', KEYS[3]), redis.call('GET', KEYS[4]), outcomes, cursor, open,
-  steps,
+  redis.call('HMGET', KEYS[1], unpack(FIELDS)), listed, redis.call('HLEN', KEYS[3]), redis.call('GET', KEYS[4]),
+  outcomes, cursor, open, steps,
 }
