@@ -57,7 +57,9 @@ keys='stepwise:{default}:'
 # Counts its calls, so that what the demo itself asks is not taken for a cost of the run.
 redis() { echo >>"$folder/asked"; redis-cli -s "$socket" "$@"; }
 
-# until SECONDS COMMAND…: repeats the command until it succeeds.
+# A text as it is inside a JSON string.
+escaped() { printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g'; }
+# until_true SECONDS COMMAND…: repeats the command until it succeeds.
 until_true() {
     local rounds=$(($1 * 20))
     shift
@@ -175,7 +177,7 @@ say "$(grep -hF 'stood still for a lease' "$folder"/worker-*.log || true)"
 redelivered=0
 while read -r word _ _ _ step; do
     if [ "$word" != step ]; then continue; fi
-    record=$(redis HVALS "${keys}steps:demo" | grep -F "\"step\":\"$step\"" || true)
+    record=$(redis HVALS "${keys}steps:demo" | grep -F "\"step\":\"$(escaped "$step")\"" || true)
     case $record in
         "") fail "step $step was never recorded" ;;
         *"$name"*) say "step $step was recorded by the dead worker before its end" ;;
@@ -197,7 +199,6 @@ if [ "$(printf '\351' | LC_ALL=C wc -w | tr -d ' ')" = 0 ]; then
 else
     words_of() { LC_ALL=C tr -d '\000-\010\016-\037\177-\377' <"$1" | LC_ALL=C wc -w; }
 fi
-escaped() { printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g'; }
 expected() {
     local path sum bytes lines words all_bytes=0 all_lines=0 all_words=0 comma=
     printf '{"directory":"%s","files":[\n' "$(escaped "$dir")"

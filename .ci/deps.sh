@@ -25,7 +25,6 @@ for purpose in "${@:-all}"; do
     case $purpose in all | demo | test | lint) ;;
         *) echo "deps: \"$purpose\" is none of demo, test, lint" >&2; exit 64 ;;
     esac
-    need 'command -v swift' '' ''
     need 'command -v pkg-config' pkg-config pkg-config
     need 'pkg-config --exists hiredis' libhiredis-dev hiredis
     case $purpose in all | demo | test)
@@ -34,8 +33,8 @@ for purpose in "${@:-all}"; do
     esac
     case $purpose in all | test)
         # The tests talk to Redis as a service in another language does, and through TLS with a certificate of their own.
-        need 'command -v python3' python3 python3
-        need 'python3 -c "import redis"' python3-redis redis-py
+        # Debian's package serves Debian's Python; another one may come first in PATH. Homebrew has no such package.
+        if [ "$system" != Darwin ]; then need '/usr/bin/python3 -c "import redis"' python3-redis ''; fi
         need 'command -v openssl' openssl openssl
     esac
     case $purpose in all | lint)
@@ -62,6 +61,10 @@ fi
 
 echo "missing: ${packages[*]}"
 echo "  $command"
+if [ -n "${sudo:-}" ] && ! command -v sudo >/dev/null; then
+    echo "deps: there is no sudo here; run the command as root, without the word sudo" >&2
+    exit 2
+fi
 if [ "$(id -u)" -ne 0 ] && [ "${YES:-}" != 1 ]; then
     if [ ! -t 0 ]; then
         echo "deps: run the command above, or make again with YES=1" >&2
