@@ -92,7 +92,9 @@ package enum JSON {
             return "\(place(context)): no \"\(key.stringValue)\""
         case EncodingError.invalidValue(let value, let context):
             let path = path(context.codingPath)
-            return "\(context.debugDescription) (\(value)\(path.isEmpty ? "" : " at \(path)"))"
+            // A date that cannot be written cannot be described either: Foundation traps.
+            let shown = (value as? Date).map { "\($0.timeIntervalSince1970) s since 1970" } ?? "\("\(value)".prefix(200))"
+            return "\(context.debugDescription) (\(shown)\(path.isEmpty ? "" : " at \(path)"))"
         default:
             return String(describing: error)
         }
@@ -148,8 +150,8 @@ package enum JSON {
 
 /// `Date` as ISO 8601 in UTC with microseconds, which is what comes back.
 enum DateText {
-    /// Seconds since 1970 of the years 1 to 9999, which ISO 8601 writes with four digits.
-    private static let writable = -62_135_596_800.0...253_402_300_799.0
+    /// Seconds since 1970 from `Date.distantPast` to the end of the year 9999, which ISO 8601 writes with four digits.
+    private static let writable = -62_135_769_600.0...253_402_300_799.0
 
     /// `nil` for NaN, infinity, and years that cannot be written.
     static func text(of date: Date) -> String? {

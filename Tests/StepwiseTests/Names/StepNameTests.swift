@@ -43,7 +43,10 @@ extension Scenarios {
 
         @Test("Names may be long, hold spaces, quotes and any script", arguments: Memory.allCases)
         func goodNames(_ memory: Memory) async throws {
-            let good = ["a b", "a#", "#", "a#2b", "\"quoted\" \\ {json}", "步骤 🚀", "é", String(repeating: "n", count: 200), "0", "run"]
+            let good = [
+                "a b", "a#", "#", "a#2b", "\"quoted\" \\ {json}", "步骤 🚀", "é", String(repeating: "n", count: 200), "0",
+                "run",
+            ]
             let workflow = Workflow("good-names") { (context, _: Int) async throws -> [String] in
                 try await withThrowingTaskGroup(of: (Int, String).self) { group in
                     for (index, name) in good.enumerated() {
@@ -59,7 +62,9 @@ extension Scenarios {
             #expect(Set(run.history.map(\.step)) == Set(good))
         }
 
-        @Test("A name that is used again in sequence and in loops gives each use its own value", arguments: Memory.allCases)
+        @Test(
+            "A name that is used again in sequence and in loops gives each use its own value",
+            arguments: Memory.allCases)
         func repeatedInSequence(_ memory: Memory) async throws {
             let workflow = Workflow("again") { (context, _: Int) async throws -> [Int] in
                 let first = try await context.run("number") { 1 }
@@ -77,7 +82,9 @@ extension Scenarios {
             #expect(run.history.map(\.step).contains("number#6"))
         }
 
-        @Test("Parallel branches that use the same names keep their own values, whoever is first", arguments: Memory.allCases)
+        @Test(
+            "Parallel branches that use the same names keep their own values, whoever is first",
+            arguments: Memory.allCases)
         func repeatedInBranches(_ memory: Memory) async throws {
             let workflow = Workflow("branches") { (context, _: Int) async throws -> [[Int]] in
                 try await withThrowingTaskGroup(of: (Int, [Int]).self) { group in

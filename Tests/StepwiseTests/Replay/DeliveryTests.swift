@@ -20,7 +20,9 @@ struct DeliveryTests {
         #expect(core.end == "6")
     }
 
-    @Test("A step call suspends and the function comes to rest after each outcome, also when many are waiting to be delivered")
+    @Test(
+        "A step call suspends, and the function comes to rest after each outcome"
+    )
     func oneAtATime() {
         let seen = Tally()
         let core = Core { context in
@@ -49,7 +51,9 @@ struct DeliveryTests {
     @Test("A recorded failure is thrown where the step is awaited")
     func failure() {
         let core = Core { context in
-            do { return try await context.run("a") { "never" } } catch let failure as StepFailure { return failure.message }
+            do { return try await context.run("a") { "never" } } catch let failure as StepFailure {
+                return failure.message
+            }
         }
         core.fail("a")
         #expect(core.end == "a hiccup")

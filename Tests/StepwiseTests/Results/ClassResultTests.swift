@@ -55,7 +55,8 @@ extension Scenarios {
             #expect(try await complete(workflow, 0, memory: memory).output == ["Ada", "Bank"])
         }
 
-        @Test("A subclass behind its base class's type comes back as the base class; by its own type it stays what it is")
+        @Test(
+            "A subclass behind its base class's type comes back as the base class; by its own type it stays what it is")
         func hierarchy() async throws {
             let workflow = Workflow("pets") { (context, _: Int) async throws -> [String] in
                 let lost = try await context.run("as the base") { () -> Animal in Dog(name: "Rex") }

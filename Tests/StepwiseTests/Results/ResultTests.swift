@@ -82,7 +82,8 @@ extension Scenarios {
             #expect(try await complete(workflow, 0).output == [true, true])
         }
 
-        @Test("Dictionaries, enums with payloads and deep structures come back as they were", arguments: Memory.allCases)
+        @Test(
+            "Dictionaries, enums with payloads and deep structures come back as they were", arguments: Memory.allCases)
         func structures(_ memory: Memory) async throws {
             let workflow = Workflow("structures") { (context, _: Int) async throws -> [String] in
                 var wrong: [String] = []

@@ -84,7 +84,9 @@ extension Scenarios {
             #expect(run.output.dropFirst().allSatisfy { $0.contains("date") }, "\(run.output)")
         }
 
-        @Test("A value that does not decode parks the run and says which step, type, place and JSON", arguments: Memory.allCases)
+        @Test(
+            "A value that does not decode parks the run and says which step, type, place and JSON",
+            arguments: Memory.allCases)
         func undecodable(_ memory: Memory) async throws {
             let workflow = Workflow("lopsided") { (context, _: Int) async throws -> Int in
                 try await context.run("before") {}
@@ -107,12 +109,16 @@ extension Scenarios {
 
         @Test("An input that does not decode parks the run, with the JSON and the type")
         func undecodableInput() async throws {
-            let workflow = Workflow("reading") { (_: WorkflowContext, input: Reading) async throws -> Int in input.sensors.count }
+            let workflow = Workflow("reading") { (_: WorkflowContext, input: Reading) async throws -> Int in
+                input.sensors.count
+            }
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow: "reading", payloadJSON: #"{"sensors":[{"value":"high"}]}"#)
                 try await eventually("the run is not parked") { try await run.status().status == .parked }
                 let reason = try await run.status().reason ?? ""
-                for part in ["Reading", "sensors[0].value", #"{"value":"high"}"#] { #expect(reason.contains(part), "\(reason)") }
+                for part in ["Reading", "sensors[0].value", #"{"value":"high"}"#] {
+                    #expect(reason.contains(part), "\(reason)")
+                }
             }
         }
 
@@ -132,7 +138,8 @@ extension Scenarios {
             try await withWorker([]) { client, _ in
                 let name: WorkflowName<Double, Int> = "any"
                 #expect(await errorCode { try await client.enqueue(name, .nan) } == .notStorable)
-                #expect(await errorCode { _ = try await client.enqueue(workflow: "any", payloadJSON: "{") } == .notStorable)
+                #expect(
+                    await errorCode { _ = try await client.enqueue(workflow: "any", payloadJSON: "{") } == .notStorable)
             }
         }
     }

@@ -24,7 +24,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A step's function is passed by name, sync or async, global, local or a method", arguments: Memory.allCases)
+        @Test(
+            "A step's function is passed by name, sync or async, global, local or a method", arguments: Memory.allCases)
         func functionsByName(_ memory: Memory) async throws {
             struct Shop: Sendable {
                 let name: String

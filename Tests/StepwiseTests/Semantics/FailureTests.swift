@@ -9,7 +9,9 @@ private struct Declined: Error, CustomStringConvertible {
 extension Scenarios {
     @Suite("Steps that fail")
     struct Failures {
-        @Test("A failure is caught as StepFailure, at once and on every replay, and the run compensates", arguments: Memory.allCases)
+        @Test(
+            "A failure is caught as StepFailure, at once and on every replay, and the run compensates",
+            arguments: Memory.allCases)
         func caught(_ memory: Memory) async throws {
             let bodies = Tally()
             let workflow = Workflow("payment") { (context, _: Int) async throws -> StepFailure? in
@@ -34,7 +36,9 @@ extension Scenarios {
             #expect(run.recorded("charge")?.error == failure)
         }
 
-        @Test("§3a.3: a body that fails twice and then succeeds has three attempts, one key, and one outcome", arguments: Memory.allCases)
+        @Test(
+            "§3a.3: a body that fails twice and then succeeds has three attempts, one key, and one outcome",
+            arguments: Memory.allCases)
         func thirdTime(_ memory: Memory) async throws {
             let tries = Tally()
             let keys = Tally()
@@ -53,7 +57,8 @@ extension Scenarios {
             #expect(run.history.map(\.step) == ["before", "flaky"])
         }
 
-        @Test("§3a.2: attempts that run out are thrown with their number and the last error", arguments: Memory.allCases)
+        @Test(
+            "§3a.2: attempts that run out are thrown with their number and the last error", arguments: Memory.allCases)
         func runsOut(_ memory: Memory) async throws {
             let tries = Tally()
             let workflow = Workflow("hopeless") { (context, _: Int) async throws -> [String] in
@@ -71,7 +76,34 @@ extension Scenarios {
             #expect(tries["try"] == 2)
         }
 
-        @Test("One branch's failure reaches the function while its siblings keep their results", arguments: Memory.allCases)
+        @Test(
+            "An error of Stepwise's own client in a body is retried like any other"
+        )
+        func clientInABody() async throws {
+            let tries = Tally()
+            let workflow = Workflow("parent", .retry(soon)) { (context, _: Int) async throws -> Int in
+                try await context.run("enqueue another") { step in
+                    tries.add("try")
+                    if step.attempt == 1 {
+                        let nowhere = try StepwiseClient(
+                            redis: RedisEndpoint("unix:///nowhere/redis.sock"), logger: quiet)
+                        do {
+                            try await nowhere.enqueue(WorkflowName<Int, Int>("other"), 1)
+                        } catch {
+                            await nowhere.close()
+                            throw error
+                        }
+                    }
+                    return step.attempt
+                }
+            }
+            #expect(try await complete(workflow, 0).output == 2)
+            #expect(tries["try"] == 2)
+        }
+
+        @Test(
+            "One branch's failure reaches the function while its siblings keep their results",
+            arguments: Memory.allCases)
         func inABranch(_ memory: Memory) async throws {
             let workflow = Workflow("branches", .retry(.never)) { (context, _: Int) async throws -> [String] in
                 async let good = context.run("good") { "good" }
@@ -97,7 +129,9 @@ extension Scenarios {
                     Issue.record("the run did not fail")
                 } catch let error as StepwiseError {
                     #expect(error.code == .runFailed)
-                    for part in ["\"charge\"", "Declined", "declined 5 EUR"] { #expect(error.message.contains(part), "\(error)") }
+                    for part in ["\"charge\"", "Declined", "declined 5 EUR"] {
+                        #expect(error.message.contains(part), "\(error)")
+                    }
                 }
                 expectReplay(of: try await run.status(), try await run.history(), by: workflow)
             }

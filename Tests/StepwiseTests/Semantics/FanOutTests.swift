@@ -16,7 +16,8 @@ private func each<T: Codable & Sendable>(
 extension Scenarios {
     @Suite("Fan-out")
     struct FanOut {
-        @Test("§3a.15: results are in the branches' order, whatever the order of completion", arguments: Memory.allCases)
+        @Test(
+            "§3a.15: results are in the branches' order, whatever the order of completion", arguments: Memory.allCases)
         func branchOrder(_ memory: Memory) async throws {
             let gates = (0..<4).map { _ in Gate() }
             let ends = Tally()
@@ -43,7 +44,9 @@ extension Scenarios {
             #expect(run.history.isEmpty)
         }
 
-        @Test("§3a.22: three branches, together again, two branches, together again: each body runs once", arguments: Memory.allCases)
+        @Test(
+            "§3a.22: three branches, together again, two branches, together again: each body runs once",
+            arguments: Memory.allCases)
         func divergeAndConverge(_ memory: Memory) async throws {
             let bodies = Tally()
             let workflow = Workflow("diamonds") { (context, _: Int) async throws -> Int in

@@ -34,7 +34,9 @@ extension Scenarios {
                 let run = try await client.enqueue(workflow, 0)
                 #expect(try await run.result(timeout: patience) == 3)
                 for message in ["begins", "in a", "between", "after flaky", "ends"] {
-                    #expect(log.lines(message).count == 1, "\(message): \(log.lines(message).count) lines, \(starts.all.count) starts")
+                    #expect(
+                        log.lines(message).count == 1,
+                        "\(message): \(log.lines(message).count) lines, \(starts.all.count) starts")
                 }
                 #expect(log.lines("in flaky").map { $0.metadata["attempt"] } == ["1", "2"])
                 if memory == .cold { #expect(starts.all.count > 1) }
@@ -46,7 +48,9 @@ extension Scenarios {
             }
         }
 
-        @Test("A logger made from the context's is silent on replay too, and keeps its own metadata", arguments: Memory.allCases)
+        @Test(
+            "A logger made from the context's is silent on replay too, and keeps its own metadata",
+            arguments: Memory.allCases)
         func derivedLogger(_ memory: Memory) async throws {
             let log = CollectedLog()
             let workflow = Workflow("derived") { (context, _: Int) async throws -> Int in

@@ -4,7 +4,9 @@ import Testing
 extension Scenarios {
     @Suite("Steps from the wrong place")
     struct Misuse {
-        @Test("§3a.14: a step inside a step's body fails that step at once, names both, and the run goes on", arguments: Memory.allCases)
+        @Test(
+            "§3a.14: a step inside a step's body fails that step at once, names both, and the run goes on",
+            arguments: Memory.allCases)
         func nested(_ memory: Memory) async throws {
             let log = CollectedLog()
             let workflow = Workflow("nested", .retry(soon)) { (context, _: Int) async throws -> [String] in
@@ -84,9 +86,10 @@ extension Scenarios {
             #expect(run.history.count == 1)
         }
 
-        @Test("A step after the function has returned is an error")
+        @Test("A step after the function has returned is an error and is logged")
         func afterTheEnd() async throws {
             let codes = Tally()
+            let log = CollectedLog()
             let gate = Gate()
             let done = Gate()
             let workflow = Workflow("afterwards") { (context, _: Int) async throws -> Int in
@@ -99,12 +102,13 @@ extension Scenarios {
                 }
                 return try await context.run("only") { 1 }
             }
-            try await withWorker([workflow]) { client, _ in
+            try await withWorker([workflow], logger: log.logger) { client, _ in
                 let run = try await client.enqueue(workflow, 0)
                 #expect(try await run.result(timeout: patience) == 1)
                 gate.open()
                 await done.wait()
                 #expect(codes.all == ["stepOutsideFunction"])
+                #expect(log.lines("a step was called from the wrong place").count == 1)
                 #expect(try await run.history().map(\.step) == ["only"])
                 #expect(try await run.status().status == .completed)
             }

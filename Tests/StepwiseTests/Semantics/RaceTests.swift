@@ -4,7 +4,9 @@ import Testing
 extension Scenarios {
     @Suite("Races and withdrawn steps")
     struct Races {
-        @Test("§3a.24: the winner of a race stays the winner on every replay, and the losers are withdrawn", arguments: Memory.allCases)
+        @Test(
+            "§3a.24: the winner of a race stays the winner on every replay, and the losers are withdrawn",
+            arguments: Memory.allCases)
         func winnerStays(_ memory: Memory) async throws {
             let losers = Gate()
             let workflow = Workflow("race") { (context, _: Int) async throws -> [String] in
@@ -34,14 +36,18 @@ extension Scenarios {
             }
         }
 
-        @Test("A loser that is recorded after the winner, before it is withdrawn, changes nothing", arguments: Memory.allCases)
+        @Test(
+            "A loser that is recorded after the winner, before it is withdrawn, changes nothing",
+            arguments: Memory.allCases)
         func photoFinish(_ memory: Memory) async throws {
             let workflow = Workflow("photo-finish") { (context, _: Int) async throws -> [String] in
                 var winners: [String] = []
                 for round in 0..<10 {
                     winners.append(
                         try await withThrowingTaskGroup(of: String.self) { group in
-                            for lane in ["a", "b", "c"] { group.addTask { try await context.run(lane) { "\(lane)\(round)" } } }
+                            for lane in ["a", "b", "c"] {
+                                group.addTask { try await context.run(lane) { "\(lane)\(round)" } }
+                            }
                             let first = try await group.next() ?? ""
                             group.cancelAll()
                             return first
@@ -53,7 +59,9 @@ extension Scenarios {
             #expect(run.output.enumerated().allSatisfy { $1.hasSuffix("\($0)") })
         }
 
-        @Test("A step that is started and never awaited does not keep the run, and replay agrees", arguments: Memory.allCases)
+        @Test(
+            "A step that is started and never awaited does not keep the run, and replay agrees",
+            arguments: Memory.allCases)
         func neverAwaited(_ memory: Memory) async throws {
             let gate = Gate()
             let ends = Tally()
@@ -69,12 +77,16 @@ extension Scenarios {
                 #expect(completed.output == "done")
                 #expect(completed.history.map(\.step) == ["used"])
                 // The body has either never begun or is told to stop: nobody opens the gate.
-                try await eventually("the body is not cancelled") { ends.all != ["done"] && (ends["cancelled"] == 1 || memory == .cold) }
+                try await eventually("the body is not cancelled") {
+                    ends.all != ["done"] && (ends["cancelled"] == 1 || memory == .cold)
+                }
                 gate.open()
             }
         }
 
-        @Test("A step that is cancelled before it was opened opens nothing, and its name counts", arguments: Memory.allCases)
+        @Test(
+            "A step that is cancelled before it was opened opens nothing, and its name counts",
+            arguments: Memory.allCases)
         func cancelledAtOnce(_ memory: Memory) async throws {
             let workflow = Workflow("at-once") { (context, _: Int) async throws -> [String] in
                 let kind = await withTaskGroup(of: String.self) { group in

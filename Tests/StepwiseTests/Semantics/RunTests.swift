@@ -28,7 +28,9 @@ extension Scenarios {
         func nothingInNothingOut() async throws {
             let both = Workflow("nothing") { context in try await context.run("work") {} }
             let onlyOut = Workflow("only-out") { context in try await context.run("work") { 5 } }
-            let onlyIn = Workflow("only-in") { (context, input: Int) in try await context.run("work") { print(input, terminator: "") } }
+            let onlyIn = Workflow("only-in") { (context, input: Int) in
+                try await context.run("work") { print(input, terminator: "") }
+            }
             try await withWorker([both, onlyOut, onlyIn]) { client, _ in
                 try await client.enqueue(both).result(timeout: patience)
                 #expect(try await client.enqueue(onlyOut).result(timeout: patience) == 5)
@@ -107,12 +109,15 @@ extension Scenarios {
             }
         }
 
-        @Test("Names and ids that cannot be keys are refused", arguments: ["", "a b", "a\nb", String(repeating: "x", count: 201)])
+        @Test(
+            "Names and ids that cannot be keys are refused",
+            arguments: ["", "a b", "a\nb", String(repeating: "x", count: 201)])
         func badIdentifiers(_ bad: String) async throws {
             let name: WorkflowName<Int, Int> = "any"
             try await withWorker([]) { client, _ in
                 #expect(await errorCode { try await client.enqueue(name, 1, id: bad) } == .invalidIdentifier)
-                #expect(await errorCode { try await client.enqueue(WorkflowName<Int, Int>(bad), 1) } == .invalidIdentifier)
+                #expect(
+                    await errorCode { try await client.enqueue(WorkflowName<Int, Int>(bad), 1) } == .invalidIdentifier)
                 #expect(await errorCode { try await client.enqueue(name, 1, .queue(bad)) } == .invalidIdentifier)
             }
         }

@@ -20,9 +20,10 @@ struct Compiler {
         var arguments = ["-I", products.appending(path: "Modules").path]
         // The libraries below Stepwise have C modules, which the compiler must be able to read.
         for map in Self.moduleMaps(products) { arguments += ["-Xcc", "-fmodule-map-file=\(map)"] }
-        arguments += Self.output(of: "pkg-config", ["--cflags", "hiredis"]).split(whereSeparator: \.isWhitespace).flatMap {
-            ["-Xcc", String($0)]
-        }
+        arguments += Self.output(of: "pkg-config", ["--cflags", "hiredis"]).split(whereSeparator: \.isWhitespace)
+            .flatMap {
+                ["-Xcc", String($0)]
+            }
         self.arguments = arguments
     }
 
@@ -35,14 +36,19 @@ struct Compiler {
         try Data(program.utf8).write(to: file)
         let text = Self.output(
             of: "swiftc",
-            ["-emit-sil", "-o", folder.appending(path: "program.sil").path, "-parse-as-library", "-swift-version", languageMode]
+            [
+                "-emit-sil", "-o", folder.appending(path: "program.sil").path, "-parse-as-library", "-swift-version",
+                languageMode,
+            ]
                 + flags + arguments + [file.path])
         return text.split(separator: "\n").compactMap { line in
             let parts = line.split(separator: ":", maxSplits: 4, omittingEmptySubsequences: false)
             guard parts.count == 5 else { return Self.unplaced(line) }
-            guard parts[0].hasSuffix("program.swift"), let number = Int(parts[1]), parts[3] == " error" || parts[3] == " warning"
+            guard parts[0].hasSuffix("program.swift"), let number = Int(parts[1]),
+                parts[3] == " error" || parts[3] == " warning"
             else { return nil }
-            return Diagnostic(line: number, isError: parts[3] == " error", message: parts[4].trimmingCharacters(in: .whitespaces))
+            return Diagnostic(
+                line: number, isError: parts[3] == " error", message: parts[4].trimmingCharacters(in: .whitespaces))
         }
     }
 
@@ -72,8 +78,10 @@ struct Compiler {
             .deletingLastPathComponent().deletingLastPathComponent()
         let scratch = products.resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
         let generated = children(products).map { $0.appending(path: "module.modulemap") }
-        let checkedOut = children(scratch.appending(path: "checkouts")).flatMap { children($0.appending(path: "Sources")) }
-            .map { $0.appending(path: "include/module.modulemap") }
+        let checkedOut = children(scratch.appending(path: "checkouts")).flatMap {
+            children($0.appending(path: "Sources"))
+        }
+        .map { $0.appending(path: "include/module.modulemap") }
         let own = children(package.appending(path: "Sources")).map { $0.appending(path: "module.modulemap") }
         return (generated + checkedOut + own).map(\.path).filter { FileManager.default.fileExists(atPath: $0) }
     }

@@ -13,7 +13,8 @@ struct Core {
     init(_ workflow: any AnyWorkflow) {
         self.workflow = workflow
         let context = WorkflowContext(
-            workflow: workflow.name, runID: "core", payload: JSON.null, options: workflow.function.options, logger: quiet,
+            workflow: workflow.name, runID: "core", payload: JSON.null, options: workflow.function.options,
+            logger: quiet,
             copy: copy)
         copy.start(context, function: workflow.function.body)
     }
@@ -24,12 +25,15 @@ struct Core {
 
     func fail(_ step: String) {
         copy.deliver(
-            Outcome(step: step, result: .error(StepFailure(step: step, attempts: 1, type: "Hiccup", message: "a hiccup"))))
+            Outcome(
+                step: step, result: .error(StepFailure(step: step, attempts: 1, type: "Hiccup", message: "a hiccup"))))
     }
 
-    /// Every call that has no outcome yet, in call order; `-` stands before those that the function no longer waits for.
+    /// Every call that has no outcome yet, in call order; `-` stands before the abandoned ones.
     var pending: [String] {
-        copy.plan(opened: 0, limit: 1_000_000).openings.filter { !$0.step.isEmpty }.map { ($0.withdrawn ? "-" : "") + $0.step }
+        copy.plan(opened: 0, limit: 1_000_000).openings.filter { !$0.step.isEmpty }.map {
+            ($0.withdrawn ? "-" : "") + $0.step
+        }
     }
 
     /// The function's output or error; `nil` while it has none.
