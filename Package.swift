@@ -135,7 +135,7 @@ let package = Package(
         ),
         .testTarget(
             name: "StepwiseTests",
-            dependencies: ["Stepwise", "StepwiseTesting"],
+            dependencies: ["Stepwise", "StepwiseTesting", .product(name: "Logging", package: "swift-log")],
             swiftSettings: settings
         ),
         .testTarget(

@@ -68,6 +68,20 @@ package final class ReplayExecutor: TaskExecutor, Sendable {
     package func drain(_ body: () -> Void = {}) {
         state.withLock { $0.drainer = pthread_self() }
         body()
+        runJobs()
+    }
+
+    /// Runs every job until none is left, unless somebody does that already.
+    package func drainIfIdle() {
+        let isIdle = state.withLock { state in
+            guard state.drainer == nil else { return false }
+            state.drainer = pthread_self()
+            return true
+        }
+        if isIdle { runJobs() }
+    }
+
+    private func runJobs() {
         while let job = takeJob() {
             job.runSynchronously(on: asUnownedTaskExecutor())
         }

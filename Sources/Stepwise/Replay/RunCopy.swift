@@ -85,12 +85,13 @@ package final class RunCopy: Sendable {
 
     /// Runs what arrived from outside since the last drain.
     package func resume() {
-        executor.drain()
+        executor.drainIfIdle()
     }
 
     /// Ends the copy: every wait throws ``Evicted``, the function's task is cancelled, and nothing durable can happen after it.
     ///
-    /// - Returns: whether the function came to its end; if not, it is leaked.
+    /// - Returns: whether the function came to its end; if not, it is leaked, or out of its executor: what comes back from there
+    ///   is run to its end by itself.
     package func evict() -> Bool {
         let (continuations, suspended, root) = state.withLock { state in
             state.isEvicted = true
@@ -103,6 +104,13 @@ package final class RunCopy: Sendable {
             for continuation in suspended { continuation.resume(throwing: Evicted()) }
             root?.cancel()
         }
+        if state.withLock({ $0.finished != nil }) { return true }
+        // The function retains its executor until it ends; nobody else drains it any more.
+        executor.onForeignJob { [weak executor] in
+            guard let executor else { return }
+            Task.detached { executor.drainIfIdle() }
+        }
+        executor.drainIfIdle()
         return state.withLock { $0.finished != nil }
     }
 

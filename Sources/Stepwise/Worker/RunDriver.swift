@@ -41,7 +41,7 @@ actor RunDriver {
     func begin(_ about: RunAbout, _ claim: Claim) async {
         self.about = about
         await guarding {
-            guard try await self.prepareCopy(run.carryText, isCarry: true) else { return }
+            guard try await self.prepareCopy(run.carryText, isCarry: true, carried: -1) else { return }
             try await self.drive(number: 1, opened: 0, claim)
         }
         claim.end()
@@ -90,7 +90,7 @@ actor RunDriver {
             worker.end(.historyLost(run.id))
         case .loaded(let number, let opened, let page, let about):
             if let about { self.about = about }
-            guard try await prepareCopy(text, isCarry: step == nil) else { return }
+            guard try await prepareCopy(text, isCarry: step == nil, carried: page.carried) else { return }
             try await synchronize(with: page, isCarrying: step == nil)
             if let step {
                 try await execute(text, step.id, step.attempt, claim)
@@ -101,7 +101,9 @@ actor RunDriver {
     }
 
     /// Starts the function, unless a copy is there. `false` if this worker does not have the workflow.
-    private func prepareCopy(_ text: String, isCarry: Bool) async throws -> Bool {
+    ///
+    /// - Parameter carried: up to which outcome a carry has taken the function before; -1 if none has.
+    private func prepareCopy(_ text: String, isCarry: Bool, carried: Int) async throws -> Bool {
         if copy != nil { return true }
         guard let about, let function = worker.functions[about.workflow] else {
             try await store.unserve(run, text: text, workflow: about?.workflow ?? "", isCarry: isCarry)
@@ -119,7 +121,7 @@ actor RunDriver {
         let context = WorkflowContext(
             workflow: about.workflow, runID: run.id, payload: about.payload, options: function.options, logger: worker.logger,
             copy: copy)
-        copy.start(context, silent: !isCarry, function: function.body)
+        copy.start(context, silent: !isCarry || carried >= 0, function: function.body)
         return true
     }
 
@@ -397,7 +399,7 @@ actor RunDriver {
             run, text: run.carryText, step: nil, seen: 0, token: worker.nextToken(), cold: about == nil)
         guard case .loaded(let number, let opened, let page, let about) = reply else { return nil }
         if let about { self.about = about }
-        guard try await prepareCopy(run.carryText, isCarry: true) else { return nil }
+        guard try await prepareCopy(run.carryText, isCarry: true, carried: page.carried) else { return nil }
         try await synchronize(with: page, isCarrying: true)
         return (number, opened)
     }
@@ -435,7 +437,7 @@ actor RunDriver {
                 claim.end()
                 let carry = worker.hand.begin(Array(run.carryText.utf8))
                 defer { carry?.end() }
-                guard try await prepareCopy(run.carryText, isCarry: true) else { return }
+                guard try await prepareCopy(run.carryText, isCarry: true, carried: page.carried) else { return }
                 try await synchronize(with: page, isCarrying: true)
                 try await drive(number: number, opened: opened, carry)
             case .reset:
@@ -464,8 +466,8 @@ actor RunDriver {
             worker.logger.debug(
                 "a step's body failed",
                 metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)", "error": "\(error)"])
-            // A misuse and a value without a JSON form come out the same every time.
-            let isWorthRetrying = !(error is StepwiseError)
+            // A misuse and a value without a JSON form come out the same every time; a Redis that is away, say, does not.
+            let isWorthRetrying = (error as? StepwiseError)?.isPermanent != true
             let retry = call.options.retry
             if isWorthRetrying, attempt < retry.attempts, !task.isCancelled {
                 return .retry(delay: retry.delay(afterAttempt: attempt, chance: .random(in: 0...1)))

@@ -14,10 +14,7 @@ package enum JSON {
         do {
             return Array(try encoder.encode(value))
         } catch {
-            throw StepwiseError(
-                .notStorable,
-                "\(what()) cannot be stored as JSON: \(words(error)). NaN and infinity have no JSON form: return an optional or a "
-                    + "string instead")
+            throw StepwiseError(.notStorable, "\(what()) cannot be stored as JSON: \(words(error))\(advice(error))")
         }
     }
 
@@ -69,9 +66,22 @@ package enum JSON {
         return bytes.count > limit ? "\(text)… (\(bytes.count) bytes)" : text
     }
 
+    /// What to do about a value that has no JSON form, where that is known.
+    private static func advice(_ error: any Error) -> String {
+        guard case EncodingError.invalidValue(let value, _) = error, value is any BinaryFloatingPoint else { return "" }
+        return ". NaN and infinity have no JSON form: return an optional or a string instead"
+    }
+
+    /// `items[0].price`
+    private static func path(_ keys: [any CodingKey]) -> String {
+        keys.reduce(into: "") { path, key in
+            if let index = key.intValue { path += "[\(index)]" } else { path += (path.isEmpty ? "" : ".") + key.stringValue }
+        }
+    }
+
     private static func words(_ error: any Error) -> String {
         func place(_ context: DecodingError.Context) -> String {
-            let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+            let path = path(context.codingPath)
             return path.isEmpty ? context.debugDescription : "\(context.debugDescription) (at \(path))"
         }
         switch error {
@@ -81,8 +91,10 @@ package enum JSON {
         case DecodingError.keyNotFound(let key, let context):
             return "\(place(context)): no \"\(key.stringValue)\""
         case EncodingError.invalidValue(let value, let context):
-            let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
-            return "\(context.debugDescription) (\(value)\(path.isEmpty ? "" : " at \(path)"))"
+            let path = path(context.codingPath)
+            // A date that cannot be written cannot be described either: Foundation traps.
+            let shown = (value as? Date).map { "\($0.timeIntervalSince1970) s since 1970" } ?? "\("\(value)".prefix(200))"
+            return "\(context.debugDescription) (\(shown)\(path.isEmpty ? "" : " at \(path)"))"
         default:
             return String(describing: error)
         }
@@ -92,8 +104,13 @@ package enum JSON {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
+            guard let text = DateText.text(of: date) else {
+                throw EncodingError.invalidValue(
+                    date,
+                    .init(codingPath: encoder.codingPath, debugDescription: "a date must be in the years 1 to 9999"))
+            }
             var container = encoder.singleValueContainer()
-            try container.encode(DateText.text(of: date))
+            try container.encode(text)
         }
         return encoder
     }()
@@ -133,9 +150,14 @@ package enum JSON {
 
 /// `Date` as ISO 8601 in UTC with microseconds, which is what comes back.
 enum DateText {
-    static func text(of date: Date) -> String {
+    /// Seconds since 1970 from `Date.distantPast` to the end of the year 9999, which ISO 8601 writes with four digits.
+    private static let writable = -62_135_769_600.0...253_402_300_799.0
+
+    /// `nil` for NaN, infinity, and years that cannot be written.
+    static func text(of date: Date) -> String? {
         let microseconds = (date.timeIntervalSince1970 * 1_000_000).rounded()
         let whole = (microseconds / 1_000_000).rounded(.down)
+        guard writable.contains(whole) else { return nil }
         let fraction = Int(microseconds - whole * 1_000_000)
         let seconds = Date(timeIntervalSince1970: whole).formatted(Date.ISO8601FormatStyle())
         let digits = String(fraction)

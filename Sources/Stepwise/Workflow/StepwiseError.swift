@@ -61,4 +61,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
     }
 
     public var description: String { message }
+
+    /// Whether a step's body that throws this would throw it again at every attempt.
+    package var isPermanent: Bool { code == .nestedStep || code == .stepOutsideFunction || code == .notStorable }
 }

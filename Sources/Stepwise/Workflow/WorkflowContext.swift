@@ -116,7 +116,12 @@ public struct WorkflowContext: Sendable {
 
     /// The error of a misuse, which is also logged and kept on the run: it may be thrown where nobody looks.
     private func misuse(_ code: StepwiseError.Code, _ message: String) -> StepwiseError {
-        copy.noteMisuse(message)
+        if case .finished = copy.progress {
+            // The run may have left its worker by now: nobody would take the note.
+            logger.warning("a step was called from the wrong place", metadata: ["error": "\(message)"])
+        } else {
+            copy.noteMisuse(message)
+        }
         return StepwiseError(code, message)
     }
 }

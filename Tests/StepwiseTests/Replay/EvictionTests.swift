@@ -1,0 +1,85 @@
+import Stepwise
+import Testing
+
+@Suite("Replay: eviction")
+struct EvictionTests {
+    @Test("Every wait throws, the task is cancelled, and the function ends")
+    func ends() {
+        let seen = Tally()
+        let core = Core { context in
+            async let a = context.run("a") { 1 }
+            async let b = context.run("b") { 1 }
+            do { return try await "\(a + b)" } catch {
+                seen.add("\(type(of: error)) \(Task.isCancelled)")
+                throw error
+            }
+        }
+        #expect(core.copy.evict())
+        #expect(core.standing == "finished")
+        #expect(seen.all == ["Evicted true"] || seen.all == ["Evicted false"])
+    }
+
+    @Test("Nothing durable can happen after it: compensation in a catch opens no step")
+    func compensation() {
+        let core = Core { context in
+            do { return try await context.run("charge") { "x" } } catch {
+                try? await context.run("refund") {}
+                return "refunded"
+            }
+        }
+        let calls = core.copy.callCount
+        #expect(core.copy.evict())
+        #expect(core.copy.callCount == calls)
+    }
+
+    @Test("A function that ignores every error is leaked after 100 calls; it neither hangs nor opens a step")
+    func stubborn() {
+        let calls = Tally()
+        let core = Core { context in
+            while true {
+                calls.add("call")
+                try? await context.run("again") {}
+            }
+        }
+        #expect(core.pending == ["again"])
+        #expect(!core.copy.evict())
+        #expect(calls["call"] > 100 && calls["call"] < 110)
+        #expect(core.copy.callCount == 1)
+    }
+
+    @Test("A function that is stopped by a value it cannot read ends too")
+    func stopped() {
+        let core = Core { context in "\(try await context.run("a") { 1 })" }
+        core.deliver("a", "\"text\"")
+        #expect(core.copy.evict())
+    }
+
+    @Test("A function that had left its executor comes to its end after the eviction, on its own")
+    func escaped() async throws {
+        let gate = Gate()
+        let seen = Tally()
+        let core = Core { context in
+            defer { seen.add("end") }
+            // Not cancelled with the function.
+            await Task.detached { await gate.wait() }.value
+            return try await context.run("a") { "x" }
+        }
+        #expect(core.standing == "escaped")
+        #expect(!core.copy.evict())
+        gate.open()
+        try await eventually("the function does not end") { seen["end"] == 1 }
+        #expect(core.copy.callCount == 0)
+    }
+
+    @Test("A copy whose function has ended is not kept by its own context")
+    func released() {
+        weak var copy: RunCopy?
+        do {
+            let core = Core { context in try await context.run("a") { "x" } }
+            copy = core.copy
+            core.deliver("a", "\"x\"")
+            #expect(core.end == "x")
+        }
+        #expect(copy == nil)
+    }
+}

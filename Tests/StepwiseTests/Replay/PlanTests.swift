@@ -1,0 +1,59 @@
+import Stepwise
+import Testing
+
+@Suite("Replay: plans")
+struct PlanTests {
+    private func wide(_ count: Int) -> Core {
+        Core { context in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<count { group.addTask { try await context.run("item") {} } }
+                _ = try await group.next()
+                group.cancelAll()
+            }
+            return try await context.run("end") { "x" }
+        }
+    }
+
+    @Test("Openings come in pages, and only the last page is complete")
+    func openings() {
+        let core = wide(25)
+        let first = core.copy.plan(opened: 0, limit: 10)
+        #expect(first.openings.map(\.number) == Array(0..<10) && !first.isComplete)
+        core.copy.confirm(first)
+        let second = core.copy.plan(opened: 10, limit: 10)
+        #expect(second.openings.first?.step == "item#11" && !second.isComplete)
+        let third = core.copy.plan(opened: 20, limit: 10)
+        #expect(third.openings.count == 5 && third.isComplete)
+        #expect(core.copy.plan(opened: 25, limit: 10).openings.isEmpty)
+        #expect(core.copy.evict())
+    }
+
+    @Test("Closings come in pages until each is confirmed")
+    func closings() {
+        let core = wide(25)
+        core.deliver("item", "null")
+        var closed: [String] = []
+        var pages = 0
+        while true {
+            let plan = core.copy.plan(opened: 25, limit: 10)
+            #expect(plan.closings.count <= 10)
+            closed += plan.closings
+            core.copy.confirm(plan)
+            pages += 1
+            if plan.isComplete { break }
+        }
+        #expect(pages == 3)
+        #expect(closed == (2...25).map { "item#\($0)" })
+        #expect(core.copy.plan(opened: 26).closings == [])
+        #expect(core.copy.evict())
+    }
+
+    @Test("A plan that was not confirmed is made again: nothing is lost if its call never arrived")
+    func repeated() {
+        let core = wide(3)
+        core.deliver("item", "null")
+        #expect(core.copy.plan(opened: 3).closings == ["item#2", "item#3"])
+        #expect(core.copy.plan(opened: 3).closings == ["item#2", "item#3"])
+        #expect(core.copy.evict())
+    }
+}

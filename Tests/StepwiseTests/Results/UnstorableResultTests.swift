@@ -1,0 +1,146 @@
+import Foundation
+import Stepwise
+import Testing
+
+private struct Reading: Codable, Sendable {
+    var sensors: [Sensor]
+    struct Sensor: Codable, Sendable { var value: Double }
+}
+
+/// Writes what it cannot read.
+private struct Lopsided: Codable, Sendable {
+    struct Item: Codable, Sendable {
+        var price: Int
+        init(price: Int) { self.price = price }
+        enum Keys: CodingKey { case price }
+        init(from decoder: any Decoder) throws {
+            price = try decoder.container(keyedBy: Keys.self).decode(Int.self, forKey: .price)
+        }
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: Keys.self)
+            try container.encode("\(price) EUR", forKey: .price)
+        }
+    }
+    var items: [Item]
+}
+
+private struct Stubborn: Codable, Sendable {
+    struct No: Error, CustomStringConvertible { var description: String { "I will not be written" } }
+    init() {}
+    init(from decoder: any Decoder) throws {}
+    func encode(to encoder: any Encoder) throws { throw No() }
+}
+
+extension Scenarios {
+    @Suite("Results that cannot be stored")
+    struct UnstorableResults {
+        @Test("§3a.10: NaN and infinity fail the step at once, with a sentence that says what to return instead")
+        func nan() async throws {
+            let bodies = Tally()
+            let workflow = Workflow("nan", .retry(soon)) { (context, _: Int) async throws -> [String] in
+                var messages: [String] = []
+                do {
+                    try await context.run("nan") {
+                        bodies.add("nan")
+                        return Double.nan
+                    }
+                } catch let failure as StepFailure { messages.append("\(failure)") }
+                do {
+                    try await context.run("deep") {
+                        bodies.add("deep")
+                        return Reading(sensors: [.init(value: 1), .init(value: -.infinity)])
+                    }
+                } catch let failure as StepFailure { messages.append("\(failure)") }
+                return messages
+            }
+            let run = try await complete(workflow, 0)
+            #expect(run.output.count == 2)
+            for message in run.output {
+                #expect(message.contains("cannot be stored as JSON") && message.contains("optional or a string"))
+            }
+            #expect(run.output.last?.contains("sensors[1].value") == true, "\(run.output)")
+            #expect(bodies.all == ["nan", "deep"])
+            #expect(run.history.map(\.attempts) == [1, 1])
+            #expect(run.history.allSatisfy { $0.error?.type == "StepwiseError" })
+        }
+
+        @Test("An encode(to:) that throws and a date without a value fail the step in the same way")
+        func encodingThrows() async throws {
+            let workflow = Workflow("stubborn", .retry(soon)) { (context, _: Int) async throws -> [String] in
+                var messages: [String] = []
+                do { try await context.run("stubborn") { Stubborn() } } catch { messages.append("\(error)") }
+                do {
+                    try await context.run("date") { Date(timeIntervalSince1970: .nan) }
+                } catch { messages.append("\(error)") }
+                do {
+                    try await context.run("far") { Date(timeIntervalSince1970: 1e15) }
+                } catch { messages.append("\(error)") }
+                return messages
+            }
+            let run = try await complete(workflow, 0)
+            #expect(run.output.count == 3)
+            #expect(run.output.first?.contains("I will not be written") == true)
+            #expect(run.output.first?.contains("NaN") == false, "the advice about NaN is for numbers")
+            #expect(run.output.dropFirst().allSatisfy { $0.contains("date") }, "\(run.output)")
+        }
+
+        @Test(
+            "A value that does not decode parks the run and says which step, type, place and JSON",
+            arguments: Memory.allCases)
+        func undecodable(_ memory: Memory) async throws {
+            let workflow = Workflow("lopsided") { (context, _: Int) async throws -> Int in
+                try await context.run("before") {}
+                do {
+                    return try await context.run("price") { Lopsided(items: [.init(price: 3)]) }.items.count
+                } catch {
+                    return -1  // Not reached: what is recorded cannot be used, and no code of the run may act on that.
+                }
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                try await eventually("the run is not parked") { try await run.status().status == .parked }
+                let reason = try await run.status().reason ?? ""
+                for part in ["\"price\"", "Lopsided", "items[0].price", #"{"items":[{"price":"3 EUR"}]}"#] {
+                    #expect(reason.contains(part), "\(part) in \(reason)")
+                }
+                #expect(try await run.history().map(\.step) == ["before", "price"])
+            }
+        }
+
+        @Test("An input that does not decode parks the run, with the JSON and the type")
+        func undecodableInput() async throws {
+            let workflow = Workflow("reading") { (_: WorkflowContext, input: Reading) async throws -> Int in
+                input.sensors.count
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow: "reading", payloadJSON: #"{"sensors":[{"value":"high"}]}"#)
+                try await eventually("the run is not parked") { try await run.status().status == .parked }
+                let reason = try await run.status().reason ?? ""
+                for part in ["Reading", "sensors[0].value", #"{"value":"high"}"#] {
+                    #expect(reason.contains(part), "\(reason)")
+                }
+            }
+        }
+
+        @Test("An output that cannot be stored fails the run")
+        func output() async throws {
+            let workflow = Workflow("output") { (_: WorkflowContext, _: Int) async throws -> Double in .infinity }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                let code = await errorCode { _ = try await run.result(timeout: patience) }
+                #expect(code == .runFailed)
+                #expect(try await run.status().error?.contains("cannot be stored as JSON") == true)
+            }
+        }
+
+        @Test("An input that cannot be stored is refused before anything is sent")
+        func input() async throws {
+            try await withWorker([]) { client, _ in
+                let name: WorkflowName<Double, Int> = "any"
+                #expect(await errorCode { try await client.enqueue(name, .nan) } == .notStorable)
+                #expect(
+                    await errorCode { _ = try await client.enqueue(workflow: "any", payloadJSON: "{") } == .notStorable)
+            }
+        }
+    }
+}

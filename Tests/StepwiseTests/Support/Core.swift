@@ -1,0 +1,56 @@
+import Stepwise
+
+/// A function on the pure core: no Redis, no worker; the test delivers the outcomes.
+struct Core {
+    let copy = RunCopy()
+    private let workflow: any AnyWorkflow
+
+    /// Starts the function and lets it run to rest.
+    init(_ body: @escaping @Sendable (WorkflowContext) async throws -> String) {
+        self.init(Workflow<Void, String>("core", body: body))
+    }
+
+    init(_ workflow: any AnyWorkflow) {
+        self.workflow = workflow
+        let context = WorkflowContext(
+            workflow: workflow.name, runID: "core", payload: JSON.null, options: workflow.function.options,
+            logger: quiet,
+            copy: copy)
+        copy.start(context, function: workflow.function.body)
+    }
+
+    func deliver(_ step: String, _ json: String) {
+        copy.deliver(Outcome(step: step, result: .value(Array(json.utf8))))
+    }
+
+    func fail(_ step: String) {
+        copy.deliver(
+            Outcome(
+                step: step, result: .error(StepFailure(step: step, attempts: 1, type: "Hiccup", message: "a hiccup"))))
+    }
+
+    /// Every call that has no outcome yet, in call order; `-` stands before the abandoned ones.
+    var pending: [String] {
+        copy.plan(opened: 0, limit: 1_000_000).openings.filter { !$0.step.isEmpty }.map {
+            ($0.withdrawn ? "-" : "") + $0.step
+        }
+    }
+
+    /// The function's output or error; `nil` while it has none.
+    var end: String? {
+        switch copy.progress {
+        case .finished(.success(let json)): try? JSON.decode(String.self, from: json, what: "the output")
+        case .finished(.failure(let error)): "\(error)"
+        case .waiting, .escaped, .stuck: nil
+        }
+    }
+
+    var standing: String {
+        switch copy.progress {
+        case .finished: "finished"
+        case .waiting: "waiting"
+        case .escaped: "escaped"
+        case .stuck(let reason): reason
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import Stepwise
+import Testing
+
+/// Replays a history, outcome by outcome, as a worker does that has never seen the run. No body runs.
+func replay(_ workflow: any AnyWorkflow, _ details: RunDetails, _ history: some Sequence<RecordedStep>) -> RunCopy {
+    let copy = RunCopy()
+    let context = WorkflowContext(
+        workflow: workflow.name, runID: details.id, payload: Array(details.payload.utf8),
+        options: workflow.function.options,
+        logger: quiet, copy: copy)
+    copy.start(context, silent: true, function: workflow.function.body)
+    for step in history {
+        let result: Outcome.Result =
+            if let failure = step.error { .error(failure) } else { .value(Array((step.value ?? "null").utf8)) }
+        copy.deliver(Outcome(step: step.step, result: result), silent: true)
+    }
+    return copy
+}
+
+/// Expects that an ended run's history leads to its end, and each beginning of the history to a function that waits.
+func expectReplay(
+    of details: RunDetails, _ history: [RecordedStep], by workflow: any AnyWorkflow,
+    sourceLocation: SourceLocation = #_sourceLocation
+) {
+    // Every beginning of a long history would take quadratic time.
+    let lengths = history.count <= 60 ? Array(0..<history.count) : [0, history.count / 2, history.count - 1]
+    for length in lengths {
+        let copy = replay(workflow, details, history.prefix(length))
+        switch copy.progress {
+        case .waiting: break
+        case .finished where history[length...].allSatisfy({ !copy.isWaiting(for: $0.step) }):
+            break  // What is left are losers that were recorded before the run's end was.
+        default: Issue.record("after \(length) outcomes the replay is \(copy.progress)", sourceLocation: sourceLocation)
+        }
+        #expect(
+            copy.call(history[length].step) != nil, "the replay has not called \(history[length].step)",
+            sourceLocation: sourceLocation)
+        #expect(copy.evict(), sourceLocation: sourceLocation)
+    }
+    switch (replay(workflow, details, history).progress, details.status) {
+    case (.finished(.success(let json)), .completed):
+        #expect(String(decoding: json, as: UTF8.self) == details.output, sourceLocation: sourceLocation)
+    case (.finished(.failure(let error)), .failed):
+        let message = JSONMembers(Array((details.error ?? "").utf8))?.string("message")
+        #expect(ErrorWords(error).message == message, sourceLocation: sourceLocation)
+    case (let progress, let status):
+        Issue.record("the run is \(status), its replay \(progress)", sourceLocation: sourceLocation)
+    }
+}

@@ -1,0 +1,56 @@
+import Stepwise
+
+/// A function of a random shape: sequences, parallel branches, races and steps whose names repeat everywhere.
+indirect enum Program: Sendable {
+    case step(String)
+    case sequence([Program])
+    case parallel([Program])
+    case race([Program])
+    case pair(Program, Program)
+
+    static func random(depth: Int, using random: inout SeededNumbers) -> Program {
+        func some() -> [Program] {
+            (0..<Int.random(in: 1...3, using: &random)).map { _ in .random(depth: depth - 1, using: &random) }
+        }
+        switch depth == 0 ? 0 : Int.random(in: 0..<6, using: &random) {
+        case 1, 2: return .sequence(some())
+        case 3: return .parallel(some())
+        case 4: return .race(some())
+        case 5: return .pair(.random(depth: depth - 1, using: &random), .random(depth: depth - 1, using: &random))
+        default: return .step(Bool.random(using: &random) ? "a" : "b")
+        }
+    }
+
+    /// Carries the program out; the text tells which value went where.
+    func run(_ context: WorkflowContext) async throws -> String {
+        switch self {
+        case .step(let name):
+            do {
+                return "\(try await context.run(name) { 0 })"
+            } catch let failure as StepFailure {
+                return failure.step + "!"
+            }
+        case .sequence(let parts):
+            var texts: [String] = []
+            for part in parts { texts.append(try await part.run(context)) }
+            return "(\(texts.joined(separator: ";")))"
+        case .parallel(let parts):
+            return try await withThrowingTaskGroup(of: (Int, String).self) { group in
+                for (index, part) in parts.enumerated() { group.addTask { (index, try await part.run(context)) } }
+                var texts = [String](repeating: "", count: parts.count)
+                for try await (index, text) in group { texts[index] = text }
+                return "[\(texts.joined(separator: "|"))]"
+            }
+        case .race(let parts):
+            return try await withThrowingTaskGroup(of: String.self) { group in
+                for part in parts { group.addTask { try await part.run(context) } }
+                defer { group.cancelAll() }
+                return "<\(try await group.next() ?? "")>"
+            }
+        case .pair(let left, let right):
+            async let first = left.run(context)
+            async let second = right.run(context)
+            return "{\(try await second),\(try await first)}"
+        }
+    }
+}
