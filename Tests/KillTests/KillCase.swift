@@ -108,13 +108,20 @@ struct KillCase: Sendable {
     /// Lets the frozen worker go on and waits until it has noticed what became of it: nothing of the run may change.
     private func thaw(_ first: WorkerProcess, _ proxy: RedisProxy, client: RedisClient) async throws -> [String] {
         let keys = try Keys(namespace: namespace)
+        func names() async throws -> [String] {
+            let all = try await client.send(["ZRANGE", .init(keys.workers), "0", "-1"]).array?.compactMap(\.string) ?? []
+            return all.filter { $0.contains("-\(first.id)-") }
+        }
+        let isBuried = try await eventually {
+            guard let name = try await names().first else { return false }
+            let state = try await client.send(["HGET", .init(keys.worker(name)), "state"])
+            return state.string == "dead"
+        }
+        if !isBuried { return ["the frozen worker was not declared dead"] }
         let before = try await picture(client, keys)
         first.thaw()
         proxy.release()
-        let isBack = try await eventually {
-            let names = try await client.send(["ZRANGE", .init(keys.workers), "0", "-1"]).array?.compactMap(\.string) ?? []
-            return names.count { $0.contains("-\(first.id)-") } == 2
-        }
+        let isBack = try await eventually { try await names().count == 2 }
         if !isBack { return ["the woken worker did not take a new name; its log: \(first.logText)"] }
         let after = try await picture(client, keys)
         return before == after ? [] : ["the woken worker changed the run: \(before) became \(after)"]

@@ -1,6 +1,6 @@
 public import Logging
 internal import NIOPosix
-internal import NIOCore
+package import NIOCore
 public import ServiceLifecycle
 internal import StepwiseRedis
 import Synchronization
@@ -52,6 +52,9 @@ public final class StepwiseClient: Service, Sendable {
         await subscriber.close()
         try? await group.shutdownGracefully()
     }
+
+    /// The event loop of this client's connections.
+    package var eventLoop: any EventLoop { commands.eventLoop }
 
     // MARK: Calls
 

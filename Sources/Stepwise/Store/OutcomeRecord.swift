@@ -1,7 +1,7 @@
 /// An outcome as it is stored in `steps:<id>`: one JSON object.
 ///
-/// `{"step":"charge","attempts":1,"took":12,"claim":"<worker>/<n>","at":<ms>,"value":…}` or, in place of `value`,
-/// `"error":{"type":"Declined","message":"…"}`. `took` is the last attempt's time in ms by the worker's clock, `at` Redis' time.
+/// `{"step":"charge","attempts":2,"took":12,"claim":"<worker>/<n>","at":<ms>,"value":…}` or, in place of `value`,
+/// `"error":{"type":"Declined","message":"…"}`. No `attempts` means 1. `took` is the last attempt's time in ms by the worker's clock, `at` Redis' time.
 package struct OutcomeRecord: Sendable, Hashable {
     package var outcome: Outcome
     package var attempts: Int
@@ -13,7 +13,8 @@ package struct OutcomeRecord: Sendable, Hashable {
 
     /// The record's text before the time, which only Redis knows.
     package static func head(step: String, attempts: Int, took: Int, claim: String) -> String {
-        "{\"step\":\(JSON.string(step)),\"attempts\":\(attempts),\"took\":\(took),\"claim\":\(JSON.string(claim))"
+        "{\"step\":\(JSON.string(step))" + (attempts == 1 ? "" : ",\"attempts\":\(attempts)")
+            + ",\"took\":\(took),\"claim\":\(JSON.string(claim))"
     }
 
     /// The record's text behind the time.

@@ -13,13 +13,14 @@ struct ClaimLoop: Sendable {
 
     func run() async {
         var pause = Duration.milliseconds(50)
+        var isBusy = false
         while await worker.slots.acquire() {
             if worker.isDraining {
                 worker.slots.release()
                 return
             }
             do {
-                try await claim()
+                isBusy = try await claim(isBusy: isBusy)
                 pause = .milliseconds(50)
             } catch {
                 if error.kind == .closed { return }
@@ -33,31 +34,42 @@ struct ClaimLoop: Sendable {
     }
 
     /// One round; it holds one slot already.
-    private func claim() async throws(RedisError) {
+    ///
+    /// - Parameter isBusy: whether the last round got something: then there may be more, and it is taken without waiting.
+    /// - Returns: whether this round got something.
+    private func claim(isBusy: Bool) async throws(RedisError) -> Bool {
+        if isBusy {
+            return try await claimSeveral()
+        }
+        do throws(RedisError) {
+            let reply = try await blocking.send(move("BLMOVE") + [.init(WorkerConnections.blockingTimeout)])
+            guard let item = reply.bytes else {
+                worker.slots.release()
+                return false
+            }
+            await accept(item)
+            return true
+        } catch {
+            worker.slots.release()
+            throw error
+        }
+    }
+
+    private func claimSeveral() async throws(RedisError) -> Bool {
         let slots = 1 + worker.slots.take(upTo: Self.batch - 1)
-        let move: [RedisArgument] = [
-            "LMOVE", .init(worker.keys.queue(queue)), .init(worker.keys.claimed(worker.name, queue)), "RIGHT", "LEFT",
-        ]
         var free = slots
         defer { worker.slots.release(free) }
-        let replies = try await worker.connections.commands.pipeline(Array(repeating: move, count: slots))
-        for reply in replies {
+        for reply in try await worker.connections.commands.pipeline(Array(repeating: move("LMOVE"), count: slots)) {
             if let item = try reply.get().bytes {
                 free -= 1
                 await accept(item)
             }
         }
-        guard free == slots else { return }
-        worker.slots.release(free - 1)
-        free = 1
-        let reply = try await blocking.send([
-            "BLMOVE", .init(worker.keys.queue(queue)), .init(worker.keys.claimed(worker.name, queue)), "RIGHT", "LEFT",
-            .init(WorkerConnections.blockingTimeout),
-        ])
-        if let item = reply.bytes {
-            free = 0
-            await accept(item)
-        }
+        return free < slots
+    }
+
+    private func move(_ command: RedisArgument) -> [RedisArgument] {
+        [command, .init(worker.keys.queue(queue)), .init(worker.keys.claimed(worker.name, queue)), "RIGHT", "LEFT"]
     }
 
     /// What arrives after the worker has begun to drain goes back at once.

@@ -8,7 +8,7 @@ internal import Foundation
 enum WorkerName {
     static func new() -> String {
         let host = ProcessInfo.processInfo.hostName
-        let plain = host.unicodeScalars.prefix(40).map { scalar in
+        let plain = host.unicodeScalars.prefix(24).map { scalar in
             scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)) ? Character(scalar) : "-"
         }
         let chance = String((0..<6).map { _ in "0123456789abcdefghijklmnopqrstuvwxyz".randomElement() ?? "0" })

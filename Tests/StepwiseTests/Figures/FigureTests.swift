@@ -1,0 +1,152 @@
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import Testing
+
+extension Scenarios {
+    /// Costs, counted and not timed: what a run makes Redis do.
+    @Suite("Figures", .serialized) struct Figures {
+        private let chain = Workflow("chain") { (context, count: Int) async throws -> Int in
+            for _ in 0..<count { try await context.run("link") { 1 } }
+            return count
+        }
+
+        private let fan = Workflow("fan") { (context, count: Int) async throws -> Int in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<count { group.addTask { try await context.run("part") { 1 } } }
+                return try await group.reduce(0, +)
+            }
+        }
+
+        private func cost(
+            _ workflow: Workflow<Int, Int>, _ count: Int, configuration: StepwiseWorker.Configuration = .init(), workers: Int = 1
+        ) async throws -> [ScriptMonitor.Script] {
+            try await withWorker([workflow], configuration: configuration) { client, server in
+                let others = try (1..<workers).map { _ in
+                    let worker = try StepwiseWorker(
+                        redis: RedisEndpoint(server.url), workflows: [workflow], configuration: configuration, logger: quiet)
+                    return Task { try await worker.run() }
+                }
+                // All scripts are known to the server, all workers are there.
+                _ = try await client.enqueue(workflow, 2).result(timeout: patience)
+                try await eventually("all workers are there") { try await client.workers().count == workers }
+                let monitor = try await ScriptMonitor(server)
+                let run = try await client.enqueue(workflow, count)
+                try await eventually("the run completes") { try await run.status().status == .completed }
+                let scripts = try await monitor.scripts()
+                monitor.stop()
+                for other in others { other.cancel() }
+                for other in others { try await other.value }
+                return scripts
+            }
+        }
+
+        @Test("A run of n steps in a row takes at most n + 3 scripts of at most 8 commands, and reads no history", arguments: [10, 100])
+        func sequential(_ count: Int) async throws {
+            let scripts = try await cost(chain, count)
+            #expect(scripts.count == count + 3)
+            let longest = scripts.map(\.commands.count).max() ?? 0
+            #expect(longest <= 8, "\(scripts.first { $0.commands.count == longest }?.commands ?? [])")
+            // After the first carry, no script asks for outcomes.
+            let reads = scripts.flatMap { $0.commands.filter { $0 == "HMGET" } }.count
+            #expect(reads <= scripts.count + 1)
+        }
+
+        @Test("A run of 10,000 steps in a row takes as many scripts a step at its end as at its beginning")
+        func longChain() async throws {
+            let scripts = try await cost(chain, 10_000)
+            #expect(scripts.count == 10_003)
+            let early = scripts[10..<110].map(\.commands.count).max()
+            let late = scripts[9_800..<9_900].map(\.commands.count).max()
+            #expect(early == late)
+        }
+
+        @Test("A fan-out of k steps over three workers takes at most 2k + 5 scripts", arguments: [20, 200])
+        func fanOut(_ count: Int) async throws {
+            let scripts = try await cost(fan, count, configuration: .init(concurrency: 4), workers: 3)
+            #expect(scripts.count <= 2 * count + 5)
+        }
+
+        @Test("§3a.29 10,000 parallel steps in one run finish, and no script takes more than a page of 1,000")
+        func wideFanOut() async throws {
+            let count = 10_000
+            let scripts = try await cost(fan, count, workers: 3)
+            #expect(scripts.count <= 2 * count + 5 + count / 1000)
+            let longest = scripts.map(\.commands.count).max() ?? 0
+            #expect(longest < 100)
+        }
+
+        @Test("A cold start reads the history once, in pages")
+        func coldStart() async throws {
+            let gate = Gate()
+            let long = Workflow("long") { (context, count: Int) async throws -> Int in
+                for _ in 0..<count { try await context.run("link") { 1 } }
+                try await context.run("gate") { await gate.wait() }
+                return count
+            }
+            try await RedisServer.withServer { server in
+                let redis = try RedisEndpoint(server.url)
+                let client = try StepwiseClient(redis: redis, logger: quiet)
+                let run = try await client.enqueue(long, 2500)
+                let first = try StepwiseWorker(redis: redis, workflows: [long], configuration: .init(shutdownGrace: .zero), logger: quiet)
+                let firstTask = Task { try await first.run() }
+                try await eventually("all links are recorded") { try await run.status().recorded == 2500 }
+                firstTask.cancel()
+                try await firstTask.value
+                let monitor = try await ScriptMonitor(server)
+                gate.open()
+                let second = try StepwiseWorker(redis: redis, workflows: [long], logger: quiet)
+                let secondTask = Task { try await second.run() }
+                _ = try await run.result(timeout: patience)
+                let scripts = try await monitor.scripts()
+                monitor.stop()
+                // What reads outcomes reads 50 at a time: 2,500 of them once.
+                let reads = scripts.flatMap(\.commands).count { $0 == "HMGET" }
+                #expect(reads <= 2500 / 50 + scripts.count + 1)
+                #expect(scripts.count <= 12)
+                secondTask.cancel()
+                try await secondTask.value
+                await client.close()
+            }
+        }
+
+        @Test("An idle worker sends fewer than 5 requests a second, and is woken by the LPUSH itself")
+        func idle() async throws {
+            try await withWorker([chain]) { client, server in
+                try await eventually("the worker is there") { try await client.workers().count == 1 }
+                let monitor = try await ScriptMonitor(server)
+                let begin = ContinuousClock.now
+                try await ContinuousClock().sleep(for: .seconds(4))
+                let seconds = (ContinuousClock.now - begin).milliseconds / 1000
+                let requests = try await monitor.requests()
+                monitor.stop()
+                #expect(Double(requests.count) / seconds < 5, "\(requests)")
+                #expect(requests.contains { $0.contains("\"BLMOVE\"") })
+                #expect(!requests.contains { $0.contains("\"LPOP\"") || $0.contains("\"RPOP\"") })
+            }
+        }
+
+        @Test("A finished run with 10 steps of 100 bytes takes less than 4 KB of Redis' memory")
+        func memory() async throws {
+            let text = String(repeating: "x", count: 98)
+            let workflow = Workflow("ten") { (context, input: String) async throws -> String in
+                for index in 0..<10 { try await context.run("step-\(index)") { text } }
+                return input
+            }
+            try await withWorker([workflow]) { client, server in
+                let run = try await client.enqueue(workflow, text)
+                _ = try await run.result(timeout: patience)
+                let redis = RedisClient(
+                    address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: quiet)
+                let keys = try Keys(namespace: "default")
+                var bytes = 0
+                for key in [keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id)] {
+                    bytes += try await redis.send(["MEMORY", "USAGE", .init(key), "SAMPLES", "0"]).integer ?? 0
+                }
+                await redis.close()
+                #expect(bytes < 4096)
+                #expect(bytes > 1000)
+            }
+        }
+    }
+}
