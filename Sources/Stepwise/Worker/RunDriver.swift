@@ -14,6 +14,8 @@ actor RunDriver {
     private var returnWaiters: [Int: CheckedContinuation<Bool, Never>] = [:]
     private var waits = 0
     private var isCarrying = false
+    /// What dropped copies had to report.
+    private var misuses: [String] = []
     /// How many invocations are being carried out; a copy in use is not evicted.
     private var activity = 0
 
@@ -194,7 +196,9 @@ actor RunDriver {
     }
 
     private func reportMisuses() async {
-        for sentence in copy?.takeMisuses() ?? [] {
+        let sentences = misuses + (copy?.takeMisuses() ?? [])
+        misuses = []
+        for sentence in sentences {
             worker.logger.warning(
                 "a step was called from the wrong place",
                 metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "error": "\(sentence)"])
@@ -496,6 +500,7 @@ actor RunDriver {
     private func dropCopy() {
         guard let copy else { return }
         self.copy = nil
+        misuses += copy.takeMisuses()
         if case .finished = copy.progress { return }
         if !copy.evict() {
             worker.logger.warning(
