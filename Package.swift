@@ -1,11 +1,14 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let settings: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-]
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ]
+    // `make lint` sets it. Not -Xswiftc -warnings-as-errors: that meets the dependencies too, where warnings are suppressed.
+    + (Context.environment["STEPWISE_WARNINGS_AS_ERRORS"] == "1" ? [.treatAllWarnings(as: .error)] : [])
 
 let package = Package(
     name: "stepwise",
@@ -20,6 +23,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -76,6 +80,7 @@ let package = Package(
             dependencies: [
                 "Stepwise",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -94,9 +99,55 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "TestWorkflows",
+            dependencies: ["Stepwise", "StepwiseRedis", .product(name: "NIOPosix", package: "swift-nio")],
+            path: "Tests/TestWorkflows",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "TestWorker",
+            dependencies: [
+                "TestWorkflows",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/TestWorker",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "KillTests",
+            dependencies: ["TestWorkflows", "TestWorker", "Stepwise", "StepwiseTesting"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "StepwiseCLITests",
+            dependencies: [
+                "Stepwise",
+                "StepwiseCLI",
+                "StepwiseRedis",
+                "StepwiseTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "StepwiseTests",
             dependencies: ["Stepwise", "StepwiseTesting", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "DigestTests",
+            dependencies: [
+                "Digest",
+                "Stepwise",
+                "StepwiseRedis",
+                "StepwiseTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
     ],

@@ -1,7 +1,7 @@
 extension RedisAddress {
     /// Reads `redis://[user[:password]@]host[:port][/db]`, `rediss://…` (TLS) or `unix://[user:password@]/path[?db=N]`.
     ///
-    /// User, password and path are percent-decoded; an IPv6 address stands in brackets; the port is 6379 if absent.
+    /// `?db=N` is understood in all three. User, password and path are percent-decoded; an IPv6 address stands in brackets; the port is 6379 if absent.
     /// - Throws: ``RedisError`` of kind `invalidAddress`, which says what is wrong and repeats no part of the URL: where a
     ///   URL is wrong, any part of it may turn out to be a piece of a password.
     package init(url: String) throws(RedisError) {
@@ -75,11 +75,12 @@ extension RedisAddress {
         guard host.utf8.allSatisfy(isPartOfHost) else {
             throw .invalidAddress("has a host with characters that no host name has")
         }
-        guard let port else { return .tcp(host: String(host), port: 6379) }
+        let name = try decoded(host, part: "host")
+        guard let port else { return .tcp(host: name, port: 6379) }
         guard let number = number(port), (1...65_535).contains(number) else {
             throw .invalidAddress("has a port that is no number from 1 to 65535")
         }
-        return .tcp(host: String(host), port: number)
+        return .tcp(host: name, port: number)
     }
 
     private static func isPartOfHost(_ byte: UInt8) -> Bool {

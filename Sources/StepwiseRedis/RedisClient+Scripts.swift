@@ -41,7 +41,7 @@ extension RedisClient {
         if let first = call.command {
             do throws(RedisError) {
                 return try await send(first, timeout: call.remaining)
-            } catch where error.isUnknownScript {
+            } catch  where error.isUnknownScript {
                 // The server was restarted, or told to forget.
             }
         }

@@ -7,7 +7,7 @@ final class RedisClientCore {
     private let timer: DeadlineTimer
     private var connection: RedisConnection?
     private var waiting = CircularBuffer<RedisCommand>()
-    private var lastCause = "no attempt to connect has ended yet"
+    private var lastCause: String?
     private var isClosed = false
     /// The session that begins, or `nil` when one ends.
     var onSession: ((RedisSession?) -> Void)?
@@ -63,7 +63,7 @@ final class RedisClientCore {
             onSession?(nil)
         case .attemptFailed(let error, let hopeless):
             lastCause = error.message
-            if hopeless { failWaiting(error) }
+            if hopeless { failWaiting(link.hopelessError(error)) }
         }
     }
 
@@ -81,11 +81,7 @@ final class RedisClientCore {
                 next = min(next ?? command.deadline, command.deadline)
                 return false
             }
-            let text = """
-                could not reach redis at \(link.address) within \(command.timeout.text): \(lastCause); check that the \
-                server runs, that the address is right and that nothing between blocks the port
-                """
-            command.complete(.failure(RedisError(.unavailable, text)))
+            command.complete(.failure(link.timeoutError(after: command.timeout, lastCause: lastCause)))
             return true
         }
         return next

@@ -14,6 +14,7 @@ final class RedisConnection: ChannelInboundHandler {
     private var outgoing = ByteBuffer()
     private var pending = CircularBuffer<RedisCommand>()
     private(set) var lastRead = NIODeadline.now()
+    private(set) var hasAnswered = false
     /// Why the connection is of no more use; set once.
     private(set) var failure: RedisError?
     /// Takes every reply that no command waits for. Without it such a reply is an error.
@@ -68,14 +69,18 @@ final class RedisConnection: ChannelInboundHandler {
 
     // MARK: Time
 
+    /// One impatient command behind somebody's slow script must not cost its neighbours their replies.
+    private static let shortestSilence = TimeAmount.seconds(1)
+
     /// Fails what waited too long and returns when to look again.
     private func sweep(_ now: NIODeadline) -> NIODeadline? {
         guard let oldest = pending.first else { return nil }
         // A peer that sends nothing for longer than the oldest command allows is gone. The command keeps its place when it
         // has timed out, so a slow neighbour behind it does not hide the silence.
-        let silentUntil = max(lastRead, oldest.deadline - oldest.timeout) + oldest.timeout
+        let patience = max(oldest.timeout, Self.shortestSilence)
+        let silentUntil = max(lastRead, oldest.deadline - oldest.timeout) + patience
         guard now < silentUntil else {
-            abort(RedisError(.ambiguous, "the server has been silent for \(oldest.timeout.text)"))
+            abort(RedisError(.ambiguous, "the server has been silent for \(patience.text)"))
             return nil
         }
         for command in pending where command.deadline <= now {
@@ -99,6 +104,7 @@ final class RedisConnection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard failure == nil else { return }
         lastRead = .now()
+        hasAnswered = true
         do throws(RedisError) {
             try parser.feed(unwrapInboundIn(data))
             while failure == nil, let reply = try parser.next() { try deliver(reply) }

@@ -15,7 +15,7 @@ final class RedisLink {
         case attemptFailed(RedisError, hopeless: Bool)
     }
 
-    let address: RedisAddress
+    private let address: RedisAddress
     private let options: RedisOptions
     private let eventLoop: any EventLoop
     private let logger: Logger
@@ -38,6 +38,7 @@ final class RedisLink {
     func close() {
         machine.close()
         onEvent = nil
+        connection?.onFailure = nil
         connection?.abort(.closed)
         connection = nil
     }
@@ -69,9 +70,10 @@ final class RedisLink {
             return attemptFailed(.denied, "the trusted certificates cannot be read: \(error)", hopeless: true)
         }
         bootstrap(tls: tls).assumeIsolated().whenComplete { [weak self] result in
-            switch result {
-            case .success(let channel): self?.shakeHands(channel) ?? channel.close(promise: nil)
-            case .failure(let error): self?.attemptFailed(.unavailable, networkErrorText(error), hopeless: false)
+            switch (result, self) {
+            case (.success(let channel), let self?): self.shakeHands(channel)
+            case (.success(let channel), nil): channel.close(promise: nil)
+            case (.failure(let error), _): self?.attemptFailed(.unavailable, networkErrorText(error), hopeless: false)
             }
         }
     }
@@ -139,14 +141,21 @@ final class RedisLink {
             announce(connection, session)
         case .retry(let error):
             self.connection = nil
-            let cause = connection.failure ?? error
+            let cause = (connection.failure ?? error).message + hint(after: connection)
             connection.abort(error)
-            attemptFailed(.unavailable, cause.message, hopeless: false)
+            attemptFailed(.unavailable, cause, hopeless: false)
         case .hopeless(let error):
             self.connection = nil
             connection.abort(error)
             attemptFailed(error.kind, error.message, hopeless: true)
         }
+    }
+
+    /// What a connection that ended without a single reply is often about.
+    private func hint(after connection: RedisConnection) -> String {
+        guard !connection.hasAnswered, case .tcp = address.target else { return "" }
+        return address.tls
+            ? "; if it does not speak TLS on this port, use redis://" : "; if it speaks TLS on this port, use rediss://"
     }
 
     private func announce(_ connection: RedisConnection, _ session: RedisSession) {
@@ -167,9 +176,26 @@ final class RedisLink {
 
     // MARK: Failures
 
+    /// What somebody gets who waited for a connection until their time was over.
+    func timeoutError(after timeout: TimeAmount, lastCause: String?) -> RedisError {
+        RedisError(
+            .unavailable,
+            """
+            could not reach redis at \(address) within \(timeout.text): \(lastCause ?? "the first attempt goes on"); check \
+            that the server runs, that the address is right and that nothing between blocks the port
+            """
+        )
+    }
+
+    /// What somebody gets at once where waiting cannot help.
+    func hopelessError(_ error: RedisError) -> RedisError {
+        RedisError(error.kind, "could not use redis at \(address): \(error.message)")
+    }
+
     private func connectionLost(_ error: RedisError) {
         connection = nil
-        warn("the connection to redis was lost; reconnecting", error.message)
+        // What was closed on purpose is not lost.
+        if !machine.isClosed { warn("the connection to redis was lost; reconnecting", error.message) }
         let next = machine.lost()
         onEvent?(.lost(error))
         perform(next)
@@ -179,7 +205,7 @@ final class RedisLink {
         let next = machine.failed()
         guard next != .nothing else { return }
         warn("redis cannot be used; trying again", cause)
-        onEvent?(.attemptFailed(RedisError(kind, "could not use redis at \(address): \(cause)"), hopeless: hopeless))
+        onEvent?(.attemptFailed(RedisError(kind, cause), hopeless: hopeless))
         perform(next)
     }
 

@@ -27,6 +27,8 @@ package struct RedisOptions: Sendable {
 extension TimeAmount {
     /// "10 s" or "250 ms", for messages.
     var text: String {
-        nanoseconds % 1_000_000_000 == 0 ? "\(nanoseconds / 1_000_000_000) s" : "\(nanoseconds / 1_000_000) ms"
+        // Rounded up: what is left of 10 s a moment later is still 10 s to a reader.
+        let milliseconds = (nanoseconds + 999_999) / 1_000_000
+        return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000) s" : "\(milliseconds) ms"
     }
 }

@@ -14,7 +14,7 @@ package final class RedisSubscriber: Sendable {
     private let timeout: TimeAmount
     private let core: NIOLoopBoundBox<RedisSubscriberCore>
 
-    package init(address: RedisAddress, options: RedisOptions, eventLoop: any EventLoop, logger: Logger) {
+    package init(address: RedisAddress, options: RedisOptions = .init(), eventLoop: any EventLoop, logger: Logger) {
         self.eventLoop = eventLoop
         timeout = options.commandTimeout
         let core = RedisSubscriberCore(address: address, options: options, eventLoop: eventLoop, logger: logger)

@@ -12,7 +12,7 @@ final class RedisSubscriberCore {
     private var pulseInterval: TimeAmount { .nanoseconds(timeout.nanoseconds / 2) }
     private var connection: RedisConnection?
     private var table = SubscriptionTable()
-    private var lastCause = "no attempt to connect has ended yet"
+    private var lastCause: String?
     private var isClosed = false
 
     init(address: RedisAddress, options: RedisOptions, eventLoop: any EventLoop, logger: Logger) {
@@ -87,7 +87,7 @@ final class RedisSubscriberCore {
             table.disconnected()
         case .attemptFailed(let error, let hopeless):
             lastCause = error.message
-            if hopeless { fail(error) { _ in true } }
+            if hopeless { fail(link.hopelessError(error)) { _ in true } }
         }
     }
 
@@ -117,11 +117,7 @@ final class RedisSubscriberCore {
     }
 
     private func sweep(_ now: NIODeadline) -> NIODeadline? {
-        let text = """
-            no subscription at \(link.address) within \(timeout.text): \(lastCause); check that the server runs, that the \
-            address is right and that nothing between blocks the port
-            """
-        fail(RedisError(.unavailable, text)) { $0.deadline <= now }
+        fail(link.timeoutError(after: timeout, lastCause: lastCause)) { $0.deadline <= now }
         return table.requests.map(\.deadline).min()
     }
 

@@ -11,7 +11,7 @@ struct AddressTests {
             ("redis://10.0.0.1:7000/3", RedisAddress(target: .tcp(host: "10.0.0.1", port: 7000), database: 3)),
             ("redis://cache:7000?db=3", RedisAddress(target: .tcp(host: "cache", port: 7000), database: 3)),
             ("redis://[::1]", RedisAddress(target: .tcp(host: "::1", port: 6379))),
-            ("redis://[fe80::1%25eth0]:7000", RedisAddress(target: .tcp(host: "fe80::1%25eth0", port: 7000))),
+            ("redis://[fe80::1%25eth0]:7000", RedisAddress(target: .tcp(host: "fe80::1%eth0", port: 7000))),
             ("redis://:pw@host", RedisAddress(target: .tcp(host: "host", port: 6379), password: "pw")),
             (
                 "rediss://me:a%2Fb%40c%3A%25@cache.example.com:6380/0",

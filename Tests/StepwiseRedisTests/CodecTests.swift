@@ -4,7 +4,8 @@ import Testing
 
 @Suite("The Redis protocol")
 struct CodecTests {
-    private static let exchange = "+OK\r\n:-42\r\n$-1\r\n*-1\r\n$0\r\n\r\n$3\r\na\0b\r\n*0\r\n-ERR no\r\n"
+    private static let exchange =
+        "+OK\r\n:-42\r\n$-1\r\n*-1\r\n$0\r\n\r\n$3\r\na\0b\r\n*0\r\n-ERR no\r\n"
         + "*3\r\n:1\r\n*2\r\n$1\r\nx\r\n-WRONGTYPE y\r\n$-1\r\n"
     private static let replies: [RedisValue] = [
         .string(Array("OK".utf8)), .integer(-42), .null, .null, .string([]), .string([97, 0, 98]), .array([]),

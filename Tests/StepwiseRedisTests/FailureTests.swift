@@ -76,34 +76,53 @@ struct FailureTests {
     func frozen() async throws {
         try await withServerAndClient(options: RedisOptions(connectTimeout: .milliseconds(500))) { server, client in
             _ = try await client.send(["PING"])
-            let firstID = client.session?.clientID
+            let gone = AsyncStream.makeStream(of: Void.self)
+            client.onDisconnect { gone.continuation.yield() }
             server.pause()
             let error = await redisError { () throws(RedisError) in
                 try await client.send(["INCR", "count"], timeout: .milliseconds(200))
             }
             #expect(error?.kind == .ambiguous)
+            for await _ in gone.stream { break }
             #expect(client.session == nil)
             let waiting = client.submit(["PING"], timeout: patience)
             server.resume()
-            _ = try await waiting.get()
-            // The old connection is ended by the new one, should the server still have it.
-            let list = try await client.send(["CLIENT", "LIST"]).string ?? ""
-            #expect(!list.contains("id=\(firstID ?? 0) "))
+            let reply = try await waiting.get()
+            #expect(reply.string == "PONG")
         }
     }
 
-    @Test("A reply that comes after its timeout is dropped, and the commands behind it get their own")
+    @Test("A client that comes back to the same server ends its old connection there, and nobody's after a restart")
+    func endsItsOldConnection() async throws {
+        try await withServerAndClient { server, client in
+            func kills() async throws -> String? {
+                let statistics = try await client.send(["INFO", "commandstats"]).string ?? ""
+                return statistics.split(separator: "\r\n").first { $0.hasPrefix("cmdstat_client|kill:") }
+                    .map { String($0.prefix { $0 != "," }) }
+            }
+            _ = try await client.send(["PING"])
+            let id = try #require(client.session?.clientID)
+            _ = try await withClient(server.url) { try await $0.send(["CLIENT", "KILL", "ID", RedisArgument(id)]) }
+            while client.session == nil || client.session?.clientID == id { await Task.yield() }
+            #expect(try await kills() == "cmdstat_client|kill:calls=2")
+            try await server.restart()
+            while (try? await client.send(["PING"])) == nil { await Task.yield() }
+            // The new server gives out the same numbers again, to others.
+            #expect(try await kills() == nil)
+        }
+    }
+
+    @Test("A reply that comes after its timeout is dropped, and the command behind it gets its own")
     func lateReply() async throws {
         try await withServerAndClient { server, client in
-            let observer = client
-            // Replies keep coming, so the connection is alive; only this one is late.
-            let late = observer.submit(["BLPOP", "list", "0"], timeout: .milliseconds(100))
-            let behind = observer.submit(["ECHO", "behind"], timeout: patience)
-            try await withClient(server.url) { other in
-                try await waitForBlockedClients(1, of: other)
-                _ = try await other.send(["RPUSH", "list", "item"])
-            }
-            _ = try? await late.get()
+            let blocked = client.submit(["BLPOP", "list", "0"])
+            let late = client.submit(["ECHO", "late"], timeout: .milliseconds(50))
+            let behind = client.submit(["ECHO", "behind"])
+            let error = await #expect(throws: RedisError.self) { try await late.get() }
+            #expect(error?.kind == .ambiguous)
+            _ = try await withClient(server.url) { try await $0.send(["RPUSH", "list", "item"]) }
+            let item = try await blocked.get()
+            #expect(item.array?.last?.string == "item")
             let reply = try await behind.get()
             #expect(reply.string == "behind")
         }
@@ -130,6 +149,22 @@ struct FailureTests {
             #expect(after?.kind == .cancelled)
             let exists = try await client.send(["EXISTS", "never"])
             #expect(exists == .integer(0))
+        }
+    }
+
+    @Test("Tasks that are cancelled in the very moment of sending end at once, too")
+    func cancelledWhileSending() async throws {
+        let server = try await RedisServer.start()
+        server.stop()
+        try await withClient(server.url) { client in
+            await withTaskGroup(of: RedisError.Kind?.self) { group in
+                for _ in 0..<500 {
+                    let task = Task { await redisError { () throws(RedisError) in try await client.send(["PING"]) } }
+                    group.addTask { await task.value?.kind }
+                    task.cancel()
+                }
+                for await kind in group { #expect(kind == .cancelled) }
+            }
         }
     }
 

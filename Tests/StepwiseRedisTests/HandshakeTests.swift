@@ -24,7 +24,8 @@ struct HandshakeTests {
     @Test("Only what the address and the options ask for is sent")
     func commands() {
         let short = RedisHandshake(address: plain, connectionName: nil).commands
-        #expect(short == [["CLIENT", "ID"], ["PING"], ["INFO", "server"], ["INFO", "replication"], ["INFO", "memory"]])
+        #expect(
+            short == [["CLIENT", "ID"], ["PING"], ["INFO", "server"], ["INFO", "replication"], ["INFO", "memory"]])
         var address = plain
         (address.username, address.password, address.database) = ("me", "pw", 2)
         let long = RedisHandshake(address: address, connectionName: "a b").commands
@@ -40,7 +41,8 @@ struct HandshakeTests {
             clientID: 7, runID: "abc", role: "slave", version: "7.0.15", evictionPolicy: "allkeys-lru")
         #expect(handshake.outcome(replies(to: handshake, errors: [:])) == .ready(full))
         let forbidden = [
-            "CLIENT": "ERR unknown command 'CLIENT'", "INFO": "NOPERM this user has no permissions", "PING": "NOPERM no",
+            "CLIENT": "ERR unknown command 'CLIENT'", "INFO": "NOPERM this user has no permissions",
+            "PING": "NOPERM no",
         ]
         let empty = RedisSession(clientID: 0, runID: "", role: "", version: "", evictionPolicy: "")
         #expect(handshake.outcome(replies(to: handshake, errors: forbidden)) == .ready(empty))

@@ -83,6 +83,28 @@ struct SubscriberTests {
         }
     }
 
+    @Test("A subscriber notices by itself that the server is frozen, and subscribes anew when it thaws")
+    func frozen() async throws {
+        try await withServerAndClient { server, client in
+            let log = RecordingLog()
+            let subscriber = RedisSubscriber(
+                address: try RedisAddress(url: server.url),
+                options: RedisOptions(commandTimeout: .milliseconds(300)),
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+                logger: log.logger
+            )
+            let inbox = Inbox()
+            _ = try await subscriber.subscribe("news", inbox.receive)
+            server.pause()
+            await log.wait(for: "the connection to redis was lost; reconnecting")
+            server.resume()
+            await log.wait(for: "redis answers again")
+            while try await client.send(["PUBLISH", "news", "thawed"]).integer != 1 { await Task.yield() }
+            #expect(await inbox.next() == "thawed")
+            await subscriber.close()
+        }
+    }
+
     @Test("A channel that the user may not read is refused, and the others go on")
     func refused() async throws {
         let user = ["--user", "worker", "on", ">pw", "~*", "&news", "+@all"]

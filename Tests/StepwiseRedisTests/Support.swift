@@ -64,3 +64,32 @@ func waitForBlockedClients(_ count: Int, of observer: RedisClient) async throws 
         await Task.yield()
     }
 }
+
+/// A log whose messages can be awaited.
+struct RecordingLog: Sendable {
+    private let messages = AsyncStream.makeStream(of: String.self)
+
+    var logger: Logger {
+        Logger(label: "test") { _ in Handler(continuation: messages.continuation) }
+    }
+
+    /// Drops messages up to the one that is awaited.
+    func wait(for text: String) async {
+        for await message in messages.stream where message == text { return }
+    }
+
+    private struct Handler: LogHandler {
+        let continuation: AsyncStream<String>.Continuation
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            continuation.yield(event.message.description)
+        }
+    }
+}

@@ -37,7 +37,8 @@ extension StepwiseClient {
                 let left = deadline.map { $0 - ContinuousClock.now }
                 if let left, left <= .zero {
                     throw StepwiseError(
-                        .timedOut, "run \(id) had not ended after \(timeout ?? .zero): it is \(status); it goes on, wait again for its result")
+                        .timedOut, "run \(id) had not ended after \(timeout ?? .zero): it is \(status)"
+                            + (status == .parked ? "; its status says why, resume it" : "; it goes on, wait again for its result"))
                 }
                 await bell.wait(atMost: min(left ?? Self.askEvery, Self.askEvery))
                 try Task.checkCancellation()

@@ -109,6 +109,7 @@ extension StepwiseClient {
         try Identifier.check(options.queue, what: "queue")
         if let id { try Identifier.check(id, what: "run id") }
         let runID = id ?? Identifier.random(milliseconds: wallClockMilliseconds())
+        try await prepare(writes: true)
         let reply = try await evaluate(
             ScriptLibrary.enqueue, [keys.run(runID), keys.queue(options.queue), keys.runs(.queued)],
             [

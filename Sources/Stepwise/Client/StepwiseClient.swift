@@ -21,7 +21,8 @@ public final class StepwiseClient: Service, Sendable {
     private let redis: RedisEndpoint
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
-    private let isChecked = Atomic(false)
+    private let isChecked = Latch()
+    private let hasWritten = Latch()
     private let isClosed = Atomic(false)
 
     /// - Throws: ``StepwiseError`` with code `invalidIdentifier` for a namespace that cannot be one.
@@ -55,10 +56,13 @@ public final class StepwiseClient: Service, Sendable {
     // MARK: Calls
 
     /// Looks at the namespace's data format and the server, once.
-    private func prepare() async throws(StepwiseError) {
-        if isChecked.load(ordering: .relaxed) { return }
-        try await DataFormat.check(commands, keys: keys, redis: redis, logger: logger)
-        isChecked.store(true, ordering: .relaxed)
+    ///
+    /// - Parameter writes: whether what follows writes to the namespace.
+    func prepare(writes: Bool = false) async throws(StepwiseError) {
+        let flag = writes ? hasWritten : isChecked
+        if flag.isOpen { return }
+        try await DataFormat.check(commands, keys: keys, redis: redis, logger: logger, writes: writes)
+        flag.open()
     }
 
     /// - Parameter what: names the call in the error.

@@ -11,13 +11,14 @@ enum DataFormat {
 
     /// Looks at the server and at the namespace.
     ///
+    /// - Parameter writes: whether a namespace without a number gets one; whoever only looks leaves nothing behind.
     /// - Throws: ``StepwiseError`` with code `unsupportedRedis`, `newerDataFormat`, or one of the `redis…` codes.
     @discardableResult
     static func check(
-        _ client: RedisClient, keys: Keys, redis: RedisEndpoint, logger: Logger
+        _ client: RedisClient, keys: Keys, redis: RedisEndpoint, logger: Logger, writes: Bool
     ) async throws(StepwiseError) -> RedisSession {
         do {
-            _ = try await client.send(["HSETNX", .init(keys.meta), "format", .init(current)])
+            if writes { _ = try await client.send(["HSETNX", .init(keys.meta), "format", .init(current)]) }
             let format = try await client.send(["HGET", .init(keys.meta), "format"]).integer ?? current
             if format > current {
                 throw StepwiseError(

@@ -16,21 +16,19 @@ package enum Identifier {
         }
     }
 
-    /// Run ids, queues and workflow names: 1 to 200 printable characters, no spaces (they separate an invocation's parts).
+    /// Run ids, queues and workflow names: 1 to 200 printable ASCII characters, no spaces (they separate an invocation's parts). ASCII,
+    /// because Redis compares bytes and Swift compares characters: what is one name to the one must be one to the other.
     package static func check(_ text: String, what: String) throws(StepwiseError) {
         if let problem = problem(with: text) {
-            throw StepwiseError(.invalidIdentifier, "the \(what) \"\(text.prefix(220))\" \(problem)")
+            throw StepwiseError(.invalidIdentifier, "the \(what) \(JSON.string(String(text.prefix(220)))) \(problem)")
         }
     }
 
     package static func problem(with text: String) -> String? {
-        if text.isEmpty { return "is empty: use 1 to 200 printable characters without spaces" }
-        if text.count > 200 || text.utf8.count > 800 { return "is longer than 200 characters" }
-        let bad = text.unicodeScalars.contains { scalar in
-            scalar.value < 33 || scalar.value == 127 || scalar.properties.isWhitespace
-                || scalar.properties.generalCategory == .control
-        }
-        return bad ? "holds spaces or control characters: use 1 to 200 printable characters without spaces" : nil
+        let rule = "use 1 to 200 printable ASCII characters without spaces"
+        if text.isEmpty { return "is empty: \(rule)" }
+        if text.utf8.count > 200 { return "is longer than 200 bytes: \(rule)" }
+        return text.utf8.allSatisfy { (33...126).contains($0) } ? nil : "holds spaces, control characters or others than ASCII: \(rule)"
     }
 
     /// A new id: 20 characters of `0-9a-z`, the first 9 of them the time in milliseconds, so that ids sort by age.

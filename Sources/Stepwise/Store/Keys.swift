@@ -1,7 +1,8 @@
 /// The names of a namespace's keys in Redis. README has the table; a user's id or name is always the last part.
 package struct Keys: Sendable, Hashable {
     package let namespace: String
-    private let prefix: String
+    /// What every key of the namespace begins with.
+    package let prefix: String
 
     /// - Throws: ``StepwiseError`` with code `invalidIdentifier` unless the namespace is made of `A-Z a-z 0-9 _ -`.
     package init(namespace: String) throws(StepwiseError) {

@@ -78,7 +78,7 @@ struct RunStore: Sendable {
     private func advanceKeys(_ run: Run) -> [String] {
         [
             keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
-            keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed),
+            keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed), keys.runs(.parked),
         ]
     }
 
@@ -171,7 +171,10 @@ struct RunStore: Sendable {
     func park(_ run: Run, text: String, carry number: Int?, step: String?, reason: String) async throws {
         _ = try await evaluate(
             ScriptLibrary.park,
-            [keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.running), keys.runs(.parked)],
+            [
+                keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.running), keys.runs(.parked),
+                keys.runs(.unserved),
+            ],
             [.init(run.id), .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step ?? ""), .init(reason)])
     }
 

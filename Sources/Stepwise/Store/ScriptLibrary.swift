@@ -26,6 +26,7 @@ enum ScriptLibrary {
     static let leave = script("leave", PackageResources.leave_lua)
     static let expired = script("expired", PackageResources.expired_lua)
     static let forget = script("forget", PackageResources.forget_lua)
+    static let inspect = script("inspect", PackageResources.inspect_lua)
 
     private static func script(_ name: String, _ parts: [UInt8]...) -> RedisScript {
         let all = [PackageResources.common_lua] + parts

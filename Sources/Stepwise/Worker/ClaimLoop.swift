@@ -44,7 +44,7 @@ struct ClaimLoop: Sendable {
         for reply in replies {
             if let item = try reply.get().bytes {
                 free -= 1
-                accept(item)
+                await accept(item)
             }
         }
         guard free == slots else { return }
@@ -56,14 +56,20 @@ struct ClaimLoop: Sendable {
         ])
         if let item = reply.bytes {
             free = 0
-            accept(item)
+            await accept(item)
         }
     }
 
-    /// What arrives after the worker has begun to drain goes back with everything else that it holds at its end.
-    private func accept(_ item: [UInt8]) {
+    /// What arrives after the worker has begun to drain goes back at once.
+    private func accept(_ item: [UInt8]) async {
         worker.noteClaim()
-        if worker.isDraining { worker.slots.release() } else { worker.accept(item, from: queue) }
+        if worker.isDraining {
+            worker.slots.release()
+            // What cannot be given back now goes back with the worker's end.
+            try? await worker.giveBack(item, queue: queue)
+        } else {
+            worker.accept(item, from: queue)
+        }
     }
 
     /// Ends a blocking move that waits on an empty queue.

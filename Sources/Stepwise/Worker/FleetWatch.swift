@@ -1,11 +1,12 @@
 /// Which workers' beats stand still, as this worker has itself seen it.
 ///
 /// A beat in the past proves nothing: after an outage of Redis everybody's is. So a worker is dead when its beat was seen unchanged
-/// for a whole lease without a gap in the watching. A value: the clock comes in.
+/// through a whole lease of watching; a gap between two looks counts for half a lease at most, since whatever stopped this worker may
+/// have stopped the other. A value: the clock comes in.
 struct FleetWatch: Sendable {
     private struct Sighting {
         var beat: String
-        var since: ContinuousClock.Instant
+        var watched: Duration
     }
 
     private let lease: Duration
@@ -24,26 +25,22 @@ struct FleetWatch: Sendable {
 
     /// - Returns: the workers, with their beats, that have stood still for a lease.
     mutating func look(_ workers: [(name: String, beat: String)], at now: ContinuousClock.Instant) -> [(name: String, beat: String)] {
-        // Whoever slept through half a lease cannot say what happened in it.
-        if let lastLook, now - lastLook > lease / 2 { sightings = [:] }
+        let gap = min(lastLook.map { now - $0 } ?? .zero, lease / 2)
         lastLook = now
         var seen: [String: Sighting] = [:]
-        var still: [(name: String, beat: String)] = []
         for worker in workers {
             if let sighting = sightings[worker.name], sighting.beat == worker.beat {
-                seen[worker.name] = sighting
-                if now - sighting.since >= lease { still.append(worker) }
+                seen[worker.name] = Sighting(beat: worker.beat, watched: sighting.watched + gap)
             } else {
-                seen[worker.name] = Sighting(beat: worker.beat, since: now)
+                seen[worker.name] = Sighting(beat: worker.beat, watched: .zero)
             }
         }
         sightings = seen
-        return still
+        return workers.filter { seen[$0.name].map { $0.watched >= lease } ?? false }
     }
 
-    /// The first by name of those that move: it alone does what one worker is enough for.
-    func leads(_ name: String, at now: ContinuousClock.Instant) -> Bool {
-        let moving = sightings.filter { now - $0.value.since < lease }
-        return moving.keys.min() == name
+    /// Whether this worker is the first by name of those that move: it alone does what one worker is enough for.
+    func leads(_ name: String) -> Bool {
+        sightings.filter { $0.value.watched < lease }.keys.min() == name
     }
 }

@@ -319,9 +319,10 @@ final class Incarnation: Sendable {
     }
 
     /// Gives a claim of this worker back to its queue, unasked: it drains.
-    func giveBack(_ text: String, queue: String) async throws {
+    func giveBack(_ item: [UInt8], queue: String) async throws {
+        let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
         let call = giveBackCommand(
-            keys: keys, item: .init(text), invocation: Invocation(text), worker: name, queue: queue, lost: false)
+            keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: false)
         _ = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments)
     }
 

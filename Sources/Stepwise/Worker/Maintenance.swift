@@ -42,7 +42,7 @@ actor Maintenance {
     private func tend(_ beat: BeatReply) async throws {
         let now = ContinuousClock.now
         let still = fleet.look(beat.workers, at: now)
-        let leads = fleet.leads(worker.name, at: now)
+        let leads = fleet.leads(worker.name)
         // One worker is enough to promote; the others only take over what it leaves lying.
         try await promote(leads ? beat.due : beat.due.filter(overdue.contains))
         overdue = Set(beat.due)

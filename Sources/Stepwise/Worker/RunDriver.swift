@@ -280,7 +280,7 @@ actor RunDriver {
     ) async throws -> (AdvanceReply, Int, Bool) {
         let same = AdvanceReply.carry(step: step, attempt: attempt)
         if worker.isDraining {
-            try await worker.giveBack(run.carryText, queue: run.queue)
+            try await worker.giveBack(Array(run.carryText.utf8), queue: run.queue)
             return (same, opened, false)
         }
         guard let copy else { return (.rebuild, opened, true) }

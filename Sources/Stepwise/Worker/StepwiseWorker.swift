@@ -111,7 +111,7 @@ public final class StepwiseWorker: Service, Sendable {
         var pause = Duration.milliseconds(100)
         while !shutdown.isOpen {
             do {
-                let session = try await DataFormat.check(connections.commands, keys: keys, redis: redis, logger: logger)
+                let session = try await DataFormat.check(connections.commands, keys: keys, redis: redis, logger: logger, writes: true)
                 if session.role != "slave" { return session }
                 logger.warning("redis is a replica, which takes no writes; waiting", metadata: ["redis": "\(redis)"])
             } catch {

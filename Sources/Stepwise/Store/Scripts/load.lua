@@ -17,7 +17,12 @@ local seen = tonumber(ARGV[7])
 local number = 0
 if ARGV[5] == '' then
   local holder, held_number = string.match(run.carrier, '^(%S+) (%d+) ')
-  if run.carrier == 'queue' then
+  if run.carrier == 'queue' and run.status == 'parked' then
+    -- Nobody carries a parked run; resume queues a new carry.
+    redis.call('LREM', KEYS[4], -1, ARGV[2])
+    redis.call('HSET', KEYS[1], 'carrier', '')
+    return { 'stale' }
+  elseif run.carrier == 'queue' then
     number = run.carries + 1
     redis.call('HDEL', KEYS[1], 'reason')
     redis.call('HSET', KEYS[1], 'carrier', carrier_text(ARGV[3], number, ARGV[8]), 'carries', number, 'status', 'running')

@@ -1,5 +1,5 @@
 -- park: the run waits for other code or a person, with a reason. Its open steps go on to their ends; nobody carries it.
--- KEYS  1 run:<id>  2 open:<id>  3 claimed:<worker>:<queue>  4 runs:running  5 runs:parked
+-- KEYS  1 run:<id>  2 open:<id>  3 claimed:<worker>:<queue>  4 runs:running  5 runs:parked  6 runs:unserved
 -- ARGV  1 id  2 worker  3 text of the claim  4 number of the carry, '' for a step  5 step ('' for a carry)  6 reason
 -- Reply {'parked'} or {'lost'}
 -- Guarantees: only the holder of the claim parks; what it held is marked in `open`, so that resume can queue it again.
@@ -12,6 +12,6 @@ redis.call('LREM', KEYS[3], -1, ARGV[3])
 if open then redis.call('HSET', KEYS[2], step, open_text(open.attempt, open.lost, 'parked')) end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'carrier', '', 'own', '') end
 redis.call('HSET', KEYS[1], 'status', 'parked', 'reason', ARGV[6])
-redis.pcall('ZREM', KEYS[4], ARGV[1])
+if run.status ~= 'parked' then redis.pcall('ZREM', KEYS[run.status == 'unserved' and 6 or 4], ARGV[1]) end
 redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
 return { 'parked' }

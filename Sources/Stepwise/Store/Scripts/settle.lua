@@ -25,7 +25,7 @@ local function finish(call)
   local time = now()
   redis.call('HSET', KEYS[1], 'status', call.ending, call.ending == 'completed' and 'output' or 'error', call.result,
     'ended', time, 'carrier', '', 'own', '', 'recorded', call.run.recorded)
-  redis.pcall('ZREM', KEYS[7], call.id)
+  redis.pcall('ZREM', KEYS[call.run.status == 'parked' and 10 or 7], call.id)
   redis.pcall('ZADD', KEYS[call.ending == 'completed' and 8 or 9], time, call.id)
   return finished_reply(call.run)
 end

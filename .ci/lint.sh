@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Everything that reads the code without executing it. Stops at the first that complains.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+echo "lint: Swift's format"
+swift format lint --strict --parallel --recursive Package.swift Sources Tests
+
+echo "lint: the Lua scripts"
+find Sources -name '*.lua' -print0 | sort -z | xargs -0 luacheck --quiet
+
+echo "lint: the shell scripts"
+for script in .ci/run .ci/*.sh; do bash -n "$script"; done
+
+echo "lint: docker/compose.yaml"
+if command -v docker-compose >/dev/null; then
+    docker-compose -f docker/compose.yaml config -q
+else
+    docker compose -f docker/compose.yaml config -q
+fi
+
+echo "lint: a release build in which a warning is an error"
+STEPWISE_WARNINGS_AS_ERRORS=1 swift build -c release
+echo "lint: nothing to complain about"

@@ -1,0 +1,26 @@
+# make demo [DIR=folder] [WORKERS=3]   digests a folder with a fleet that loses a worker on the way
+# make test                            the whole suite
+# make lint                            formats, scripts, compose file, and a release build without warnings
+# make deps                            installs what these need; with YES=1 without asking
+DIR ?=
+WORKERS ?= 3
+
+.PHONY: help demo test lint deps
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo:
+	@.ci/deps.sh demo
+	@.ci/demo.sh "$(WORKERS)" "$(DIR)"
+
+test:
+	@.ci/deps.sh test
+	swift test
+
+lint:
+	@.ci/deps.sh lint
+	@.ci/lint.sh
+
+deps:
+	@.ci/deps.sh

@@ -1,0 +1,121 @@
+internal import StepwiseRedis
+
+/// Every invocation of a namespace that a walk over its lists found, by run.
+struct InvocationSurvey: Sendable {
+    /// Keyed by run id.
+    var movers: [String: [Mover]] = [:]
+    var count = 0
+    /// Raw items: runs that other services pushed and nobody has claimed yet.
+    var raw = 0
+    /// Items that are no invocation; who claims one moves it to `malformed`.
+    var unreadable = 0
+    var namespace = NamespaceSnapshot()
+    /// The workflows of the workers that are alive.
+    var served: Set<String> = []
+
+    /// What a walk has to go over.
+    struct Lists: Sendable {
+        var queues: Set<String> = []
+        var unserved: Set<String> = []
+        var claims: Set<NamespaceSnapshot.ClaimList> = []
+        /// Workers that have an entry, in the index or not.
+        var workers: Set<String> = []
+
+        mutating func add(_ key: NamespaceKey) {
+            switch key {
+            case .queue(let name): queues.insert(name)
+            case .unserved(let workflow): unserved.insert(workflow)
+            case .worker(let name): workers.insert(name)
+            case .claimed(let worker, let queue): claims.insert(.init(worker: worker, queue: queue))
+            default: break
+            }
+        }
+    }
+
+    mutating func add(_ item: [UInt8], _ place: Mover.Place, of wanted: Set<String>?) {
+        let text = String(decoding: item, as: UTF8.self)
+        switch Invocation(text) {
+        case .raw?: raw += 1
+        case nil: unreadable += 1
+        case let invocation?:
+            guard let run = invocation.run else { return }
+            count += 1
+            if wanted?.contains(run) ?? true { movers[run, default: []].append(Mover(text, place)) }
+        }
+    }
+}
+
+extension StepwiseClient {
+    /// Walks over the lists in the direction in which invocations move, so that one which moves meanwhile is still met:
+    /// `delayed` and unserved lists, queues, claims.
+    ///
+    /// - Parameters:
+    ///   - lists: the lists that are known; those that the workers name are added.
+    ///   - wanted: only these runs' invocations are kept; `nil` for all.
+    func surveyInvocations(_ lists: InvocationSurvey.Lists, of wanted: Set<String>? = nil) async throws
+        -> InvocationSurvey
+    {
+        var survey = InvocationSurvey()
+        var lists = lists
+        for worker in try await workers() { lists.queues.formUnion(worker.queues) }
+        if try await isType("zset", keys.delayed) {
+            try await scanSortedSet(keys.delayed) { entries in
+                for (member, _) in entries { survey.addDelayed(member, of: wanted) }
+            }
+        }
+        for workflow in lists.unserved.sorted() {
+            try await walk(keys.unserved(workflow), .unserved(workflow: workflow), of: wanted, &survey)
+        }
+        for queue in lists.queues.sorted() { try await walk(keys.queue(queue), .queue(queue), of: wanted, &survey) }
+
+        // Who registered since then claimed what was still on a queue.
+        for worker in try await workers(and: lists.workers) {
+            var entry = NamespaceSnapshot.Worker()
+            (entry.isIndexed, entry.hasEntry, entry.queues) = (worker.isIndexed, worker.hasEntry, worker.queues)
+            survey.namespace.workers[worker.name] = entry
+            if worker.state == .alive { survey.served.formUnion(worker.workflows) }
+            for queue in worker.queues { lists.claims.insert(.init(worker: worker.name, queue: queue)) }
+        }
+        for list in lists.claims.sorted(by: { ($0.worker, $0.queue) < ($1.worker, $1.queue) }) {
+            let before = survey.count + survey.raw + survey.unreadable
+            try await walk(
+                keys.claimed(list.worker, list.queue), .claimed(worker: list.worker, queue: list.queue), of: wanted,
+                &survey)
+            let found = survey.count + survey.raw + survey.unreadable - before
+            if found > 0 { survey.namespace.claims[list] = found }
+        }
+        return survey
+    }
+
+    private func walk(
+        _ key: String, _ place: Mover.Place, of wanted: Set<String>?, _ survey: inout InvocationSurvey
+    ) async throws {
+        guard try await isType("list", key) else { return }
+        var found = survey
+        try await scanList(key) { items in
+            for item in items { found.add(item, place, of: wanted) }
+        }
+        survey = found
+    }
+
+    /// A key of another type is named by itself; it must not end the walk.
+    private func isType(_ type: String, _ key: String) async throws -> Bool {
+        try await command(["TYPE", .init(key)], doing: "reading \(key)").string == type
+    }
+}
+
+extension InvocationSurvey {
+    /// An entry is the queue's name, a space, and the invocation.
+    fileprivate mutating func addDelayed(_ entry: String, of wanted: Set<String>?) {
+        let bytes = Array(entry.utf8)
+        guard let space = bytes.firstIndex(of: 32), space > 0 else {
+            namespace.unreadableDelayed.append(entry)
+            return
+        }
+        let text = Array(bytes[(space + 1)...])
+        switch Invocation(String(decoding: text, as: UTF8.self)) {
+        case .raw?, nil: namespace.unreadableDelayed.append(entry)
+        default: add(text, .delayed(queue: String(decoding: bytes[..<space], as: UTF8.self)), of: wanted)
+        }
+    }
+}

@@ -1,0 +1,77 @@
+/// A key of a namespace, as the Redis contract names it.
+package enum NamespaceKey: Sendable, Hashable {
+    case queue(String)
+    case claimed(worker: String, queue: String)
+    case unserved(String)
+    case worker(String)
+    case run(String)
+    case steps(String)
+    case open(String)
+    case join(String)
+    case runs(RunStatus)
+    case event(String)
+    case mail(String)
+    /// One of those that a namespace has once, such as `delayed`.
+    case single(String)
+
+    private static let singles = [
+        "workers": "zset", "delayed": "zset", "dead": "zset", "malformed": "list", "redelivered": "hash",
+        "schedules": "hash",
+        "meta": "hash",
+    ]
+
+    /// - Parameter name: the key without the namespace's prefix. `nil` for a name that the contract does not know.
+    package init?(_ name: String) {
+        if Self.singles[name] != nil {
+            self = .single(name)
+            return
+        }
+        // By bytes: what a user calls a run may join the colon to one character.
+        guard let colon = name.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        let rest = String(name.utf8[name.utf8.index(after: colon)...]) ?? ""
+        if rest.isEmpty { return nil }
+        switch name[..<colon] {
+        case "queue": self = .queue(rest)
+        case "claimed":
+            // A worker's name has no colon; a queue's may.
+            guard let second = rest.utf8.firstIndex(of: UInt8(ascii: ":")), second != rest.startIndex,
+                let worker = String(rest.utf8[..<second]),
+                let queue = String(rest.utf8[rest.utf8.index(after: second)...])
+            else { return nil }
+            self = .claimed(worker: worker, queue: queue)
+        case "unserved": self = .unserved(rest)
+        case "worker": self = .worker(rest)
+        case "run": self = .run(rest)
+        case "steps": self = .steps(rest)
+        case "open": self = .open(rest)
+        case "join": self = .join(rest)
+        case "event": self = .event(rest)
+        case "mail": self = .mail(rest)
+        case "runs":
+            let status = RunStatus(rawValue: rest)
+            guard RunStatus.all.contains(status) else { return nil }
+            self = .runs(status)
+        default: return nil
+        }
+    }
+
+    /// What `TYPE` says of it; `nil` where the contract leaves it open.
+    package var type: String? {
+        switch self {
+        case .queue, .claimed, .unserved: "list"
+        case .worker, .run, .steps, .open: "hash"
+        case .join: "string"
+        case .runs: "zset"
+        case .event, .mail: nil
+        case .single(let name): Self.singles[name]
+        }
+    }
+
+    /// The run that the key belongs to.
+    package var runID: String? {
+        switch self {
+        case .run(let id), .steps(let id), .open(let id), .join(let id): id
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,165 @@
+/// What a live run must have: one mover for each open step, one carry where its `carrier` says, a join that agrees.
+extension RunDiagnosis {
+    mutating func judgeCarry(_ fields: RunSnapshot.Fields) {
+        let text = Invocation.carryText(run: run.id, generation: fields.generation)
+        let places = movers[text] ?? []
+        stale -= places.count
+        let grounds = "\(fields.carrier) \(fields.carries) \(fields.recorded)"
+        if fields.carrier.isEmpty {
+            if !places.isEmpty {
+                report(
+                    .carryTooMany, key: keys.key(of: places[0]), "a carry lies there, but the run's carrier is empty",
+                    advice: redisCommand("LREM", keys.key(of: places[0]), "1", text), evidence: grounds)
+            }
+            if fields.status == .parked { return }
+            if fields.recorded > fields.carried {
+                report(
+                    .historyNotCarried, key: keys.run(run.id),
+                    "\(fields.recorded) outcomes are recorded, \(max(0, fields.carried)) carried, and it has no carry",
+                    advice: "queue one: \(queueCarry(fields, text))", evidence: grounds)
+            } else if run.openCount == 0 {
+                report(
+                    .nobodyMovesRun, key: keys.run(run.id),
+                    "it is \(fields.status), and it has neither a carry nor an open step",
+                    advice: "queue a carry: \(queueCarry(fields, text))", evidence: grounds)
+            }
+            return
+        }
+        if places.count > 1 {
+            report(
+                .carryTooMany, key: keys.key(of: places[1]), "it has \(places.count) carries: \(names(places))",
+                advice: redisCommand("LREM", keys.key(of: places[1]), "1", text), evidence: grounds)
+        } else if let place = places.first {
+            if !isRight(place, for: fields.carrier) {
+                report(
+                    .carryMissing, key: keys.run(run.id),
+                    "its carrier is \"\(fields.carrier)\", but the carry lies in \(keys.key(of: place))",
+                    advice: "say where it is: \(redisCommand("HSET", keys.run(run.id), "carrier", word(for: place)))",
+                    evidence: grounds)
+            }
+        } else {
+            report(
+                .carryMissing, key: keys.run(run.id), "its carrier is \"\(fields.carrier)\", but the carry is nowhere",
+                advice: "queue it: \(queueCarry(fields, text))", evidence: grounds)
+        }
+    }
+
+    /// Whether a carry may lie there: what is claimed and not yet loaded counts as queued.
+    private func isRight(_ place: Mover.Place, for carrier: String) -> Bool {
+        switch (place, carrier) {
+        case (.queue, "queue"), (.claimed, "queue"), (.unserved, "unserved"): true
+        case (.claimed(let worker, _), _): carrier.hasPrefix(worker + " ")
+        default: false
+        }
+    }
+
+    private func word(for place: Mover.Place) -> String {
+        if case .unserved = place { "unserved" } else { "queue" }
+    }
+
+    private func queueCarry(_ fields: RunSnapshot.Fields, _ text: String) -> String {
+        redisCommand("HSET", keys.run(run.id), "carrier", "queue") + " && " + queue(text, fields)
+    }
+
+    /// The command that says that an invocation moves the step.
+    private func rewrite(_ step: String, _ open: OpenStep?) -> String {
+        let text = open.map { "\($0.kind) \($0.attempt) \($0.lost) invocation" } ?? "run 1 0 invocation"
+        return redisCommand("HSET", keys.open(run.id), step, text)
+    }
+
+    private func queue(_ invocation: String, _ fields: RunSnapshot.Fields) -> String {
+        redisCommand("RPUSH", keys.queue(fields.queue), invocation)
+    }
+
+    mutating func judgeSteps(_ fields: RunSnapshot.Fields) {
+        // In the order of their names: a dictionary's differs in each process.
+        for (step, text) in run.open.sorted(by: { $0.key < $1.key }) {
+            guard let open = OpenStep(text) else {
+                report(
+                    .unreadableOpenStep, step: step, key: keys.open(run.id),
+                    "it is \"\(text)\", not <kind> <attempt> <lost> <where>",
+                    advice: "write what it should be: \(rewrite(step, nil))",
+                    evidence: text)
+                continue
+            }
+            judge(step, open, text, fields)
+        }
+        guard !fields.own.isEmpty, run.open.count == run.openCount,
+            run.open[fields.own].flatMap({ OpenStep($0) })?.place != "carry"
+        else { return }
+        report(
+            .stepNotUnderCarry, step: fields.own, key: keys.run(run.id),
+            "the run's `own` names it, but it is not open under the carry",
+            advice: redisCommand("HDEL", keys.run(run.id), "own"), evidence: run.open[fields.own] ?? "")
+    }
+
+    private mutating func judge(_ step: String, _ open: OpenStep, _ text: String, _ fields: RunSnapshot.Fields) {
+        let invocation = "step \(run.id) \(fields.generation) \(open.attempt) \(step)"
+        let places = movers[invocation] ?? []
+        stale -= places.count
+        let grounds = "\(fields.generation) \(text)"
+        switch open.place {
+        case "invocation":
+            if places.isEmpty {
+                report(
+                    .stepWithoutMover, step: step, key: keys.open(run.id),
+                    "it is open at attempt \(open.attempt), and no invocation moves it",
+                    advice: "queue it: \(queue(invocation, fields))",
+                    evidence: grounds)
+            }
+        case "carry":
+            if fields.own != step || fields.carrier.isEmpty {
+                report(
+                    .stepNotUnderCarry, step: step, key: keys.open(run.id),
+                    "it is open under the carry, but `own` is \"\(fields.own)\", its carrier \"\(fields.carrier)\"",
+                    advice: "give it an invocation: \(rewrite(step, open)) && \(queue(invocation, fields))",
+                    evidence: "\(grounds) \(fields.own) \(fields.carrier)")
+            }
+        case "parked":
+            if fields.status != .parked {
+                report(
+                    .parkedStepOfMovingRun, step: step, key: keys.open(run.id),
+                    "it is parked, but the run is \(fields.status)",
+                    advice: "give it an invocation: \(rewrite(step, open)) && \(queue(invocation, fields))",
+                    evidence: "\(grounds) \(fields.status)")
+            }
+        default:
+            report(
+                .unreadableOpenStep, step: step, key: keys.open(run.id),
+                "its mover is said to be \"\(open.place)\", which is no place",
+                advice: "write what it should be: \(rewrite(step, nil))",
+                evidence: text)
+        }
+        let allowed = open.place == "invocation" ? 1 : 0
+        if places.count > allowed, let last = places.last {
+            report(
+                .stepWithTwoMovers, step: step, key: keys.key(of: last),
+                open.place == "invocation"
+                    ? "\(places.count) invocations move it: \(names(places))"
+                    : "its mover is said to be \"\(open.place)\", but an invocation of it lies in \(names(places))",
+                advice: remove(invocation, from: last), evidence: grounds)
+        }
+    }
+
+    private func remove(_ text: String, from place: Mover.Place) -> String {
+        if case .delayed(let queue) = place { return redisCommand("ZREM", keys.delayed, "\(queue) \(text)") }
+        return redisCommand("LREM", keys.key(of: place), "1", text)
+    }
+
+    mutating func judgeJoin() {
+        if Int(run.join ?? "0") == run.openCount { return }
+        report(
+            .joinDiffers, key: keys.join(run.id),
+            "the join counter is \(run.join ?? "missing"), and \(run.openCount) steps are open",
+            advice: redisCommand("SET", keys.join(run.id), String(run.openCount)),
+            evidence: "\(run.join ?? "") \(run.openCount)")
+    }
+
+    mutating func judgeReason(_ fields: RunSnapshot.Fields) {
+        guard fields.status == .parked || fields.status == .unserved, fields.reason?.isEmpty ?? true else { return }
+        report(
+            .waitsWithoutReason, key: keys.run(run.id), "it is \(fields.status) and has no reason",
+            advice: fields.status == .parked
+                ? "stepwise resume \(run.id)" : "start a worker that has workflow \"\(fields.workflow)\"")
+    }
+}

@@ -1,0 +1,85 @@
+/// How a run stood at one moment, and which invocations of it were found; what a diagnosis judges by.
+package struct RunSnapshot: Sendable, Hashable {
+    /// The fields of `run:<id>`.
+    package struct Fields: Sendable, Hashable {
+        package var workflow = ""
+        package var status = RunStatus.running
+        package var queue = "default"
+        package var generation = "1"
+        package var carrier = ""
+        package var carries = 0
+        package var recorded = 0
+        /// -1 before the first carry has ended.
+        package var carried = -1
+        package var own = ""
+        package var reason: String?
+
+        package init() {}
+    }
+
+    package var id: String
+    /// `nil` if there is no `run:<id>`.
+    package var fields: Fields?
+    /// The `runs:<status>` that list it.
+    package var listed: [RunStatus] = []
+    /// HLEN of `open:<id>`.
+    package var openCount = 0
+    /// `open:<id>`, step to text.
+    package var open: [String: String] = [:]
+    /// The text of `join:<id>`.
+    package var join: String?
+    /// HLEN of `steps:<id>`.
+    package var outcomeCount = 0
+    /// The step of each outcome from number 1 on; `nil` for a number that is missing or cannot be read.
+    package var outcomes: [String?] = []
+
+    package init(id: String) {
+        self.id = id
+    }
+
+    package var isLive: Bool { fields.map { !$0.status.isEnded } ?? false }
+}
+
+/// An invocation, and where it was found.
+package struct Mover: Sendable, Hashable {
+    package enum Place: Sendable, Hashable {
+        case queue(String)
+        case claimed(worker: String, queue: String)
+        case delayed(queue: String)
+        case unserved(workflow: String)
+    }
+
+    package var text: String
+    package var place: Place
+
+    package init(_ text: String, _ place: Place) {
+        self.text = text
+        self.place = place
+    }
+}
+
+extension Keys {
+    /// The key that holds what is at a place.
+    package func key(of place: Mover.Place) -> String {
+        switch place {
+        case .queue(let name): queue(name)
+        case .claimed(let worker, let queue): claimed(worker, queue)
+        case .delayed: delayed
+        case .unserved(let workflow): unserved(workflow)
+        }
+    }
+}
+
+/// An open step's text, as scripts write it: `<kind> <attempt> <lost> <where>`.
+package struct OpenStep: Sendable, Hashable {
+    package var kind: String
+    package var attempt: Int
+    package var lost: Int
+    package var place: String
+
+    package init?(_ text: String) {
+        let parts = text.split(separator: " ", omittingEmptySubsequences: false)
+        guard parts.count == 4, let attempt = Int(parts[1]), let lost = Int(parts[2]) else { return nil }
+        (kind, self.attempt, self.lost, place) = (String(parts[0]), attempt, lost, String(parts[3]))
+    }
+}

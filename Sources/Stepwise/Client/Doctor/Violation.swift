@@ -1,0 +1,98 @@
+/// One thing in a namespace that the contract rules out.
+package struct Violation: Sendable, Hashable {
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// An open step that nothing moves: no invocation of it is anywhere.
+        case stepWithoutMover
+        /// An open step with more than one mover.
+        case stepWithTwoMovers
+        /// An open step said to be under the carry that is not, or the reverse.
+        case stepNotUnderCarry
+        /// A parked step of a run that is not parked.
+        case parkedStepOfMovingRun
+        /// What `open:<id>` holds is not what a script writes.
+        case unreadableOpenStep
+        /// `carrier` names a place where the carry is not.
+        case carryMissing
+        /// More than one carry, or one that `carrier` does not know of.
+        case carryTooMany
+        /// A live run without carry, open steps or reason to wait.
+        case nobodyMovesRun
+        /// A live run whose history is longer than `carried` and that has no carry.
+        case historyNotCarried
+        /// A parked or unserved run without a reason.
+        case waitsWithoutReason
+        /// The join counter is not the number of open steps.
+        case joinDiffers
+        /// `recorded` is not the number of outcomes.
+        case recordedDiffers
+        /// The outcomes are not numbered from 1 on.
+        case outcomeMissing
+        /// A step has two outcomes.
+        case outcomeTwice
+        /// A status that the contract does not know.
+        case unknownStatus
+        /// A `runs:<status>` does not agree with the run.
+        case listedWrongly
+        /// A run is in no `runs:<status>`.
+        case notListed
+        /// An ended run still has open steps or a join counter.
+        case leftoverOfEndedRun
+        /// Steps, outcomes or a counter without a run.
+        case leftoverWithoutRun
+        /// An unserved invocation of a run that is not live.
+        case unservedOfNoLiveRun
+        /// A claim list that no worker answers for, so that nobody will sweep it.
+        case claimsWithoutWorker
+        /// `workers` and `worker:<worker>` do not agree.
+        case workerHalfRegistered
+        /// `delayed` holds what is no delayed invocation.
+        case unreadableDelayed
+        case unknownKey
+        case wrongType
+    }
+
+    package var kind: Kind
+    package var run: String?
+    package var step: String?
+    /// The key in Redis that shows it.
+    package var key: String
+    /// What is wrong, without the names above.
+    package var message: String
+    /// What to try.
+    package var advice: String
+    /// What the judgement rests on: a suspicion whose grounds moved while it was looked at is a new one.
+    package var evidence: String
+
+    package init(
+        _ kind: Kind, run: String? = nil, step: String? = nil, key: String, _ message: String, advice: String,
+        evidence: String = ""
+    ) {
+        self.kind = kind
+        self.run = run
+        self.step = step
+        self.key = key
+        self.message = message
+        self.advice = advice
+        self.evidence = evidence
+    }
+
+    /// One line.
+    package var line: String {
+        let subject = [run.map { "run \($0)" }, step.map { "step \"\($0)\"" }].compactMap { $0 }.joined(separator: ", ")
+        return "\(kind.rawValue): \(subject.isEmpty ? "" : subject + ": ")\(message) [\(key)]; try: \(advice)"
+    }
+}
+
+/// A redis-cli command that a shell takes as it is.
+func redisCommand(_ words: String...) -> String {
+    let quoted = words.map { word in
+        let isPlain =
+            !word.isEmpty
+            && word.unicodeScalars.allSatisfy { scalar in
+                scalar.isASCII && (scalar.properties.isAlphabetic || "0123456789-".unicodeScalars.contains(scalar))
+            }
+        return isPlain
+            ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+    return "redis-cli " + quoted.joined(separator: " ")
+}

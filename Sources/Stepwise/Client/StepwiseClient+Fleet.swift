@@ -1,0 +1,113 @@
+internal import StepwiseRedis
+
+#if canImport(FoundationEssentials)
+    internal import FoundationEssentials
+#else
+    internal import Foundation
+#endif
+
+/// A worker as its entry in Redis tells.
+package struct WorkerListing: Sendable, Hashable {
+    package enum State: String, Sendable {
+        /// It beat within the last 15 s.
+        case alive
+        /// It has not beaten for longer; nobody has declared it dead yet.
+        case silent
+        /// It was declared dead; its claims are given to others.
+        case dead
+    }
+
+    package var name: String
+    package var state: State
+    package var host = ""
+    package var pid = 0
+    package var queues: [String] = []
+    package var workflows: [String] = []
+    package var concurrency = 0
+    package var version = ""
+    /// Times are milliseconds since 1970 by Redis' clock.
+    package var started: Int?
+    package var lastBeat: Int?
+    package var lastClaim: Int?
+    /// Milliseconds since the last beat, by Redis' clock.
+    package var beatAge: Int?
+    /// How many claims it holds.
+    package var claims = 0
+    /// Whether it is in `workers`, and whether it has a `worker:<worker>`; a worker has both.
+    package var isIndexed = true
+    package var hasEntry = true
+
+    /// How old the last beat of a worker that counts as alive may be, in milliseconds: longer than the default lease.
+    package static let silence = 15_000
+}
+
+extension StepwiseClient {
+    /// Every worker that is registered, the dead of the last hour too, the youngest beat first.
+    ///
+    /// - Parameter others: names to look at though they are not in `workers`; one without an entry is left out.
+    /// - Throws: ``StepwiseError``, one of the `redis…` codes.
+    package func workers(and others: Set<String> = []) async throws -> [WorkerListing] {
+        var beats: [String: Int] = [:]
+        try await scanSortedSet(keys.workers) { entries in
+            for (name, beat) in entries { beats[name] = Int(Double(beat) ?? 0) }
+        }
+        let sorted = others.union(beats.keys).sorted()
+        var workers: [WorkerListing] = []
+        for start in stride(from: 0, to: sorted.count, by: Self.page) {
+            let some = Array(sorted[start..<min(start + Self.page, sorted.count)])
+            let now = try await redisTime()
+            let entries = try await pipeline(
+                some.map { ["HGETALL", .init(keys.worker($0))] }, doing: "reading the workers")
+            for (name, entry) in zip(some, entries) {
+                let worker = Self.listing(name, entry, beat: beats[name], now: now)
+                if worker.isIndexed || worker.hasEntry { workers.append(worker) }
+            }
+        }
+        for index in workers.indices {
+            let lists = workers[index].queues.map { keys.claimed(workers[index].name, $0) }
+            let lengths = try await pipeline(lists.map { ["LLEN", .init($0)] }, doing: "reading the claims")
+            workers[index].claims = lengths.compactMap(\.integer).reduce(0, +)
+        }
+        return workers.sorted { ($1.lastBeat ?? 0, $0.name) < ($0.lastBeat ?? 0, $1.name) }
+    }
+
+    /// Redis' clock, in milliseconds since 1970.
+    package func redisTime() async throws -> Int {
+        let parts = try await command(["TIME"], doing: "asking for the time").array?.compactMap(\.integer) ?? []
+        return parts.count == 2 ? parts[0] * 1000 + parts[1] / 1000 : 0
+    }
+
+    private static func listing(_ name: String, _ entry: RedisValue, beat: Int?, now: Int) -> WorkerListing {
+        let flat = entry.array ?? []
+        var fields: [String: String] = [:]
+        for at in stride(from: 0, to: flat.count - 1, by: 2) { fields[flat[at].string ?? ""] = flat[at + 1].string }
+        func words(_ field: String) -> [String] { fields[field]?.split(separator: " ").map(String.init) ?? [] }
+        let age = beat.map { max(0, now - $0) }
+        var state = WorkerListing.State.silent
+        if fields["state"] == "dead" { state = .dead } else if let age, age < WorkerListing.silence { state = .alive }
+        return WorkerListing(
+            name: name, state: state, host: fields["host"] ?? "", pid: fields["pid"].flatMap { Int($0) } ?? 0,
+            queues: words("queues"), workflows: words("workflows"),
+            concurrency: fields["concurrency"].flatMap { Int($0) } ?? 0,
+            version: fields["version"] ?? "", started: fields["started"].flatMap { Int($0) }, lastBeat: beat,
+            lastClaim: fields["lastClaim"].flatMap { Int($0) }, beatAge: age, isIndexed: beat != nil,
+            hasEntry: !flat.isEmpty)
+    }
+
+    /// Whether the fleet can do anything at all.
+    ///
+    /// - Parameter onThisHost: asks for a worker whose host is this machine's name.
+    /// - Returns: the workers that are alive, and the reason if there is none.
+    package func health(onThisHost: Bool) async throws -> (alive: [WorkerListing], reason: String?) {
+        let workers = try await workers()
+        let host = WorkerName.host
+        let here = onThisHost ? workers.filter { $0.host == host } : workers
+        let alive = here.filter { $0.state == .alive && $0.isIndexed }
+        if !alive.isEmpty { return (alive, nil) }
+        let place = "namespace \"\(keys.namespace)\"" + (onThisHost ? " on host \(host)" : "")
+        guard let last = here.filter({ $0.state != .dead }).compactMap(\.beatAge).min() else {
+            return ([], "no worker is registered in \(place): start one, or check the namespace")
+        }
+        return ([], "no worker in \(place) has beaten for \(last / 1000) s: look at its log, or restart it")
+    }
+}

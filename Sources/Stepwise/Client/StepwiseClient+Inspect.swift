@@ -1,0 +1,99 @@
+internal import StepwiseRedis
+
+/// This version of Stepwise, for `--version`.
+package let stepwiseVersion = DataFormat.version
+
+extension StepwiseClient {
+    /// Everything that a run's own keys say: at one moment, unless it has more than about 1,000 open steps or outcomes.
+    func inspect(_ id: String) async throws -> RunSnapshot {
+        var run = RunSnapshot(id: id)
+        var cursor: String? = "0"
+        var seen: Int? = 0
+        while cursor != nil || seen != nil {
+            let reply = try await evaluate(
+                ScriptLibrary.inspect,
+                [keys.run(id), keys.steps(id), keys.open(id), keys.join(id)] + RunStatus.all.map { keys.runs($0) },
+                [.init(id), .init(cursor ?? ""), .init(seen.map(String.init) ?? "")], doing: "looking at run \(id)")
+            guard let items = reply.array, items.count == 8, let fields = items[0].array, let listed = items[1].array,
+                let openCount = items[2].integer, let outcomeCount = items[4].integer, let open = items[6].array,
+                let outcomes = items[7].array
+            else { throw UnexpectedReply(script: "inspect", reply: reply) }
+            run.fields = Self.fields(fields)
+            run.listed = zip(RunStatus.all, listed).filter { $0.1.integer == 1 }.map(\.0)
+            (run.openCount, run.join, run.outcomeCount) = (openCount, items[3].string, outcomeCount)
+            for at in stride(from: 0, to: open.count - 1, by: 2) {
+                if let step = open[at].string { run.open[step] = open[at + 1].string ?? "" }
+            }
+            run.outcomes += outcomes.map { JSONMembers($0.bytes ?? [])?.string("step") }
+            if cursor != nil {
+                let next = items[5].string ?? ""
+                cursor = next.isEmpty ? nil : next
+            }
+            seen = outcomes.isEmpty || run.outcomes.count >= outcomeCount ? nil : run.outcomes.count
+        }
+        return run
+    }
+
+    private static func fields(_ v: [RedisValue]) -> RunSnapshot.Fields? {
+        // A run always has a workflow and a status; one of them missing is a status that nobody knows.
+        guard v.count == 10, v.contains(where: { $0.string != nil }) else { return nil }
+        var fields = RunSnapshot.Fields()
+        fields.workflow = v[0].string ?? ""
+        fields.status = RunStatus(rawValue: v[1].string ?? "")
+        fields.queue = v[2].string ?? "default"
+        fields.generation = v[3].string ?? ""
+        fields.carrier = v[4].string ?? ""
+        fields.carries = v[5].integer ?? 0
+        fields.recorded = v[6].integer ?? 0
+        fields.carried = v[7].integer ?? -1
+        fields.own = v[8].string ?? ""
+        fields.reason = v[9].string
+        return fields
+    }
+
+    /// Looks at many runs, a page's worth of calls in one write.
+    func inspect(_ ids: [String]) async throws -> [RunSnapshot] {
+        try await withThrowingTaskGroup(of: (Int, RunSnapshot).self) { group in
+            for (index, id) in ids.enumerated() { group.addTask { (index, try await self.inspect(id)) } }
+            var runs = [RunSnapshot?](repeating: nil, count: ids.count)
+            for try await (index, run) in group { runs[index] = run }
+            return runs.compactMap { $0 }
+        }
+    }
+
+    /// A run's end as it is stored.
+    package struct StoredEnd: Sendable {
+        package var status: RunStatus
+        /// JSON; empty unless it completed.
+        package var output: String
+        /// JSON; empty unless it failed.
+        package var error: String
+    }
+
+    /// Waits for a run's end and gives its output without decoding it.
+    ///
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `timedOut`, or one of the `redis…` codes.
+    package func storedEnd(ofRun id: String, timeout: Duration?) async throws -> StoredEnd {
+        guard let end = try await awaitEnd(ofRun: id, timeout: timeout) else {
+            throw StepwiseError(
+                .noSuchRun,
+                "no run \(id) in namespace \"\(keys.namespace)\"; if it ended long ago, retention removed it")
+        }
+        return StoredEnd(
+            status: end.status, output: String(decoding: end.output, as: UTF8.self),
+            error: String(decoding: end.error, as: UTF8.self))
+    }
+
+    /// A run's open steps, at most about 1,000 of them: step and text.
+    package func openSteps(ofRun id: String) async throws -> [(step: String, state: OpenStep)] {
+        let reply = try await command(
+            ["HSCAN", .init(keys.open(id)), "0", "COUNT", .init(Self.page)], doing: "reading run \(id)")
+        guard let items = reply.array, items.count == 2, let flat = items[1].array else { return [] }
+        return stride(from: 0, to: flat.count - 1, by: 2).compactMap { at in
+            guard let step = flat[at].string, let state = flat[at + 1].string.flatMap({ OpenStep($0) }) else {
+                return nil
+            }
+            return (step, state)
+        }.sorted { $0.step < $1.step }
+    }
+}

@@ -1,0 +1,102 @@
+internal import StepwiseRedis
+
+/// What waits in a namespace, by queue.
+package struct QueueListing: Sendable, Hashable {
+    package var name: String
+    /// Invocations that are ready to be claimed.
+    package var ready = 0
+    /// Invocations that workers hold.
+    package var claimed = 0
+    /// How many living workers claim from it.
+    package var workers = 0
+}
+
+package struct QueueTotals: Sendable, Hashable {
+    package var queues: [QueueListing] = []
+    package var delayed = 0
+    package var malformed = 0
+    /// Workflow to invocations that wait for a worker that has it.
+    package var unserved: [String: Int] = [:]
+}
+
+extension StepwiseClient {
+    /// - Returns: every queue that a worker names or that holds something, sorted by name.
+    /// - Throws: ``StepwiseError``, one of the `redis…` codes.
+    package func queueTotals() async throws -> QueueTotals {
+        var totals = QueueTotals()
+        var queues: [String: QueueListing] = [:]
+        var workflows: Set<String> = []
+        var claims: Set<NamespaceSnapshot.ClaimList> = []
+        for worker in try await workers() {
+            for queue in worker.queues {
+                if worker.state == .alive { queues[queue, default: QueueListing(name: queue)].workers += 1 }
+                claims.insert(.init(worker: worker.name, queue: queue))
+            }
+        }
+        try await scanKeys { names in
+            for name in names {
+                switch NamespaceKey(name) {
+                case .queue(let queue)?: queues[queue, default: QueueListing(name: queue)].ready = 0
+                case .unserved(let workflow)?: workflows.insert(workflow)
+                case .claimed(let worker, let queue)?: claims.insert(.init(worker: worker, queue: queue))
+                default: break
+                }
+            }
+        }
+        for list in claims {
+            queues[list.queue, default: QueueListing(name: list.queue)].claimed += try await length(
+                keys.claimed(list.worker, list.queue))
+        }
+        for name in queues.keys { queues[name]?.ready = try await length(keys.queue(name)) }
+        for workflow in workflows { totals.unserved[workflow] = try await length(keys.unserved(workflow)) }
+        totals.queues = queues.values.sorted { $0.name < $1.name }
+        totals.malformed = try await length(keys.malformed)
+        totals.delayed =
+            try await command(["ZCARD", .init(keys.delayed)], doing: "reading \(keys.delayed)").integer ?? 0
+        return totals
+    }
+
+    /// The length of a list.
+    func length(_ key: String) async throws -> Int {
+        try await command(["LLEN", .init(key)], doing: "reading \(key)").integer ?? 0
+    }
+
+    /// The newest rejected items, as the JSON that is stored of each: `reason`, `queue`, `item` or `itemHex`, `at`.
+    package func malformed(limit: Int) async throws -> [MalformedItem] {
+        let reply = try await command(
+            ["LRANGE", .init(keys.malformed), "0", .init(max(0, limit - 1))], doing: "reading \(keys.malformed)")
+        return reply.array?.compactMap(\.bytes).map(MalformedItem.init) ?? []
+    }
+
+    /// The types of keys, as `TYPE` tells; `none` for one that is gone.
+    func types(of names: [String]) async throws -> [String] {
+        var types: [String] = []
+        for start in stride(from: 0, to: names.count, by: Self.page) {
+            let some = names[start..<min(start + Self.page, names.count)]
+            types += try await pipeline(some.map { ["TYPE", .init(keys.prefix + $0)] }, doing: "reading the keys").map {
+                $0.string ?? "none"
+            }
+        }
+        return types
+    }
+}
+
+/// An item that was no invocation, as `malformed` keeps it.
+package struct MalformedItem: Sendable, Hashable {
+    package var reason: String
+    package var queue: String
+    package var item: String
+    /// When it was rejected, in milliseconds since 1970 by Redis' clock.
+    package var at: Int?
+    /// The stored JSON.
+    package var json: String
+
+    init(_ bytes: [UInt8]) {
+        let members = JSONMembers(bytes)
+        json = String(decoding: bytes, as: UTF8.self)
+        reason = members?.string("reason") ?? "this entry was not written by Stepwise"
+        queue = members?.string("queue") ?? ""
+        item = members?.string("item") ?? members?.string("itemHex").map { "hex " + $0 } ?? json
+        at = members?.integer("at")
+    }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Stepwise
+
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Checks a whole namespace: that nothing is lost, doubled or left over.",
+        discussion: """
+            Only reads, and may be used while workers work: what looks wrong is looked at again before it is reported. \
+            Prints one line for each violation and exits 1; exits 0 if there is none.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        let report = try await connection.withClient { try await Doctor($0).examine() }
+        if connection.json {
+            Output.print(json(report).text)
+        } else {
+            for violation in report.violations { Output.print(Table.printable(violation.line)) }
+            Output.print(summary(report))
+        }
+        if !report.violations.isEmpty { throw ExitCode(1) }
+    }
+
+    private func summary(_ report: DoctorReport) -> String {
+        let found =
+            switch report.violations.count {
+            case 0: "no violation"
+            case 1: "1 violation"
+            case let count: "\(count) violations"
+            }
+        var line =
+            "\(found): looked at \(report.runs) runs (\(report.liveRuns) live), \(report.openSteps) open steps and "
+            + "\(report.invocations) invocations (\(report.stale) stale)"
+        if report.raw > 0 { line += ", \(report.raw) raw items" }
+        if report.unreadable > 0 {
+            line += "; \(report.unreadable) queued items are no invocations and will be rejected"
+        }
+        if report.malformed > 0 { line += "; \(report.malformed) rejected items: stepwise queues --malformed" }
+        return line
+    }
+
+    private func json(_ report: DoctorReport) -> JSONDocument {
+        .object([
+            (
+                "violations",
+                .array(
+                    report.violations.map { violation in
+                        .object([
+                            ("kind", .string(violation.kind.rawValue)), ("run", JSONDocument(violation.run)),
+                            ("step", JSONDocument(violation.step)), ("key", .string(violation.key)),
+                            ("message", .string(violation.message)), ("try", .string(violation.advice)),
+                        ])
+                    })
+            ), ("runs", .number(report.runs)), ("liveRuns", .number(report.liveRuns)),
+            ("openSteps", .number(report.openSteps)),
+            ("invocations", .number(report.invocations)), ("stale", .number(report.stale)),
+            ("raw", .number(report.raw)),
+            ("unreadable", .number(report.unreadable)), ("malformed", .number(report.malformed)),
+        ])
+    }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Foundation
+import Stepwise
+
+struct EnqueueCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enqueue", abstract: "Starts a run and prints its id.",
+        discussion:
+            "With --wait, prints the output's JSON when the run has ended; exits 1 if it failed or was cancelled.")
+
+    @Argument(help: "The workflow's name.")
+    var workflow: String
+
+    @Argument(help: "The input as JSON; - reads it from stdin. Default: null.")
+    var payload: String?
+
+    @Option(help: "The run's id; the same id twice starts one run. Default: a new one.")
+    var id: String?
+
+    @Option(help: "The queue.")
+    var queue = "default"
+
+    @Flag(help: "Wait for the run's end.")
+    var wait = false
+
+    @Option(help: ArgumentHelp("With --wait: give up waiting after so long; the run goes on.", valueName: "seconds"))
+    var timeout: Double?
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        if timeout != nil, !wait { throw ValidationError("--timeout says how long to wait: add --wait") }
+        if let timeout, !(timeout > 0 && timeout <= 1e9) {
+            throw ValidationError("--timeout must be more than 0 seconds")
+        }
+    }
+
+    func run() async throws {
+        let payload = self.payload == "-" ? try Self.standardInput() : self.payload ?? "null"
+        let end = try await connection.withClient { client in
+            let run = try await client.enqueue(workflow: workflow, payloadJSON: payload, id: id, .queue(queue))
+            if !run.isNew { Output.complain("run \(run.id) was there already; nothing was started") }
+            guard wait else {
+                Output.print(
+                    connection.json
+                        ? JSONDocument.object([("id", .string(run.id)), ("isNew", .bool(run.isNew))]).text : run.id)
+                return StepwiseClient.StoredEnd?.none
+            }
+            let end = try await client.storedEnd(
+                ofRun: run.id, timeout: timeout.map { .milliseconds(Int64($0 * 1000)) })
+            report(run, end)
+            return end
+        }
+        if let end, end.status != .completed { throw ExitCode(1) }
+    }
+
+    private func report(_ run: WorkflowRun<Void>, _ end: StepwiseClient.StoredEnd) {
+        if connection.json {
+            Output.print(
+                JSONDocument.object([
+                    ("id", .string(run.id)), ("isNew", .bool(run.isNew)), ("status", .string(end.status.rawValue)),
+                    ("output", JSONDocument(stored: end.output.isEmpty ? nil : end.output)),
+                    ("error", JSONDocument(stored: end.error.isEmpty ? nil : end.error)),
+                ]).text)
+        } else if end.status == .completed {
+            Output.print(end.output)
+        } else {
+            Output.complain(
+                "run \(run.id) \(end.status.rawValue == "failed" ? "failed: \(end.error)" : "is \(end.status)"); "
+                    + "look at its steps: stepwise history \(run.id)")
+        }
+    }
+
+    private static func standardInput() throws -> String {
+        guard let text = String(data: try FileHandle.standardInput.readToEnd() ?? Data(), encoding: .utf8) else {
+            throw StepwiseError(.notStorable, "stdin is not UTF-8; JSON has to be")
+        }
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}

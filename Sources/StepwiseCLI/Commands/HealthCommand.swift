@@ -1,0 +1,63 @@
+import ArgumentParser
+import Stepwise
+
+struct HealthCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "health", abstract: "Exits 0 if Redis answers and a worker is alive, else 1 with the reason.",
+        discussion: "For a container's probe. A worker is alive if it beat within the last 15 s by Redis' clock.")
+
+    @Flag(help: "Ask for a worker whose host is this machine's name.")
+    var workerOnThisHost = false
+
+    @Option(help: ArgumentHelp("How long Redis may take to answer.", valueName: "seconds"))
+    var timeout = 5.0
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        if !(timeout > 0 && timeout <= 3600) {
+            throw ValidationError("--timeout must be more than 0 and at most 3600 seconds")
+        }
+    }
+
+    func run() async throws {
+        let (alive, reason) = try await connection.withClient { await ask($0) }
+        if connection.json {
+            Output.print(
+                JSONDocument.object([
+                    ("healthy", .bool(reason == nil)), ("workers", JSONDocument(alive)),
+                    ("reason", JSONDocument(reason)),
+                ]).text)
+        } else if let reason {
+            Output.complain(reason)
+        } else {
+            Output.print("\(alive.count) alive: \(alive.joined(separator: " "))")
+        }
+        if reason != nil { throw ExitCode(1) }
+    }
+
+    /// A Redis that does not answer is a reason like any other.
+    private func ask(_ client: StepwiseClient) async -> (alive: [String], reason: String?) {
+        let onThisHost = workerOnThisHost
+        let limit = Duration.milliseconds(Int64(timeout * 1000))
+        return await withTaskGroup(of: (alive: [String], reason: String?)?.self) { group in
+            group.addTask {
+                do {
+                    let health = try await client.health(onThisHost: onThisHost)
+                    return (health.alive.map(\.name), health.reason)
+                } catch is CancellationError {
+                    return nil
+                } catch {
+                    return ([], "\(error)")
+                }
+            }
+            group.addTask {
+                try? await Task.sleep(for: limit)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next().flatMap { $0 }
+                ?? ([], "redis did not answer within \(timeout) s: check its address and that it runs")
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import Stepwise
+
+struct HistoryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "history", abstract: "Lists a run's outcomes in the order in which they were recorded.")
+
+    @Argument(help: "The run's id.")
+    var run: String
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.withClient { client in
+            let steps = try await client.run(run).history()
+            if connection.json {
+                Output.print(JSONDocument.object([("run", .string(run)), ("steps", .array(steps.map(json)))]).text)
+                return
+            }
+            var table = Table("NUMBER", "STEP", "ATTEMPTS", "TOOK", "RECORDED", "WORKER", "OUTCOME")
+            for step in steps {
+                let outcome = step.error.map { "\($0.type): \($0.message)" } ?? step.value ?? ""
+                table.add(
+                    String(step.number), step.step, String(step.attempts), Output.length(step.took),
+                    Output.time(step.at), step.worker,
+                    Output.short(outcome))
+            }
+            Output.print(table.text)
+        }
+    }
+
+    private func json(_ step: RecordedStep) -> JSONDocument {
+        .object([
+            ("number", .number(step.number)), ("step", .string(step.step)), ("attempts", .number(step.attempts)),
+            ("took", JSONDocument(step.took)), ("at", JSONDocument(step.at)), ("worker", .string(step.worker)),
+            ("value", JSONDocument(stored: step.value)),
+            (
+                "error",
+                step.error.map { .object([("type", .string($0.type)), ("message", .string($0.message))]) } ?? .null
+            ),
+        ])
+    }
+}

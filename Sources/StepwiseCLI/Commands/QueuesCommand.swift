@@ -1,0 +1,69 @@
+import ArgumentParser
+import Stepwise
+
+struct QueuesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queues", abstract: "Shows what waits: queues, delayed, unserved and malformed items.")
+
+    @Flag(help: "List the newest rejected items with their reasons.")
+    var malformed = false
+
+    @Option(help: ArgumentHelp("With --malformed: at most so many.", valueName: "count"))
+    var limit = 20
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        if limit < 1 { throw ValidationError("--limit must be at least 1") }
+    }
+
+    func run() async throws {
+        try await connection.withClient { client in
+            if malformed {
+                show(try await client.malformed(limit: limit))
+            } else {
+                show(try await client.queueTotals())
+            }
+        }
+    }
+
+    private func show(_ totals: QueueTotals) {
+        let unserved = totals.unserved.sorted { $0.key < $1.key }
+        if connection.json {
+            let queues = totals.queues.map { queue in
+                JSONDocument.object([
+                    ("name", .string(queue.name)), ("ready", .number(queue.ready)), ("claimed", .number(queue.claimed)),
+                    ("workers", .number(queue.workers)),
+                ])
+            }
+            Output.print(
+                JSONDocument.object([
+                    ("queues", .array(queues)), ("delayed", .number(totals.delayed)),
+                    ("malformed", .number(totals.malformed)),
+                    ("unserved", .object(unserved.map { ($0.key, .number($0.value)) })),
+                ]).text)
+            return
+        }
+        var table = Table("QUEUE", "READY", "CLAIMED", "WORKERS")
+        for queue in totals.queues {
+            table.add(queue.name, String(queue.ready), String(queue.claimed), String(queue.workers))
+        }
+        var lines = [table.text, "", "delayed    \(totals.delayed)", "malformed  \(totals.malformed)"]
+        if !unserved.isEmpty {
+            var waiting = Table("UNSERVED WORKFLOW", "INVOCATIONS")
+            for (workflow, count) in unserved { waiting.add(workflow, String(count)) }
+            lines += ["", waiting.text]
+        }
+        Output.print(lines.joined(separator: "\n"))
+    }
+
+    private func show(_ items: [MalformedItem]) {
+        if connection.json {
+            Output.print(JSONDocument.object([("malformed", .array(items.map { JSONDocument(stored: $0.json) }))]).text)
+            return
+        }
+        var table = Table("REJECTED", "QUEUE", "REASON", "ITEM")
+        for item in items { table.add(Output.time(item.at), item.queue, item.reason, Output.short(item.item)) }
+        Output.print(table.text)
+    }
+}

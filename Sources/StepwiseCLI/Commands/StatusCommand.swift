@@ -1,0 +1,62 @@
+import ArgumentParser
+import Stepwise
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "status", abstract: "Shows how a run stands.")
+
+    @Argument(help: "The run's id.")
+    var run: String
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.withClient { client in
+            let details = try await client.run(run).status()
+            let open = try await client.openSteps(ofRun: run)
+            Output.print(connection.json ? json(details, open).text : text(details, open))
+        }
+    }
+
+    private func text(_ details: RunDetails, _ open: [(step: String, state: OpenStep)]) -> String {
+        var table = Table("run", details.id)
+        table.add("workflow", details.workflow)
+        table.add("status", details.status.rawValue)
+        if let reason = details.reason { table.add("reason", reason) }
+        if let warning = details.warning { table.add("warning", warning) }
+        table.add("queue", details.queue)
+        table.add("carrier", details.carrier.isEmpty ? "-" : details.carrier)
+        table.add("recorded", String(details.recorded))
+        table.add("created", Output.time(details.created))
+        table.add("ended", Output.time(details.ended))
+        table.add("payload", Output.short(details.payload, 500))
+        if let output = details.output { table.add("output", Output.short(output, 500)) }
+        if let error = details.error { table.add("error", Output.short(error, 500)) }
+        if open.isEmpty { return table.text }
+        var steps = Table("OPEN STEP", "ATTEMPT", "LOST", "MOVED BY")
+        for (step, state) in open { steps.add(step, String(state.attempt), String(state.lost), state.place) }
+        return table.text + "\n\n" + steps.text
+    }
+
+    private func json(_ details: RunDetails, _ open: [(step: String, state: OpenStep)]) -> JSONDocument {
+        .object([
+            ("id", .string(details.id)), ("workflow", .string(details.workflow)),
+            ("status", .string(details.status.rawValue)),
+            ("reason", JSONDocument(details.reason)), ("warning", JSONDocument(details.warning)),
+            ("queue", .string(details.queue)),
+            ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)),
+            ("created", JSONDocument(details.created)),
+            ("ended", JSONDocument(details.ended)), ("payload", JSONDocument(stored: details.payload)),
+            ("output", JSONDocument(stored: details.output)), ("error", JSONDocument(stored: details.error)),
+            (
+                "open",
+                .array(
+                    open.map { step, state in
+                        .object([
+                            ("step", .string(step)), ("kind", .string(state.kind)), ("attempt", .number(state.attempt)),
+                            ("lost", .number(state.lost)), ("mover", .string(state.place)),
+                        ])
+                    })
+            ),
+        ])
+    }
+}

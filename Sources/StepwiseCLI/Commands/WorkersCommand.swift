@@ -1,0 +1,47 @@
+import ArgumentParser
+import Stepwise
+
+struct WorkersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "workers", abstract: "Lists the workers, the dead of the last hour too.",
+        discussion: """
+            A worker is alive if it beat within the last 15 s by Redis' clock, silent if not, and dead once the others \
+            have declared it so; what a dead one held goes back to its queues.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.withClient { client in
+            let workers = try await client.workers()
+            if connection.json {
+                Output.print(JSONDocument.object([("workers", .array(workers.map(json)))]).text)
+                return
+            }
+            let now = try await client.redisTime()
+            var table = Table(
+                "WORKER", "STATE", "LAST BEAT", "CLAIMS", "LAST CLAIM", "QUEUES", "WORKFLOWS", "HOST", "PID", "VERSION")
+            for worker in workers {
+                table.add(
+                    worker.name, worker.state.rawValue, Output.length(worker.beatAge),
+                    "\(worker.claims)/\(worker.concurrency)",
+                    Output.length(worker.lastClaim.map { max(0, now - $0) }), worker.queues.joined(separator: " "),
+                    Output.short(worker.workflows.joined(separator: " "), 40), worker.host, String(worker.pid),
+                    worker.version)
+            }
+            Output.print(table.text)
+        }
+    }
+
+    private func json(_ worker: WorkerListing) -> JSONDocument {
+        .object([
+            ("name", .string(worker.name)), ("state", .string(worker.state.rawValue)),
+            ("beatAge", JSONDocument(worker.beatAge)),
+            ("lastBeat", JSONDocument(worker.lastBeat)), ("claims", .number(worker.claims)),
+            ("lastClaim", JSONDocument(worker.lastClaim)),
+            ("queues", JSONDocument(worker.queues)), ("workflows", JSONDocument(worker.workflows)),
+            ("concurrency", .number(worker.concurrency)), ("host", .string(worker.host)), ("pid", .number(worker.pid)),
+            ("version", .string(worker.version)), ("started", JSONDocument(worker.started)),
+        ])
+    }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import Logging
+import Stepwise
+
+/// The options that every command has.
+struct ConnectionOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Where Redis is: redis://[user:password@]host[:port][/database], rediss:// for TLS, unix:///path. "
+                + "Default: STEPWISE_REDIS_URL, else redis://localhost:6379.", valueName: "url"))
+    var redis: String?
+
+    @Option(help: ArgumentHelp("The namespace. Default: STEPWISE_NAMESPACE, else default.", valueName: "name"))
+    var namespace: String?
+
+    @Flag(help: "Print one JSON document instead of a table.")
+    var json = false
+
+    /// Has `body` called with a client, which is closed afterwards.
+    ///
+    /// - Throws: what `body` throws, and ``StepwiseError`` that names the option or the variable with a bad value.
+    func withClient<Value>(_ body: (StepwiseClient) async throws -> Value) async throws -> Value {
+        let endpoint = try naming("--redis") { try redis.map { try RedisEndpoint($0) } } ?? .fromEnvironment()
+        let name = try namespace ?? StepwiseNamespace.fromEnvironment()
+        // What is wrong is said once, by the error.
+        let logger = Logger(label: "stepwise") { _ in SwiftLogNoOpLogHandler() }
+        let client = try naming("--namespace") { try StepwiseClient(redis: endpoint, namespace: name, logger: logger) }
+        do {
+            let value = try await body(client)
+            await client.close()
+            return value
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    private func naming<Value>(_ option: String, _ body: () throws -> Value) throws -> Value {
+        do { return try body() } catch let error as StepwiseError {
+            throw StepwiseError(error.code, "the option \(option): \(error.message)")
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import Stepwise
+
+/// A JSON document whose members stay in their order, and in which stored JSON stands as it is stored.
+indirect enum JSONDocument {
+    case null
+    case bool(Bool)
+    case number(Int)
+    case string(String)
+    /// Text that is JSON already.
+    case stored(String)
+    case array([JSONDocument])
+    case object([(String, JSONDocument)])
+
+    init(_ value: Int?) { self = value.map { .number($0) } ?? .null }
+    init(_ value: String?) { self = value.map { .string($0) } ?? .null }
+    init(_ values: [String]) { self = .array(values.map { .string($0) }) }
+    /// Stored JSON; as a string if it is none after all.
+    init(stored text: String?) {
+        guard let text else {
+            self = .null
+            return
+        }
+        self = JSON.problem(with: Array(text.utf8)) == nil ? .stored(text) : .string(text)
+    }
+
+    /// One line.
+    var text: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): value ? "true" : "false"
+        case .number(let value): String(value)
+        case .string(let value): JSON.string(value)
+        case .stored(let value): value
+        case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
+        case .object(let members):
+            "{" + members.map { "\(JSON.string($0.0)):\($0.1.text)" }.joined(separator: ",") + "}"
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+
+/// Where words go: answers to stdout, complaints to stderr.
+enum Output {
+    /// Writes a text and a newline. A reader that has gone away costs nothing but the output.
+    static func print(_ text: String) {
+        write(text + "\n", to: FileHandle.standardOutput.fileDescriptor)
+    }
+
+    /// Writes one sentence to stderr.
+    static func complain(_ sentence: String) {
+        write("stepwise: \(sentence)\n", to: FileHandle.standardError.fileDescriptor)
+    }
+
+    private static func write(_ text: String, to file: Int32) {
+        let bytes = Array(text.utf8)
+        var at = 0
+        while at < bytes.count {
+            let written = bytes[at...].withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }
+            if written < 0 {
+                if errno == EINTR { continue }
+                return
+            }
+            at += written
+        }
+    }
+
+    // MARK: Times
+
+    /// Milliseconds since 1970 as `2026-01-31 12:00:00` in UTC; `-` for none.
+    static func time(_ milliseconds: Int?) -> String {
+        guard let milliseconds else { return "-" }
+        let date = Date(timeIntervalSince1970: Double(milliseconds) / 1000)
+        return date.formatted(Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: .gmt)).replacing(
+            "Z", with: "")
+    }
+
+    /// A length of time in its two largest units, such as `2h 5m` or `340ms`; `-` for none.
+    static func length(_ milliseconds: Int?) -> String {
+        guard let milliseconds else { return "-" }
+        if milliseconds < 1000 { return "\(milliseconds)ms" }
+        let seconds = milliseconds / 1000
+        switch seconds {
+        case ..<60: return "\(seconds)s"
+        case ..<3600: return "\(seconds / 60)m \(seconds % 60)s"
+        case ..<86_400: return "\(seconds / 3600)h \(seconds % 3600 / 60)m"
+        default: return "\(seconds / 86_400)d \(seconds % 86_400 / 3600)h"
+        }
+    }
+
+    /// A text on one line, cut to a length.
+    static func short(_ text: String, _ limit: Int = 80) -> String {
+        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return line.count > limit ? line.prefix(limit - 1) + "…" : line
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Foundation
+import Stepwise
+
+/// The command line: one command a question.
+struct StepwiseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stepwise",
+        abstract: "Starts runs of durable workflows on Redis and looks at them.",
+        discussion: """
+            Exit codes: 0 all is well; 1 a problem was found, or the run failed; 2 it could not be done; 64 wrong usage.
+            """,
+        version: stepwiseVersion,
+        subcommands: [
+            EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, ResumeCommand.self, RunsCommand.self,
+            WorkersCommand.self, QueuesCommand.self, DoctorCommand.self, HealthCommand.self,
+        ])
+}
+
+@main
+enum Main {
+    static func main() async {
+        // A reader that has seen enough (`| head`) is no error; `Output` looks at what a write answers.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try StepwiseCommand.parseAsRoot()
+            if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+        } catch {
+            // The parser knows its own errors and how to help with them; of the others, one sentence is enough.
+            if error is ExitCode || StepwiseCommand.exitCode(for: error) != .failure {
+                StepwiseCommand.exit(withError: error)
+            }
+            Output.complain("\(error)")
+            exit(2)
+        }
+    }
+}

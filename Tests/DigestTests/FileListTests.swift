@@ -1,0 +1,40 @@
+import Digest
+import Foundation
+import Testing
+
+@Suite("The list of files")
+struct FileListTests {
+    private let manager = FileManager.default
+
+    private func write(_ path: String, _ folder: String) throws {
+        let url = URL(fileURLWithPath: folder).appendingPathComponent(path)
+        try manager.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(path.utf8).write(to: url)
+    }
+
+    @Test("goes through all folders and is sorted by bytes, whatever the language")
+    func sorted() async throws {
+        try await withFolder { folder in
+            for path in ["b", "B", "a/z", "a-b", "a/y/deep/er", "ä", ".hidden"] { try write(path, folder) }
+            #expect(try regularFiles(under: folder) == [".hidden", "B", "a-b", "a/y/deep/er", "a/z", "b", "ä"])
+        }
+    }
+
+    @Test("has neither links nor what lies behind them, nor pipes")
+    func links() async throws {
+        try await withFolder { folder in
+            try write("inside/file", folder)
+            try manager.createSymbolicLink(atPath: folder + "/loop", withDestinationPath: folder)
+            try manager.createSymbolicLink(atPath: folder + "/link", withDestinationPath: folder + "/inside/file")
+            try manager.createSymbolicLink(atPath: folder + "/dangling", withDestinationPath: "/nowhere")
+            #expect(mkfifo(folder + "/pipe", 0o600) == 0)
+            #expect(try regularFiles(under: folder) == ["inside/file"])
+        }
+    }
+
+    @Test("of a folder that is not there is an error that names it")
+    func missing() throws {
+        let error = #expect(throws: (any Error).self) { try regularFiles(under: "/nowhere-at-all") }
+        #expect("\(try #require(error))".contains("nowhere-at-all"))
+    }
+}

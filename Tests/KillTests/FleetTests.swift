@@ -1,0 +1,244 @@
+import Foundation
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import Synchronization
+import Testing
+import TestWorkflows
+
+/// What several worker processes do together when one of them dies, freezes or leaves, and when Redis does.
+@Suite(.serialized) struct FleetTests {
+    /// A server, a namespace, its ledger and a client.
+    final class Stage: Sendable {
+        let server: RedisServer
+        let ledger: Ledger
+        let client: StepwiseClient
+        let keys: Keys
+        private let workers = Mutex<[WorkerProcess]>([])
+
+        init(server: RedisServer, ledger: Ledger, client: StepwiseClient, keys: Keys) {
+            self.server = server
+            self.ledger = ledger
+            self.client = client
+            self.keys = keys
+        }
+
+        func endWorkers() {
+            for worker in workers.withLock({ $0 }) { worker.kill() }
+        }
+
+        func worker(_ author: String, lease: Int = 1000, concurrency: Int = 10, grace: Int = 5000) throws -> WorkerProcess {
+            let worker = try WorkerProcess(
+                redis: server.url, ledgerRedis: server.url, ledger: keys.namespace, author: author, namespace: keys.namespace,
+                lease: lease, concurrency: concurrency, grace: grace, folder: server.folder)
+            workers.withLock { $0.append(worker) }
+            return worker
+        }
+
+        func redis(_ words: RedisArgument...) async throws -> RedisValue { try await ledger.client.send(words) }
+
+        func hasLine(_ author: String, _ step: String) async throws -> Bool {
+            try await eventually { try await ledger.lines().contains { $0[0] == author && $0[1] == step } }
+        }
+    }
+
+    private func withStage(appendOnly: Bool = false, _ body: (Stage) async throws -> Void) async throws {
+        let server = try await RedisServer.start(appendOnly: appendOnly)
+        defer { server.stop() }
+        let ledger = try Ledger(url: server.url, name: "fleet", author: "test")
+        let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: "fleet", logger: .silent)
+        let stage = Stage(server: server, ledger: ledger, client: client, keys: try Keys(namespace: "fleet"))
+        defer { stage.endWorkers() }
+        try await body(stage)
+        let violations = try await Doctor(client).examine().violations.map(\.line)
+        #expect(violations.isEmpty)
+        await client.close()
+        await ledger.client.close()
+    }
+
+    @Test("§3a.17 §3a.46 A branch goes on elsewhere when its worker dies, though the other branch's body never ends")
+    func branchGoesOn() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("a1")
+            try await stage.ledger.addGate("b1")
+            let first = try stage.worker("first")
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("branches"), "in")
+            #expect(try await stage.hasLine("first", "a1"))
+            #expect(try await stage.hasLine("first", "b1"))
+            let second = try stage.worker("second")
+            try await stage.ledger.openGate("a1")
+            // a2 begins beside b1, which does not end.
+            #expect(try await stage.hasLine("first", "a2"))
+            first.kill()
+            #expect(try await stage.hasLine("second", "b1"))
+            try await stage.ledger.openGate("b1")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,A1A2,B1B2")
+            await second.terminate()
+        }
+    }
+
+    @Test("§3a.17 A branch's second step starts on another worker while the first branch's body, killed with its worker, waits there again")
+    func branchGoesOnAfterDeath() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("a1")
+            try await stage.ledger.addGate("b1")
+            let first = try stage.worker("first")
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("branches"), "in")
+            #expect(try await stage.hasLine("first", "a1"))
+            #expect(try await stage.hasLine("first", "b1"))
+            let second = try stage.worker("second")
+            first.kill()
+            #expect(try await stage.hasLine("second", "a1"))
+            #expect(try await stage.hasLine("second", "b1"))
+            try await stage.ledger.openGate("a1")
+            #expect(try await stage.hasLine("second", "a2"))
+            #expect(try await run.history().map(\.step).contains("b1") == false)
+            try await stage.ledger.openGate("b1")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,A1A2,B1B2")
+            await second.terminate()
+        }
+    }
+
+    @Test("§3a.47 An item that Redis gives to a frozen worker's blocked claim comes back to the queue")
+    func frozenClaim() async throws {
+        try await withStage { stage in
+            let first = try stage.worker("first")
+            #expect(
+                try await eventually {
+                    let clients = try await stage.redis("CLIENT", "LIST").string ?? ""
+                    return clients.contains("cmd=blmove")
+                })
+            first.freeze()
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+            #expect(try await eventually { try await stage.redis("LLEN", .init(stage.keys.queue("default"))).integer == 0 })
+            let second = try stage.worker("second")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(try await stage.ledger.lines().allSatisfy { $0[0] == "second" })
+            first.thaw()
+            first.kill()
+            await second.terminate()
+        }
+    }
+
+    @Test("§3a.49 A worker that is asked to leave lets its running body end, begins nothing, and leaves nothing behind")
+    func leaving() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("two")
+            let first = try stage.worker("first", grace: 60_000)
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+            #expect(try await stage.hasLine("first", "two"))
+            first.signal(SIGTERM)
+            let late = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "late")
+            let second = try stage.worker("second")
+            #expect(try await stage.hasLine("second", "two"))
+            try await stage.ledger.openGate("two")
+            await first.terminate()
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(try await late.result(timeout: .seconds(60)) == "late,ONE,TWO,THREE")
+            let lines = try await stage.ledger.lines()
+            #expect(lines.filter { $0[0] == "first" }.map { $0[1] } == ["one", "two"])
+            // The other run's three steps, and the last of this one.
+            #expect(lines.filter { $0[0] == "second" }.map { $0[1] }.sorted() == ["one", "three", "three", "two"])
+            #expect(try await stage.redis("ZCARD", .init(stage.keys.workers)).integer == 1)
+            await second.terminate()
+        }
+    }
+
+    @Test("§3a.49 A body that does not end within the grace is given back and executed elsewhere")
+    func leavingWithoutGrace() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("two")
+            let first = try stage.worker("first", grace: 50)
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+            #expect(try await stage.hasLine("first", "two"))
+            await first.terminate()
+            let second = try stage.worker("second", lease: 60_000)
+            // Long before the lease: it was given back, not swept.
+            #expect(try await stage.hasLine("second", "two"))
+            try await stage.ledger.openGate("two")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            await second.terminate()
+        }
+    }
+
+    @Test("§3a.48 Redis is killed and restarted in the middle of a run: the run goes on from what was recorded")
+    func restart() async throws {
+        try await withStage(appendOnly: true) { stage in
+            try await stage.ledger.addGate("two")
+            let first = try stage.worker("first")
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+            #expect(try await stage.hasLine("first", "two"))
+            try await stage.server.restart()
+            try await stage.ledger.openGate("two")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(try await stage.ledger.lines().filter { $0[1] == "one" }.count == 1)
+            await first.terminate()
+        }
+    }
+
+    @Test("§3a.57 A workflow that no worker knows waits, shows as unserved, blocks nothing, and is taken up by a worker that knows it")
+    func unserved() async throws {
+        try await withStage { stage in
+            let first = try stage.worker("first")
+            let unknown = try await stage.client.enqueue(WorkflowName<Void, String>("greet"))
+            let known = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+            #expect(try await known.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(try await eventually { try await unknown.status().status == .unserved })
+            #expect(try await stage.redis("LLEN", .init(stage.keys.unserved("greet"))).integer == 1)
+            let greet = Workflow("greet") { (context: WorkflowContext) async throws -> String in
+                try await context.run("say") { "hello" }
+            }
+            let worker = try StepwiseWorker(
+                redis: RedisEndpoint(stage.server.url), workflows: [greet], configuration: .init(namespace: "fleet"), logger: .silent)
+            let service = Task { try await worker.run() }
+            #expect(try await unknown.result(timeout: .seconds(60)) == "hello")
+            service.cancel()
+            try await service.value
+            await first.terminate()
+        }
+    }
+
+    @Test("§3a.50 Malformed items end in `malformed` with their reason and block nothing behind them")
+    func malformed() async throws {
+        try await withStage { stage in
+            let first = try stage.worker("first")
+            let items: [RedisArgument] = [
+                "nonsense", "{", "[]", #"{"payload":1}"#, #"{"workflow":"a b"}"#, #"{"workflow":"sequential","id":7}"#,
+                #"{"workflow":"sequential","payoad":"typo"}"#, .bytes([0xff, 0xfe]), "step", "carry x",
+            ]
+            for item in items { _ = try await stage.redis("LPUSH", .init(stage.keys.queue("default")), item) }
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(
+                try await eventually { try await stage.redis("LLEN", .init(stage.keys.malformed)).integer == items.count })
+            let entries = try await stage.redis("LRANGE", .init(stage.keys.malformed), "0", "-1").array ?? []
+            for entry in entries {
+                let members = JSONMembers(entry.bytes ?? [])
+                #expect(members?.string("reason")?.isEmpty == false)
+                #expect(members?.values["item"] != nil || members?.values["itemHex"] != nil)
+            }
+            await first.terminate()
+        }
+    }
+
+    @Test("A payload pushed with one LPUSH arrives byte for byte: object, string, number, null, or none", arguments: [
+        (#"{"workflow":"echo","id":"r1","payload":{"a":[],"n":12345678901234567890}}"#, #"{"a":[],"n":12345678901234567890}"#),
+        (#"{"workflow":"echo","id":"r1","payload":"text with \"quotes\" and }"}"#, #""text with \"quotes\" and }""#),
+        (#"{"id":"r1","payload":17.50 ,"workflow":"echo"}"#, "17.50"),
+        (#"{"workflow":"echo","id":"r1","payload":null}"#, "null"),
+        (#"{"workflow":"echo","id":"r1"}"#, "null"),
+    ])
+    func payloads(_ item: String, _ payload: String) async throws {
+        try await withStage { stage in
+            let echo = Workflow("echo") { (context: WorkflowContext) async throws -> Void in try await context.run("nothing") {} }
+            let worker = try StepwiseWorker(
+                redis: RedisEndpoint(stage.server.url), workflows: [echo], configuration: .init(namespace: "fleet"), logger: .silent)
+            let service = Task { try await worker.run() }
+            _ = try await stage.redis("LPUSH", .init(stage.keys.queue("default")), .init(item))
+            #expect(try await eventually { (try? await stage.client.run("r1").status().status) == .completed })
+            #expect(try await stage.client.run("r1").status().payload == payload)
+            service.cancel()
+            try await service.value
+        }
+    }
+}

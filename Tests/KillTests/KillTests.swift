@@ -1,0 +1,77 @@
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import Testing
+import TestWorkflows
+
+/// A worker is struck at each request of a run in turn; the run must end as if nothing had happened.
+@Suite(.serialized) struct KillTests {
+    struct Expectation: Sendable, CustomTestStringConvertible {
+        var workflow: String
+        var outputs: Set<String>
+        var steps: Set<String>
+        var optionalSteps: Set<String> = []
+        var testDescription: String { workflow }
+    }
+
+    static let expectations = [
+        Expectation(workflow: "sequential", outputs: ["in,ONE,TWO,THREE"], steps: ["one", "two", "three"]),
+        Expectation(workflow: "branches", outputs: ["in,A1A2,B1B2"], steps: ["a1", "a2", "b1", "b2"]),
+        Expectation(
+            workflow: "race", outputs: ["in,LEFT,AFTER", "in,RIGHT,AFTER"], steps: ["after"], optionalSteps: ["left", "right"]),
+        Expectation(workflow: "failing", outputs: ["in,RESERVE,Declined:UNDO"], steps: ["reserve", "charge", "undo"]),
+        Expectation(
+            workflow: "fan-out", outputs: ["in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN"],
+            steps: ["part-0", "part-1", "part-2", "part-3", "part-4", "join"]),
+        Expectation(workflow: "retrying", outputs: ["in,FLAKY,LAST"], steps: ["flaky", "last"]),
+    ]
+
+    @Test("§3a.1 §3a.46 A worker killed at any request of a run: another ends it, each step is recorded once", arguments: expectations)
+    func kill(_ expectation: Expectation) async throws { try await strikeEverywhere(expectation, .kill) }
+
+    @Test("§3a.47 A worker frozen past its lease at any request changes nothing when it wakes", arguments: expectations)
+    func freeze(_ expectation: Expectation) async throws { try await strikeEverywhere(expectation, .freeze) }
+
+    @Test("§3a.13 §3a.48 A connection cut at any request: the same call is sent again and has its effect once", arguments: expectations)
+    func cut(_ expectation: Expectation) async throws { try await strikeEverywhere(expectation, .cut) }
+
+    private func strikeEverywhere(_ expectation: Expectation, _ fault: Fault) async throws {
+        try await RedisServer.withServer { server in
+            let calm = try await KillCase(server: server, workflow: expectation.workflow, fault: fault, plan: nil).run()
+            check(calm, expectation, "without a fault")
+            #expect(calm.events > 4)
+            let strike: RedisProxy.Strike = fault == .cut ? .cut : .hold
+            let plans = (1...calm.events).flatMap { event in
+                [RedisProxy.Moment.before, .after].map { RedisProxy.Plan(event: event, moment: $0, strike: strike) }
+            }
+            let struck = try await withThrowingTaskGroup(of: Bool.self) { group in
+                var struck = 0
+                for (index, plan) in plans.enumerated() {
+                    if index >= 5, try await group.next() == true { struck += 1 }
+                    group.addTask {
+                        let result = try await KillCase(
+                            server: server, workflow: expectation.workflow, fault: fault, plan: plan
+                        ).run()
+                        check(result, expectation, "\(fault) \(plan.moment) request \(plan.event)")
+                        return result.hasStruck
+                    }
+                }
+                for try await hasStruck in group where hasStruck { struck += 1 }
+                return struck
+            }
+            // How many requests a run takes depends a little on how its bodies meet; most plans must have struck.
+            #expect(struck * 4 >= plans.count * 3, "only \(struck) of \(plans.count) strikes hit")
+        }
+    }
+
+    private func check(_ result: KillCase.Result, _ expectation: Expectation, _ place: String) {
+        #expect(expectation.outputs.contains(result.output), "\(place): \(result.output)")
+        let steps = result.history.map(\.step)
+        #expect(Set(steps).count == steps.count, "\(place): a step is recorded twice: \(steps)")
+        #expect(expectation.steps.isSubset(of: steps), "\(place): \(steps)")
+        #expect(Set(steps).isSubset(of: expectation.steps.union(expectation.optionalSteps)), "\(place): \(steps)")
+        let again = result.ledger.dropFirst(result.ledgerAtStrike).map { $0[1] }.filter(result.recordedAtStrike.contains)
+        #expect(again.isEmpty, "\(place): recorded before the strike and executed again: \(again)")
+        #expect(result.violations.isEmpty, "\(place): \(result.violations)")
+    }
+}

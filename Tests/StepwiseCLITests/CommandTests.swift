@@ -1,0 +1,211 @@
+import Foundation
+import Stepwise
+import StepwiseRedis
+import Testing
+
+private struct Declined: Error {}
+
+private let double = Workflow("double") { (context, amount: Int) async throws -> Int in
+    try await context.run("times two") { amount * 2 }
+}
+private let decline = Workflow("decline") { (context, amount: Int) async throws -> Int in
+    try await context.run("charge", .retry(.never)) { () async throws -> Int in throw Declined() }
+}
+
+@Suite("The stepwise command line", .serialized)
+struct CommandTests {
+    @Test("A run is started, waited for, and its steps are listed")
+    func enqueue() async throws {
+        try await Fixture.with { fixture in
+            let queued = try await fixture.stepwise("enqueue", "double", "21", "--id", "r1")
+            #expect(queued.code == 0)
+            #expect(queued.output == "r1\n")
+            let again = try await fixture.stepwise("enqueue", "double", "21", "--id", "r1", "--json")
+            #expect(again.output == "{\"id\":\"r1\",\"isNew\":false}\n")
+            #expect(again.complaint.contains("was there already"))
+            try await fixture.withWorker([double, decline]) {
+                let waited = try await fixture.stepwise("enqueue", "double", "21", "--wait", "--timeout", "30")
+                #expect(waited.code == 0, "\(waited.complaint)")
+                #expect(waited.output == "42\n")
+                let failed = try await fixture.stepwise("enqueue", "decline", "1", "--wait", "--json", "--id", "bad")
+                #expect(failed.code == 1)
+                #expect(try document(failed.output)["status"] as? String == "failed")
+                let told = try await fixture.stepwise("enqueue", "decline", "1", "--wait")
+                #expect(told.code == 1)
+                #expect(told.output.isEmpty)
+                #expect(told.complaint.contains("Declined"))
+                _ = try await fixture.client.run("r1", as: Int.self).result(timeout: .seconds(30))
+            }
+            let history = try await fixture.stepwise("history", "r1")
+            #expect(history.output.contains("times two"))
+            let steps =
+                try document(try await fixture.stepwise("history", "r1", "--json").output)["steps"] as? [[String: Any]]
+            #expect(steps?.count == 1)
+            #expect(steps?.first?["value"] as? Int == 42)
+            let status = try await fixture.stepwise("status", "r1")
+            #expect(status.output.contains("completed"))
+            #expect(try document(try await fixture.stepwise("status", "r1", "--json").output)["output"] as? Int == 42)
+        }
+    }
+
+    @Test("What is stored is shown as it is stored, also numbers that no decoder keeps")
+    func bytes() async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.stepwise("enqueue", "double", "{\"b\":[],\"a\":12345678901234567890}", "--id", "r")
+            #expect(
+                try await fixture.stepwise("status", "r", "--json").output.contains(
+                    "\"payload\":{\"b\":[],\"a\":12345678901234567890}"))
+        }
+    }
+
+    @Test("Runs are listed by status and workflow, the newest first, over more than one page")
+    func runs() async throws {
+        try await Fixture.with { fixture in
+            let name = WorkflowName<Int, Int>("double")
+            _ = try await fixture.client.enqueue(name, each: 0..<1200)
+            _ = try await fixture.client.enqueue(workflow: "other", payloadJSON: "1", id: "other")
+            for number in 1...3 { try await fixture.send("ZADD ~runs:queued", String(number), "old\(number)") }
+            for number in 1...3 {
+                try await fixture.send(
+                    "HSET ~run:old\(number) workflow double status queued queue default payload 1 created \(number)")
+            }
+            let all = try await fixture.client.runs(limit: 5000)
+            #expect(all.count == 1204)
+            #expect(all.map(\.since) == all.map(\.since).sorted(by: >))
+            #expect(all.suffix(3).map(\.id) == ["old3", "old2", "old1"])
+            let some = try await fixture.stepwise("runs", "--workflow", "other", "--status", "queued", "--json")
+            let listed = try document(some.output)["runs"] as? [[String: Any]]
+            #expect(listed?.map { $0["id"] as? String } == ["other"])
+            #expect(try await fixture.stepwise("runs", "--limit", "3").output.split(separator: "\n").count == 4)
+            #expect(try await fixture.stepwise("runs", "--status", "failed", "--json").output == "{\"runs\":[]}\n")
+        }
+    }
+
+    @Test("A reader that closes the pipe early sees no complaint")
+    func pipe() async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.client.enqueue(WorkflowName<Int, Int>("double"), each: 0..<2000)
+            let end = try await fixture.shell("\"$STEPWISE\" runs --limit 2000 | head -1")
+            #expect(end.output.hasPrefix("RUN "))
+            #expect(end.complaint.isEmpty)
+        }
+    }
+
+    @Test("Workers and queues are shown with what they hold, and rejected items with their reasons")
+    func workersAndQueues() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.send("LPUSH ~queue:default", "{\"payload\":1}")
+            try await fixture.withWorker([double]) {
+                try await fixture.until { try await fixture.client.queueTotals().malformed == 1 }
+                let workers =
+                    try document(try await fixture.stepwise("workers", "--json").output)["workers"] as? [[String: Any]]
+                #expect(workers?.first?["state"] as? String == "alive")
+                #expect(workers?.first?["workflows"] as? [String] == ["double"])
+                let health = try await fixture.stepwise("health", "--worker-on-this-host")
+                #expect(health.code == 0)
+                #expect(health.output.hasPrefix("1 alive: "))
+            }
+            _ = try await fixture.client.enqueue(workflow: "double", payloadJSON: "1", .queue("slow"))
+            let queues = try document(try await fixture.stepwise("queues", "--json").output)
+            let slow = (queues["queues"] as? [[String: Any]])?.first { $0["name"] as? String == "slow" }
+            #expect(slow?["ready"] as? Int == 1)
+            #expect(queues["malformed"] as? Int == 1)
+            let malformed = try await fixture.stepwise("queues", "--malformed")
+            #expect(malformed.output.contains("\"workflow\" is missing"))
+            #expect(malformed.output.contains("{\"payload\":1}"))
+        }
+    }
+
+    @Test("Health says why there is none: no worker, a silent worker, no Redis")
+    func unhealthy() async throws {
+        try await Fixture.with { fixture in
+            let none = try await fixture.stepwise("health")
+            #expect(none.code == 1)
+            #expect(none.complaint.contains("no worker is registered"))
+            try await fixture.send("HSET ~worker:old-1-a state alive queues default host elsewhere")
+            try await fixture.send("ZADD ~workers 1000 old-1-a")
+            let silent = try await fixture.stepwise("health")
+            #expect(silent.code == 1)
+            #expect(silent.complaint.contains("has beaten for"))
+            #expect(try await fixture.stepwise("workers").output.contains("silent"))
+            let unreachable = try await fixture.stepwise(
+                "health", "--redis", "unix:///nowhere.sock", "--timeout", "0.5", "--json")
+            #expect(unreachable.code == 1)
+            #expect(try document(unreachable.output)["healthy"] as? Bool == false)
+        }
+    }
+
+    @Test("A worker elsewhere does not make this host healthy")
+    func otherHost() async throws {
+        try await Fixture.with { fixture in
+            let time = try await fixture.client.redisTime()
+            try await fixture.send("HSET ~worker:far-1-a state alive queues default host elsewhere")
+            try await fixture.send("ZADD ~workers \(time) far-1-a")
+            #expect(try await fixture.stepwise("health").code == 0)
+            let here = try await fixture.stepwise("health", "--worker-on-this-host")
+            #expect(here.code == 1)
+            #expect(here.complaint.contains("on host"))
+        }
+    }
+
+    @Test("A parked run is resumed; one that is not parked is not")
+    func resume() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.withWorker([double]) {
+                _ = try await fixture.client.enqueue(workflow: "double", payloadJSON: "\"no number\"", id: "r")
+                try await fixture.until { try await fixture.client.runs(status: .parked, limit: 1).count == 1 }
+            }
+            let status = try await fixture.stepwise("status", "r")
+            #expect(status.output.contains("does not decode as Int"))
+            #expect(try await fixture.stepwise("resume", "r").output == "r\n")
+            #expect(try await fixture.client.run("r", as: Int.self).status().status == .running)
+            let again = try await fixture.stepwise("resume", "r")
+            #expect(again.code == 2)
+            #expect(again.complaint.contains("not parked"))
+        }
+    }
+
+    @Test("What cannot be done is one sentence that names its cause, and exit code 2; wrong usage is 64")
+    func errors() async throws {
+        try await Fixture.with { fixture in
+            let cases: [([String], [String: String], String)] = [
+                (["status", "nobody"], [:], "no run nobody"),
+                (["history", "nobody"], [:], "no run nobody"),
+                (["enqueue", "double", "{"], [:], "no valid JSON"),
+                (["enqueue", "double", "1", "--wait", "--timeout", "0.2"], [:], "had not ended"),
+                (["runs", "--redis", "http://x"], [:], "the option --redis"),
+                (["runs", "--namespace", "a b"], [:], "the option --namespace"),
+                (["runs"], ["STEPWISE_REDIS_URL": "http://x"], "STEPWISE_REDIS_URL"),
+                (["runs"], ["STEPWISE_NAMESPACE": "a b"], "STEPWISE_NAMESPACE"),
+            ]
+            for (arguments, environment, words) in cases {
+                let end = try await fixture.run(arguments, environment)
+                #expect(end.code == 2, "\(arguments)")
+                #expect(end.output.isEmpty)
+                #expect(end.complaint.hasPrefix("stepwise: "))
+                #expect(end.complaint.contains(words), "\(end.complaint)")
+                #expect(end.complaint.split(separator: "\n").count == 1)
+            }
+            for arguments in [
+                ["runs", "--status", "odd"], ["enqueue"], ["enqueue", "w", "--timeout", "3"], ["runs", "--limit", "0"],
+            ] {
+                #expect(try await fixture.run(arguments, [:]).code == 64)
+            }
+        }
+    }
+
+    @Test("Options count for more than variables, and variables choose Redis and namespace")
+    func connection() async throws {
+        try await Fixture.with { fixture in
+            let environment = ["STEPWISE_NAMESPACE": "shop"]
+            #expect(
+                try await fixture.stepwise("enqueue", "double", "1", "--id", "a", environment: environment).code == 0)
+            #expect(try await fixture.send("EXISTS", "stepwise:{shop}:run:a").integer == 1)
+            let other = try await fixture.stepwise(
+                "enqueue", "double", "1", "--id", "a", "--namespace", "bar", environment: environment)
+            #expect(other.code == 0)
+            #expect(try await fixture.send("EXISTS", "stepwise:{bar}:run:a").integer == 1)
+            #expect(try await fixture.stepwise("--version").output == "\(stepwiseVersion)\n")
+        }
+    }
+}

@@ -1,0 +1,237 @@
+import Foundation
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import Testing
+
+private struct Declined: Error {}
+
+private let pay = Workflow("pay") { (context, amount: Int) async throws -> Int in
+    let doubled = try await context.run("double") { amount * 2 }
+    async let left = context.run("side") { doubled + 1 }
+    async let right = context.run("side") { doubled + 2 }
+    return try await left + right
+}
+private let decline = Workflow("decline") { (context, amount: Int) async throws -> Int in
+    try await context.run("charge", .retry(.never)) { () async throws -> Int in throw Declined() }
+}
+private let retryLater = Workflow("retry-later") { (context, amount: Int) async throws -> Int in
+    try await context.run(
+        "charge", .retry(Retry(attempts: 5, initialDelay: .seconds(600), maximumDelay: .seconds(600)))
+    ) { () async throws -> Int in throw Declined() }
+}
+
+@Suite("stepwise doctor, against a real Redis", .serialized)
+struct DoctorTests {
+    /// Runs in every state that a fleet leaves behind: completed, failed, parked, unserved, waiting in `delayed`.
+    private func populate(_ fixture: Fixture) async throws {
+        try await fixture.withWorker([pay, decline, retryLater]) {
+            let done = try await fixture.client.enqueue(pay, 3, id: "done")
+            #expect(try await done.result(timeout: .seconds(30)) == 15)
+            _ = try await fixture.client.enqueue(workflow: "decline", payloadJSON: "1", id: "failed")
+            _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "\"no number\"", id: "parked")
+            _ = try await fixture.client.enqueue(workflow: "nobody-has-it", payloadJSON: "1", id: "unserved")
+            _ = try await fixture.client.enqueue(workflow: "retry-later", payloadJSON: "1", id: "delayed")
+            try await fixture.send("LPUSH ~queue:default", "rubbish")
+            try await fixture.until {
+                let totals = try await fixture.client.queueTotals()
+                let failed = try await fixture.client.runs(status: .failed, limit: 5)
+                let parked = try await fixture.client.runs(status: .parked, limit: 5)
+                return totals.malformed == 1 && totals.unserved == ["nobody-has-it": 1] && totals.delayed == 1
+                    && failed.count == 1
+                    && parked.count == 1
+            }
+        }
+    }
+
+    @Test("After real work a namespace is sound, and rejected input is told but is no violation")
+    func sound() async throws {
+        try await Fixture.with { fixture in
+            try await populate(fixture)
+            let end = try await fixture.stepwise("doctor")
+            #expect(end.code == 0, "\(end.output)\(end.complaint)")
+            #expect(
+                end.output.hasPrefix(
+                    "no violation: looked at 5 runs (3 live), 1 open steps and 2 invocations (0 stale)"))
+            #expect(end.output.contains("1 rejected items"))
+            let report = try document(try await fixture.stepwise("doctor", "--json").output)
+            #expect(report["runs"] as? Int == 5)
+            #expect((report["violations"] as? [Any])?.isEmpty == true)
+        }
+    }
+
+    @Test("A doctor that looks while a fleet works finds nothing wrong")
+    func live() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.withWorker([pay]) {
+                try await fixture.withWorker([pay]) {
+                    let runs = try await fixture.client.enqueue(WorkflowName<Int, Int>("pay"), each: 0..<600)
+                    var looks = 0
+                    while try await fixture.client.runs(status: .completed, limit: 600).count < 600 {
+                        let report = try await Doctor(fixture.client, pause: .milliseconds(50)).examine()
+                        #expect(report.violations.map(\.line) == [])
+                        looks += 1
+                    }
+                    #expect(looks > 0)
+                    for run in runs { _ = try await run.result(timeout: .seconds(30)) }
+                }
+            }
+        }
+    }
+
+    /// What is done to the keys, and the kind, the run and the key that must be named.
+    private static let plants: [(commands: [[String]], kind: Violation.Kind, names: String)] = [
+        ([["LREM ~queue:default 0", "carry p1 1"]], .carryMissing, "run p1"),
+        ([["RPUSH ~queue:default", "carry p2 1"]], .carryTooMany, "run p2"),
+        (
+            [["HSET ~open:p3 ship", "run 1 0 invocation"], ["SET ~join:p3 1"]], .stepWithoutMover,
+            "run p3, step \"ship\""
+        ),
+        ([["SET ~join:p4 3"]], .joinDiffers, "run p4"),
+        ([["HSET ~run:p5 recorded 2"]], .recordedDiffers, "run p5"),
+        (
+            [
+                ["HSET ~run:p6 recorded 2"],
+                [
+                    "HSET ~steps:p6 1", #"{"step":"a","attempts":1,"value":1}"#, "2",
+                    #"{"step":"a","attempts":1,"value":2}"#,
+                ],
+            ], .outcomeTwice, "run p6, step \"a\""
+        ),
+        ([["ZREM ~runs:queued p7"]], .notListed, "run p7"),
+        ([["ZADD ~runs:failed 1 p8"]], .listedWrongly, "run p8"),
+        ([["HSET ~run:p9 status odd"], ["ZREM ~runs:queued p9"]], .unknownStatus, "run p9"),
+        (
+            [
+                ["HSET ~open:p10 twice", "run 1 0 invocation"], ["SET ~join:p10 1"],
+                ["RPUSH ~queue:default", "step p10 1 1 twice"], ["ZADD ~delayed 9", "default step p10 1 1 twice"],
+            ], .stepWithTwoMovers, "run p10, step \"twice\""
+        ),
+        (
+            [["HSET ~open:p11 stuck", "run 1 0 parked"], ["SET ~join:p11 1"]], .parkedStepOfMovingRun,
+            "run p11, step \"stuck\""
+        ),
+        ([["HSET ~open:p12 own", "run 1 0 carry"], ["SET ~join:p12 1"]], .stepNotUnderCarry, "run p12, step \"own\""),
+        ([["HSET ~open:p13 odd", "x"], ["SET ~join:p13 1"]], .unreadableOpenStep, "run p13, step \"odd\""),
+        (
+            [
+                ["HSET ~run:p14 carrier", "", "recorded", "1"], ["LREM ~queue:default 0", "carry p14 1"],
+                ["HSET ~steps:p14 1", #"{"step":"a","attempts":1,"value":1}"#],
+            ], .historyNotCarried, "run p14"
+        ),
+        (
+            [["HSET ~run:p15 carrier", "", "carried", "0"], ["LREM ~queue:default 0", "carry p15 1"]], .nobodyMovesRun,
+            "run p15"
+        ),
+        (
+            [["HSET ~run:p16 recorded 1"], ["HSET ~steps:p16 2", #"{"step":"a","attempts":1,"value":1}"#]],
+            .outcomeMissing, "run p16"
+        ),
+        ([["HDEL ~run:parked reason"]], .waitsWithoutReason, "run parked"),
+        ([["SET ~join:done 0"]], .leftoverOfEndedRun, "run done"),
+        ([["HSET ~steps:ghost 1 x"]], .leftoverWithoutRun, "run ghost"),
+        ([["LPUSH ~unserved:old", "carry ghost2 1"]], .unservedOfNoLiveRun, "run ghost2"),
+        (
+            [["LPUSH ~claimed:gone-1-a:default", "carry ghost3 1"]], .claimsWithoutWorker,
+            "[stepwise:{default}:claimed:gone-1-a:default]"
+        ),
+        ([["ZADD ~workers 1 half-1-a"]], .workerHalfRegistered, "worker half-1-a"),
+        ([["ZADD ~delayed 1 rubbish"]], .unreadableDelayed, "\"rubbish\""),
+        ([["SET ~cache:x 1"]], .unknownKey, "[stepwise:{default}:cache:x]"),
+        ([["SET ~dead 1"]], .wrongType, "[stepwise:{default}:dead]"),
+        ([["SET ~open:wrong 1"]], .wrongType, "[stepwise:{default}:open:wrong]"),
+    ]
+
+    @Test("Every kind of violation that is planted in Redis is named, with what to try, and nothing else is")
+    func planted() async throws {
+        #expect(Set(Self.plants.map(\.kind)) == Set(Violation.Kind.allCases))
+        try await Fixture.with { fixture in
+            try await populate(fixture)
+            for number in 1...17 {
+                _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "p\(number)")
+            }
+            for command in Self.plants.flatMap(\.commands) {
+                let words = command[0].split(separator: " ").map(String.init) + command.dropFirst()
+                _ = try await fixture.redis.send(words.map { .init($0.replacing("~", with: "stepwise:{default}:")) })
+            }
+            let end = try await fixture.stepwise("doctor")
+            #expect(end.code == 1, "\(end.complaint)")
+            let lines = end.output.split(separator: "\n").map(String.init)
+            for plant in Self.plants {
+                #expect(
+                    lines.contains {
+                        $0.hasPrefix(plant.kind.rawValue + ": ") && $0.contains(plant.names) && $0.contains("; try: ")
+                    },
+                    "\(plant.kind) of \(plant.names) is not among:\n\(end.output)")
+            }
+            #expect(
+                lines.count == Self.plants.count + 1, "besides the summary there is one line for each:\n\(end.output)")
+        }
+    }
+
+    @Test(
+        "A key of a wrong type is named, whichever it is",
+        arguments: [
+            "workers", "worker:w-1-a", "delayed", "malformed", "queue:default", "claimed:w-1-a:default", "unserved:pay",
+            "run:r",
+            "steps:r", "join:r", "runs:queued", "meta",
+        ])
+    func wrongType(_ name: String) async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "other", .queue("other"))
+            try await fixture.send("DEL ~\(name)")
+            try await fixture.send("SADD ~\(name) x")
+            let report = try await Doctor(fixture.client, pause: .milliseconds(1)).examine()
+            #expect(report.violations.contains { $0.kind == .wrongType && $0.key == "stepwise:{default}:\(name)" })
+        }
+    }
+
+    @Test("What the doctor advises for a lost step and a lost carry makes the namespace sound again")
+    func advice() async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "r")
+            try await fixture.send("DEL ~queue:default")
+            try await fixture.send("HSET ~open:r", "a step", "run 1 0 invocation")
+            try await fixture.send("SET ~join:r 1")
+            let end = try await fixture.stepwise("doctor")
+            #expect(end.code == 1)
+            let socket = fixture.server.folder + "/redis.sock"
+            for line in end.output.split(separator: "\n") {
+                guard let command = line.range(of: "redis-cli") else { continue }
+                let advice = String(line[command.lowerBound...]).replacing("redis-cli", with: "redis-cli -s \(socket)")
+                #expect(try await fixture.shell(advice).code == 0)
+            }
+            #expect(try await fixture.stepwise("doctor").code == 0)
+        }
+    }
+
+    @Test("A run with thousands of open steps and outcomes is read in pages and found sound")
+    func pages() async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "big")
+            var commands: [[RedisArgument]] = []
+            let prefix = "stepwise:{default}:"
+            for number in 1...2500 {
+                commands.append(["HSET", .init("\(prefix)open:big"), .init("open\(number)"), "run 1 0 invocation"])
+                commands.append(["RPUSH", .init("\(prefix)queue:default"), .init("step big 1 1 open\(number)")])
+                commands.append([
+                    "HSET", .init("\(prefix)steps:big"), .init(number),
+                    .init(#"{"step":"s\#(number)","attempts":1,"value":1}"#),
+                ])
+            }
+            commands.append(["SET", .init("\(prefix)join:big"), "2500"])
+            commands.append(["HSET", .init("\(prefix)run:big"), "recorded", "2500"])
+            for reply in try await fixture.redis.pipeline(commands) { _ = try reply.get() }
+            let report = try await Doctor(fixture.client).examine()
+            #expect(report.violations.map(\.line) == [])
+            #expect(report.openSteps == 2500)
+            #expect(report.invocations == 2501)
+
+            try await fixture.send("LREM ~queue:default 0", "step big 1 1 open2400")
+            try await fixture.send("HSET ~steps:big 2300", #"{"step":"s1","attempts":1,"value":1}"#)
+            let found = try await Doctor(fixture.client, pause: .milliseconds(10)).examine().violations
+            #expect(found.map(\.kind) == [.stepWithoutMover, .outcomeTwice])
+            #expect(found.map(\.step) == ["open2400", "s1"])
+        }
+    }
+}

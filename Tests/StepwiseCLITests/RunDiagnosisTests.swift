@@ -1,0 +1,190 @@
+import Stepwise
+import Testing
+
+/// One thing done to a sound run, and what must be said of it.
+struct Plant: Sendable, CustomTestStringConvertible {
+    var what: String
+    var expected: [Violation.Kind]
+    var change: @Sendable (inout RunSnapshot, inout [Mover]) -> Void
+
+    init(
+        _ what: String, _ expected: Violation.Kind...,
+        change: @escaping @Sendable (inout RunSnapshot, inout [Mover]) -> Void
+    ) {
+        (self.what, self.expected, self.change) = (what, expected, change)
+    }
+
+    var testDescription: String { what }
+}
+
+@Suite("What the doctor says of one run")
+struct RunDiagnosisTests {
+    /// A run that waits for two steps: one is queued, one in `delayed` for its second attempt.
+    static func waiting() -> (RunSnapshot, [Mover]) {
+        var run = RunSnapshot(id: "r")
+        var fields = RunSnapshot.Fields()
+        (fields.workflow, fields.status, fields.recorded, fields.carried, fields.carries) = ("w", .running, 2, 2, 1)
+        run.fields = fields
+        run.listed = [.running]
+        run.open = ["c": "run 1 0 invocation", "d": "run 2 0 invocation"]
+        (run.openCount, run.join, run.outcomeCount, run.outcomes) = (2, "2", 2, ["a", "b"])
+        return (run, [Mover("step r 1 1 c", .queue("default")), Mover("step r 1 2 d", .delayed(queue: "default"))])
+    }
+
+    static func diagnosis(_ run: RunSnapshot, _ movers: [Mover], served: Set<String> = []) throws -> RunDiagnosis {
+        RunDiagnosis(run, movers: movers, served: served, keys: try Keys(namespace: "default"))
+    }
+
+    @Test("A run that waits for its steps is sound, wherever their invocations are")
+    func waitingIsSound() throws {
+        var (run, movers) = Self.waiting()
+        for place: Mover.Place in [.queue("other"), .claimed(worker: "w", queue: "q"), .unserved(workflow: "w")] {
+            movers[0].place = place
+            #expect(try Self.diagnosis(run, movers).violations.isEmpty)
+        }
+        run.fields?.carried = 1
+        run.fields?.carrier = "w-1-a 3 w-1-a/9"
+        movers.append(Mover("carry r 1", .claimed(worker: "w-1-a", queue: "q")))
+        #expect(try Self.diagnosis(run, movers).violations.isEmpty)
+    }
+
+    @Test("A run is sound when it is new, under one serial carry, parked, unserved or ended")
+    func otherSoundRuns() throws {
+        var run = RunSnapshot(id: "r")
+        var fields = RunSnapshot.Fields()
+        (fields.status, fields.carrier) = (.queued, "queue")
+        (run.fields, run.listed) = (fields, [.queued])
+        let queued = Mover("carry r 1", .queue("default"))
+        #expect(try Self.diagnosis(run, [queued]).violations.isEmpty)
+        #expect(try Self.diagnosis(run, [Mover("carry r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
+
+        (fields.status, fields.carrier, fields.reason) = (.unserved, "unserved", "nobody has it")
+        (run.fields, run.listed) = (fields, [.unserved])
+        #expect(try Self.diagnosis(run, [Mover("carry r 1", .unserved(workflow: "w"))]).violations.isEmpty)
+
+        (fields.status, fields.carrier, fields.own) = (.running, "w 1 w/1", "s")
+        (run.fields, run.listed, run.open, run.openCount, run.join) = (
+            fields, [.running], ["s": "run 1 0 carry"], 1, "1"
+        )
+        #expect(try Self.diagnosis(run, [Mover("carry r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
+
+        (fields.status, fields.carrier, fields.own, fields.recorded) = (.parked, "", "", 1)
+        (run.fields, run.listed, run.open, run.outcomeCount, run.outcomes) = (
+            fields, [.parked], ["s": "run 1 0 parked"], 1, ["a"]
+        )
+        #expect(try Self.diagnosis(run, []).violations.isEmpty)
+
+        (fields.status, run.open, run.openCount, run.join) = (.completed, [:], 0, nil)
+        (run.fields, run.listed) = (fields, [.completed])
+        let ended = try Self.diagnosis(run, [queued])
+        #expect(ended.violations.isEmpty)
+        #expect(ended.stale == 1)
+    }
+
+    static let plants = [
+        Plant("a lost invocation", .stepWithoutMover) { _, movers in movers.removeFirst() },
+        Plant("an invocation of an older attempt only", .stepWithoutMover) { _, movers in
+            movers[1].text = "step r 1 1 d"
+        },
+        Plant("an invocation of an older generation only", .stepWithoutMover) { _, movers in
+            movers[0].text = "step r 0 1 c"
+        },
+        Plant("an invocation that lies twice", .stepWithTwoMovers) { _, movers in
+            movers.append(Mover("step r 1 1 c", .claimed(worker: "w", queue: "q")))
+        },
+        Plant("a parked step with an invocation", .parkedStepOfMovingRun, .stepWithTwoMovers) { run, _ in
+            run.open["c"] = "run 1 0 parked"
+        },
+        Plant("a step under a carry that is not there", .stepNotUnderCarry) { run, movers in
+            run.open["c"] = "run 1 0 carry"
+            movers.removeFirst()
+        },
+        Plant("a carry's own step that is not open", .stepNotUnderCarry) { run, _ in run.fields?.own = "gone" },
+        Plant("an open step that nobody can read", .unreadableOpenStep) { run, movers in
+            run.open["c"] = "later"
+            movers.removeFirst()
+        },
+        Plant("a carry that is nowhere", .carryMissing) { run, _ in run.fields?.carrier = "queue" },
+        Plant("a carry on a queue that a worker is said to hold", .carryMissing) { run, movers in
+            run.fields?.carrier = "w 1 w/1"
+            movers.append(Mover("carry r 1", .queue("default")))
+        },
+        Plant("a carry that another worker holds", .carryMissing) { run, movers in
+            run.fields?.carrier = "w-1 1 w-1/1"
+            movers.append(Mover("carry r 1", .claimed(worker: "w-10", queue: "q")))
+        },
+        Plant("two carries", .carryTooMany) { run, movers in
+            run.fields?.carrier = "queue"
+            movers += [Mover("carry r 1", .queue("default")), Mover("carry r 1", .queue("other"))]
+        },
+        Plant("a carry of a run that says it has none", .carryTooMany) { _, movers in
+            movers.append(Mover("carry r 1", .queue("default")))
+        },
+        Plant("an outcome that no carry will see", .historyNotCarried) { run, _ in run.fields?.carried = 1 },
+        Plant("a run that nobody moves", .nobodyMovesRun) { run, movers in
+            (run.open, run.openCount, run.join) = ([:], 0, nil)
+            movers = []
+        },
+        Plant("a join counter that is too low", .joinDiffers) { run, _ in run.join = "1" },
+        Plant("a join counter that is missing", .joinDiffers) { run, _ in run.join = nil },
+        Plant("a history that is shorter than recorded", .recordedDiffers) { run, _ in
+            (run.outcomeCount, run.outcomes) = (1, ["a"])
+        },
+        Plant("a number that is missing", .outcomeMissing) { run, _ in run.outcomes = [nil, "b"] },
+        Plant("a step with two outcomes", .outcomeTwice) { run, _ in run.outcomes = ["a", "a"] },
+        Plant("a status that nobody knows", .unknownStatus) { run, _ in
+            run.fields?.status = RunStatus(rawValue: "odd")
+            run.listed = []
+        },
+        Plant("a run in the index of another status", .listedWrongly) { run, _ in run.listed = [.running, .failed] },
+        Plant("a run in no index", .notListed) { run, _ in run.listed = [] },
+        Plant("a parked run without a reason", .waitsWithoutReason) { run, _ in
+            run.fields?.status = .parked
+            run.listed = [.parked]
+        },
+        Plant("an ended run with open steps and a counter", .leftoverOfEndedRun, .leftoverOfEndedRun) { run, _ in
+            run.fields?.status = .completed
+            run.listed = [.completed]
+        },
+        Plant(
+            "keys of a run that is not there", .leftoverWithoutRun, .leftoverWithoutRun, .leftoverWithoutRun,
+            .listedWrongly
+        ) {
+            run, _ in run.fields = nil
+        },
+        Plant("an unserved invocation of an ended run", .unservedOfNoLiveRun) { run, movers in
+            run.fields?.status = .failed
+            (run.listed, run.open, run.openCount, run.join) = ([.failed], [:], 0, nil)
+            movers = [Mover("step r 1 1 c", .unserved(workflow: "w"))]
+        },
+    ]
+
+    @Test("The doctor names what is wrong with a run", arguments: plants)
+    func plant(_ plant: Plant) throws {
+        var (run, movers) = Self.waiting()
+        plant.change(&run, &movers)
+        let violations = try Self.diagnosis(run, movers).violations
+        #expect(violations.map(\.kind.rawValue).sorted() == plant.expected.map(\.rawValue).sorted())
+        #expect(
+            violations.allSatisfy { $0.run == "r" && $0.key.hasPrefix("stepwise:{default}:") && !$0.advice.isEmpty })
+    }
+
+    @Test("An unserved invocation of an ended run is no violation while a living worker will take it up")
+    func servedUnserved() throws {
+        var run = RunSnapshot(id: "r")
+        run.listed = []
+        #expect(
+            try Self.diagnosis(run, [Mover("carry r 1", .unserved(workflow: "w"))], served: ["w"]).violations.isEmpty)
+    }
+
+    @Test("A lost invocation comes with the command that queues it again")
+    func advice() throws {
+        var (run, movers) = Self.waiting()
+        run.open = ["it's": "run 1 0 invocation"]
+        (run.openCount, run.join) = (1, "1")
+        movers = []
+        let line = try #require(try Self.diagnosis(run, movers).violations.first).line
+        #expect(line.contains("run r, step \"it's\""))
+        #expect(line.contains(#"redis-cli RPUSH 'stepwise:{default}:queue:default' 'step r 1 1 it'\''s'"#))
+    }
+}

@@ -1,0 +1,121 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+
+func silentLogger() -> Logger {
+    Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+}
+
+/// What a command left behind.
+struct CommandEnd {
+    var code: Int32
+    var output: String
+    var complaint: String
+}
+
+/// A throw-away Redis, and the built `stepwise` that talks to it.
+struct Fixture {
+    let server: RedisServer
+    let redis: RedisClient
+    let client: StepwiseClient
+
+    static func with(_ body: (Fixture) async throws -> Void) async throws {
+        try await RedisServer.withServer { server in
+            let redis = RedisClient(
+                address: try RedisAddress(url: server.url), options: RedisOptions(commandTimeout: .seconds(20)),
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: silentLogger())
+            let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: silentLogger())
+            let result: Result<Void, any Error>
+            do {
+                result = .success(try await body(Fixture(server: server, redis: redis, client: client)))
+            } catch {
+                result = .failure(error)
+            }
+            await client.close()
+            await redis.close()
+            try result.get()
+        }
+    }
+
+    /// Sends one command, its words separated by spaces, then `words`, taken whole; `~` stands for the prefix.
+    @discardableResult
+    func send(_ line: String, _ words: String...) async throws -> RedisValue {
+        let all = line.split(separator: " ").map(String.init) + words
+        return try await redis.send(all.map { .init($0.replacing("~", with: "stepwise:{default}:")) })
+    }
+
+    /// Has a worker with these workflows run while `body` does.
+    func withWorker(_ workflows: [any AnyWorkflow], _ body: () async throws -> Void) async throws {
+        let worker = try StepwiseWorker(redis: RedisEndpoint(server.url), workflows: workflows, logger: silentLogger())
+        let task = Task { try await worker.run() }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        task.cancel()
+        _ = await task.result
+        try result.get()
+    }
+
+    /// Asks again and again until it is so.
+    func until(_ condition: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try await !condition() {
+            if ContinuousClock.now > deadline { throw NeverSo() }
+            await Task.yield()
+        }
+    }
+
+    struct NeverSo: Error {}
+
+    // MARK: The command line
+
+    func stepwise(_ arguments: String..., environment: [String: String] = [:]) async throws -> CommandEnd {
+        try await run(arguments, environment)
+    }
+
+    func run(_ arguments: [String], _ environment: [String: String]) async throws -> CommandEnd {
+        try await run(Self.binary, arguments, environment)
+    }
+
+    /// A line of shell, in which `$STEPWISE` is the program.
+    func shell(_ line: String) async throws -> CommandEnd {
+        try await run(URL(fileURLWithPath: "/bin/sh"), ["-c", line], ["STEPWISE": Self.binary.path])
+    }
+
+    private func run(_ program: URL, _ arguments: [String], _ more: [String: String]) async throws -> CommandEnd {
+        let name = "\(server.folder)/\(UInt32.random(in: .min ... .max))"
+        for file in [name + ".out", name + ".err"] { try Data().write(to: URL(fileURLWithPath: file)) }
+        let process = Process()
+        process.executableURL = program
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["STEPWISE_REDIS_URL": server.url, "STEPWISE_NAMESPACE": ""]) { $1 }.merging(more) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle(forWritingAtPath: name + ".out")
+        process.standardError = FileHandle(forWritingAtPath: name + ".err")
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            process.terminationHandler = { _ in continuation.resume() }
+            do { try process.run() } catch {
+                process.terminationHandler = nil
+                continuation.resume(throwing: error)
+            }
+        }
+        return CommandEnd(
+            code: process.terminationStatus, output: try String(contentsOfFile: name + ".out", encoding: .utf8),
+            complaint: try String(contentsOfFile: name + ".err", encoding: .utf8))
+    }
+
+    /// The program, built beside the tests.
+    private static var binary: URL {
+        URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+            .appendingPathComponent("stepwise")
+    }
+}
+
+/// A JSON document, for looking into.
+func document(_ text: String) throws -> [String: Any] {
+    try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
+}

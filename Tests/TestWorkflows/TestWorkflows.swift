@@ -1,0 +1,99 @@
+package import Stepwise
+
+/// An error of a test workflow's body.
+package struct Declined: Error, CustomStringConvertible {
+    package var description: String { "the card was declined" }
+}
+
+/// The workflows that worker processes execute in tests. Their bodies write to a ledger.
+package struct TestWorkflows: Sendable {
+    package let ledger: Ledger
+
+    package init(ledger: Ledger) {
+        self.ledger = ledger
+    }
+
+    package var all: [any AnyWorkflow] { [sequential, branches, race, failing, fanOut, retrying] }
+
+    private func step(_ context: WorkflowContext, _ name: String) async throws -> String {
+        try await context.run(name) { step in
+            try await ledger.execute(step.id, attempt: step.attempt)
+            return name.uppercased()
+        }
+    }
+
+    /// Three steps, one after the other.
+    package var sequential: Workflow<String, String> {
+        Workflow("sequential") { context, input in
+            let first = try await step(context, "one")
+            let second = try await step(context, "two")
+            return try await [input, first, second, step(context, "three")].joined(separator: ",")
+        }
+    }
+
+    /// Two branches of two steps.
+    package var branches: Workflow<String, String> {
+        Workflow("branches") { context, input in
+            async let a = { try await step(context, "a1") + step(context, "a2") }()
+            async let b = { try await step(context, "b1") + step(context, "b2") }()
+            return try await [input, a, b].joined(separator: ",")
+        }
+    }
+
+    /// The first of two wins, the other is withdrawn.
+    package var race: Workflow<String, String> {
+        Workflow("race") { context, input in
+            let winner = try await withThrowingTaskGroup(of: String.self) { group in
+                group.addTask { try await step(context, "left") }
+                group.addTask { try await step(context, "right") }
+                defer { group.cancelAll() }
+                return try await group.next() ?? ""
+            }
+            let after = try await step(context, "after")
+            return [input, winner, after].joined(separator: ",")
+        }
+    }
+
+    /// A branch fails for good and is undone, the other goes on.
+    package var failing: Workflow<String, String> {
+        Workflow("failing") { context, input in
+            async let good = step(context, "reserve")
+            async let bad = { () async throws -> String in
+                do {
+                    return try await context.run("charge", .retry(.never)) { () async throws -> String in
+                        try await ledger.execute("charge")
+                        throw Declined()
+                    }
+                } catch let failure as StepFailure {
+                    return try await "\(failure.type):\(step(context, "undo"))"
+                }
+            }()
+            return try await [input, good, bad].joined(separator: ",")
+        }
+    }
+
+    /// Five steps at once, joined by a sixth.
+    package var fanOut: Workflow<String, String> {
+        Workflow("fan-out") { context, input in
+            let parts = try await withThrowingTaskGroup(of: (Int, String).self) { group in
+                for index in 0..<5 { group.addTask { (index, try await step(context, "part-\(index)")) } }
+                return try await group.reduce(into: [Int: String]()) { $0[$1.0] = $1.1 }
+            }
+            let joined = (0..<5).compactMap { parts[$0] }.joined(separator: "+")
+            return try await [input, joined, step(context, "join")].joined(separator: ",")
+        }
+    }
+
+    /// A step that succeeds at its third attempt.
+    package var retrying: Workflow<String, String> {
+        let retry = Retry(attempts: 3, initialDelay: .milliseconds(20), multiplier: 1)
+        return Workflow("retrying", .retry(retry)) { context, input in
+            let value = try await context.run("flaky") { step in
+                try await ledger.execute(step.id, attempt: step.attempt)
+                if step.attempt < 3 { throw Declined() }
+                return "FLAKY"
+            }
+            return try await [input, value, step(context, "last")].joined(separator: ",")
+        }
+    }
+}
