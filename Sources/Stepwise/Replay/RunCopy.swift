@@ -149,6 +149,11 @@ package final class RunCopy: Sendable {
         }
     }
 
+    /// Whether the step was called and its outcome delivered, be it to nobody.
+    package func isDelivered(_ step: String) -> Bool {
+        state.withLock { state in state.numbers[step].map { state.calls[$0] == nil } ?? false }
+    }
+
     /// The call of a step whose outcome was not delivered, also if it was abandoned since.
     package func call(_ step: String) -> StepCall? {
         state.withLock { state in state.numbers[step].flatMap { state.calls[$0] } }

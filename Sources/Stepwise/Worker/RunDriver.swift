@@ -13,7 +13,11 @@ actor RunDriver {
     private var bodies: [String: Task<[UInt8], any Error>] = [:]
     private var returnWaiters: [Int: CheckedContinuation<Bool, Never>] = [:]
     private var waits = 0
-    private var isCarrying = false
+    /// The numbers of the carries that are being driven here. One that ends in Redis may still have its answer on the way.
+    private var carrying: Set<Int> = []
+    private var isCarrying: Bool { !carrying.isEmpty }
+    /// What dropped copies had to report.
+    private var misuses: [String] = []
     /// How many invocations are being carried out; a copy in use is not evicted.
     private var activity = 0
 
@@ -194,7 +198,9 @@ actor RunDriver {
     }
 
     private func reportMisuses() async {
-        for sentence in copy?.takeMisuses() ?? [] {
+        let sentences = misuses + (copy?.takeMisuses() ?? [])
+        misuses = []
+        for sentence in sentences {
             worker.logger.warning(
                 "a step was called from the wrong place",
                 metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "error": "\(sentence)"])
@@ -206,8 +212,9 @@ actor RunDriver {
 
     /// Takes the function forward for as long as this worker has the carry.
     private func drive(number: Int, opened: Int, _ claim: Claim?) async throws {
-        isCarrying = true
-        defer { isCarrying = false }
+        // The carry's text is the same each time: the end of an earlier carry's claim can take this one up a second time.
+        guard carrying.insert(number).inserted else { return }
+        defer { carrying.remove(number) }
         var number = number
         var opened = opened
         while true {
@@ -233,7 +240,7 @@ actor RunDriver {
             opened += plan.openings.count
             confirm(plan, copy)
             if case .released(let texts) = reply {
-                await release(texts, reserved: reserved, opened: opened, claim)
+                await release(texts, number: number, reserved: reserved, opened: opened, claim)
                 return
             }
             worker.slots.release(reserved)
@@ -247,7 +254,7 @@ actor RunDriver {
                 opened = redisOpened
                 try await synchronize(with: page, isCarrying: true)
             case .released(let texts):
-                await release(texts, reserved: 0, opened: opened, claim)
+                await release(texts, number: number, reserved: 0, opened: opened, claim)
                 return
             case .rebuild:
                 guard let again = try await rebuild() else { return }
@@ -329,7 +336,7 @@ actor RunDriver {
         confirm(plan, copy)
         let nowOpened = opened + plan.openings.count
         if case .released(let texts) = reply {
-            await release(texts, reserved: reserved, opened: nowOpened, claim)
+            await release(texts, number: number, reserved: reserved, opened: nowOpened, claim)
             return (.carry(step: step, attempt: attempt), nowOpened, false)
         }
         worker.slots.release(reserved)
@@ -337,8 +344,8 @@ actor RunDriver {
     }
 
     /// Starts the steps that `advance` left here. The first uses the slot of the carry that has ended, the others reserved ones.
-    private func release(_ texts: [String], reserved: Int, opened: Int, _ claim: Claim?) async {
-        isCarrying = false
+    private func release(_ texts: [String], number: Int, reserved: Int, opened: Int, _ claim: Claim?) async {
+        carrying.remove(number)
         claim?.end()
         // What the function did by itself since the plan was made (it came back from outside) needs a new carry.
         if let copy, hasMoved(copy, opened: opened) { await guarding { try await self.store.poke(self.run) } }
@@ -419,6 +426,10 @@ actor RunDriver {
 
     private func execute(_ text: String, _ step: String, _ attempt: Int, _ claim: Claim) async throws {
         guard let copy, let call = copy.call(step) else {
+            if let copy, copy.isDelivered(step) {
+                // Recorded since the answer that named it was given: the store drops what is left of it.
+                return try await load(text, step: (step, attempt), claim)
+            }
             let isAtRest = if let copy { await isAtRest(copy) } else { true }
             let reason =
                 copy.flatMap { parkReason($0, isAtRest: isAtRest) } ?? unknownStep(step)
@@ -496,6 +507,7 @@ actor RunDriver {
     private func dropCopy() {
         guard let copy else { return }
         self.copy = nil
+        misuses += copy.takeMisuses()
         if case .finished = copy.progress { return }
         if !copy.evict() {
             worker.logger.warning(

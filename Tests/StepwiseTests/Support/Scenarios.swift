@@ -78,7 +78,11 @@ func complete<Input: Codable & Sendable, Output: Codable & Sendable>(
 func complete<Output: Codable & Sendable>(
     _ run: WorkflowRun<Output>, of workflow: any AnyWorkflow
 ) async throws -> Completed<Output> {
-    let output = try await run.result(timeout: patience)
+    let output: Output
+    do { output = try await run.result(timeout: patience) } catch {
+        if let reason = try await run.status().reason { Issue.record("the run waits: \(reason)") }
+        throw error
+    }
     let completed = Completed(output: output, history: try await run.history(), details: try await run.status())
     expectReplay(of: completed.details, completed.history, by: workflow)
     return completed
