@@ -18,8 +18,9 @@ enum DataFormat {
         _ client: RedisClient, keys: Keys, redis: RedisEndpoint, logger: Logger, writes: Bool
     ) async throws(StepwiseError) -> RedisSession {
         do {
-            if writes { _ = try await client.send(["HSETNX", .init(keys.meta), "format", .init(current)]) }
-            let format = try await client.send(["HGET", .init(keys.meta), "format"]).integer ?? current
+            let stored = try await client.send(["HGET", .init(keys.meta), "format"]).integer
+            if writes, stored == nil { _ = try await client.send(["HSETNX", .init(keys.meta), "format", .init(current)]) }
+            let format = stored ?? current
             if format > current {
                 throw StepwiseError(
                     .newerDataFormat,

@@ -168,14 +168,19 @@ struct RunStore: Sendable {
     }
 
     /// Parks a run for a reason that a person reads. Of a carry its number, of a step its id proves the claim.
-    func park(_ run: Run, text: String, carry number: Int?, step: String?, reason: String) async throws {
+    func park(
+        _ run: Run, text: String, carry number: Int?, step: (id: String, attempt: Int)?, reason: String
+    ) async throws {
         _ = try await evaluate(
             ScriptLibrary.park,
             [
                 keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.running), keys.runs(.parked),
                 keys.runs(.unserved),
             ],
-            [.init(run.id), .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step ?? ""), .init(reason)])
+            [
+                .init(run.id), .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step?.id ?? ""),
+                .init(reason), .init(step.map { String($0.attempt) } ?? ""),
+            ])
     }
 
     func unserve(_ run: Run, text: String, workflow: String, isCarry: Bool) async throws {

@@ -36,6 +36,15 @@ final class Hand: Sendable {
         }
     }
 
+    /// Remembers an item that the store has just put into a claim list, beside equal ones that are about to end.
+    func hold(_ item: [UInt8]) -> Claim {
+        state.withLock { state in
+            state.held[item, default: 0] += 1
+            state.count += 1
+            return Claim(item: item, hand: self)
+        }
+    }
+
     fileprivate func end(_ item: [UInt8]) {
         let (waiters, isAgain) = state.withLock { state in
             let count = state.held[item, default: 1]

@@ -16,6 +16,9 @@ struct BeatReply: Sendable {
 /// Renews the worker's entry twice a second from an event loop of its own: user code that blocks every thread of Swift's pool
 /// does not make the worker look dead.
 final class Heartbeat: Sendable {
+    /// The most due entries that a beat brings.
+    static let duePage = 100
+
     private let worker: Incarnation
     private let client: RedisClient
     private let interval: TimeAmount
@@ -53,7 +56,7 @@ final class Heartbeat: Sendable {
             keys: [keys.workers, keys.worker(worker.name), keys.delayed] + queues.map { keys.claimed(worker.name, $0) }
                 + worker.workflowNames.map { keys.unserved($0) },
             arguments: [
-                .init(worker.name), "100", withLists ? "1" : "", .init(queues.count), worker.takeClaimNote() ? "1" : "",
+                .init(worker.name), .init(Self.duePage), withLists ? "1" : "", .init(queues.count), worker.takeClaimNote() ? "1" : "",
             ])
         return future.map { [self] reply in
             onReply(Self.read(reply, withLists: withLists))

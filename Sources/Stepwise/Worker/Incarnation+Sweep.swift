@@ -1,3 +1,4 @@
+internal import Logging
 internal import StepwiseRedis
 
 extension Incarnation {
@@ -16,12 +17,21 @@ extension Incarnation {
         while true {
             let items = try await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "99"]).array?.compactMap(\.bytes) ?? []
             if items.isEmpty { return }
+            var moved = false
             for item in items {
                 let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
                 let call = giveBackCommand(
                     keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: lost)
-                _ = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments)
+                do {
+                    moved = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments).array?.first?.string != "gone" || moved
+                } catch let error as RedisError {
+                    // One run whose keys are damaged must not keep the others here.
+                    logger.error(
+                        "a claim cannot be given back; see the run with stepwise doctor",
+                        metadata: ["run": "\(invocation?.run ?? "")", "error": "\(error)"])
+                }
             }
+            if !moved { return }
         }
     }
 }

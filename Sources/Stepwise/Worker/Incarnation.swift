@@ -6,6 +6,11 @@ import Synchronization
 /// The worker's name is done for: it was buried, Redis is another one, or the worker leaves. Nothing may be written under it.
 struct IncarnationOver: Error {}
 
+extension RedisError {
+    /// Whether a refused call may pass later: memory or disk are full, a script runs too long.
+    var isPassing: Bool { ["OOM", "MISCONF", "NOSCRIPT", "BUSY", "NOREPLICAS"].contains { message.contains($0) } }
+}
+
 /// One life of a worker under one name: from its registration to its burial or its leave.
 ///
 /// A worker that was taken for dead, or that meets another Redis, begins a new one; what the old one held is swept (rule 4).
@@ -18,17 +23,52 @@ final class Incarnation: Sendable {
         case historyLost(String)
     }
 
+    private struct Entry {
+        var driver: RunDriver
+        var uses = 0
+        var lastUse: UInt64 = 0
+        var weight = 0
+    }
+
     private struct State {
         var ending: Ending?
         var isDraining = false
-        var isClosing = false
-        var drivers: [String: RunDriver] = [:]
-        var order: [String: UInt64] = [:]
-        var weights: [String: Int] = [:]
+        var drivers: [String: Entry] = [:]
         var weight = 0
         var clock: UInt64 = 0
+        var takingUp: Set<[UInt8]> = []
         var warnedOfEscape: Set<String> = []
         var endWaiters: [CheckedContinuation<Ending, Never>] = []
+
+        mutating func noteUse(of id: String, _ driver: RunDriver) {
+            clock += 1
+            if drivers[id]?.driver !== driver {
+                weight -= drivers[id]?.weight ?? 0
+                drivers[id] = Entry(driver: driver)
+            }
+            drivers[id]?.uses += 1
+            drivers[id]?.lastUse = clock
+        }
+
+        /// - Returns: the drivers whose copies are to be given up: nobody uses them, and they are out of the index.
+        mutating func endUse(of id: String, _ driver: RunDriver, weight now: Int, limit: Int) -> [RunDriver] {
+            guard var entry = drivers[id], entry.driver === driver else { return [driver] }
+            entry.uses -= 1
+            weight += now - entry.weight
+            entry.weight = now
+            drivers[id] = entry
+            var dropped: [RunDriver] = []
+            if entry.uses == 0, now == 0 { drivers[id] = nil }
+            // The oldest tenth at once, so that the search for them does not come with each invocation.
+            guard weight > limit else { return dropped }
+            let idle = drivers.filter { $0.value.uses == 0 }.sorted { $0.value.lastUse < $1.value.lastUse }
+            for (id, entry) in idle where weight > limit - limit / 10 {
+                drivers[id] = nil
+                weight -= entry.weight
+                dropped.append(entry.driver)
+            }
+            return dropped
+        }
     }
 
     let name: String
@@ -68,7 +108,13 @@ final class Incarnation: Sendable {
 
     var isOver: Bool { state.withLock { $0.ending != nil } }
     /// Whether calls to Redis are still made: until the end, and for the last ones after it.
-    private var mayCall: Bool { state.withLock { $0.ending == nil || $0.isClosing } }
+    private var mayCall: Bool { Closing.isOn || state.withLock { $0.ending == nil } }
+
+    /// Whether the current task makes the last calls of a name that has ended.
+    private enum Closing {
+        @TaskLocal static var isOn = false
+    }
+
     var isDraining: Bool { state.withLock { $0.isDraining || $0.ending != nil } }
 
     /// Nothing new is claimed or begun from now on.
@@ -159,8 +205,11 @@ final class Incarnation: Sendable {
 
     /// Takes up an item that is in a claim list and that nobody here works on.
     func takeUp(_ item: [UInt8]) {
-        guard slots.take(upTo: 1) == 1 else { return }
+        guard state.withLock({ $0.takingUp.insert(item).inserted }) else { return }
         spawn {
+            defer { self.state.withLock { _ = $0.takingUp.remove(item) } }
+            // In line with the claim loops: a slot that is free for a moment only would never be seen.
+            guard await self.slots.acquire() else { return }
             // Of several queues only one list has it; the scripts find out which.
             for queue in self.configuration.queues {
                 let held = try? await self.command([
@@ -206,53 +255,43 @@ final class Incarnation: Sendable {
 
     private func with(_ run: RunStore.Run, _ body: (RunDriver) async -> Void) async {
         let driver = state.withLock { state in
-            state.clock += 1
-            state.order[run.id] = state.clock
-            if let driver = state.drivers[run.id] { return driver }
-            let driver = RunDriver(worker: self, run: run)
-            state.drivers[run.id] = driver
+            let driver = state.drivers[run.id]?.driver ?? RunDriver(worker: self, run: run)
+            state.noteUse(of: run.id, driver)
             return driver
         }
         await body(driver)
-        await weigh(run.id, driver)
+        await endUse(driver, run.id)
     }
 
-    /// Notes what a run's copy takes, and gives up copies that were used longest ago while there is too much.
-    private func weigh(_ id: String, _ driver: RunDriver) async {
+    /// Keeps a driver and its copy from being given up until ``endUse(_:_:)``.
+    func use(_ driver: RunDriver, _ id: String) {
+        state.withLock { $0.noteUse(of: id, driver) }
+    }
+
+    /// Notes what the run's copy takes now, and gives up copies that were used longest ago while there is too much.
+    func endUse(_ driver: RunDriver, _ id: String) async {
         let weight = await driver.weight
-        state.withLock { state in
-            guard state.drivers[id] === driver else { return }
-            state.weight += weight - state.weights[id, default: 0]
-            state.weights[id] = weight
-        }
-        if weight == 0, await driver.evictIfIdle() { forget(id) }
-        while let (oldest, driver) = oldestCopy() {
-            guard await driver.evictIfIdle() else { return }
-            forget(oldest)
-        }
+        let dropped = state.withLock { $0.endUse(of: id, driver, weight: weight, limit: configuration.parkedSteps) }
+        for driver in dropped { await driver.evict() }
     }
 
-    private func oldestCopy() -> (String, RunDriver)? {
+    /// The run is over here.
+    func forget(_ id: String, _ driver: RunDriver) {
         state.withLock { state in
-            guard state.weight > configuration.parkedSteps,
-                let id = state.order.min(by: { $0.value < $1.value })?.key, let driver = state.drivers[id]
-            else { return nil }
-            return (id, driver)
-        }
-    }
-
-    func forget(_ id: String) {
-        state.withLock { state in
+            guard let entry = state.drivers[id], entry.driver === driver else { return }
             state.drivers[id] = nil
-            state.order[id] = nil
-            state.weight -= state.weights.removeValue(forKey: id) ?? 0
+            state.weight -= entry.weight
         }
     }
 
-    func driver(of id: String) -> RunDriver? { state.withLock { $0.drivers[id] } }
+    func driver(of id: String) -> RunDriver? { state.withLock { $0.drivers[id]?.driver } }
 
     func abandonAll() async {
-        for driver in state.withLock({ Array($0.drivers.values) }) { await driver.abandonAll() }
+        let drivers = state.withLock { state in
+            defer { state.drivers = [:] }
+            return state.drivers.values.map(\.driver)
+        }
+        for driver in drivers { await driver.abandonAll() }
     }
 
     func warnOfEscape(workflow: String, run: String, lastStep: String?) {
@@ -297,6 +336,8 @@ final class Incarnation: Sendable {
             } catch let error as RedisError {
                 if !mayCall || error.kind == .closed || error.kind == .cancelled { throw IncarnationOver() }
                 if error.kind == .refused || error.kind == .denied {
+                    // Memory that is full and a disk that is full pass; a key of a wrong type does not.
+                    guard error.kind == .denied || error.isPassing else { throw error }
                     logger.error("redis refused a call; it is sent again", metadata: ["error": "\(error)"])
                 }
                 try? await Task.sleep(for: pause)
@@ -311,6 +352,10 @@ final class Incarnation: Sendable {
         guard let text = reply.string else { return false }
         let parts = text.split(separator: " ")
         return parts.count == 4 && parts[1] == String(attempt) && parts[3] == "invocation"
+    }
+
+    func exists(_ run: RunStore.Run) async throws -> Bool {
+        try await command(["EXISTS", .init(keys.run(run.id))]).integer == 1
     }
 
     func announceEnd(of id: String) async {
@@ -361,9 +406,8 @@ final class Incarnation: Sendable {
 
     /// The last calls of a name, after its end. If Redis cannot be reached within 5 s, the sweep does their work.
     private func finally(_ body: @escaping @Sendable () async throws -> Void) async {
-        state.withLock { $0.isClosing = true }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await body() }
+            group.addTask { await Closing.$isOn.withValue(true) { try? await body() } }
             group.addTask { try? await Task.sleep(for: .seconds(5)) }
             await group.next()
             group.cancelAll()

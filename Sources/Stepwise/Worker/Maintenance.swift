@@ -41,15 +41,17 @@ actor Maintenance {
 
     private func tend(_ beat: BeatReply) async throws {
         let now = ContinuousClock.now
+        // First, while the lists are fresh.
+        if let lists = beat.lists { await compare(with: lists.claims) }
         let still = fleet.look(beat.workers, at: now)
         let leads = fleet.leads(worker.name)
         // One worker is enough to promote; the others only take over what it leaves lying.
         try await promote(leads ? beat.due : beat.due.filter(overdue.contains))
         overdue = Set(beat.due)
+        if leads { try await promoteMore(after: beat.due.count) }
         for dead in still where dead.name != worker.name { try await tendDead(dead.name, beat: dead.beat, leads: leads) }
         sweptDead = sweptDead.filter { name, _ in still.contains { $0.name == name } }
         if let lists = beat.lists {
-            await compare(with: lists.claims)
             for index in lists.unserved { try await readmit(worker.workflowNames[index]) }
         }
         if leads, now >= nextExpiry {
@@ -61,6 +63,24 @@ actor Maintenance {
     }
 
     // MARK: Due entries
+
+    /// After a full page, page after page until one is short; as many as a beat has time for.
+    private func promoteMore(after count: Int) async throws {
+        var count = count
+        var pages = 0
+        while count == Heartbeat.duePage, pages < 50 {
+            let time = try await worker.command(["TIME"]).array?.compactMap(\.integer) ?? []
+            guard time.count == 2 else { return }
+            let due = try await worker.command([
+                "ZRANGEBYSCORE", .init(worker.keys.delayed), "-inf", .init(time[0] * 1000 + time[1] / 1000), "LIMIT", "0",
+                .init(Heartbeat.duePage),
+            ])
+            let entries = due.array?.compactMap(\.string) ?? []
+            try await promote(entries)
+            count = entries.count
+            pages += 1
+        }
+    }
 
     /// An entry is the queue's name, a space, and the invocation.
     private func promote(_ entries: [String]) async throws {

@@ -18,8 +18,6 @@ actor RunDriver {
     private var isCarrying: Bool { !carrying.isEmpty }
     /// What dropped copies had to report.
     private var misuses: [String] = []
-    /// How many invocations are being carried out; a copy in use is not evicted.
-    private var activity = 0
 
     init(worker: Incarnation, run: RunStore.Run) {
         self.worker = worker
@@ -33,9 +31,9 @@ actor RunDriver {
     func handle(_ text: String, _ invocation: Invocation, _ claim: Claim) async {
         await guarding {
             switch invocation {
-            case .carry: try await self.load(text, step: nil, claim)
-            case .step(_, _, let attempt, let id): try await self.take(text, step: (id, attempt), claim)
-            case .raw: break
+            case .carry: return try await self.load(text, step: nil, claim)
+            case .step(_, _, let attempt, let id): return try await self.take(text, step: (id, attempt), claim)
+            case .raw: return nil
             }
         }
         claim.end()
@@ -45,26 +43,27 @@ actor RunDriver {
     func begin(_ about: RunAbout, _ claim: Claim) async {
         self.about = about
         await guarding {
-            guard try await self.prepareCopy(run.carryText, isCarry: true, carried: -1) else { return }
-            try await self.drive(number: 1, opened: 0, claim)
+            guard try await self.prepareCopy(run.carryText, isCarry: true, carried: -1) else { return nil }
+            return try await self.drive(number: 1, opened: 0, claim)
         }
         claim.end()
     }
 
-    /// Executes a step that `advance` left with this worker.
-    private func handleKept(_ text: String, _ claim: Claim) async {
-        await guarding {
-            guard case .step(_, _, let attempt, let id) = Invocation(text) else { return }
-            try await self.execute(text, id, attempt, claim)
-        }
-        claim.end()
+    /// A step that `advance` left with this worker.
+    private struct Kept: Sendable {
+        var text: String
+        var claim: Claim
     }
 
-    private func guarding(_ body: () async throws -> Void) async {
-        activity += 1
-        defer { activity -= 1 }
+    /// Carries an invocation out, and then, one after the other, what it leaves for this task: a branch's next step, and the next.
+    private func guarding(_ body: () async throws -> Kept?) async {
         do {
-            try await body()
+            var kept = try await body()
+            while let next = kept {
+                defer { next.claim.end() }
+                guard case .step(_, _, let attempt, let id)? = Invocation(next.text) else { break }
+                kept = try await execute(next.text, id, attempt, next.claim)
+            }
         } catch is IncarnationOver {
             // Everything that this name held is others' now.
         } catch {
@@ -75,31 +74,32 @@ actor RunDriver {
         await reportMisuses()
     }
 
-    private func take(_ text: String, step: (id: String, attempt: Int), _ claim: Claim) async throws {
+    private func take(_ text: String, step: (id: String, attempt: Int), _ claim: Claim) async throws -> Kept? {
         // A parked copy that waits for the step needs no history: a plain read tells whether the step is still wanted.
         if let copy, copy.isWaiting(for: step.id), try await worker.isOpen(run, step: step.id, attempt: step.attempt) {
-            try await execute(text, step.id, step.attempt, claim)
+            return try await execute(text, step.id, step.attempt, claim)
         } else {
-            try await load(text, step: step, claim)
+            return try await load(text, step: step, claim)
         }
     }
 
-    private func load(_ text: String, step: (id: String, attempt: Int)?, _ claim: Claim) async throws {
+    private func load(_ text: String, step: (id: String, attempt: Int)?, _ claim: Claim) async throws -> Kept? {
         let reply = try await store.load(
             run, text: text, step: step, seen: copy?.delivered ?? 0, token: worker.nextToken(), cold: about == nil)
         switch reply {
         case .stale, .lost:
-            return
+            return nil
         case .reset:
             worker.end(.historyLost(run.id))
+            return nil
         case .loaded(let number, let opened, let page, let about):
             if let about { self.about = about }
-            guard try await prepareCopy(text, isCarry: step == nil, carried: page.carried) else { return }
+            guard try await prepareCopy(text, isCarry: step == nil, carried: page.carried) else { return nil }
             try await synchronize(with: page, isCarrying: step == nil)
             if let step {
-                try await execute(text, step.id, step.attempt, claim)
+                return try await execute(text, step.id, step.attempt, claim)
             } else {
-                try await drive(number: number, opened: opened, claim)
+                return try await drive(number: number, opened: opened, claim)
             }
         }
     }
@@ -108,6 +108,7 @@ actor RunDriver {
     ///
     /// - Parameter carried: up to which outcome a carry has taken the function before; -1 if none has.
     private func prepareCopy(_ text: String, isCarry: Bool, carried: Int) async throws -> Bool {
+        if worker.isOver { throw IncarnationOver() }
         if copy != nil { return true }
         guard let about, let function = worker.functions[about.workflow] else {
             try await store.unserve(run, text: text, workflow: about?.workflow ?? "", isCarry: isCarry)
@@ -147,7 +148,8 @@ actor RunDriver {
                 page.records = try await store.history(run.id, from: from)
                 page.from = from
                 if page.records.isEmpty {
-                    worker.end(.historyLost(run.id))
+                    // Either retention has removed the run meanwhile, or Redis knows less than it told.
+                    if try await worker.exists(run) { worker.end(.historyLost(run.id)) }
                     throw IncarnationOver()
                 }
             }
@@ -192,9 +194,16 @@ actor RunDriver {
             endReturnWaits(isBack: true)
         } else {
             copy.resume()
-            if !isCarrying { await guarding { try await self.store.poke(self.run) } }
+            if !isCarrying { await poke() }
         }
         await reportMisuses()
+    }
+
+    private func poke() async {
+        await guarding {
+            try await self.store.poke(self.run)
+            return nil
+        }
     }
 
     private func reportMisuses() async {
@@ -211,25 +220,22 @@ actor RunDriver {
     // MARK: The carry
 
     /// Takes the function forward for as long as this worker has the carry.
-    private func drive(number: Int, opened: Int, _ claim: Claim?) async throws {
+    private func drive(number: Int, opened: Int, _ claim: Claim) async throws -> Kept? {
         // The carry's text is the same each time: the end of an earlier carry's claim can take this one up a second time.
-        guard carrying.insert(number).inserted else { return }
+        guard carrying.insert(number).inserted else { return nil }
         defer { carrying.remove(number) }
-        var number = number
         var opened = opened
         while true {
             guard let copy else { throw IncarnationOver() }
             let isAtRest = await isAtRest(copy)
+            guard copy === self.copy else { throw IncarnationOver() }
             if let reason = parkReason(copy, isAtRest: isAtRest) {
                 try await park(run.carryText, number: number, step: nil, reason: reason)
-                return
+                return nil
             }
             let plan = copy.plan(opened: opened)
-            let reserved = worker.isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
-            let upto = copy.delivered
-            let request = RunStore.Advance(
-                number: number, upto: upto, slots: worker.isDraining ? 0 : reserved + 1, plan: plan,
-                ending: plan.isComplete ? ending(of: copy) : nil)
+            let ending = plan.isComplete ? ending(of: copy) : nil
+            let (request, reserved) = request(number: number, upto: copy.delivered, plan: plan, ending: ending)
             var reply: AdvanceReply
             do {
                 reply = try await store.advance(run, request)
@@ -240,87 +246,109 @@ actor RunDriver {
             opened += plan.openings.count
             confirm(plan, copy)
             if case .released(let texts) = reply {
-                await release(texts, number: number, reserved: reserved, opened: opened, claim)
-                return
+                return await release(texts, number: number, reserved: reserved, opened: opened, claim)
             }
             worker.slots.release(reserved)
 
-            var isUnderCarry = true
-            while isUnderCarry, case .carry(let step, let attempt) = reply {
-                (reply, opened, isUnderCarry) = try await serial(number: number, step: step, attempt: attempt, opened: opened, claim)
+            while case .carry(let step, let attempt) = reply {
+                switch try await serial(number: number, step: step, attempt: attempt, opened: opened) {
+                case .over:
+                    // The step waits in `delayed`, the run is parked, or the carry was given back.
+                    if let copy = self.copy, hasMoved(copy, opened: opened) { await poke() }
+                    return nil
+                case .released(let texts, let reserved, let nowOpened):
+                    return await release(texts, number: number, reserved: reserved, opened: nowOpened, claim)
+                case .goesOn(let nowReply, let nowOpened):
+                    (reply, opened) = (nowReply, nowOpened)
+                }
             }
             switch reply {
             case .more(let redisOpened, let page):
                 opened = redisOpened
                 try await synchronize(with: page, isCarrying: true)
-            case .released(let texts):
-                await release(texts, number: number, reserved: 0, opened: opened, claim)
-                return
             case .rebuild:
-                guard let again = try await rebuild() else { return }
-                (number, opened) = again
+                guard let again = try await rebuild(), again.number == number else { return nil }
+                opened = again.opened
             case .finished(let awaited):
                 if awaited { await worker.announceEnd(of: run.id) }
                 discard()
-                return
+                return nil
             case .lost:
                 discard()
-                return
+                return nil
             case .reset:
                 worker.end(.historyLost(run.id))
-                return
-            case .carry:
-                return  // The step waits in `delayed`, or the carry was given back: it is no longer here.
+                return nil
+            case .released, .carry:
+                return nil
             }
         }
     }
 
+    /// What to ask for, with slots for the steps that may stay here: the carry's own and as many as are free.
+    private func request(
+        number: Int, upto: Int, plan: Plan, ending: (status: RunStatus, json: [UInt8])?
+    ) -> (RunStore.Advance, reserved: Int) {
+        let isDraining = worker.isDraining
+        let reserved = isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
+        return (
+            RunStore.Advance(number: number, upto: upto, slots: isDraining ? 0 : reserved + 1, plan: plan, ending: ending), reserved
+        )
+    }
+
+    private enum SerialEnd {
+        case goesOn(AdvanceReply, opened: Int)
+        case released([String], reserved: Int, opened: Int)
+        /// The carry is no longer here.
+        case over
+    }
+
     /// Executes the only open step under the carry, then records it and advances in one script.
-    ///
-    /// - Returns: the reply, the number of opened calls, and whether the carry is still here.
-    private func serial(
-        number: Int, step: String, attempt: Int, opened: Int, _ claim: Claim?
-    ) async throws -> (AdvanceReply, Int, Bool) {
-        let same = AdvanceReply.carry(step: step, attempt: attempt)
+    private func serial(number: Int, step: String, attempt: Int, opened: Int) async throws -> SerialEnd {
         if worker.isDraining {
             try await worker.giveBack(Array(run.carryText.utf8), queue: run.queue)
-            return (same, opened, false)
+            return .over
         }
-        guard let copy else { return (.rebuild, opened, true) }
+        guard let copy else { return .goesOn(.rebuild, opened: opened) }
         guard let call = copy.call(step) else {
             try await park(run.carryText, number: number, step: nil, reason: unknownStep(step))
-            return (same, opened, false)
+            return .over
         }
-        let end = await perform(call, attempt: attempt)
-        if case .retry(let delay) = end {
+        let result: Outcome.Result
+        let took: Int
+        switch await perform(call, attempt: attempt) {
+        case .over, .cancelled:
+            throw IncarnationOver()
+        case .retry(let delay):
             let reply = try await store.retry(
                 run, text: run.carryText, carry: (number, copy.delivered), step: step, failedAttempt: attempt, delay: delay)
-            switch reply {
-            case .more(let opened, let page): return (.more(opened: opened, page: page), opened, true)
-            case .delayed, .withdrawn, .lost: return (same, opened, false)
-            }
+            if case .more(let opened, let page) = reply { return .goesOn(.more(opened: opened, page: page), opened: opened) }
+            return .over
+        case .ended(let itsResult, let itsTime):
+            (result, took) = (itsResult, itsTime)
         }
-        guard case .ended(let result, let took) = end else { throw IncarnationOver() }
-        guard copy === self.copy, copy.isWaiting(for: step) else { return (.rebuild, opened, true) }
+        guard copy === self.copy else { return .goesOn(.rebuild, opened: opened) }
+        guard copy.isWaiting(for: step) else {
+            // The function has abandoned the step meanwhile, by itself: an advance closes it.
+            let nothing = HistoryPage(from: copy.delivered, records: [], recorded: copy.delivered, carried: -1)
+            return .goesOn(.more(opened: opened, page: nothing), opened: opened)
+        }
 
         // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
         let upto = copy.delivered + 1
         copy.deliver(Outcome(step: step, result: result))
         var plan = copy.plan(opened: opened)
-        var ending = plan.isComplete ? ending(of: copy) : nil
-        if ending == nil {
+        let ending = plan.isComplete ? ending(of: copy) : nil
+        if ending != nil {
+            plan.openings = []
+        } else {
             // Stuck or out: record, keep the carry, and let the loop above decide.
             switch copy.progress {
             case .stuck, .escaped: plan.isComplete = false
             case .waiting, .finished: break
             }
-        } else {
-            plan.openings = []
         }
-        let reserved = worker.isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
-        let request = RunStore.Advance(
-            number: number, upto: upto, slots: worker.isDraining ? 0 : reserved + 1, plan: plan, ending: ending)
-        ending = nil
+        let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
         let record = RunStore.Record(step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
         let reply: AdvanceReply
         do {
@@ -331,33 +359,38 @@ actor RunDriver {
         }
         if case .rebuild = reply {
             worker.slots.release(reserved)
-            return (reply, opened, true)
+            return .goesOn(reply, opened: opened)
         }
         confirm(plan, copy)
         let nowOpened = opened + plan.openings.count
-        if case .released(let texts) = reply {
-            await release(texts, number: number, reserved: reserved, opened: nowOpened, claim)
-            return (.carry(step: step, attempt: attempt), nowOpened, false)
-        }
+        if case .released(let texts) = reply { return .released(texts, reserved: reserved, opened: nowOpened) }
         worker.slots.release(reserved)
-        return (reply, nowOpened, true)
+        return .goesOn(reply, opened: nowOpened)
     }
 
-    /// Starts the steps that `advance` left here. The first uses the slot of the carry that has ended, the others reserved ones.
-    private func release(_ texts: [String], number: Int, reserved: Int, opened: Int, _ claim: Claim?) async {
+    /// Starts the steps that `advance` left here.
+    ///
+    /// - Returns: the first of them, which goes on in the slot of the carry that has ended; the others have reserved slots.
+    private func release(_ texts: [String], number: Int, reserved: Int, opened: Int, _ claim: Claim) async -> Kept? {
         carrying.remove(number)
-        claim?.end()
+        claim.end()
         // What the function did by itself since the plan was made (it came back from outside) needs a new carry.
-        if let copy, hasMoved(copy, opened: opened) { await guarding { try await self.store.poke(self.run) } }
-        let kept = texts.compactMap { text in worker.hand.begin(Array(text.utf8)).map { (text, $0) } }
-        worker.slots.release(max(0, reserved - max(0, kept.count - 1)))
-        for (text, claim) in kept.dropFirst() {
+        if let copy, hasMoved(copy, opened: opened) { await poke() }
+        var kept: [Kept] = []
+        // More than there are slots for come only in the answer to a second sending: the comparison of claims finds the rest.
+        for text in texts where kept.count <= reserved {
+            if let claim = worker.hand.begin(Array(text.utf8)) { kept.append(Kept(text: text, claim: claim)) }
+        }
+        worker.slots.release(reserved - max(0, kept.count - 1))
+        for next in kept.dropFirst() {
+            worker.use(self, run.id)
             worker.spawn {
-                await self.handleKept(text, claim)
+                await self.guarding { next }
                 self.worker.slots.release()
+                await self.worker.endUse(self, self.run.id)
             }
         }
-        if let (text, claim) = kept.first { await handleKept(text, claim) }
+        return kept.first
     }
 
     private func hasMoved(_ copy: RunCopy, opened: Int) -> Bool {
@@ -392,8 +425,8 @@ actor RunDriver {
             + "that is no step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
     }
 
-    private func park(_ text: String, number: Int?, step: String?, reason: String) async throws {
-        try await store.park(run, text: text, carry: number, step: step, reason: reason)
+    private func park(_ text: String, number: Int?, step: String?, attempt: Int = 0, reason: String) async throws {
+        try await store.park(run, text: text, carry: number, step: step.map { ($0, attempt) }, reason: reason)
         worker.logger.warning(
             "a run was parked", metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "reason": "\(reason)"])
         discard()
@@ -414,6 +447,8 @@ actor RunDriver {
     // MARK: Bodies
 
     private enum BodyEnd {
+        /// It was cancelled here because its claim seemed gone, or because nobody wants its outcome.
+        case cancelled
         case ended(Outcome.Result, took: Int)
         case retry(delay: Int)
         /// The worker's name is done for; nothing may be written.
@@ -424,43 +459,47 @@ actor RunDriver {
         "step \"\(step)\" is open, but this worker's code does not call it at this point of the run"
     }
 
-    private func execute(_ text: String, _ step: String, _ attempt: Int, _ claim: Claim) async throws {
-        guard let copy, let call = copy.call(step) else {
-            if let copy, copy.isDelivered(step) {
-                // Recorded since the answer that named it was given: the store drops what is left of it.
-                return try await load(text, step: (step, attempt), claim)
-            }
-            let isAtRest = if let copy { await isAtRest(copy) } else { true }
-            let reason =
-                copy.flatMap { parkReason($0, isAtRest: isAtRest) } ?? unknownStep(step)
-            try await park(text, number: nil, step: step, reason: reason)
-            return
+    private func execute(_ text: String, _ step: String, _ attempt: Int, _ claim: Claim) async throws -> Kept? {
+        // The copy was given up meanwhile, or the step was recorded since the answer that named it was given: look again.
+        guard let copy, !copy.isDelivered(step) else { return try await load(text, step: (step, attempt), claim) }
+        guard let call = copy.call(step) else {
+            let isAtRest = await isAtRest(copy)
+            let reason = parkReason(copy, isAtRest: isAtRest) ?? unknownStep(step)
+            try await park(text, number: nil, step: step, attempt: attempt, reason: reason)
+            return nil
         }
         switch await perform(call, attempt: attempt) {
         case .over:
-            return
+            return nil
+        case .cancelled:
+            // Stale or lost, then it is dropped; still wanted, then it is executed again.
+            return try await load(text, step: (step, attempt), claim)
         case .retry(let delay):
             _ = try await store.retry(run, text: text, carry: nil, step: step, failedAttempt: attempt, delay: delay)
+            return nil
         case .ended(let result, let took):
             let record = RunStore.Record(step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
             switch try await store.record(run, text: text, record, seen: self.copy?.delivered ?? 0) {
             case .took(let number, let opened, let page):
                 claim.end()
-                let carry = worker.hand.begin(Array(run.carryText.utf8))
-                defer { carry?.end() }
-                guard try await prepareCopy(run.carryText, isCarry: true, carried: page.carried) else { return }
+                // Counted: the carry before this one, of the same text, may still be in hand.
+                let carry = worker.hand.hold(Array(run.carryText.utf8))
+                defer { carry.end() }
+                guard try await prepareCopy(run.carryText, isCarry: true, carried: page.carried) else { return nil }
                 try await synchronize(with: page, isCarrying: true)
-                try await drive(number: number, opened: opened, carry)
+                return try await drive(number: number, opened: opened, carry)
             case .reset:
                 worker.end(.historyLost(run.id))
+                return nil
             case .done, .withdrawn, .lost:
-                return
+                return nil
             }
         }
     }
 
     /// Executes a body once, in a task of its own, and says what comes of it.
     private func perform(_ call: StepCall, attempt: Int) async -> BodyEnd {
+        if worker.isOver { return .over }
         let step = Step(runID: run.id, generation: Int(run.generation) ?? 1, id: call.id, attempt: attempt)
         let begin = ContinuousClock.now
         let task = Task.detached { try await StepScope.$current.withValue(step) { try await call.body(step) } }
@@ -473,6 +512,9 @@ actor RunDriver {
         switch result {
         case .success(let json):
             return .ended(.value(json), took: took)
+        case .failure where task.isCancelled:
+            // Only this worker cancels bodies: that is no outcome of the step.
+            return .cancelled
         case .failure(let error):
             worker.logger.debug(
                 "a step's body failed",
@@ -480,7 +522,7 @@ actor RunDriver {
             // A misuse and a value without a JSON form come out the same every time; a Redis that is away, say, does not.
             let isWorthRetrying = (error as? StepwiseError)?.isPermanent != true
             let retry = call.options.retry
-            if isWorthRetrying, attempt < retry.attempts, !task.isCancelled {
+            if isWorthRetrying, attempt < retry.attempts {
                 return .retry(delay: retry.delay(afterAttempt: attempt, chance: .random(in: 0...1)))
             }
             return .ended(.error(StepFailure(step: call.id, attempts: attempt, error: error)), took: took)
@@ -497,11 +539,9 @@ actor RunDriver {
     /// How much this run's copy takes of the worker's memory, counted in parked steps.
     var weight: Int { copy.map { 1 + $0.waitingSteps } ?? 0 }
 
-    /// Gives the copy up, unless it is in use. `false` if it is.
-    func evictIfIdle() -> Bool {
-        guard activity == 0 else { return false }
+    /// Gives the copy up. Nobody uses this driver any more.
+    func evict() {
         dropCopy()
-        return true
     }
 
     private func dropCopy() {
@@ -519,7 +559,7 @@ actor RunDriver {
     /// The run is over here: nothing of it stays.
     private func discard() {
         dropCopy()
-        worker.forget(run.id)
+        worker.forget(run.id, self)
     }
 
     /// The worker's name is done for.

@@ -96,7 +96,19 @@ public final class StepwiseWorker: Service, Sendable {
             let incarnation = Incarnation(
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections, logger: logger)
             watch(connections, session, incarnation)
-            try await incarnation.register(functions.keys.sorted())
+            let stop = Task.detached {
+                await self.shutdown.wait()
+                if !Task.isCancelled { incarnation.end(.leaving) }
+            }
+            do {
+                try await incarnation.register(functions.keys.sorted())
+            } catch is IncarnationOver {
+                // Redis went away or was another one in between, or a shutdown came first.
+                stop.cancel()
+                await connections.close()
+                return shutdown.isOpen ? .leaving : .serverChanged
+            }
+            stop.cancel()
             let ending = await work(as: incarnation)
             await connections.close()
             return ending
@@ -115,7 +127,7 @@ public final class StepwiseWorker: Service, Sendable {
                 if session.role != "slave" { return session }
                 logger.warning("redis is a replica, which takes no writes; waiting", metadata: ["redis": "\(redis)"])
             } catch {
-                guard error.code == .redisUnavailable || error.code == .redisAmbiguous else { throw error }
+                guard [.redisUnavailable, .redisAmbiguous, .redisRefused].contains(error.code) else { throw error }
                 logger.warning("redis cannot be reached; waiting", metadata: ["redis": "\(redis)", "error": "\(error)"])
             }
             await shutdown.wait(atMost: pause)
@@ -145,6 +157,11 @@ public final class StepwiseWorker: Service, Sendable {
                 for loop in loops { group.addTask { await loop.run() } }
             }
         }
+        let claimingEnded = Latch()
+        Task.detached {
+            await claiming.value
+            claimingEnded.open()
+        }
         let upkeep = Task.detached { await Maintenance(worker: incarnation).run(beats) }
         let jobs = Task.detached { await incarnation.runJobs() }
         let drain = Task.detached {
@@ -152,7 +169,7 @@ public final class StepwiseWorker: Service, Sendable {
             if Task.isCancelled { return }
             incarnation.drain()
             for loop in loops { await loop.unblock() }
-            await claiming.value
+            await claimingEnded.wait(atMost: .seconds(10))
             await incarnation.waitUntilEmpty(atMost: self.configuration.shutdownGrace)
             incarnation.end(.leaving)
         }
@@ -163,7 +180,13 @@ public final class StepwiseWorker: Service, Sendable {
         let ending = await incarnation.waitForEnd()
         await incarnation.abandonAll()
         incarnation.closeJobs()
-        await jobs.value
+        // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more.
+        let jobsEnded = Latch()
+        Task.detached {
+            await jobs.value
+            jobsEnded.open()
+        }
+        await jobsEnded.wait(atMost: .seconds(2))
         if case .leaving = ending { await incarnation.leave() } else { await incarnation.burySelf() }
         heartbeat.stop()
         addBeat.finish()

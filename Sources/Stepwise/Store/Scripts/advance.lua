@@ -17,6 +17,7 @@ if not is_live(call.run) then return finished_reply(call.run) end
 if not holds_carry(call.run, call.worker, ARGV[3]) then return no_carry(call) end
 if call.upto > call.run.recorded then return { 'reset' } end
 local plan = read_plan(11)
+redis.call('LLEN', KEYS[6])
 if already_carried(call, plan) then return carry_reply(call.run) end
 if call.ending ~= '' then return finish(call) end
 return settle(call, plan)

@@ -3,5 +3,8 @@
 -- Reply {status, output, error}, or {} if there is no such run
 local v = redis.call('HMGET', KEYS[1], 'status', 'output', 'error', 'awaited')
 if not v[1] then return {} end
-if not ENDED[v[1]] and not v[4] then redis.call('HSET', KEYS[1], 'awaited', '1') end
+if not ENDED[v[1]] and not v[4] then
+  redis.call('HDEL', KEYS[1], '-')
+  redis.call('HSET', KEYS[1], 'awaited', '1')
+end
 return { v[1], v[2] or '', v[3] or '' }

@@ -6,6 +6,7 @@
 local alive = redis.call('HGET', KEYS[2], 'state') == 'alive' and redis.call('ZSCORE', KEYS[1], ARGV[1])
 local time = now()
 if alive then
+  redis.call('HDEL', KEYS[2], '-')
   redis.call('ZADD', KEYS[1], 'XX', time, ARGV[1])
   if ARGV[5] == '1' then redis.call('HSET', KEYS[2], 'lastClaim', time) end
 end

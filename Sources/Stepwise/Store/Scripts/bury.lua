@@ -6,5 +6,6 @@ local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not score or (ARGV[2] ~= '' and score ~= ARGV[2]) then return 0 end
 local state = redis.call('HGET', KEYS[2], 'state')
 if state == 'dead' then return 0 end
+redis.call('HDEL', KEYS[2], '-')
 redis.call('HSET', KEYS[2], 'state', 'dead', 'buried', now())
 return 1

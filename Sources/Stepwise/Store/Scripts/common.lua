@@ -1,6 +1,6 @@
 -- Put before every script by the store; not a script of its own.
 -- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
--- first write nothing may fail.
+-- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 
 local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited' }
 
@@ -69,6 +69,7 @@ end
 local function read_open(text)
   if not text then return false end
   local kind, attempt, lost, where = string.match(text, '^(%S+) (%d+) (%d+) (%S+)$')
+  if not kind then return false end
   return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where }
 end
 

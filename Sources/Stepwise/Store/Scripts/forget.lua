@@ -6,12 +6,11 @@ local removed = 0
 for n = 2, #ARGV do
   local key = 2 + (n - 2) * 4
   local status = redis.call('HGET', KEYS[key], 'status')
-  if not status or status == ARGV[1] then
-    redis.call('ZREM', KEYS[1], ARGV[n])
-    if status then
-      redis.call('UNLINK', KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3])
-      removed = removed + 1
-    end
+  -- A run that is listed under a status which it does not have leaves that list only.
+  redis.call('ZREM', KEYS[1], ARGV[n])
+  if status == ARGV[1] then
+    redis.call('UNLINK', KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3])
+    removed = removed + 1
   end
 end
 return removed

@@ -23,8 +23,8 @@ end
 if ARGV[3] ~= '' then
   local from = tonumber(ARGV[3])
   for _, record in ipairs(outcomes_after(KEYS[2], from, math.max(from, outcomes))) do
-    -- A quote inside the step's name has a backslash before it, so this is the end of the name.
-    local ending = string.find(record, '","attempts":', 1, true)
+    -- A quote inside the step's name has a backslash before it, so the first of these is the end of the name.
+    local ending = string.find(record, '","', 1, true)
     steps[#steps + 1] = ending and string.sub(record, 1, ending) .. '}' or string.sub(record, 1, 200)
   end
 end

@@ -38,7 +38,7 @@ if ARGV[5] == '' then
 else
   local open = read_open(redis.call('HGET', KEYS[3], ARGV[5]))
   if not open or open.attempt ~= ARGV[6] or open.where ~= 'invocation' then return stale() end
-  if run.status == 'parked' then
+  if run.status == 'parked' and redis.call('HEXISTS', KEYS[1], 'reason') == 1 then
     redis.call('LREM', KEYS[4], -1, ARGV[2])
     redis.call('HSET', KEYS[3], ARGV[5], open_text(open.attempt, open.lost, 'parked'))
     return { 'stale' }

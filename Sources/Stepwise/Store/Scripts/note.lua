@@ -3,5 +3,6 @@
 -- ARGV  1 the sentence
 -- Reply 1, or 0 if there is no such run
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HDEL', KEYS[1], '-')
 redis.call('HSET', KEYS[1], 'warning', ARGV[1])
 return 1

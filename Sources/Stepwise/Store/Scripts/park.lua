@@ -1,7 +1,7 @@
 -- park: the run waits for other code or a person, with a reason. Its open steps go on to their ends; nobody carries it.
 -- KEYS  1 run:<id>  2 open:<id>  3 claimed:<worker>:<queue>  4 runs:running  5 runs:parked  6 runs:unserved
--- ARGV  1 id  2 worker  3 text of the claim  4 number of the carry, '' for a step  5 step ('' for a carry)  6 reason
--- Reply {'parked'} or {'lost'}
+-- ARGV  1 id  2 worker  3 text of the claim  4 number of the carry, '' for a step  5 step ('' for a carry)  6 reason  7 attempt of the step
+-- Reply {'parked'}, {'stale'} or {'lost'}
 -- Guarantees: only the holder of the claim parks; what it held is marked in `open`, so that resume can queue it again.
 local run = read_run(KEYS[1])
 if not is_live(run) or not redis.call('LPOS', KEYS[3], ARGV[3]) then return { 'lost' } end
@@ -9,9 +9,11 @@ if ARGV[4] ~= '' and not holds_carry(run, ARGV[2], ARGV[4]) then return { 'lost'
 local step = ARGV[4] ~= '' and run.own or ARGV[5]
 local open = step ~= '' and read_open(redis.call('HGET', KEYS[2], step))
 redis.call('LREM', KEYS[3], -1, ARGV[3])
+if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation') then return { 'stale' } end
 if open then redis.call('HSET', KEYS[2], step, open_text(open.attempt, open.lost, 'parked')) end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'carrier', '', 'own', '') end
-redis.call('HSET', KEYS[1], 'status', 'parked', 'reason', ARGV[6])
+-- The first reason is the one that a person needs.
+if run.status ~= 'parked' then redis.call('HSET', KEYS[1], 'status', 'parked', 'reason', ARGV[6]) end
 if run.status ~= 'parked' then redis.pcall('ZREM', KEYS[run.status == 'unserved' and 6 or 4], ARGV[1]) end
 redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
 return { 'parked' }

@@ -7,6 +7,7 @@
 local run = read_run(KEYS[1])
 local claimed = redis.call('LPOS', KEYS[5], ARGV[3])
 local seen = tonumber(ARGV[11])
+redis.call('HLEN', KEYS[2])
 local function took(number)
   if seen > run.recorded then return { 'reset' } end
   return { 'took', number, run.opened, run.recorded, run.carried, outcomes_after(KEYS[2], seen, run.recorded) }
@@ -27,7 +28,7 @@ if not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation' then return
 redis.call('HDEL', KEYS[3], ARGV[5])
 run.recorded = run.recorded + 1
 append_outcome(KEYS[2], run.recorded, ARGV[8], ARGV[9])
-redis.call('DECR', KEYS[4])
+redis.pcall('DECR', KEYS[4])
 if run.carrier ~= '' or run.status == 'parked' then
   redis.call('HSET', KEYS[1], 'recorded', run.recorded)
   return { 'done' }

@@ -7,6 +7,8 @@ local run = read_run(KEYS[1])
 if not run then return { 'not parked', '' } end
 if run.status ~= 'parked' then return { 'not parked', run.status } end
 redis.call('LLEN', KEYS[3])
+-- A run that is being resumed is parked without a reason: what is queued below may be claimed at once.
+if ARGV[2] == '0' then redis.call('HDEL', KEYS[1], 'reason') end
 local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 100)
 for n = 1, #page[2], 2 do
   local open = read_open(page[2][n + 1])
@@ -16,7 +18,9 @@ for n = 1, #page[2], 2 do
   end
 end
 if page[1] ~= '0' then return { 'more', page[1] } end
-redis.call('HDEL', KEYS[1], 'reason')
+-- Parked again meanwhile: from the beginning.
+if redis.call('HEXISTS', KEYS[1], 'reason') == 1 then return { 'more', '0' } end
+redis.call('HDEL', KEYS[1], '-')
 redis.call('HSET', KEYS[1], 'status', 'running')
 if run.carrier == '' then
   redis.call('HSET', KEYS[1], 'carrier', 'queue')

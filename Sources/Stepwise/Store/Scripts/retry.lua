@@ -16,11 +16,8 @@ local function more()
   return { 'more', run.opened, run.recorded, run.carried, outcomes_after(KEYS[2], tonumber(ARGV[10]), run.recorded) }
 end
 if not holds or (carries and run.own ~= ARGV[5]) then
-  if open and open.attempt == tostring(next_attempt) then
-    if carries and holds then return more() end
-    return { 'delayed' }
-  end
-  return { 'lost' }
+  if carries and holds then return more() end
+  return { open and open.attempt == tostring(next_attempt) and 'delayed' or 'lost' }
 end
 local function delay()
   redis.call('HSET', KEYS[3], ARGV[5], open_text(next_attempt, open.lost, 'invocation'))

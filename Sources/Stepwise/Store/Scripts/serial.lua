@@ -14,6 +14,17 @@ local run, step = call.run, ARGV[11]
 if not run then return { 'lost' } end
 local mine = holds_carry(run, call.worker, ARGV[3])
 
+-- Closes the step and writes its outcome; if the history's key is of another type, opens it again and returns the error.
+local function close_and_append()
+  redis.call('HDEL', KEYS[3], step)
+  local reply = redis.pcall('HSET', KEYS[2], run.recorded, call.head .. ',"at":' .. now() .. ',' .. call.tail .. '}')
+  if type(reply) == 'table' and reply.err then
+    redis.call('HSET', KEYS[3], step, open_text(1, 0, 'carry'))
+    return reply
+  end
+  return nil
+end
+
 if not is_live(run) or not mine or run.own ~= step then
   -- Sent before? The outcome carries the token of its claim.
   local at
@@ -33,8 +44,8 @@ end
 
 run.recorded = run.recorded + 1
 if run.recorded ~= call.upto then
-  redis.call('HDEL', KEYS[3], step)
-  append_outcome(KEYS[2], run.recorded, call.head, call.tail)
+  local failed = close_and_append()
+  if failed then return failed end
   redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'own', '')
   redis.call('DEL', KEYS[4])
   return { 'rebuild' }
@@ -47,14 +58,15 @@ local plan = read_plan(15)
 if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openings[1].withdrawn then
   -- One step closes and one opens: the count of open steps stays 1.
   local opening = plan.openings[1]
-  redis.call('HDEL', KEYS[3], step)
-  append_outcome(KEYS[2], run.recorded, call.head, call.tail)
+  local failed = close_and_append()
+  if failed then return failed end
   redis.call('HSET', KEYS[3], opening.step, open_text(1, 0, 'carry'))
   redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'own', opening.step, 'carried', call.upto, 'recorded', run.recorded)
   return { 'carry', opening.step, 1 }
 end
-redis.call('HDEL', KEYS[3], step)
-append_outcome(KEYS[2], run.recorded, call.head, call.tail)
+redis.call('LLEN', KEYS[6])
+local failed = close_and_append()
+if failed then return failed end
 redis.call('HSET', KEYS[1], 'recorded', run.recorded)
 run.own = ''
 return settle(call, plan)
