@@ -47,7 +47,7 @@ import TestWorkflows
             let struck = try await withThrowingTaskGroup(of: Bool.self) { group in
                 var struck = 0
                 for (index, plan) in plans.enumerated() {
-                    if index >= 5, try await group.next() == true { struck += 1 }
+                    if index >= 8, try await group.next() == true { struck += 1 }
                     group.addTask {
                         let result = try await KillCase(
                             server: server, workflow: expectation.workflow, fault: fault, plan: plan

@@ -73,13 +73,13 @@ final class RedisProxy: Sendable {
     }
 
     func close() {
-        let sockets = state.withLock { state in
+        state.withLock { state in
             state.isClosed = true
-            return state.sockets
+            // Under the lock: a number that is closed may be another socket's at once.
+            for socket in state.sockets { shutdown(socket, Int32(SHUT_RDWR)) }
         }
         shutdown(listener, Int32(SHUT_RDWR))
         Glibc.close(listener)
-        for socket in sockets { shutdown(socket, Int32(SHUT_RDWR)) }
         release()
         unlink(path)
     }
@@ -133,18 +133,15 @@ final class RedisProxy: Sendable {
             shutdown(server, Int32(SHUT_RDWR))
         }
 
-        /// The second of both threads closes the sockets.
-        func end() {
+        /// Whether this was the second of both threads: then nobody uses the sockets any more.
+        func end() -> Bool {
             cut()
-            if ends.add(1, ordering: .relaxed).newValue == 2 {
-                Glibc.close(client)
-                Glibc.close(server)
-            }
+            return ends.add(1, ordering: .relaxed).newValue == 2
         }
     }
 
     private func pumpRequests(_ link: Link) {
-        defer { link.end() }
+        defer { end(link) }
         var reader = FrameReader(socket: link.client)
         while let frame = reader.next() {
             let isClaim = frame.contains(Array("LMOVE".utf8))
@@ -156,7 +153,7 @@ final class RedisProxy: Sendable {
     }
 
     private func pumpReplies(_ link: Link) {
-        defer { link.end() }
+        defer { end(link) }
         var reader = FrameReader(socket: link.server)
         while let frame = reader.next() {
             let request = link.pop()
@@ -164,6 +161,15 @@ final class RedisProxy: Sendable {
             if request?.isClaim == true, frame.contains(marker) { strikes = nextEvent() == plan?.event }
             if strikes, !strike(link) { return }
             if !UnixSocket.write(link.client, frame) { return }
+        }
+    }
+
+    private func end(_ link: Link) {
+        guard link.end() else { return }
+        state.withLock { state in
+            state.sockets.subtract([link.client, link.server])
+            Glibc.close(link.client)
+            Glibc.close(link.server)
         }
     }
 
