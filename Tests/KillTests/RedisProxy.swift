@@ -73,13 +73,12 @@ final class RedisProxy: Sendable {
     }
 
     func close() {
-        let sockets = state.withLock { state in
+        state.withLock { state in
             state.isClosed = true
-            return state.sockets
+            for socket in state.sockets { shutdown(socket, Int32(SHUT_RDWR)) }
         }
         shutdown(listener, Int32(SHUT_RDWR))
         Glibc.close(listener)
-        for socket in sockets { shutdown(socket, Int32(SHUT_RDWR)) }
         release()
         unlink(path)
     }
@@ -133,18 +132,24 @@ final class RedisProxy: Sendable {
             shutdown(server, Int32(SHUT_RDWR))
         }
 
-        /// The second of both threads closes the sockets.
-        func end() {
-            cut()
-            if ends.add(1, ordering: .relaxed).newValue == 2 {
-                Glibc.close(client)
-                Glibc.close(server)
-            }
+        /// Whether this is the second of both threads to end.
+        func countEnd() -> Bool { ends.add(1, ordering: .relaxed).newValue == 2 }
+    }
+
+    /// The second of both threads closes the sockets. They are forgotten with it: their numbers become others', such as the socket by
+    /// which Foundation sees that a process has ended, and `close` must not shut those down.
+    private func end(_ link: Link) {
+        link.cut()
+        guard link.countEnd() else { return }
+        state.withLock { state in
+            state.sockets.subtract([link.client, link.server])
+            Glibc.close(link.client)
+            Glibc.close(link.server)
         }
     }
 
     private func pumpRequests(_ link: Link) {
-        defer { link.end() }
+        defer { end(link) }
         var reader = FrameReader(socket: link.client)
         while let frame = reader.next() {
             let isClaim = frame.contains(Array("LMOVE".utf8))
@@ -156,7 +161,7 @@ final class RedisProxy: Sendable {
     }
 
     private func pumpReplies(_ link: Link) {
-        defer { link.end() }
+        defer { end(link) }
         var reader = FrameReader(socket: link.server)
         while let frame = reader.next() {
             let request = link.pop()
