@@ -16,7 +16,7 @@ demo:
 
 test:
 	@.ci/deps.sh test
-	swift test
+	swift test --no-parallel
 
 lint:
 	@.ci/deps.sh lint

@@ -27,9 +27,12 @@ import TestWorkflows
             for worker in workers.withLock({ $0 }) { worker.kill() }
         }
 
-        func worker(_ author: String, lease: Int = 1000, concurrency: Int = 10, grace: Int = 5000) throws -> WorkerProcess {
+        func worker(_ author: String, lease: Int = 1000, concurrency: Int = 10, grace: Int = 5000) throws
+            -> WorkerProcess
+        {
             let worker = try WorkerProcess(
-                redis: server.url, ledgerRedis: server.url, ledger: keys.namespace, author: author, namespace: keys.namespace,
+                redis: server.url, ledgerRedis: server.url, ledger: keys.namespace, author: author,
+                namespace: keys.namespace,
                 lease: lease, concurrency: concurrency, grace: grace, folder: server.folder)
             workers.withLock { $0.append(worker) }
             return worker
@@ -77,7 +80,9 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.17 A branch's second step starts on another worker while the first branch's body, killed with its worker, waits there again")
+    @Test(
+        "§3a.17 A branch's second step starts on another worker while the first branch's body, killed with its worker, waits there again"
+    )
     func branchGoesOnAfterDeath() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("a1")
@@ -110,7 +115,8 @@ import TestWorkflows
                 })
             first.freeze()
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
-            #expect(try await eventually { try await stage.redis("LLEN", .init(stage.keys.queue("default"))).integer == 0 })
+            #expect(
+                try await eventually { try await stage.redis("LLEN", .init(stage.keys.queue("default"))).integer == 0 })
             let second = try stage.worker("second")
             #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
             #expect(try await stage.ledger.lines().allSatisfy { $0[0] == "second" })
@@ -176,7 +182,9 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.57 A workflow that no worker knows waits, shows as unserved, blocks nothing, and is taken up by a worker that knows it")
+    @Test(
+        "§3a.57 A workflow that no worker knows waits, shows as unserved, blocks nothing, and is taken up by a worker that knows it"
+    )
     func unserved() async throws {
         try await withStage { stage in
             let first = try stage.worker("first")
@@ -189,7 +197,8 @@ import TestWorkflows
                 try await context.run("say") { "hello" }
             }
             let worker = try StepwiseWorker(
-                redis: RedisEndpoint(stage.server.url), workflows: [greet], configuration: .init(namespace: "fleet"), logger: .silent)
+                redis: RedisEndpoint(stage.server.url), workflows: [greet], configuration: .init(namespace: "fleet"),
+                logger: .silent)
             let service = Task { try await worker.run() }
             #expect(try await unknown.result(timeout: .seconds(60)) == "hello")
             service.cancel()
@@ -210,7 +219,9 @@ import TestWorkflows
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
             #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
             #expect(
-                try await eventually { try await stage.redis("LLEN", .init(stage.keys.malformed)).integer == items.count })
+                try await eventually {
+                    try await stage.redis("LLEN", .init(stage.keys.malformed)).integer == items.count
+                })
             let entries = try await stage.redis("LRANGE", .init(stage.keys.malformed), "0", "-1").array ?? []
             for entry in entries {
                 let members = JSONMembers(entry.bytes ?? [])
@@ -221,18 +232,29 @@ import TestWorkflows
         }
     }
 
-    @Test("A payload pushed with one LPUSH arrives byte for byte: object, string, number, null, or none", arguments: [
-        (#"{"workflow":"echo","id":"r1","payload":{"a":[],"n":12345678901234567890}}"#, #"{"a":[],"n":12345678901234567890}"#),
-        (#"{"workflow":"echo","id":"r1","payload":"text with \"quotes\" and }"}"#, #""text with \"quotes\" and }""#),
-        (#"{"id":"r1","payload":17.50 ,"workflow":"echo"}"#, "17.50"),
-        (#"{"workflow":"echo","id":"r1","payload":null}"#, "null"),
-        (#"{"workflow":"echo","id":"r1"}"#, "null"),
-    ])
+    @Test(
+        "A payload pushed with one LPUSH arrives byte for byte: object, string, number, null, or none",
+        arguments: [
+            (
+                #"{"workflow":"echo","id":"r1","payload":{"a":[],"n":12345678901234567890}}"#,
+                #"{"a":[],"n":12345678901234567890}"#
+            ),
+            (
+                #"{"workflow":"echo","id":"r1","payload":"text with \"quotes\" and }"}"#,
+                #""text with \"quotes\" and }""#
+            ),
+            (#"{"id":"r1","payload":17.50 ,"workflow":"echo"}"#, "17.50"),
+            (#"{"workflow":"echo","id":"r1","payload":null}"#, "null"),
+            (#"{"workflow":"echo","id":"r1"}"#, "null"),
+        ])
     func payloads(_ item: String, _ payload: String) async throws {
         try await withStage { stage in
-            let echo = Workflow("echo") { (context: WorkflowContext) async throws -> Void in try await context.run("nothing") {} }
+            let echo = Workflow("echo") { (context: WorkflowContext) async throws -> Void in
+                try await context.run("nothing") {}
+            }
             let worker = try StepwiseWorker(
-                redis: RedisEndpoint(stage.server.url), workflows: [echo], configuration: .init(namespace: "fleet"), logger: .silent)
+                redis: RedisEndpoint(stage.server.url), workflows: [echo], configuration: .init(namespace: "fleet"),
+                logger: .silent)
             let service = Task { try await worker.run() }
             _ = try await stage.redis("LPUSH", .init(stage.keys.queue("default")), .init(item))
             #expect(try await eventually { (try? await stage.client.run("r1").status().status) == .completed })

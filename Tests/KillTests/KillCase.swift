@@ -65,7 +65,8 @@ struct KillCase: Sendable {
         }
         defer { proxy.close() }
         let first = try WorkerProcess(
-            redis: proxy.url, ledgerRedis: server.url, ledger: namespace, author: "first", namespace: namespace, lease: Self.lease,
+            redis: proxy.url, ledgerRedis: server.url, ledger: namespace, author: "first", namespace: namespace,
+            lease: Self.lease,
             folder: server.folder)
         victim.process = first
         defer { first.kill() }
@@ -78,7 +79,9 @@ struct KillCase: Sendable {
         var second: WorkerProcess?
         defer { second?.kill() }
         if plan != nil {
-            let ended = Task { _ = try? await run.result(timeout: .seconds(60)); struck.continuation.yield() }
+            let ended = Task {
+                _ = try? await run.result(timeout: .seconds(60)); struck.continuation.yield()
+            }
             for await _ in struck.stream { break }
             ended.cancel()
             if proxy.hasStruck {
@@ -86,7 +89,8 @@ struct KillCase: Sendable {
                 ledgerAtStrike = try await ledger.lines().count
                 if fault != .cut {
                     second = try WorkerProcess(
-                        redis: server.url, ledgerRedis: server.url, ledger: namespace, author: "second", namespace: namespace,
+                        redis: server.url, ledgerRedis: server.url, ledger: namespace, author: "second",
+                        namespace: namespace,
                         lease: Self.lease, folder: server.folder)
                 }
             }
@@ -101,7 +105,8 @@ struct KillCase: Sendable {
         if plan == nil || fault == .cut { await first.terminate() } else { first.kill() }
         await second?.terminate()
         return Result(
-            events: proxy.events, hasStruck: proxy.hasStruck, output: output, history: history, ledger: try await ledger.lines(),
+            events: proxy.events, hasStruck: proxy.hasStruck, output: output, history: history,
+            ledger: try await ledger.lines(),
             recordedAtStrike: recorded, ledgerAtStrike: ledgerAtStrike, violations: violations)
     }
 
@@ -109,7 +114,8 @@ struct KillCase: Sendable {
     private func thaw(_ first: WorkerProcess, _ proxy: RedisProxy, client: RedisClient) async throws -> [String] {
         let keys = try Keys(namespace: namespace)
         func names() async throws -> [String] {
-            let all = try await client.send(["ZRANGE", .init(keys.workers), "0", "-1"]).array?.compactMap(\.string) ?? []
+            let all =
+                try await client.send(["ZRANGE", .init(keys.workers), "0", "-1"]).array?.compactMap(\.string) ?? []
             return all.filter { $0.contains("-\(first.id)-") }
         }
         let isBuried = try await eventually {

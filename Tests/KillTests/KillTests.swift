@@ -18,7 +18,8 @@ import TestWorkflows
         Expectation(workflow: "sequential", outputs: ["in,ONE,TWO,THREE"], steps: ["one", "two", "three"]),
         Expectation(workflow: "branches", outputs: ["in,A1A2,B1B2"], steps: ["a1", "a2", "b1", "b2"]),
         Expectation(
-            workflow: "race", outputs: ["in,LEFT,AFTER", "in,RIGHT,AFTER"], steps: ["after"], optionalSteps: ["left", "right"]),
+            workflow: "race", outputs: ["in,LEFT,AFTER", "in,RIGHT,AFTER"], steps: ["after"],
+            optionalSteps: ["left", "right"]),
         Expectation(workflow: "failing", outputs: ["in,RESERVE,Declined:UNDO"], steps: ["reserve", "charge", "undo"]),
         Expectation(
             workflow: "fan-out", outputs: ["in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN"],
@@ -26,13 +27,17 @@ import TestWorkflows
         Expectation(workflow: "retrying", outputs: ["in,FLAKY,LAST"], steps: ["flaky", "last"]),
     ]
 
-    @Test("§3a.1 §3a.46 A worker killed at any request of a run: another ends it, each step is recorded once", arguments: expectations)
+    @Test(
+        "§3a.1 §3a.46 A worker killed at any request of a run: another ends it, each step is recorded once",
+        arguments: expectations)
     func kill(_ expectation: Expectation) async throws { try await strikeEverywhere(expectation, .kill) }
 
     @Test("§3a.47 A worker frozen past its lease at any request changes nothing when it wakes", arguments: expectations)
     func freeze(_ expectation: Expectation) async throws { try await strikeEverywhere(expectation, .freeze) }
 
-    @Test("§3a.13 §3a.48 A connection cut at any request: the same call is sent again and has its effect once", arguments: expectations)
+    @Test(
+        "§3a.13 §3a.48 A connection cut at any request: the same call is sent again and has its effect once",
+        arguments: expectations)
     func cut(_ expectation: Expectation) async throws { try await strikeEverywhere(expectation, .cut) }
 
     private func strikeEverywhere(_ expectation: Expectation, _ fault: Fault) async throws {
@@ -70,7 +75,8 @@ import TestWorkflows
         #expect(Set(steps).count == steps.count, "\(place): a step is recorded twice: \(steps)")
         #expect(expectation.steps.isSubset(of: steps), "\(place): \(steps)")
         #expect(Set(steps).isSubset(of: expectation.steps.union(expectation.optionalSteps)), "\(place): \(steps)")
-        let again = result.ledger.dropFirst(result.ledgerAtStrike).map { $0[1] }.filter(result.recordedAtStrike.contains)
+        let again = result.ledger.dropFirst(result.ledgerAtStrike).map { $0[1] }.filter(
+            result.recordedAtStrike.contains)
         #expect(again.isEmpty, "\(place): recorded before the strike and executed again: \(again)")
         #expect(result.violations.isEmpty, "\(place): \(result.violations)")
     }

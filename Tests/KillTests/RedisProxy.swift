@@ -49,7 +49,8 @@ final class RedisProxy: Sendable {
     ///   - marker: the run's id.
     ///   - plan: when to strike; `nil` only counts.
     ///   - onStrike: called while the bytes are held, before they are dropped or kept.
-    init(folder: String, upstream: String, marker: String, plan: Plan?, onStrike: @escaping @Sendable () -> Void) throws {
+    init(folder: String, upstream: String, marker: String, plan: Plan?, onStrike: @escaping @Sendable () -> Void) throws
+    {
         path = folder + "/p" + String(UInt32.random(in: .min ... .max), radix: 36)
         url = "unix://" + path
         self.upstream = upstream

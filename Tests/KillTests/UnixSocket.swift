@@ -24,7 +24,9 @@ enum UnixSocket {
     static func write(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL)) }
+            let count = bytes.withUnsafeBytes {
+                send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+            }
             if count <= 0 { return false }
             sent += count
         }
@@ -42,7 +44,9 @@ enum UnixSocket {
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8).prefix(100)) }
         return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
         }
     }
 }
@@ -72,7 +76,9 @@ struct FrameReader {
 
     /// Where the frame that begins at `start` ends; `nil` if it is not whole.
     static func end(of bytes: [UInt8], from start: Int) -> Int? {
-        guard start < bytes.count, let line = bytes[start...].firstIndex(of: 13), line + 1 < bytes.count else { return nil }
+        guard start < bytes.count, let line = bytes[start...].firstIndex(of: 13), line + 1 < bytes.count else {
+            return nil
+        }
         let behind = line + 2
         let number = Int(String(decoding: bytes[(start + 1)..<line], as: UTF8.self)) ?? 0
         switch bytes[start] {
@@ -95,6 +101,8 @@ struct FrameReader {
 extension [UInt8] {
     func contains(_ part: [UInt8]) -> Bool {
         guard let first = part.first, count >= part.count else { return false }
-        return indices.dropLast(part.count - 1).contains { self[$0] == first && self[$0..<($0 + part.count)].elementsEqual(part) }
+        return indices.dropLast(part.count - 1).contains {
+            self[$0] == first && self[$0..<($0 + part.count)].elementsEqual(part)
+        }
     }
 }

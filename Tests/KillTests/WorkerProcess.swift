@@ -17,7 +17,9 @@ final class WorkerProcess: Sendable {
         redis: String, ledgerRedis: String, ledger: String, author: String, namespace: String, lease: Int = 1000,
         concurrency: Int = 10, grace: Int = 5000, folder: String
     ) throws {
-        let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("TestWorker").path
+        let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(
+            "TestWorker"
+        ).path
         log = folder + "/" + namespace + "-" + author + ".log"
         let words = [
             program, redis, ledgerRedis, ledger, author, namespace, String(lease), String(concurrency), String(grace),

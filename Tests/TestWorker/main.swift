@@ -7,8 +7,11 @@ import UnixSignals
 
 // A worker process for tests: TestWorker <redis URL> <ledger's redis URL> <ledger> <author> <namespace> <lease in ms> <concurrency> <grace in ms>
 let arguments = CommandLine.arguments
-guard arguments.count == 9, let lease = Int(arguments[6]), let concurrency = Int(arguments[7]), let grace = Int(arguments[8]) else {
-    FileHandle.standardError.write(Data("usage: TestWorker URL LEDGER-URL LEDGER AUTHOR NAMESPACE LEASE-MS CONCURRENCY GRACE-MS\n".utf8))
+guard arguments.count == 9, let lease = Int(arguments[6]), let concurrency = Int(arguments[7]),
+    let grace = Int(arguments[8])
+else {
+    FileHandle.standardError.write(
+        Data("usage: TestWorker URL LEDGER-URL LEDGER AUTHOR NAMESPACE LEASE-MS CONCURRENCY GRACE-MS\n".utf8))
     exit(64)
 }
 LoggingSystem.bootstrap(StreamLogHandler.standardError)
@@ -18,6 +21,7 @@ let ledger = try Ledger(url: arguments[2], name: arguments[3], author: arguments
 let worker = try StepwiseWorker(
     redis: RedisEndpoint(arguments[1]), workflows: TestWorkflows(ledger: ledger).all,
     configuration: .init(
-        namespace: arguments[5], concurrency: concurrency, lease: .milliseconds(lease), shutdownGrace: .milliseconds(grace)),
+        namespace: arguments[5], concurrency: concurrency, lease: .milliseconds(lease),
+        shutdownGrace: .milliseconds(grace)),
     logger: logger)
 try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()

@@ -47,7 +47,9 @@ public enum StepwiseNamespace {
     ///
     /// - Throws: ``StepwiseError`` with code `invalidConfiguration`, naming the variable.
     public static func fromEnvironment() throws -> String {
-        guard let name = ProcessInfo.processInfo.environment["STEPWISE_NAMESPACE"], !name.isEmpty else { return "default" }
+        guard let name = ProcessInfo.processInfo.environment["STEPWISE_NAMESPACE"], !name.isEmpty else {
+            return "default"
+        }
         do {
             try Identifier.checkNamespace(name)
             return name

@@ -47,15 +47,20 @@ extension StepwiseClient {
     /// What is stored of a run; `nil` if there is none.
     func details(ofRun id: String) async throws -> RunDetails? {
         let fields = [
-            "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload", "output",
+            "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload",
+            "output",
             "error",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
-        guard let v = reply.array, v.count == fields.count, let workflow = v[0].string, let status = v[1].string else { return nil }
+        guard let v = reply.array, v.count == fields.count, let workflow = v[0].string, let status = v[1].string else {
+            return nil
+        }
         return RunDetails(
-            id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "", recorded: v[3].integer ?? 0,
-            carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string, warning: v[8].string,
+            id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
+            recorded: v[3].integer ?? 0,
+            carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string,
+            warning: v[8].string,
             payload: v[9].string ?? "null", output: v[10].string, error: v[11].string)
     }
 
@@ -64,12 +69,14 @@ extension StepwiseClient {
         var steps: [RecordedStep] = []
         while true {
             let reply = try await evaluate(
-                ScriptLibrary.history, [keys.steps(id)], [.init(steps.count)], doing: "reading the history of run \(id)")
+                ScriptLibrary.history, [keys.steps(id)], [.init(steps.count)], doing: "reading the history of run \(id)"
+            )
             guard let page = reply.array, !page.isEmpty else { return steps }
             for item in page {
                 let record = try OutcomeRecord(item.bytes ?? [])
                 var step = RecordedStep(
-                    number: steps.count + 1, step: record.outcome.step, attempts: record.attempts, took: record.took, at: record.at,
+                    number: steps.count + 1, step: record.outcome.step, attempts: record.attempts, took: record.took,
+                    at: record.at,
                     worker: String(record.claim.prefix { $0 != "/" }))
                 switch record.outcome.result {
                 case .value(let json): step.value = String(decoding: json, as: UTF8.self)
@@ -99,7 +106,8 @@ extension StepwiseClient {
             case "more": cursor = try reader.text(1)
             default:
                 throw StepwiseError(
-                    .invalidConfiguration, "run \(id) is not parked, it is \(details.status); only parked runs can be resumed")
+                    .invalidConfiguration,
+                    "run \(id) is not parked, it is \(details.status); only parked runs can be resumed")
             }
         }
     }

@@ -37,8 +37,10 @@ extension StepwiseClient {
                 let left = deadline.map { $0 - ContinuousClock.now }
                 if let left, left <= .zero {
                     throw StepwiseError(
-                        .timedOut, "run \(id) had not ended after \(timeout ?? .zero): it is \(status)"
-                            + (status == .parked ? "; its status says why, resume it" : "; it goes on, wait again for its result"))
+                        .timedOut,
+                        "run \(id) had not ended after \(timeout ?? .zero): it is \(status)"
+                            + (status == .parked
+                                ? "; its status says why, resume it" : "; it goes on, wait again for its result"))
                 }
                 await bell.wait(atMost: min(left ?? Self.askEvery, Self.askEvery))
                 try Task.checkCancellation()
@@ -54,7 +56,8 @@ extension StepwiseClient {
 
     private func end(ofRun id: String) async throws -> Standing {
         let reply = try await evaluate(ScriptLibrary.await, [keys.run(id)], [], doing: "asking for run \(id)")
-        guard let items = reply.array, items.count == 3, let status = items[0].string.map(RunStatus.init(rawValue:)) else {
+        guard let items = reply.array, items.count == 3, let status = items[0].string.map(RunStatus.init(rawValue:))
+        else {
             return .missing
         }
         guard status.isEnded else { return .live(status) }

@@ -1,9 +1,9 @@
 internal import StepwiseRedis
 
 #if canImport(FoundationEssentials)
-    internal import FoundationEssentials
+internal import FoundationEssentials
 #else
-    internal import Foundation
+internal import Foundation
 #endif
 
 /// A worker as its entry in Redis tells.

@@ -78,12 +78,16 @@ public final class StepwiseClient: Service, Sendable {
         }
     }
 
-    func command(_ arguments: [RedisArgument], doing what: @autoclosure () -> String) async throws(StepwiseError) -> RedisValue {
+    func command(_ arguments: [RedisArgument], doing what: @autoclosure () -> String) async throws(StepwiseError)
+        -> RedisValue
+    {
         try await prepare()
         do { return try await commands.send(arguments) } catch { throw StepwiseError(error, doing: what()) }
     }
 
-    func pipeline(_ arguments: [[RedisArgument]], doing what: @autoclosure () -> String) async throws(StepwiseError) -> [RedisValue] {
+    func pipeline(_ arguments: [[RedisArgument]], doing what: @autoclosure () -> String) async throws(StepwiseError)
+        -> [RedisValue]
+    {
         try await prepare()
         do {
             var values: [RedisValue] = []

@@ -33,7 +33,8 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
         wasSeen
             ? StepwiseError(.runGone, "run \(id) is gone: it ended and was removed by retention")
             : StepwiseError(
-                .noSuchRun, "no run \(id) in namespace \"\(client.keys.namespace)\"; if it ended long ago, retention removed it")
+                .noSuchRun,
+                "no run \(id) in namespace \"\(client.keys.namespace)\"; if it ended long ago, retention removed it")
     }
 
     /// Waits for the run's end.
@@ -50,7 +51,8 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
             let step = error?.string("step").map { " in step \"\($0)\"" } ?? ""
             throw StepwiseError(
                 .runFailed,
-                "run \(id) failed\(step) with \(error?.string("type") ?? "an error"): \(error?.string("message") ?? "")")
+                "run \(id) failed\(step) with \(error?.string("type") ?? "an error"): \(error?.string("message") ?? "")"
+            )
         }
     }
 

@@ -10,7 +10,8 @@ package enum StepName {
             StepwiseError(.invalidStepName, "the step name \"\(name.prefix(80))\" \(why)")
         }
         if name.isEmpty {
-            throw StepwiseError(.invalidStepName, "a step needs a name: context.run(\"charge\") { … }; this one is empty")
+            throw StepwiseError(
+                .invalidStepName, "a step needs a name: context.run(\"charge\") { … }; this one is empty")
         }
         if name.utf8.count > limit { throw refuse("is longer than \(limit) bytes; shorten it") }
         if name.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) {

@@ -19,7 +19,9 @@ enum DataFormat {
     ) async throws(StepwiseError) -> RedisSession {
         do {
             let stored = try await client.send(["HGET", .init(keys.meta), "format"]).integer
-            if writes, stored == nil { _ = try await client.send(["HSETNX", .init(keys.meta), "format", .init(current)]) }
+            if writes, stored == nil {
+                _ = try await client.send(["HSETNX", .init(keys.meta), "format", .init(current)])
+            }
             let format = stored ?? current
             if format > current {
                 throw StepwiseError(
@@ -40,7 +42,8 @@ enum DataFormat {
         let parts = session.version.split(separator: ".").compactMap { Int($0) }
         if parts.count >= 2, (parts[0], parts[1]) < minimumRedis {
             throw StepwiseError(
-                .unsupportedRedis, "redis at \(redis) is version \(session.version); Stepwise needs 6.2 or later: upgrade the server")
+                .unsupportedRedis,
+                "redis at \(redis) is version \(session.version); Stepwise needs 6.2 or later: upgrade the server")
         }
         if !session.evictionPolicy.isEmpty, session.evictionPolicy != "noeviction" {
             logger.warning(

@@ -28,7 +28,8 @@ package enum Identifier {
         let rule = "use 1 to 200 printable ASCII characters without spaces"
         if text.isEmpty { return "is empty: \(rule)" }
         if text.utf8.count > 200 { return "is longer than 200 bytes: \(rule)" }
-        return text.utf8.allSatisfy { (33...126).contains($0) } ? nil : "holds spaces, control characters or others than ASCII: \(rule)"
+        return text.utf8.allSatisfy { (33...126).contains($0) }
+            ? nil : "holds spaces, control characters or others than ASCII: \(rule)"
     }
 
     /// A new id: 20 characters of `0-9a-z`, the first 9 of them the time in milliseconds, so that ids sort by age.

@@ -29,7 +29,9 @@ package struct Keys: Sendable, Hashable {
     package func ended(_ id: String) -> String { "\(prefix)ended:\(id)" }
     /// For SCAN: every key of the namespace that begins like this.
     package func pattern(_ start: String) -> String { "\(prefix)\(start)*" }
-    package func suffix(of key: String, after start: String) -> String { String(key.dropFirst(prefix.count + start.count)) }
+    package func suffix(of key: String, after start: String) -> String {
+        String(key.dropFirst(prefix.count + start.count))
+    }
 }
 
 /// Where a run stands.

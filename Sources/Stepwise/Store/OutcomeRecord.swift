@@ -30,7 +30,8 @@ package struct OutcomeRecord: Sendable, Hashable {
     /// - Throws: ``StepwiseError`` with code `notDecodable` for what is no record.
     package init(_ bytes: [UInt8]) throws(StepwiseError) {
         guard let members = JSONMembers(bytes), let step = members.string("step") else {
-            throw StepwiseError(.notDecodable, "a recorded outcome is no JSON object with a step: \(JSON.excerpt(bytes))")
+            throw StepwiseError(
+                .notDecodable, "a recorded outcome is no JSON object with a step: \(JSON.excerpt(bytes))")
         }
         attempts = members.integer("attempts") ?? 1
         took = members.integer("took")
@@ -40,7 +41,8 @@ package struct OutcomeRecord: Sendable, Hashable {
             outcome = Outcome(step: step, result: .value(value))
         } else if let error = members.values["error"], let words = JSONMembers(error) {
             let failure = StepFailure(
-                step: step, attempts: attempts, type: words.string("type") ?? "", message: words.string("message") ?? "")
+                step: step, attempts: attempts, type: words.string("type") ?? "", message: words.string("message") ?? ""
+            )
             outcome = Outcome(step: step, result: .error(failure))
         } else {
             throw StepwiseError(.notDecodable, "the recorded outcome of step \"\(step)\" has neither value nor error")

@@ -15,10 +15,14 @@ struct RunStore: Sendable {
         var carryText: String { Invocation.carryText(run: id, generation: generation) }
     }
 
-    func start(_ run: Run, workflow: String, payload: [UInt8], item: [UInt8], token: String) async throws -> StartReply {
+    func start(_ run: Run, workflow: String, payload: [UInt8], item: [UInt8], token: String) async throws -> StartReply
+    {
         let reply = try await evaluate(
             ScriptLibrary.start, [keys.run(run.id), keys.claimed(worker, run.queue), keys.runs(.running)],
-            [.init(run.id), .init(workflow), .init(run.queue), .init(payload), .init(run.carryText), .init(item), .init(worker), .init(token)])
+            [
+                .init(run.id), .init(workflow), .init(run.queue), .init(payload), .init(run.carryText), .init(item),
+                .init(worker), .init(token),
+            ])
         let reader = ReplyReader("start", reply)
         switch reader.word {
         case "ok": return .started
@@ -35,7 +39,8 @@ struct RunStore: Sendable {
         let reply = try await evaluate(
             ScriptLibrary.load,
             [
-                keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.queued),
+                keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.claimed(worker, run.queue),
+                keys.runs(.queued),
                 keys.runs(.running), keys.runs(.unserved),
             ],
             [
@@ -54,7 +59,8 @@ struct RunStore: Sendable {
                 about = RunAbout(workflow: try reader.text(6), queue: try reader.text(7), payload: payload)
             }
             return .loaded(
-                number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen), about: about)
+                number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen),
+                about: about)
         default: throw reader.unexpected
         }
     }
@@ -84,7 +90,8 @@ struct RunStore: Sendable {
 
     private func advanceArguments(_ run: Run, _ advance: Advance) -> [RedisArgument] {
         [
-            .init(run.id), .init(worker), .init(advance.number), .init(run.carryText), .init(run.generation), .init(advance.upto),
+            .init(run.id), .init(worker), .init(advance.number), .init(run.carryText), .init(run.generation),
+            .init(advance.upto),
             .init(advance.slots), advance.plan.isComplete ? "1" : "", .init(advance.ending?.status.rawValue ?? ""),
             .init(advance.ending?.json ?? []),
         ]
@@ -127,16 +134,21 @@ struct RunStore: Sendable {
     func record(_ run: Run, text: String, _ record: Record, seen: Int) async throws -> RecordReply {
         let reply = try await evaluate(
             ScriptLibrary.record,
-            [keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue)],
             [
-                .init(run.id), .init(worker), .init(text), .init(run.carryText), .init(record.step), .init(run.generation),
+                keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id),
+                keys.claimed(worker, run.queue),
+            ],
+            [
+                .init(run.id), .init(worker), .init(text), .init(run.carryText), .init(record.step),
+                .init(run.generation),
                 .init(record.attempt), record.head, record.tail, .init(record.token), .init(seen),
             ])
         let reader = ReplyReader("record", reply)
         switch reader.word {
         case "done": return .done
         case "took":
-            return .took(number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen))
+            return .took(
+                number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen))
         case "withdrawn": return .withdrawn
         case "lost": return .lost
         case "reset": return .reset
@@ -174,7 +186,8 @@ struct RunStore: Sendable {
         _ = try await evaluate(
             ScriptLibrary.park,
             [
-                keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.running), keys.runs(.parked),
+                keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.running),
+                keys.runs(.parked),
                 keys.runs(.unserved),
             ],
             [

@@ -24,7 +24,9 @@ struct FleetWatch: Sendable {
     }
 
     /// - Returns: the workers, with their beats, that have stood still for a lease.
-    mutating func look(_ workers: [(name: String, beat: String)], at now: ContinuousClock.Instant) -> [(name: String, beat: String)] {
+    mutating func look(_ workers: [(name: String, beat: String)], at now: ContinuousClock.Instant) -> [(
+        name: String, beat: String
+    )] {
         let gap = min(lastLook.map { now - $0 } ?? .zero, lease / 2)
         lastLook = now
         var seen: [String: Sighting] = [:]

@@ -87,7 +87,9 @@ final class Hand: Sendable {
             }
             defer { (state.unknown, state.missing) = (unknown, missing) }
             return (
-                unknown.flatMap { item, count in Array(repeating: item, count: min(count, state.unknown[item, default: 0])) },
+                unknown.flatMap { item, count in
+                    Array(repeating: item, count: min(count, state.unknown[item, default: 0]))
+                },
                 missing.keys.filter { state.missing[$0] != nil }
             )
         }

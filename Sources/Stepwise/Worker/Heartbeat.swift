@@ -39,7 +39,9 @@ final class Heartbeat: Sendable {
     }
 
     func start() {
-        let repeated = client.eventLoop.scheduleRepeatedAsyncTask(initialDelay: .zero, delay: interval) { [self] _ in beat() }
+        let repeated = client.eventLoop.scheduleRepeatedAsyncTask(initialDelay: .zero, delay: interval) { [self] _ in
+            beat()
+        }
         task.withLock { $0 = repeated }
     }
 
@@ -56,7 +58,8 @@ final class Heartbeat: Sendable {
             keys: [keys.workers, keys.worker(worker.name), keys.delayed] + queues.map { keys.claimed(worker.name, $0) }
                 + worker.workflowNames.map { keys.unserved($0) },
             arguments: [
-                .init(worker.name), .init(Self.duePage), withLists ? "1" : "", .init(queues.count), worker.takeClaimNote() ? "1" : "",
+                .init(worker.name), .init(Self.duePage), withLists ? "1" : "", .init(queues.count),
+                worker.takeClaimNote() ? "1" : "",
             ])
         return future.map { [self] reply in
             onReply(Self.read(reply, withLists: withLists))
@@ -64,13 +67,16 @@ final class Heartbeat: Sendable {
     }
 
     private static func read(_ reply: RedisValue, withLists: Bool) -> BeatReply? {
-        guard let items = reply.array, items.count == 5, let due = items[1].array, let index = items[2].array else { return nil }
+        guard let items = reply.array, items.count == 5, let due = items[1].array, let index = items[2].array else {
+            return nil
+        }
         let workers = stride(from: 0, to: index.count - 1, by: 2).compactMap { at -> (name: String, beat: String)? in
             guard let name = index[at].string, let beat = index[at + 1].string else { return nil }
             return (name, beat)
         }
         return BeatReply(
             isBuried: items[0].string != "alive", due: due.compactMap(\.string), workers: workers,
-            lists: withLists ? (items[3].array?.compactMap(\.bytes) ?? [], items[4].array?.compactMap(\.integer) ?? []) : nil)
+            lists: withLists
+                ? (items[3].array?.compactMap(\.bytes) ?? [], items[4].array?.compactMap(\.integer) ?? []) : nil)
     }
 }

@@ -15,7 +15,9 @@ extension Incarnation {
     /// Moves a claim list back to its queue, the newest first, so that the oldest is the next to be claimed.
     func giveBackAll(of name: String, queue: String, lost: Bool) async throws {
         while true {
-            let items = try await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "99"]).array?.compactMap(\.bytes) ?? []
+            let items =
+                try await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "99"]).array?.compactMap(\.bytes)
+                ?? []
             if items.isEmpty { return }
             var moved = false
             for item in items {
@@ -23,7 +25,9 @@ extension Incarnation {
                 let call = giveBackCommand(
                     keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: lost)
                 do {
-                    moved = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments).array?.first?.string != "gone" || moved
+                    moved =
+                        try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments).array?.first?.string
+                        != "gone" || moved
                 } catch let error as RedisError {
                     // One run whose keys are damaged must not keep the others here.
                     logger.error(

@@ -197,7 +197,9 @@ final class Incarnation: Sendable {
                 await self.guarding {
                     try await self.store.reject(
                         item, queue: queue,
-                        reason: "this is no invocation: push a JSON object with \"workflow\" and, if wanted, \"payload\" and \"id\"")
+                        reason:
+                            "this is no invocation: push a JSON object with \"workflow\" and, if wanted, \"payload\" and \"id\""
+                    )
                 }
             }
         }
@@ -386,7 +388,9 @@ final class Incarnation: Sendable {
     /// A clean exit: everything that is still in the claim lists goes back, and the name leaves last.
     func leave() async {
         await finally {
-            for queue in self.configuration.queues { try await self.giveBackAll(of: self.name, queue: queue, lost: false) }
+            for queue in self.configuration.queues {
+                try await self.giveBackAll(of: self.name, queue: queue, lost: false)
+            }
             _ = try await self.evaluate(
                 ScriptLibrary.leave,
                 [self.keys.workers, self.keys.worker(self.name)]
@@ -400,7 +404,9 @@ final class Incarnation: Sendable {
         await finally {
             _ = try await self.evaluate(
                 ScriptLibrary.bury, [self.keys.workers, self.keys.worker(self.name)], [.init(self.name), ""])
-            for queue in self.configuration.queues { try await self.giveBackAll(of: self.name, queue: queue, lost: false) }
+            for queue in self.configuration.queues {
+                try await self.giveBackAll(of: self.name, queue: queue, lost: false)
+            }
         }
     }
 

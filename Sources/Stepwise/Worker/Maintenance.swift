@@ -49,7 +49,9 @@ actor Maintenance {
         try await promote(leads ? beat.due : beat.due.filter(overdue.contains))
         overdue = Set(beat.due)
         if leads { try await promoteMore(after: beat.due.count) }
-        for dead in still where dead.name != worker.name { try await tendDead(dead.name, beat: dead.beat, leads: leads) }
+        for dead in still where dead.name != worker.name {
+            try await tendDead(dead.name, beat: dead.beat, leads: leads)
+        }
         sweptDead = sweptDead.filter { name, _ in still.contains { $0.name == name } }
         if let lists = beat.lists {
             for index in lists.unserved { try await readmit(worker.workflowNames[index]) }
@@ -72,7 +74,8 @@ actor Maintenance {
             let time = try await worker.command(["TIME"]).array?.compactMap(\.integer) ?? []
             guard time.count == 2 else { return }
             let due = try await worker.command([
-                "ZRANGEBYSCORE", .init(worker.keys.delayed), "-inf", .init(time[0] * 1000 + time[1] / 1000), "LIMIT", "0",
+                "ZRANGEBYSCORE", .init(worker.keys.delayed), "-inf", .init(time[0] * 1000 + time[1] / 1000), "LIMIT",
+                "0",
                 .init(Heartbeat.duePage),
             ])
             let entries = due.array?.compactMap(\.string) ?? []
@@ -101,10 +104,13 @@ actor Maintenance {
             ScriptLibrary.bury, [worker.keys.workers, worker.keys.worker(name)], [.init(name), .init(beat)])
         let isMine = reply.integer == 1
         if isMine {
-            worker.logger.notice("a worker's beat stood still for a lease; its claims go back", metadata: ["dead": "\(name)"])
+            worker.logger.notice(
+                "a worker's beat stood still for a lease; its claims go back", metadata: ["dead": "\(name)"])
         } else {
             // Somebody else buried it. One worker looks after the dead, now and then.
-            guard leads, now - (sweptDead[name] ?? (now - .seconds(3600))) >= worker.configuration.lease / 2 else { return }
+            guard leads, now - (sweptDead[name] ?? (now - .seconds(3600))) >= worker.configuration.lease / 2 else {
+                return
+            }
         }
         sweptDead[name] = now
         try await worker.sweep(name, leaveAfter: Self.burialMilliseconds)
@@ -116,11 +122,14 @@ actor Maintenance {
         let difference = worker.hand.difference(to: list)
         for item in difference.unknown {
             worker.logger.notice(
-                "a claim whose reply was lost is taken up", metadata: ["item": "\(String(decoding: item.prefix(200), as: UTF8.self))"])
+                "a claim whose reply was lost is taken up",
+                metadata: ["item": "\(String(decoding: item.prefix(200), as: UTF8.self))"])
             worker.takeUp(item)
         }
         for item in difference.missing {
-            guard case .step(let run, _, _, let step)? = Invocation(String(decoding: item, as: UTF8.self)) else { continue }
+            guard case .step(let run, _, _, let step)? = Invocation(String(decoding: item, as: UTF8.self)) else {
+                continue
+            }
             await worker.driver(of: run)?.cancelBody(of: step)
         }
     }
@@ -128,13 +137,15 @@ actor Maintenance {
     // MARK: The unserved
 
     private func readmit(_ workflow: String) async throws {
-        let items = try await worker.command(["LRANGE", .init(worker.keys.unserved(workflow)), "-100", "-1"]).array ?? []
+        let items =
+            try await worker.command(["LRANGE", .init(worker.keys.unserved(workflow)), "-100", "-1"]).array ?? []
         for text in items.reversed().compactMap(\.string) {
             guard let invocation = Invocation(text), let run = invocation.run else { continue }
             let queue = try await worker.command(["HGET", .init(worker.keys.run(run)), "queue"]).string ?? "default"
             let isCarry = if case .carry = invocation { true } else { false }
             _ = try await worker.evaluate(
-                ScriptLibrary.readmit, [worker.keys.run(run), worker.keys.unserved(workflow), worker.keys.queue(queue)],
+                ScriptLibrary.readmit,
+                [worker.keys.run(run), worker.keys.unserved(workflow), worker.keys.queue(queue)],
                 [.init(text), isCarry ? "1" : ""])
         }
     }
@@ -145,7 +156,8 @@ actor Maintenance {
         guard age > .zero else { return }
         let keys = worker.keys
         for _ in 0..<20 {
-            let reply = try await worker.evaluate(ScriptLibrary.expired, [keys.runs(status)], [.init(Int(age.milliseconds))])
+            let reply = try await worker.evaluate(
+                ScriptLibrary.expired, [keys.runs(status)], [.init(Int(age.milliseconds))])
             let ids = reply.array?.compactMap(\.string) ?? []
             if ids.isEmpty { return }
             _ = try await worker.evaluate(

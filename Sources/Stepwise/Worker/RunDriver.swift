@@ -124,7 +124,8 @@ actor RunDriver {
             Task { await self.foreignJob() }
         }
         let context = WorkflowContext(
-            workflow: about.workflow, runID: run.id, payload: about.payload, options: function.options, logger: worker.logger,
+            workflow: about.workflow, runID: run.id, payload: about.payload, options: function.options,
+            logger: worker.logger,
             copy: copy)
         copy.start(context, silent: !isCarry || carried >= 0, function: function.body)
         return true
@@ -292,7 +293,8 @@ actor RunDriver {
         let isDraining = worker.isDraining
         let reserved = isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
         return (
-            RunStore.Advance(number: number, upto: upto, slots: isDraining ? 0 : reserved + 1, plan: plan, ending: ending), reserved
+            RunStore.Advance(
+                number: number, upto: upto, slots: isDraining ? 0 : reserved + 1, plan: plan, ending: ending), reserved
         )
     }
 
@@ -321,8 +323,11 @@ actor RunDriver {
             throw IncarnationOver()
         case .retry(let delay):
             let reply = try await store.retry(
-                run, text: run.carryText, carry: (number, copy.delivered), step: step, failedAttempt: attempt, delay: delay)
-            if case .more(let opened, let page) = reply { return .goesOn(.more(opened: opened, page: page), opened: opened) }
+                run, text: run.carryText, carry: (number, copy.delivered), step: step, failedAttempt: attempt,
+                delay: delay)
+            if case .more(let opened, let page) = reply {
+                return .goesOn(.more(opened: opened, page: page), opened: opened)
+            }
             return .over
         case .ended(let itsResult, let itsTime):
             (result, took) = (itsResult, itsTime)
@@ -349,7 +354,8 @@ actor RunDriver {
             }
         }
         let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
-        let record = RunStore.Record(step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
+        let record = RunStore.Record(
+            step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
         let reply: AdvanceReply
         do {
             reply = try await store.serial(run, request, record)
@@ -421,14 +427,16 @@ actor RunDriver {
         if case .stuck(let reason) = copy.progress { return reason }
         if isAtRest { return nil }
         let place = copy.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
-        return "the function left its executor \(place) and was not back within \(worker.configuration.escapeLimit): it awaited something "
+        return
+            "the function left its executor \(place) and was not back within \(worker.configuration.escapeLimit): it awaited something "
             + "that is no step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
     }
 
     private func park(_ text: String, number: Int?, step: String?, attempt: Int = 0, reason: String) async throws {
         try await store.park(run, text: text, carry: number, step: step.map { ($0, attempt) }, reason: reason)
         worker.logger.warning(
-            "a run was parked", metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "reason": "\(reason)"])
+            "a run was parked",
+            metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "reason": "\(reason)"])
         discard()
     }
 
@@ -478,7 +486,8 @@ actor RunDriver {
             _ = try await store.retry(run, text: text, carry: nil, step: step, failedAttempt: attempt, delay: delay)
             return nil
         case .ended(let result, let took):
-            let record = RunStore.Record(step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
+            let record = RunStore.Record(
+                step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
             switch try await store.record(run, text: text, record, seen: self.copy?.delivered ?? 0) {
             case .took(let number, let opened, let page):
                 claim.end()
@@ -504,7 +513,8 @@ actor RunDriver {
         let begin = ContinuousClock.now
         let task = Task.detached { try await StepScope.$current.withValue(step) { try await call.body(step) } }
         bodies[call.id] = task
-        worker.logger.debug("a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
+        worker.logger.debug(
+            "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
         let result = await task.result
         bodies[call.id] = nil
         if worker.isOver { return .over }

@@ -36,7 +36,8 @@ public final class StepwiseWorker: Service, Sendable {
         for workflow in workflows {
             try Identifier.check(workflow.name, what: "workflow name")
             if functions.updateValue(workflow.function, forKey: workflow.name) != nil {
-                throw StepwiseError(.invalidConfiguration, "two workflows are called \"\(workflow.name)\"; give one another name")
+                throw StepwiseError(
+                    .invalidConfiguration, "two workflows are called \"\(workflow.name)\"; give one another name")
             }
         }
         self.redis = redis
@@ -94,7 +95,8 @@ public final class StepwiseWorker: Service, Sendable {
                 return .leaving
             }
             let incarnation = Incarnation(
-                name: name, keys: keys, configuration: configuration, functions: functions, connections: connections, logger: logger)
+                name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
+                logger: logger)
             watch(connections, session, incarnation)
             let stop = Task.detached {
                 await self.shutdown.wait()
@@ -123,12 +125,14 @@ public final class StepwiseWorker: Service, Sendable {
         var pause = Duration.milliseconds(100)
         while !shutdown.isOpen {
             do {
-                let session = try await DataFormat.check(connections.commands, keys: keys, redis: redis, logger: logger, writes: true)
+                let session = try await DataFormat.check(
+                    connections.commands, keys: keys, redis: redis, logger: logger, writes: true)
                 if session.role != "slave" { return session }
                 logger.warning("redis is a replica, which takes no writes; waiting", metadata: ["redis": "\(redis)"])
             } catch {
                 guard [.redisUnavailable, .redisAmbiguous, .redisRefused].contains(error.code) else { throw error }
-                logger.warning("redis cannot be reached; waiting", metadata: ["redis": "\(redis)", "error": "\(error)"])
+                logger.warning(
+                    "redis cannot be reached; waiting", metadata: ["redis": "\(redis)", "error": "\(error)"])
             }
             await shutdown.wait(atMost: pause)
             pause = min(pause * 2, .seconds(2))

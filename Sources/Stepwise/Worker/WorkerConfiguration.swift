@@ -21,7 +21,8 @@ extension StepwiseWorker {
         public var parkedSteps: Int
 
         public init(
-            namespace: String = "default", queues: [String] = ["default"], concurrency: Int = 100, lease: Duration = .seconds(10),
+            namespace: String = "default", queues: [String] = ["default"], concurrency: Int = 100,
+            lease: Duration = .seconds(10),
             shutdownGrace: Duration = .seconds(25), escapeLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
             parkedSteps: Int = 100_000
@@ -42,23 +43,28 @@ extension StepwiseWorker {
             if queues.isEmpty { throw StepwiseError(.invalidConfiguration, "queues is empty: name at least one queue") }
             for queue in queues { try Identifier.check(queue, what: "queue") }
             if Set(queues).count != queues.count {
-                throw StepwiseError(.invalidConfiguration, "queues names a queue twice: \(queues.joined(separator: ", "))")
+                throw StepwiseError(
+                    .invalidConfiguration, "queues names a queue twice: \(queues.joined(separator: ", "))")
             }
             if concurrency < queues.count || concurrency > 1000 {
                 throw StepwiseError(
                     .invalidConfiguration,
-                    "concurrency is \(concurrency); it must be at least the number of queues (\(queues.count)) and at most 1000")
+                    "concurrency is \(concurrency); it must be at least the number of queues (\(queues.count)) and at most 1000"
+                )
             }
             if lease < .seconds(1) {
                 throw StepwiseError(.invalidConfiguration, "lease is \(lease); it must be at least 1 second")
             }
             for (name, value) in [
-                ("shutdownGrace", shutdownGrace), ("escapeLimit", escapeLimit), ("completedRetention", completedRetention),
+                ("shutdownGrace", shutdownGrace), ("escapeLimit", escapeLimit),
+                ("completedRetention", completedRetention),
                 ("failedRetention", failedRetention),
             ] where value < .zero {
                 throw StepwiseError(.invalidConfiguration, "\(name) is \(value); it must not be negative")
             }
-            if parkedSteps < 0 { throw StepwiseError(.invalidConfiguration, "parkedSteps is \(parkedSteps); it must not be negative") }
+            if parkedSteps < 0 {
+                throw StepwiseError(.invalidConfiguration, "parkedSteps is \(parkedSteps); it must not be negative")
+            }
         }
     }
 }

@@ -10,7 +10,9 @@ package enum JSON {
 
     /// - Parameter what: names the value in the error.
     /// - Throws: ``StepwiseError`` with code `notStorable`.
-    package static func encode<T: Encodable>(_ value: T, what: @autoclosure () -> String) throws(StepwiseError) -> [UInt8] {
+    package static func encode<T: Encodable>(_ value: T, what: @autoclosure () -> String) throws(StepwiseError)
+        -> [UInt8]
+    {
         do {
             return Array(try encoder.encode(value))
         } catch {
@@ -75,7 +77,11 @@ package enum JSON {
     /// `items[0].price`
     private static func path(_ keys: [any CodingKey]) -> String {
         keys.reduce(into: "") { path, key in
-            if let index = key.intValue { path += "[\(index)]" } else { path += (path.isEmpty ? "" : ".") + key.stringValue }
+            if let index = key.intValue {
+                path += "[\(index)]"
+            } else {
+                path += (path.isEmpty ? "" : ".") + key.stringValue
+            }
         }
     }
 
@@ -93,7 +99,8 @@ package enum JSON {
         case EncodingError.invalidValue(let value, let context):
             let path = path(context.codingPath)
             // A date that cannot be written cannot be described either: Foundation traps.
-            let shown = (value as? Date).map { "\($0.timeIntervalSince1970) s since 1970" } ?? "\("\(value)".prefix(200))"
+            let shown =
+                (value as? Date).map { "\($0.timeIntervalSince1970) s since 1970" } ?? "\("\(value)".prefix(200))"
             return "\(context.debugDescription) (\(shown)\(path.isEmpty ? "" : " at \(path)"))"
         default:
             return String(describing: error)

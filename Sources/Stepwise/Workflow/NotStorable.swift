@@ -17,7 +17,8 @@ extension StepResultMustBeCodable: Sendable {}
 extension WorkflowContext {
     @available(
         *, deprecated,
-        message: "a step's result is stored as JSON: return a Codable & Sendable value, or assign it to _ to store nothing"
+        message:
+            "a step's result is stored as JSON: return a Codable & Sendable value, or assign it to _ to store nothing"
     )
     @NotStorable
     public func run<T>(
@@ -28,7 +29,8 @@ extension WorkflowContext {
 
     @available(
         *, deprecated,
-        message: "a step's result is stored as JSON: return a Codable & Sendable value, or assign it to _ to store nothing"
+        message:
+            "a step's result is stored as JSON: return a Codable & Sendable value, or assign it to _ to store nothing"
     )
     @NotStorable
     public func run<T>(
@@ -40,6 +42,7 @@ extension WorkflowContext {
     private static func notStorable<T>(_ name: String, _ type: T.Type) -> StepwiseError {
         StepwiseError(
             .notStorable,
-            "the result of step \"\(name)\" is a \(type), which is not Codable & Sendable; return plain data, or nothing")
+            "the result of step \"\(name)\" is a \(type), which is not Codable & Sendable; return plain data, or nothing"
+        )
     }
 }

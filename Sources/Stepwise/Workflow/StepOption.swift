@@ -10,7 +10,8 @@ public struct Retry: Sendable, Hashable {
     public var maximumDelay: Duration
 
     public init(
-        attempts: Int = 4, initialDelay: Duration = .seconds(1), multiplier: Double = 2, maximumDelay: Duration = .seconds(60)
+        attempts: Int = 4, initialDelay: Duration = .seconds(1), multiplier: Double = 2,
+        maximumDelay: Duration = .seconds(60)
     ) {
         self.attempts = max(1, attempts)
         self.initialDelay = initialDelay

@@ -26,7 +26,9 @@ public struct Workflow<Input: Sendable, Output: Sendable>: AnyWorkflow {
     public let name: String
     public let function: WorkflowFunction
 
-    private init(name: String, options: [WorkflowOption], body: @escaping @Sendable (WorkflowContext) async throws -> [UInt8]) {
+    private init(
+        name: String, options: [WorkflowOption], body: @escaping @Sendable (WorkflowContext) async throws -> [UInt8]
+    ) {
         self.name = name
         function = WorkflowFunction(options: StepOptions(workflow: options), body: body)
     }

@@ -12,7 +12,8 @@ public struct WorkflowContext: Sendable {
     package let options: StepOptions
     package let copy: RunCopy
 
-    package init(workflow: String, runID: String, payload: [UInt8], options: StepOptions, logger: Logger, copy: RunCopy) {
+    package init(workflow: String, runID: String, payload: [UInt8], options: StepOptions, logger: Logger, copy: RunCopy)
+    {
         self.workflow = workflow
         self.runID = runID
         self.payload = payload
@@ -61,7 +62,9 @@ public struct WorkflowContext: Sendable {
     }
 
     /// A step without a result.
-    public func run(_ name: String, _ options: StepOption..., body: @escaping @Sendable () async throws -> Void) async throws {
+    public func run(_ name: String, _ options: StepOption..., body: @escaping @Sendable () async throws -> Void)
+        async throws
+    {
         try await nothing(name, options) { _ in try await body() }
     }
 

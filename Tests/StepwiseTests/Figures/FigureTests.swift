@@ -19,12 +19,14 @@ extension Scenarios {
         }
 
         private func cost(
-            _ workflow: Workflow<Int, Int>, _ count: Int, configuration: StepwiseWorker.Configuration = .init(), workers: Int = 1
+            _ workflow: Workflow<Int, Int>, _ count: Int, configuration: StepwiseWorker.Configuration = .init(),
+            workers: Int = 1
         ) async throws -> [ScriptMonitor.Script] {
             try await withWorker([workflow], configuration: configuration) { client, server in
                 let others = try (1..<workers).map { _ in
                     let worker = try StepwiseWorker(
-                        redis: RedisEndpoint(server.url), workflows: [workflow], configuration: configuration, logger: quiet)
+                        redis: RedisEndpoint(server.url), workflows: [workflow], configuration: configuration,
+                        logger: quiet)
                     return Task { try await worker.run() }
                 }
                 // All scripts are known to the server, all workers are there.
@@ -41,7 +43,9 @@ extension Scenarios {
             }
         }
 
-        @Test("A run of n steps in a row takes at most n + 3 scripts of at most 8 commands, and reads no history", arguments: [10, 100])
+        @Test(
+            "A run of n steps in a row takes at most n + 3 scripts of at most 8 commands, and reads no history",
+            arguments: [10, 100])
         func sequential(_ count: Int) async throws {
             let scripts = try await cost(chain, count)
             #expect(scripts.count == count + 3)
@@ -88,7 +92,8 @@ extension Scenarios {
                 let redis = try RedisEndpoint(server.url)
                 let client = try StepwiseClient(redis: redis, logger: quiet)
                 let run = try await client.enqueue(long, 2500)
-                let first = try StepwiseWorker(redis: redis, workflows: [long], configuration: .init(shutdownGrace: .zero), logger: quiet)
+                let first = try StepwiseWorker(
+                    redis: redis, workflows: [long], configuration: .init(shutdownGrace: .zero), logger: quiet)
                 let firstTask = Task { try await first.run() }
                 try await eventually("all links are recorded") { try await run.status().recorded == 2500 }
                 firstTask.cancel()
