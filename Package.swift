@@ -118,6 +118,7 @@ let package = Package(
         .testTarget(
             name: "KillTests",
             dependencies: ["TestWorkflows", "TestWorker", "Stepwise", "StepwiseTesting"],
+            exclude: ["Fixtures"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,0 +1,56 @@
+import Foundation
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import Testing
+import TestWorkflows
+
+/// What earlier releases left in Redis is replayed and finished by this one. Each release adds a fixture; none is ever changed.
+@Suite(.serialized) struct FixtureTests {
+    @Test("Runs in every state that data format 1 knows are finished by this version", arguments: ["format-1"])
+    func finish(_ name: String) async throws {
+        try await RedisServer.withServer { server in
+            try load(name, into: server)
+            let ledger = try Ledger(url: server.url, name: "old", author: "new")
+            let endpoint = try RedisEndpoint(server.url)
+            let client = try StepwiseClient(redis: endpoint, namespace: "old", logger: .silent)
+            let worker = try StepwiseWorker(
+                redis: endpoint, workflows: TestWorkflows(ledger: ledger).all,
+                configuration: .init(namespace: "old", lease: .seconds(1), completedRetention: .zero), logger: .silent)
+            let service = Task { try await worker.run() }
+            let outputs = [
+                "queued": "in,ONE,TWO,THREE", "carried": "in,ONE,TWO,THREE", "pushed": "in,ONE,TWO,THREE", "done": "in,ONE,TWO,THREE",
+                "fanned": "in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN", "failing": "in,RESERVE,Declined:UNDO",
+            ]
+            for (id, expected) in outputs {
+                let run = client.run(id, as: String.self)
+                let exists = try await eventually { (try? await run.status()) != nil }
+                #expect(exists)
+                let output = try await run.result(timeout: .seconds(60))
+                #expect(output == expected)
+            }
+            // What was recorded did not run again.
+            let executed = try await ledger.lines().map { $0[1] }.sorted()
+            #expect(
+                executed == ["join", "one", "one", "part-1", "part-2", "part-4", "three", "three", "three", "two", "two", "two", "undo"])
+            let violations = try await Doctor(client).examine().violations.map(\.line)
+            #expect(violations.isEmpty)
+            service.cancel()
+            try await service.value
+            await client.close()
+            await ledger.client.close()
+        }
+    }
+
+    private func load(_ name: String, into server: RedisServer) throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/\(name).redis")
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["redis-cli", "-e", "-s", server.folder + "/redis.sock"]
+        process.standardInput = try FileHandle(forReadingFrom: file)
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+}

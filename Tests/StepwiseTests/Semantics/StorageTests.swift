@@ -1,0 +1,101 @@
+import Foundation
+import NIOCore
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import Testing
+
+extension Scenarios {
+    /// What is kept, for how long, and what happens when there is no room or the data is another version's.
+    @Suite("What is stored", .serialized) struct Storage {
+        private let echo = Workflow("echo") { (context, text: String) async throws -> String in
+            try await context.run("say") { text }
+        }
+
+        private func redis<Value>(_ server: RedisServer, _ eventLoop: any EventLoop, _ body: (RedisClient) async throws -> Value) async throws
+            -> Value
+        {
+            let redis = RedisClient(address: try RedisAddress(url: server.url), eventLoop: eventLoop, logger: quiet)
+            let result: Result<Value, any Error>
+            do { result = .success(try await body(redis)) } catch { result = .failure(error) }
+            await redis.close()
+            return try result.get()
+        }
+
+        @Test("When Redis' memory is full, runs go on to their ends and new ones are refused with a clear error")
+        func fullMemory() async throws {
+            let gate = Gate()
+            let gated = Workflow("gated") { (context, text: String) async throws -> String in
+                try await context.run("wait") { await gate.wait() }
+                async let left = context.run("left") { text }
+                async let right = context.run("right") { text }
+                let both = try await left + right
+                return try await context.run("last") { both }
+            }
+            try await withWorker([gated]) { client, server in
+                let run = try await client.enqueue(gated, "x")
+                try await eventually("the body runs") { try await client.openSteps(ofRun: run.id).count == 1 }
+                try await redis(server, client.eventLoop) { redis in
+                    _ = try await redis.send(["CONFIG", "SET", "maxmemory", "1"])
+                    gate.open()
+                    try await eventually("the run completes") { try await run.status().status == .completed }
+                    let code = await errorCode { try await client.enqueue(gated, "y") }
+                    #expect(code == .redisRefused)
+                    _ = try await redis.send(["CONFIG", "SET", "maxmemory", "0"])
+                }
+                let output = try await run.result(timeout: patience)
+                #expect(output == "xx")
+            }
+        }
+
+        @Test("§3a.64 Ended runs leave after their retention, failed ones after theirs, live ones never")
+        func retention() async throws {
+            let gate = Gate()
+            let live = Workflow("live") { (context, _: String) async throws -> String in
+                try await context.run("wait") { await gate.wait() }
+                return "ended"
+            }
+            let failing = Workflow("failing") { (context, text: String) async throws -> String in throw CocoaError(.coderInvalidValue) }
+            let configuration = StepwiseWorker.Configuration(completedRetention: .milliseconds(1), failedRetention: .zero)
+            try await withWorker([echo, live, failing], configuration: configuration) { client, _ in
+                let gone = try await client.enqueue(echo, "x")
+                let kept = try await client.enqueue(failing, "x")
+                let still = try await client.enqueue(live, "x")
+                try await eventually("the completed run is gone") { (try? await gone.status()) == nil }
+                let goneCode = await errorCode { _ = try await gone.status() }
+                #expect(goneCode == .runGone)
+                let code = await errorCode { _ = try await client.run(gone.id).status() }
+                #expect(code == .noSuchRun)
+                let failed = try await kept.status().status
+                #expect(failed == .failed)
+                let running = try await still.status().status
+                #expect(running == .running)
+                let violations = try await Doctor(client).examine().violations
+                #expect(violations.isEmpty)
+                gate.open()
+            }
+        }
+
+        @Test("Who meets a newer data format refuses and names both numbers")
+        func newerFormat() async throws {
+            try await RedisServer.withServer { server in
+                let endpoint = try RedisEndpoint(server.url)
+                let client = try StepwiseClient(redis: endpoint, logger: quiet)
+                try await redis(server, client.eventLoop) { redis in
+                    _ = try await redis.send(["HSET", "stepwise:{default}:meta", "format", "2"])
+                }
+                let worker = try StepwiseWorker(redis: endpoint, workflows: [echo], logger: quiet)
+                do {
+                    try await worker.run()
+                    Issue.record("the worker ran")
+                } catch let error as StepwiseError {
+                    #expect(error.code == .newerDataFormat)
+                    #expect(error.message.contains("format 2") && error.message.contains("up to 1"))
+                }
+                let code = await errorCode { try await client.enqueue(echo, "x") }
+                #expect(code == .newerDataFormat)
+                await client.close()
+            }
+        }
+    }
+}
