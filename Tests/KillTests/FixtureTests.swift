@@ -19,7 +19,8 @@ import TestWorkflows
                 configuration: .init(namespace: "old", lease: .seconds(1), completedRetention: .zero), logger: .silent)
             let service = Task { try await worker.run() }
             let outputs = [
-                "queued": "in,ONE,TWO,THREE", "carried": "in,ONE,TWO,THREE", "pushed": "in,ONE,TWO,THREE", "done": "in,ONE,TWO,THREE",
+                "queued": "in,ONE,TWO,THREE", "carried": "in,ONE,TWO,THREE", "pushed": "in,ONE,TWO,THREE",
+                "done": "in,ONE,TWO,THREE",
                 "fanned": "in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN", "failing": "in,RESERVE,Declined:UNDO",
             ]
             for (id, expected) in outputs {
@@ -32,7 +33,10 @@ import TestWorkflows
             // What was recorded did not run again.
             let executed = try await ledger.lines().map { $0[1] }.sorted()
             #expect(
-                executed == ["join", "one", "one", "part-1", "part-2", "part-4", "three", "three", "three", "two", "two", "two", "undo"])
+                executed == [
+                    "join", "one", "one", "part-1", "part-2", "part-4", "three", "three", "three", "two", "two", "two",
+                    "undo",
+                ])
             let violations = try await Doctor(client).examine().violations.map(\.line)
             #expect(violations.isEmpty)
             service.cancel()
@@ -43,7 +47,8 @@ import TestWorkflows
     }
 
     private func load(_ name: String, into server: RedisServer) throws {
-        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/\(name).redis")
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+            "Fixtures/\(name).redis")
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["redis-cli", "-e", "-s", server.folder + "/redis.sock"]

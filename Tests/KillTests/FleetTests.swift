@@ -27,11 +27,13 @@ import TestWorkflows
             for worker in workers.withLock({ $0 }) { worker.kill() }
         }
 
-        func worker(_ author: String, lease: Int = 1000, concurrency: Int = 10, grace: Int = 5000) throws
+        func worker(
+            _ author: String, redis: String? = nil, lease: Int = 1000, concurrency: Int = 10, grace: Int = 5000
+        ) throws
             -> WorkerProcess
         {
             let worker = try WorkerProcess(
-                redis: server.url, ledgerRedis: server.url, ledger: keys.namespace, author: author,
+                redis: redis ?? server.url, ledgerRedis: server.url, ledger: keys.namespace, author: author,
                 namespace: keys.namespace,
                 lease: lease, concurrency: concurrency, grace: grace, folder: server.folder)
             workers.withLock { $0.append(worker) }
@@ -39,6 +41,12 @@ import TestWorkflows
         }
 
         func redis(_ words: RedisArgument...) async throws -> RedisValue { try await ledger.client.send(words) }
+
+        /// How many workers wait in a blocking claim.
+        func blockedClaims() async throws -> Int {
+            let clients = try await redis("CLIENT", "LIST").string ?? ""
+            return clients.split(separator: "\n").count { $0.contains(":claim-") && $0.contains(" flags=b") }
+        }
 
         func hasLine(_ author: String, _ step: String) async throws -> Bool {
             try await eventually { try await ledger.lines().contains { $0[0] == author && $0[1] == step } }
@@ -59,7 +67,9 @@ import TestWorkflows
         await ledger.client.close()
     }
 
-    @Test("§3a.17 §3a.46 A branch goes on elsewhere when its worker dies, though the other branch's body never ends")
+    @Test(
+        "§3a.17 §3a.18 §3a.46 A branch ends while the other's body runs on; when the worker dies, only the other is executed again"
+    )
     func branchGoesOn() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("a1")
@@ -70,13 +80,72 @@ import TestWorkflows
             #expect(try await stage.hasLine("first", "b1"))
             let second = try stage.worker("second")
             try await stage.ledger.openGate("a1")
-            // a2 begins beside b1, which does not end.
-            #expect(try await stage.hasLine("first", "a2"))
+            // a2 begins and ends beside b1, which does not end.
+            #expect(try await eventually { try await run.history().map(\.step).contains("a2") })
             first.kill()
             #expect(try await stage.hasLine("second", "b1"))
             try await stage.ledger.openGate("b1")
             #expect(try await run.result(timeout: .seconds(60)) == "in,A1A2,B1B2")
+            #expect(try await stage.ledger.lines().filter { $0[0] == "second" }.map { $0[1] } == ["b1", "b2"])
             await second.terminate()
+        }
+    }
+
+    @Test("§3a.28 A step whose body runs is not handed out again when its run goes on beside it")
+    func noSecondPlan() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("b1")
+            let workers = try ["first", "second", "third"].map { try stage.worker($0, concurrency: 1) }
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("branches"), "in")
+            #expect(try await eventually { try await run.history().map(\.step).contains("a2") })
+            try await stage.ledger.openGate("b1")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,A1A2,B1B2")
+            #expect(try await stage.ledger.lines().map { $0[1] }.sorted() == ["a1", "a2", "b1", "b2"])
+            for worker in workers { await worker.terminate() }
+        }
+    }
+
+    @Test("§3a.23 Bodies that end at the same moment on several workers lead to one step after the join")
+    func oneContinuation() async throws {
+        try await withStage { stage in
+            for part in 0..<5 { try await stage.ledger.addGate("part-\(part)") }
+            let workers = try ["first", "second", "third"].map { try stage.worker($0, concurrency: 2) }
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("fan-out"), "in")
+            #expect(try await eventually { try await stage.ledger.lines().count == 5 })
+            for part in 0..<5 { try await stage.ledger.openGate("part-\(part)") }
+            #expect(try await run.result(timeout: .seconds(60)) == "in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN")
+            #expect(
+                try await stage.ledger.lines().map { $0[1] }.sorted() == [
+                    "join", "part-0", "part-1", "part-2", "part-3", "part-4",
+                ])
+            for worker in workers { await worker.terminate() }
+        }
+    }
+
+    @Test("§3a.12 No body begins before Redis has answered that the step before it is recorded")
+    func recordedFirst() async throws {
+        try await withStage { stage in
+            let held = AsyncStream<Void>.makeStream()
+            // The claim, load, advance; the fourth request that names the run records step "one".
+            let proxy = try RedisProxy(
+                folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
+                plan: .init(event: 4, moment: .after, strike: .hold)
+            ) { held.continuation.yield() }
+            let worker = try stage.worker("first", redis: proxy.url)
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in", id: "the-run")
+            for await _ in held.stream { break }
+            #expect(try await run.history().map(\.step) == ["one"])
+            // Beats go on; the run does not.
+            let beat = try await stage.redis("ZRANGE", .init(stage.keys.workers), "0", "-1", "WITHSCORES")
+            #expect(
+                try await eventually {
+                    try await stage.redis("ZRANGE", .init(stage.keys.workers), "0", "-1", "WITHSCORES") != beat
+                })
+            #expect(try await stage.ledger.lines().map { $0[1] } == ["one"])
+            proxy.release()
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            await worker.terminate()
+            proxy.close()
         }
     }
 
@@ -108,11 +177,7 @@ import TestWorkflows
     func frozenClaim() async throws {
         try await withStage { stage in
             let first = try stage.worker("first")
-            #expect(
-                try await eventually {
-                    let clients = try await stage.redis("CLIENT", "LIST").string ?? ""
-                    return clients.contains("cmd=blmove")
-                })
+            #expect(try await eventually { try await stage.blockedClaims() == 1 })
             first.freeze()
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
             #expect(
@@ -134,6 +199,8 @@ import TestWorkflows
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
             #expect(try await stage.hasLine("first", "two"))
             first.signal(SIGTERM)
+            // It leaves once its blocking claim is gone.
+            #expect(try await eventually { try await stage.blockedClaims() == 0 })
             let late = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "late")
             let second = try stage.worker("second")
             #expect(try await stage.hasLine("second", "two"))

@@ -31,7 +31,10 @@ extension Scenarios {
                 let item = #"{"workflow":"order","id":"from-cli","payload":{"sku":"A1","count":21}}"#
                 try execute(
                     "/usr/bin/env",
-                    ["redis-cli", "-s", server.folder + "/redis.sock", "LPUSH", "stepwise:{default}:queue:default", item])
+                    [
+                        "redis-cli", "-s", server.folder + "/redis.sock", "LPUSH", "stepwise:{default}:queue:default",
+                        item,
+                    ])
                 let run = client.run("from-cli", as: Order.self)
                 try await eventually("the run exists") { (try? await run.status()) != nil }
                 let output = try await run.result(timeout: patience)
@@ -51,7 +54,8 @@ extension Scenarios {
                     """
                 // Debian's own Python is the one that has Debian's python3-redis.
                 let debian = "/usr/bin/python3"
-                let interpreter = FileManager.default.isExecutableFile(atPath: debian) ? [debian] : ["/usr/bin/env", "python3"]
+                let interpreter =
+                    FileManager.default.isExecutableFile(atPath: debian) ? [debian] : ["/usr/bin/env", "python3"]
                 try execute(interpreter[0], interpreter.dropFirst() + ["-c", program, server.folder + "/redis.sock"])
                 let run = client.run("from-python", as: Order.self)
                 try await eventually("the run exists") { (try? await run.status()) != nil }

@@ -12,7 +12,9 @@ extension Scenarios {
             try await context.run("say") { text }
         }
 
-        private func redis<Value>(_ server: RedisServer, _ eventLoop: any EventLoop, _ body: (RedisClient) async throws -> Value) async throws
+        private func redis<Value>(
+            _ server: RedisServer, _ eventLoop: any EventLoop, _ body: (RedisClient) async throws -> Value
+        ) async throws
             -> Value
         {
             let redis = RedisClient(address: try RedisAddress(url: server.url), eventLoop: eventLoop, logger: quiet)
@@ -55,8 +57,11 @@ extension Scenarios {
                 try await context.run("wait") { await gate.wait() }
                 return "ended"
             }
-            let failing = Workflow("failing") { (context, text: String) async throws -> String in throw CocoaError(.coderInvalidValue) }
-            let configuration = StepwiseWorker.Configuration(completedRetention: .milliseconds(1), failedRetention: .zero)
+            let failing = Workflow("failing") { (context, text: String) async throws -> String in
+                throw CocoaError(.coderInvalidValue)
+            }
+            let configuration = StepwiseWorker.Configuration(
+                completedRetention: .milliseconds(1), failedRetention: .zero)
             try await withWorker([echo, live, failing], configuration: configuration) { client, _ in
                 let gone = try await client.enqueue(echo, "x")
                 let kept = try await client.enqueue(failing, "x")
