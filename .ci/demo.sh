@@ -58,7 +58,14 @@ keys='stepwise:{default}:'
 redis() { echo >>"$folder/asked"; redis-cli -s "$socket" "$@"; }
 
 # A text as it is inside a JSON string.
-escaped() { printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g'; }
+escaped() {
+    local text=${1//\\/\\\\}
+    text=${text//\"/\\\"}
+    text=${text//$'\n'/\\n}
+    text=${text//$'\t'/\\t}
+    text=${text//$'\r'/\\r}
+    printf '%s' "$text"
+}
 # until_true SECONDS COMMAND…: repeats the command until it succeeds.
 until_true() {
     local rounds=$(($1 * 20))

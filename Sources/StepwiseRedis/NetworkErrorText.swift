@@ -2,6 +2,14 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
 /// NIO's errors in the words of somebody who looks for the cause in their own configuration.
 func networkErrorText(_ error: any Error) -> String {
     switch error {
@@ -10,7 +18,8 @@ func networkErrorText(_ error: any Error) -> String {
         if error.dnsAError != nil || error.dnsAAAAError != nil { return "the host name \(error.host) has no address" }
         return "no address of \(error.host) answered"
     case let error as IOError:
-        return error.description
+        // Its own description is made for whoever debugs NIO.
+        return "\(String(cString: strerror(error.errnoCode))) (errno \(error.errnoCode))"
     case ChannelError.connectTimeout(let timeout):
         return "no connection within \(timeout.text)"
     case NIOSSLError.uncleanShutdown:

@@ -36,6 +36,11 @@ package final class RedisClient: Sendable {
         observed.addDisconnect(body)
     }
 
+    /// Gives the present connection up, so that the next command makes a new one: the address may lead to another server by then.
+    package func reconnect() {
+        eventLoop.execute { [core] in core.value.reconnect() }
+    }
+
     /// Ends the connection. Commands that have no reply yet and all later ones fail with `closed`. Closing twice is fine.
     package func close() async {
         await withCheckedContinuation { continuation in

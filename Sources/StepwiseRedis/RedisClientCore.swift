@@ -37,6 +37,10 @@ final class RedisClientCore {
         connection?.flush()
     }
 
+    func reconnect() {
+        connection?.abort(RedisError(.unavailable, "the connection was given up for a new one"))
+    }
+
     func close() {
         guard !isClosed else { return }
         isClosed = true

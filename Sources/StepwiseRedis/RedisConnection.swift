@@ -17,6 +17,8 @@ final class RedisConnection: ChannelInboundHandler {
     private(set) var hasAnswered = false
     /// Why the connection is of no more use; set once.
     private(set) var failure: RedisError?
+    /// A replica's answer to a write: whoever connects anew may meet the master.
+    private var refusal: RedisError?
     /// Takes every reply that no command waits for. Without it such a reply is an error.
     var onPush: ((RedisValue) -> Void)?
     /// Called once, before the pending commands learn that they failed.
@@ -108,6 +110,7 @@ final class RedisConnection: ChannelInboundHandler {
         do throws(RedisError) {
             try parser.feed(unwrapInboundIn(data))
             while failure == nil, let reply = try parser.next() { try deliver(reply) }
+            if let refusal { abort(refusal) }
         } catch {
             abort(error)
         }
@@ -119,7 +122,9 @@ final class RedisConnection: ChannelInboundHandler {
             return onPush(reply)
         }
         if case .error(let text) = reply {
-            command.complete(.failure(RedisError(reply: text)))
+            let error = RedisError(reply: text)
+            if error.isFromReplica { refusal = error }
+            command.complete(.failure(error))
         } else {
             command.complete(.success(reply))
         }

@@ -3,7 +3,7 @@ extension RedisError {
     /// `BUSYGROUP` is not.
     /// - Parameter reply: the reply without its leading `-`.
     package init(reply: String) {
-        let code = reply.prefix { $0 != " " }
+        let code = Self.code(of: reply)
         let kind: Kind =
             switch code {
             case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "BUSY", "NOREPLICAS":
@@ -17,6 +17,28 @@ extension RedisError {
                 .refused
             }
         self.init(kind, reply)
+    }
+
+    /// Redis before 7 wraps the error of a command that a script called: `ERR Error running script (…): @user_script: 3: -OOM …`.
+    private static func code(of reply: String) -> Substring {
+        guard reply.hasPrefix("ERR Error running script"), let wrapped = reply.firstRange(of: ": -") else {
+            return reply.prefix { $0 != " " }
+        }
+        return reply[wrapped.upperBound...].prefix { $0 != " " }
+    }
+
+    /// Whether the server takes no writes: it has become a replica, and another one behind the same address may be the master.
+    var isFromReplica: Bool { kind == .unavailable && message.contains("READONLY") }
+
+    /// What may help against a server that takes no writes; empty if that is not known.
+    package var advice: String {
+        guard kind == .refused else { return "" }
+        return switch Self.code(of: message) {
+        case "OOM":
+            "; redis' memory is full: raise its maxmemory, or let workers keep ended runs for a shorter time, and try again"
+        case "MISCONF": "; redis cannot save its data: look at its log and its disk, and try again"
+        default: ""
+        }
     }
 
     /// Whether the server does not know the script that was asked for by its SHA-1 (no part of it was executed).

@@ -2,7 +2,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOPosix
-import StepwiseRedis
+package import StepwiseRedis
 import Synchronization
 
 /// A redis-server of one's own for a test: on a unix socket in a fresh folder, with nothing that outlives it.
@@ -29,7 +29,18 @@ public final class RedisServer: Sendable {
         tcp: Bool = false,
         extraArguments: [String] = []
     ) async throws -> RedisServer {
-        let port = tcp ? try await freePort() : 0
+        // Another process may take a port that was free a moment ago.
+        for _ in 0..<4 where tcp {
+            do {
+                return try await start(port: freePort(), appendOnly, extraArguments)
+            } catch let error as RedisServerError where error.description.contains("Address already in use") {
+                continue
+            }
+        }
+        return try await start(port: tcp ? freePort() : 0, appendOnly, extraArguments)
+    }
+
+    private static func start(port: Int, _ appendOnly: Bool, _ extraArguments: [String]) async throws -> RedisServer {
         let server = try RedisServer(port: port, appendOnly: appendOnly, extraArguments: extraArguments)
         try await server.run()
         return server
@@ -99,14 +110,27 @@ public final class RedisServer: Sendable {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    private func run() async throws {
-        let started = try ServerProcess(arguments: arguments)
-        process.withLock { $0 = started }
-        let client = RedisClient(
+    /// Sends one command on a connection of its own.
+    package func command(_ words: RedisArgument...) async throws -> RedisValue {
+        let client = client()
+        let result: Result<RedisValue, RedisError>
+        do throws(RedisError) { result = .success(try await client.send(words)) } catch { result = .failure(error) }
+        await client.close()
+        return try result.get()
+    }
+
+    private func client() -> RedisClient {
+        RedisClient(
             address: RedisAddress(target: .unixSocket(path: folder + "/redis.sock")),
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             logger: Logger(label: "stepwise.testing") { _ in SwiftLogNoOpLogHandler() }
         )
+    }
+
+    private func run() async throws {
+        let started = try ServerProcess(arguments: arguments)
+        process.withLock { $0 = started }
+        let client = client()
         let answered = await answers(client, started)
         await client.close()
         if !answered {
@@ -130,11 +154,13 @@ public final class RedisServer: Sendable {
         return false
     }
 
-    private static func freePort() async throws -> Int {
+    /// A port of 127.0.0.1 that nobody listens on now.
+    package static func freePort() async throws -> Int {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
-        defer { channel.close(promise: nil) }
-        return channel.localAddress?.port ?? 0
+        let port = channel.localAddress?.port
+        try await channel.close()
+        return port ?? 0
     }
 }
 

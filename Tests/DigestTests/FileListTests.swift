@@ -32,6 +32,16 @@ struct FileListTests {
         }
     }
 
+    @Test("of a folder with a name that is not UTF-8 is an error that names both, not a list without the file")
+    func notUTF8() async throws {
+        try await withFolder { folder in
+            try write("menu/plain", folder)
+            _ = try await shell("printf x > \(folder)/menu/$(printf 'caf\\351')")
+            let error = #expect(throws: (any Error).self) { try regularFiles(under: folder) }
+            #expect("\(try #require(error))".contains("\(folder)/menu/ the name \"caf\\xE9\" is not UTF-8"))
+        }
+    }
+
     @Test("of a folder that is not there is an error that names it")
     func missing() throws {
         let error = #expect(throws: (any Error).self) { try regularFiles(under: "/nowhere-at-all") }

@@ -39,6 +39,20 @@ struct ManifestTests {
         }
     }
 
+    @Test(
+        "names each file as the demo expects it",
+        arguments: ["plain", "a \"b\"", "back\\slash", "two\nlines", "ends\n", "tab\tand\rreturn", "ü & *"])
+    func demo(_ name: String) async throws {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent(".ci/demo.sh").path
+        let quoted = "'" + name.replacing("'", with: "'\\''") + "'"
+        let expected = try await shell(
+            #"exec bash -c 'eval "$(sed -n "/^escaped() {/,/^}/p" "$0")"; escaped "$1"' '\#(script)' \#(quoted)"#)
+        let json = try Manifest(directory: "/", files: [FileDigestTests.digest(name, bytes: 0, lines: 0, words: 0)])
+            .json()
+        #expect(json.contains("\"path\":\"\(expected)\",\"sha256\""))
+    }
+
     @Test("gives each step the name of its file where a name can hold it")
     func names() {
         #expect(stepName(for: "Element/Select.pm") == "digest Element/Select.pm")

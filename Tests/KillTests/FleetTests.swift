@@ -14,17 +14,25 @@ import TestWorkflows
         let ledger: Ledger
         let client: StepwiseClient
         let keys: Keys
+        /// Where the ledger is.
+        let ledgerURL: String
+        private let raw: RedisClient
         private let workers = Mutex<[WorkerProcess]>([])
 
-        init(server: RedisServer, ledger: Ledger, client: StepwiseClient, keys: Keys) {
+        init(server: RedisServer, ledgerURL: String, client: StepwiseClient) throws {
             self.server = server
-            self.ledger = ledger
+            self.ledgerURL = ledgerURL
+            ledger = try Ledger(url: ledgerURL, name: "fleet", author: "test")
+            keys = try Keys(namespace: "fleet")
+            raw = try Ledger(url: server.url, name: "fleet", author: "test").client
             self.client = client
-            self.keys = keys
         }
 
-        func endWorkers() {
+        func end() async {
             for worker in workers.withLock({ $0 }) { worker.kill() }
+            await raw.close()
+            await ledger.client.close()
+            await client.close()
         }
 
         func worker(
@@ -33,14 +41,14 @@ import TestWorkflows
             -> WorkerProcess
         {
             let worker = try WorkerProcess(
-                redis: redis ?? server.url, ledgerRedis: server.url, ledger: keys.namespace, author: author,
+                redis: redis ?? server.url, ledgerRedis: ledgerURL, ledger: keys.namespace, author: author,
                 namespace: keys.namespace,
                 lease: lease, concurrency: concurrency, grace: grace, folder: server.folder)
             workers.withLock { $0.append(worker) }
             return worker
         }
 
-        func redis(_ words: RedisArgument...) async throws -> RedisValue { try await ledger.client.send(words) }
+        func redis(_ words: RedisArgument...) async throws -> RedisValue { try await raw.send(words) }
 
         /// How many workers wait in a blocking claim.
         func blockedClaims() async throws -> Int {
@@ -48,23 +56,39 @@ import TestWorkflows
             return clients.split(separator: "\n").count { $0.contains(":claim-") && $0.contains(" flags=b") }
         }
 
+        /// Everything about a run that a worker could change, and what waits on the queue.
+        func picture(ofRun id: String) async throws -> [RedisValue] {
+            var picture = [try await redis("LRANGE", .init(keys.queue("default")), "0", "-1")]
+            for key in [keys.run(id), keys.steps(id), keys.open(id)] {
+                picture.append(try await redis("HGETALL", .init(key)))
+            }
+            return picture
+        }
+
         func hasLine(_ author: String, _ step: String) async throws -> Bool {
             try await eventually { try await ledger.lines().contains { $0[0] == author && $0[1] == step } }
         }
     }
 
-    private func withStage(appendOnly: Bool = false, _ body: (Stage) async throws -> Void) async throws {
+    /// - Parameter ledgerURL: a server for the ledger, if not the stage's own.
+    private func withStage(
+        appendOnly: Bool = false, ledgerURL: String? = nil, _ body: (Stage) async throws -> Void
+    ) async throws {
         let server = try await RedisServer.start(appendOnly: appendOnly)
         defer { server.stop() }
-        let ledger = try Ledger(url: server.url, name: "fleet", author: "test")
         let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: "fleet", logger: .silent)
-        let stage = Stage(server: server, ledger: ledger, client: client, keys: try Keys(namespace: "fleet"))
-        defer { stage.endWorkers() }
-        try await body(stage)
-        let violations = try await Doctor(client).examine().violations.map(\.line)
-        #expect(violations.isEmpty)
-        await client.close()
-        await ledger.client.close()
+        let stage = try Stage(server: server, ledgerURL: ledgerURL ?? server.url, client: client)
+        let result: Result<Void, any Error>
+        do {
+            try await body(stage)
+            let violations = try await Doctor(client).examine().violations.map(\.line)
+            #expect(violations.isEmpty)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await stage.end()
+        try result.get()
     }
 
     @Test(
@@ -88,6 +112,127 @@ import TestWorkflows
             #expect(try await run.result(timeout: .seconds(60)) == "in,A1A2,B1B2")
             #expect(try await stage.ledger.lines().filter { $0[0] == "second" }.map { $0[1] } == ["b1", "b2"])
             await second.terminate()
+        }
+    }
+
+    @Test("The body of a step that has lost a race is cancelled, on whichever worker it runs")
+    func loserElsewhere() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("left")
+            try await stage.ledger.addGate("right")
+            let workers = try ["first", "second"].map { try stage.worker($0, concurrency: 1) }
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("race"), "in")
+            #expect(try await eventually { try await stage.ledger.lines().count == 2 })
+            let lines = try await stage.ledger.lines()
+            #expect(Set(lines.map { $0[0] }) == ["first", "second"])
+            try await stage.ledger.openGate("left")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,LEFT,AFTER")
+            // Nobody opens the other gate.
+            #expect(
+                try await eventually {
+                    for name in try await stage.redis("ZRANGE", .init(stage.keys.workers), "0", "-1").array ?? [] {
+                        let list = stage.keys.claimed(name.string ?? "", "default")
+                        if try await stage.redis("LLEN", .init(list)).integer != 0 { return false }
+                    }
+                    return true
+                })
+            for worker in workers { await worker.terminate() }
+        }
+    }
+
+    @Test("Thousands of dead names neither hide a death nor stay for ever")
+    func manyDead() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("two")
+            let time = try await stage.client.redisTime()
+            for number in 0..<2100 {
+                let name = "gone-\(number)-a"
+                _ = try await stage.redis(
+                    "HSET", .init(stage.keys.worker(name)), "state", "dead", "queues", "default", "buried",
+                    .init(time - 7_200_000))
+                _ = try await stage.redis("ZADD", .init(stage.keys.workers), .init(7_200_000 - time), .init(name))
+            }
+            let first = try stage.worker("first")
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+            #expect(try await stage.hasLine("first", "two"))
+            let second = try stage.worker("second")
+            first.kill()
+            #expect(try await stage.hasLine("second", "two"))
+            try await stage.ledger.openGate("two")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(try await eventually { try await stage.redis("ZCARD", .init(stage.keys.workers)).integer == 2 })
+            await second.terminate()
+        }
+    }
+
+    @Test("A claim whose reply was lost goes back to its queue when its worker has no slot for it")
+    func noSlot() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("one")
+            let first = try stage.worker("first", concurrency: 1)
+            let busy = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "busy")
+            #expect(try await stage.hasLine("first", "one"))
+            let name = try await stage.redis("ZRANGE", .init(stage.keys.workers), "0", "0").array?.first?.string ?? ""
+            // As a BLMOVE leaves it whose reply never came.
+            _ = try await stage.redis(
+                "LPUSH", .init(stage.keys.claimed(name, "default")),
+                #"{"workflow":"race","payload":"late","id":"late"}"#)
+            let second = try stage.worker("second")
+            let late = stage.client.run("late", as: String.self)
+            #expect(try await eventually { (try? await late.status().status) == .completed })
+            try await stage.ledger.openGate("one")
+            #expect(try await busy.result(timeout: .seconds(60)) == "busy,ONE,TWO,THREE")
+            for worker in [first, second] { await worker.terminate() }
+        }
+    }
+
+    @Test("Invocations that only a busy worker, or one of other queues, could execute lie still until it takes them")
+    func unservedLieStill() async throws {
+        try await withStage { stage in
+            let greet = Workflow("greet") { (context: WorkflowContext) async throws -> String in
+                try await context.run("say") { "hello" }
+            }
+            func service(_ queue: String) throws -> Task<Void, any Error> {
+                let worker = try StepwiseWorker(
+                    redis: RedisEndpoint(stage.server.url), workflows: [greet],
+                    configuration: .init(namespace: "fleet", queues: [queue], concurrency: 2), logger: .silent)
+                return Task { try await worker.run() }
+            }
+            let other = try service("other")
+            let first = try stage.worker("first")
+            var runs: [WorkflowRun<String>] = []
+            for _ in 0..<150 { runs.append(try await stage.client.enqueue(WorkflowName<Void, String>("greet"))) }
+            let list = RedisArgument(stage.keys.unserved("greet"))
+            #expect(try await eventually { try await stage.redis("LLEN", list).integer == 150 })
+            // Nobody has claimed anything for a while.
+            #expect(
+                try await eventually {
+                    let last = try await stage.client.workers().compactMap(\.lastClaim).max() ?? .max
+                    return try await stage.client.redisTime() - last > 5000
+                })
+            let able = try service("default")
+            for run in runs { #expect(try await run.result(timeout: .seconds(60)) == "hello") }
+            for service in [other, able] {
+                service.cancel()
+                try await service.value
+            }
+            await first.terminate()
+        }
+    }
+
+    @Test("An item whose id belongs to a run of another workflow is rejected, with both names")
+    func idOfAnother() async throws {
+        try await withStage { stage in
+            let first = try stage.worker("first")
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in", id: "taken")
+            _ = try await stage.redis(
+                "LPUSH", .init(stage.keys.queue("default")), #"{"workflow":"race","payload":"in","id":"taken"}"#)
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(try await eventually { try await stage.redis("LLEN", .init(stage.keys.malformed)).integer == 1 })
+            let entry = try await stage.redis("LINDEX", .init(stage.keys.malformed), "0").bytes ?? []
+            let reason = JSONMembers(entry)?.string("reason") ?? ""
+            #expect(reason.contains("taken") && reason.contains("\"sequential\"") && reason.contains("\"race\""))
+            await first.terminate()
         }
     }
 
@@ -191,6 +336,58 @@ import TestWorkflows
         }
     }
 
+    @Test("§3a.47 What a frozen worker had asked for arrives when another has the run, and changes nothing")
+    func lateAdvance() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("two")
+            let held = AsyncStream<Void>.makeStream()
+            // The claim, load; the third request that names the run would open step "one".
+            let proxy = try RedisProxy(
+                folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
+                plan: .init(event: 3, moment: .before, strike: .hold)
+            ) { held.continuation.yield() }
+            let first = try stage.worker("first", redis: proxy.url)
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in", id: "the-run")
+            for await _ in held.stream { break }
+            first.freeze()
+            let second = try stage.worker("second")
+            #expect(try await stage.hasLine("second", "two"))
+            let before = try await stage.picture(ofRun: "the-run")
+            first.thaw()
+            proxy.release()
+            // It hears that it was declared dead and takes a new name: the old one, this one, and the second worker's.
+            #expect(try await eventually { try await stage.redis("ZCARD", .init(stage.keys.workers)).integer == 3 })
+            #expect(try await stage.picture(ofRun: "the-run") == before)
+            try await stage.ledger.openGate("two")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(
+                try await stage.ledger.lines().map { $0[0] + " " + $0[1] } == [
+                    "second one", "second two", "second three",
+                ])
+            await first.terminate()
+            await second.terminate()
+            proxy.close()
+        }
+    }
+
+    @Test("A claim whose answer was lost on the way is taken up by the worker that holds it")
+    func lostClaim() async throws {
+        try await withStage { stage in
+            // The first event is the answer that brings the run.
+            let proxy = try RedisProxy(
+                folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
+                plan: .init(event: 1, moment: .after, strike: .cut)
+            ) {}
+            let worker = try stage.worker("first", redis: proxy.url)
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in", id: "the-run")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(proxy.hasStruck)
+            #expect(try await stage.ledger.lines().map { $0[1] } == ["one", "two", "three"])
+            await worker.terminate()
+            proxy.close()
+        }
+    }
+
     @Test("§3a.49 A worker that is asked to leave lets its running body end, begins nothing, and leaves nothing behind")
     func leaving() async throws {
         try await withStage { stage in
@@ -246,6 +443,30 @@ import TestWorkflows
             #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
             #expect(try await stage.ledger.lines().filter { $0[1] == "one" }.count == 1)
             await first.terminate()
+        }
+    }
+
+    @Test("§3a.48 Redis becomes a replica in the middle of a run: workers wait, and go on when a master is there again")
+    func failover() async throws {
+        try await RedisServer.withServer { other in
+            try await withStage(ledgerURL: other.url) { stage in
+                try await stage.ledger.addGate("two")
+                let first = try stage.worker("first")
+                let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+                #expect(try await stage.hasLine("first", "two"))
+                // Of a master that nobody can reach: the server keeps its data and takes no writes.
+                _ = try await stage.redis("REPLICAOF", "127.0.0.1", "1")
+                try await stage.ledger.openGate("two")
+                #expect(try await eventually { first.logText.contains("redis is a replica") })
+                let code = await #expect(throws: StepwiseError.self) {
+                    try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "late")
+                }
+                #expect(code?.code == .redisUnavailable)
+                _ = try await stage.redis("REPLICAOF", "NO", "ONE")
+                #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+                #expect(try await stage.ledger.lines().filter { $0[1] == "one" }.count == 1)
+                await first.terminate()
+            }
         }
     }
 

@@ -116,6 +116,36 @@ struct CommandTests {
         }
     }
 
+    @Test("What is pushed and is no JSON to the letter starts nothing; the reason names what is wrong and the byte")
+    func rejected() async throws {
+        try await Fixture.with { fixture in
+            let deep = String(repeating: "[", count: 600) + String(repeating: "]", count: 600)
+            let items: [(item: [UInt8], reason: String)] = [
+                (Array(#"{"workflow":"double","payload":1,}"#.utf8), "not }, at byte 33"),
+                (Array(#"{"workflow":"double","payload":{"n":2,}}"#.utf8), "not }, at byte 38"),
+                (Array(#"{"workflow":"double","payload":01}"#.utf8), "not 1, at byte 32"),
+                (Array("{\"workflow\":\"double\",\"payload\":\"a\nb\"}".utf8), "control character 0x0A"),
+                (Array("{\"workflow\":\"double\",\"payload\":\(deep)}".utf8), "nested deeper than 512 levels"),
+                (Array("\u{FEFF}{\"workflow\":\"double\",\"payload\":1}".utf8), "byte order mark"),
+                (
+                    Array("{\"workflow\":\"double\",\"payload\":\"".utf8) + [0xE9] + Array("\"}".utf8),
+                    "not UTF-8 at byte 32"
+                ),
+                (Array("[1]".utf8), "not a JSON object"),
+            ]
+            try await fixture.withWorker([double]) {
+                for (item, reason) in items {
+                    try await fixture.send("DEL ~malformed")
+                    _ = try await fixture.redis.send(["LPUSH", "stepwise:{default}:queue:default", .bytes(item)])
+                    try await fixture.until { try await fixture.client.queueTotals().malformed == 1 }
+                    let told = try await fixture.client.malformed(limit: 1)
+                    #expect(told.first?.reason.contains(reason) == true, "\(told)")
+                }
+                #expect(try await fixture.client.runs(limit: 10).isEmpty)
+            }
+        }
+    }
+
     @Test("Health says why there is none: no worker, a silent worker, no Redis")
     func unhealthy() async throws {
         try await Fixture.with { fixture in
@@ -128,6 +158,11 @@ struct CommandTests {
             #expect(silent.code == 1)
             #expect(silent.complaint.contains("has beaten for"))
             #expect(try await fixture.stepwise("workers").output.contains("silent"))
+            try await fixture.send("HSET ~worker:old-1-a state dead")
+            let dead = try await fixture.stepwise("health")
+            #expect(dead.code == 1)
+            #expect(dead.complaint.contains("every worker in namespace \"default\" is dead"))
+            #expect(try await fixture.stepwise("workers").output.contains("dead"))
             let unreachable = try await fixture.stepwise(
                 "health", "--redis", "unix:///nowhere.sock", "--timeout", "0.5", "--json")
             #expect(unreachable.code == 1)
@@ -172,6 +207,10 @@ struct CommandTests {
                 (["status", "nobody"], [:], "no run nobody"),
                 (["history", "nobody"], [:], "no run nobody"),
                 (["enqueue", "double", "{"], [:], "no valid JSON"),
+                (
+                    ["enqueue", "double", "[1,]"], [:],
+                    "the payload is no valid JSON: a value was expected, not ], at byte 3"
+                ),
                 (["enqueue", "double", "1", "--wait", "--timeout", "0.2"], [:], "had not ended"),
                 (["runs", "--redis", "http://x"], [:], "the option --redis"),
                 (["runs", "--namespace", "a b"], [:], "the option --namespace"),

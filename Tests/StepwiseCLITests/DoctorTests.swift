@@ -79,10 +79,10 @@ struct DoctorTests {
         }
     }
 
-    /// What is done to the keys, and the kind, the run and the key that must be named.
+    /// What is done to the keys, and the kind, the run and the key that must be named. `p1@` stands for run p1 and its generation.
     private static let plants: [(commands: [[String]], kind: Violation.Kind, names: String)] = [
-        ([["LREM ~queue:default 0", "carry p1 1"]], .carryMissing, "run p1"),
-        ([["RPUSH ~queue:default", "carry p2 1"]], .carryTooMany, "run p2"),
+        ([["LREM ~queue:default 0", "carry p1@"]], .carryMissing, "run p1"),
+        ([["RPUSH ~queue:default", "carry p2@"]], .carryTooMany, "run p2"),
         (
             [["HSET ~open:p3 ship", "run 1 0 invocation"], ["SET ~join:p3 1"]], .stepWithoutMover,
             "run p3, step \"ship\""
@@ -104,7 +104,7 @@ struct DoctorTests {
         (
             [
                 ["HSET ~open:p10 twice", "run 1 0 invocation"], ["SET ~join:p10 1"],
-                ["RPUSH ~queue:default", "step p10 1 1 twice"], ["ZADD ~delayed 9", "default step p10 1 1 twice"],
+                ["RPUSH ~queue:default", "step p10@ 1 twice"], ["ZADD ~delayed 9", "default step p10@ 1 twice"],
             ], .stepWithTwoMovers, "run p10, step \"twice\""
         ),
         (
@@ -115,12 +115,12 @@ struct DoctorTests {
         ([["HSET ~open:p13 odd", "x"], ["SET ~join:p13 1"]], .unreadableOpenStep, "run p13, step \"odd\""),
         (
             [
-                ["HSET ~run:p14 carrier", "", "recorded", "1"], ["LREM ~queue:default 0", "carry p14 1"],
+                ["HSET ~run:p14 carrier", "", "recorded", "1"], ["LREM ~queue:default 0", "carry p14@"],
                 ["HSET ~steps:p14 1", #"{"step":"a","attempts":1,"value":1}"#],
             ], .historyNotCarried, "run p14"
         ),
         (
-            [["HSET ~run:p15 carrier", "", "carried", "0"], ["LREM ~queue:default 0", "carry p15 1"]], .nobodyMovesRun,
+            [["HSET ~run:p15 carrier", "", "carried", "0"], ["LREM ~queue:default 0", "carry p15@"]], .nobodyMovesRun,
             "run p15"
         ),
         (
@@ -147,12 +147,18 @@ struct DoctorTests {
         #expect(Set(Self.plants.map(\.kind)) == Set(Violation.Kind.allCases))
         try await Fixture.with { fixture in
             try await populate(fixture)
-            for number in 1...17 {
-                _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "p\(number)")
+            var generations: [String: String] = [:]
+            for run in (1...17).map({ "p\($0)" }) {
+                _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: run)
+                generations[run] = try await fixture.generation(of: run)
             }
             for command in Self.plants.flatMap(\.commands) {
                 let words = command[0].split(separator: " ").map(String.init) + command.dropFirst()
-                _ = try await fixture.redis.send(words.map { .init($0.replacing("~", with: "stepwise:{default}:")) })
+                let arguments = words.map { word in
+                    word.replacing("~", with: "stepwise:{default}:")
+                        .replacing(#/(p\d+)@/#) { "\($0.1) \(generations[String($0.1), default: ""])" }
+                }
+                _ = try await fixture.redis.send(arguments.map { .init($0) })
             }
             let end = try await fixture.stepwise("doctor")
             #expect(end.code == 1, "\(end.complaint)")
@@ -211,9 +217,12 @@ struct DoctorTests {
             _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "big")
             var commands: [[RedisArgument]] = []
             let prefix = "stepwise:{default}:"
+            let generation = try await fixture.generation(of: "big")
             for number in 1...2500 {
                 commands.append(["HSET", .init("\(prefix)open:big"), .init("open\(number)"), "run 1 0 invocation"])
-                commands.append(["RPUSH", .init("\(prefix)queue:default"), .init("step big 1 1 open\(number)")])
+                commands.append([
+                    "RPUSH", .init("\(prefix)queue:default"), .init("step big \(generation) 1 open\(number)"),
+                ])
                 commands.append([
                     "HSET", .init("\(prefix)steps:big"), .init(number),
                     .init(#"{"step":"s\#(number)","attempts":1,"value":1}"#),
@@ -227,7 +236,7 @@ struct DoctorTests {
             #expect(report.openSteps == 2500)
             #expect(report.invocations == 2501)
 
-            try await fixture.send("LREM ~queue:default 0", "step big 1 1 open2400")
+            try await fixture.send("LREM ~queue:default 0", "step big \(generation) 1 open2400")
             try await fixture.send("HSET ~steps:big 2300", #"{"step":"s1","attempts":1,"value":1}"#)
             let found = try await Doctor(fixture.client, pause: .milliseconds(10)).examine().violations
             #expect(found.map(\.kind) == [.stepWithoutMover, .outcomeTwice])

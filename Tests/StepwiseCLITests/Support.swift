@@ -48,6 +48,10 @@ struct Fixture {
         return try await redis.send(all.map { .init($0.replacing("~", with: "stepwise:{default}:")) })
     }
 
+    func generation(of run: String) async throws -> String {
+        try await redis.send(["HGET", .init("stepwise:{default}:run:\(run)"), "generation"]).string ?? ""
+    }
+
     /// Has a worker with these workflows run while `body` does.
     func withWorker(_ workflows: [any AnyWorkflow], _ body: () async throws -> Void) async throws {
         let worker = try StepwiseWorker(redis: RedisEndpoint(server.url), workflows: workflows, logger: silentLogger())

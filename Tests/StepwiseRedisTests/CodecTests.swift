@@ -51,7 +51,7 @@ struct CodecTests {
     }
 
     @Test(
-        "An error reply is told apart by its code, the whole first word",
+        "An error reply is told apart by its code, the whole first word, also where an older Redis wraps it",
         arguments: [
             ("LOADING Redis is loading the dataset in memory", RedisError.Kind.unavailable),
             ("READONLY You can't write against a read only replica.", .unavailable),
@@ -72,6 +72,15 @@ struct CodecTests {
             ("MISCONF Redis is configured to save RDB snapshots", .refused),
             ("NOSCRIPT No matching script. Please use EVAL.", .refused),
             ("ERR unknown command", .refused),
+            (
+                "ERR Error running script (call to f_0a1b): @user_script:7: @user_script: 7: -READONLY No writes.",
+                .unavailable
+            ),
+            ("ERR Error running script (call to f_0a1b): @user_script:7: @user_script: 7: -OOM Too much.", .refused),
+            (
+                "ERR Error running script (call to f_0a1b): @user_script:7: user_script:7: attempt to call a nil",
+                .refused
+            ),
             ("", .refused),
         ]
     )

@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import StepwiseRedis
 import StepwiseTesting
@@ -51,7 +52,7 @@ struct FailureTests {
             }
             #expect(error?.kind == .unavailable)
             #expect(error?.message.contains("could not reach redis at \(server.url)") == true)
-            #expect(error?.message.contains("refused") == true)
+            #expect(error?.message.contains(": Connection refused (errno \(ECONNREFUSED)); check") == true)
             #expect(error?.message.contains("check that the server runs") == true)
         }
     }

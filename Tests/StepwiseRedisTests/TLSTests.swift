@@ -19,7 +19,7 @@ struct TLSTests {
             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
             "-keyout", key, "-out", certificate,
         ])
-        let port = try await freePort()
+        let port = try await RedisServer.freePort()
         let arguments = [
             "--tls-port", "\(port)", "--tls-cert-file", certificate, "--tls-key-file", key,
             "--tls-ca-cert-file", certificate, "--tls-auth-clients", "no",
@@ -35,14 +35,6 @@ struct TLSTests {
         try process.run()
         process.waitUntilExit()
         #expect(process.terminationStatus == 0)
-    }
-
-    private func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        let port = channel.localAddress?.port
-        try await channel.close()
-        return try #require(port)
     }
 
     @Test("With its authority's file a server is trusted, by name and by address")

@@ -13,7 +13,7 @@ extension StepwiseClient {
 
     /// Waits for a run's end: told by publication, asking only now and then. `nil` if there is no such run.
     ///
-    /// - Throws: ``StepwiseError`` with code `timedOut` and others.
+    /// - Throws: ``StepwiseError`` with code `timedOut`, `closed` and others.
     func awaitEnd(ofRun id: String, timeout: Duration?) async throws -> RunEnd? {
         switch try await end(ofRun: id) {
         case .missing: return nil
@@ -28,19 +28,24 @@ extension StepwiseClient {
             throw StepwiseError(error, doing: "waiting for run \(id)")
         }
         defer { subscriber.unsubscribe(subscription) }
+        // A client that is closed hears of no end any more: whoever waits asks once more and is told.
+        let closing = Task { [isClosed] in
+            await isClosed.wait()
+            bell.ring()
+        }
+        defer { closing.cancel() }
         let deadline = timeout.map { ContinuousClock.now + $0 }
         while true {
             switch try await end(ofRun: id) {
             case .missing: return nil
             case .ended(let end): return end
-            case .live(let status):
+            case .live:
                 let left = deadline.map { $0 - ContinuousClock.now }
                 if let left, left <= .zero {
+                    guard let details = try await details(ofRun: id) else { return nil }
+                    if details.status.isEnded { continue }
                     throw StepwiseError(
-                        .timedOut,
-                        "run \(id) had not ended after \(timeout ?? .zero): it is \(status)"
-                            + (status == .parked
-                                ? "; its status says why, resume it" : "; it goes on, wait again for its result"))
+                        .timedOut, "run \(id) had not ended after \(timeout ?? .zero): it is \(Self.prospect(details))")
                 }
                 await bell.wait(atMost: min(left ?? Self.askEvery, Self.askEvery))
                 try Task.checkCancellation()
@@ -48,9 +53,21 @@ extension StepwiseClient {
         }
     }
 
+    /// A live run's status, and what would take it on.
+    private static func prospect(_ run: RunDetails) -> String {
+        switch run.status {
+        case .parked: "parked; its status says why, resume it"
+        case .unserved:
+            "unserved; no worker that claims from queue \"\(run.queue)\" has workflow \"\(run.workflow)\": start one that has it"
+        case .queued:
+            "queued; no worker has claimed it from queue \"\(run.queue)\" yet: check that one runs that claims from it"
+        default: "\(run.status); it goes on, wait again for its result"
+        }
+    }
+
     private enum Standing {
         case missing
-        case live(RunStatus)
+        case live
         case ended(RunEnd)
     }
 
@@ -60,7 +77,7 @@ extension StepwiseClient {
         else {
             return .missing
         }
-        guard status.isEnded else { return .live(status) }
+        guard status.isEnded else { return .live }
         return .ended(RunEnd(status: status, output: items[1].bytes ?? [], error: items[2].bytes ?? []))
     }
 }

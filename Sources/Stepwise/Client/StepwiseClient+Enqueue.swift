@@ -24,7 +24,7 @@ extension StepwiseClient {
     /// - Parameters:
     ///   - workflow: the workflow's name; its code is not needed.
     ///   - input: the run's input, stored as JSON.
-    ///   - id: the run's id, 1 to 200 printable characters without spaces; `nil` for a new one. The same id twice starts one run, so
+    ///   - id: the run's id, 1 to 200 printable ASCII characters without spaces; `nil` for a new one. The same id twice starts one run, so
     ///     a call with an id may be repeated after any error.
     ///   - options: `.queue(…)`.
     /// - Returns: the run; `isNew` says whether this call started it.
@@ -67,7 +67,7 @@ extension StepwiseClient {
     /// Starts a run for each input, in one round trip.
     ///
     /// - Returns: the runs in the order of the inputs.
-    /// - Throws: as ``enqueue(_:_:id:_:)``; some of the runs may have been started then.
+    /// - Throws: as for one run; some of the runs may have been started then.
     @discardableResult
     public func enqueue<I: Codable & Sendable, O>(
         _ workflow: WorkflowName<I, O>, each inputs: some Sequence<I>, _ options: EnqueueOption...
@@ -92,12 +92,14 @@ extension StepwiseClient {
     /// - Parameters:
     ///   - workflow: the workflow's name.
     ///   - payload: the input as JSON text; stored as it is.
+    ///   - id: the run's id; `nil` for a new one. The same id twice starts one run.
+    ///   - options: `.queue(…)`.
     public func enqueue(
         workflow: String, payloadJSON payload: String, id: String? = nil, _ options: EnqueueOption...
     ) async throws -> WorkflowRun<Void> {
         let bytes = Array(payload.utf8)
         if let problem = JSON.problem(with: bytes) {
-            throw StepwiseError(.notStorable, "the payload is no valid JSON: \(problem)")
+            throw StepwiseError(.notStorable, "the payload is \(problem)")
         }
         return try await enqueue(workflow, payload: bytes, id: id, EnqueueOptions(options))
     }
@@ -112,10 +114,8 @@ extension StepwiseClient {
         try await prepare(writes: true)
         let reply = try await evaluate(
             ScriptLibrary.enqueue, [keys.run(runID), keys.queue(options.queue), keys.runs(.queued)],
-            [
-                .init(runID), .init(workflow), .init(options.queue), .init(payload),
-                .init(Invocation.carryText(run: runID, generation: "1")),
-            ], doing: "enqueuing run \(runID) of workflow \"\(workflow)\"")
+            [.init(runID), .init(workflow), .init(options.queue), .init(payload)],
+            doing: "enqueuing run \(runID) of workflow \"\(workflow)\"")
         let reader = ReplyReader("enqueue", reply)
         if reader.word == "exists", reader.items.count > 1, let other = reader.items[1].string, other != workflow {
             throw StepwiseError(

@@ -27,6 +27,7 @@ package struct WorkerListing: Sendable, Hashable {
     package var version = ""
     /// Times are milliseconds since 1970 by Redis' clock.
     package var started: Int?
+    /// Of a dead one, when it was declared dead.
     package var lastBeat: Int?
     package var lastClaim: Int?
     /// Milliseconds since the last beat, by Redis' clock.
@@ -49,7 +50,7 @@ extension StepwiseClient {
     package func workers(and others: Set<String> = []) async throws -> [WorkerListing] {
         var beats: [String: Int] = [:]
         try await scanSortedSet(keys.workers) { entries in
-            for (name, beat) in entries { beats[name] = Int(Double(beat) ?? 0) }
+            for (name, beat) in entries { beats[name] = abs(Int(Double(beat) ?? 0)) }
         }
         let sorted = others.union(beats.keys).sorted()
         var workers: [WorkerListing] = []
@@ -105,8 +106,11 @@ extension StepwiseClient {
         let alive = here.filter { $0.state == .alive && $0.isIndexed }
         if !alive.isEmpty { return (alive, nil) }
         let place = "namespace \"\(keys.namespace)\"" + (onThisHost ? " on host \(host)" : "")
-        guard let last = here.filter({ $0.state != .dead }).compactMap(\.beatAge).min() else {
+        guard let last = here.compactMap(\.beatAge).min() else {
             return ([], "no worker is registered in \(place): start one, or check the namespace")
+        }
+        if here.allSatisfy({ $0.state == .dead }) {
+            return ([], "every worker in \(place) is dead, the last one has not beaten for \(last / 1000) s: start one")
         }
         return ([], "no worker in \(place) has beaten for \(last / 1000) s: look at its log, or restart it")
     }

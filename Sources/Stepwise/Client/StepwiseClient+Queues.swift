@@ -20,6 +20,11 @@ package struct QueueTotals: Sendable, Hashable {
 }
 
 extension StepwiseClient {
+    /// How many invocations of a workflow, of all its runs, wait for a worker that has it.
+    package func unservedInvocations(ofWorkflow workflow: String) async throws -> Int {
+        try await length(keys.unserved(workflow))
+    }
+
     /// - Returns: every queue that a worker names or that holds something, sorted by name.
     /// - Throws: ``StepwiseError``, one of the `redis…` codes.
     package func queueTotals() async throws -> QueueTotals {

@@ -3,7 +3,6 @@ internal import NIOPosix
 package import NIOCore
 public import ServiceLifecycle
 internal import StepwiseRedis
-import Synchronization
 
 /// Enqueues runs and looks at them, from any service. Does not need the workflows' code.
 ///
@@ -19,24 +18,29 @@ public final class StepwiseClient: Service, Sendable {
     let commands: RedisClient
     let subscriber: RedisSubscriber
     private let redis: RedisEndpoint
-    private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     private let isChecked = Latch()
     private let hasWritten = Latch()
-    private let isClosed = Atomic(false)
+    /// Opens once every call fails with code `closed`.
+    let isClosed = Latch()
 
-    /// - Throws: ``StepwiseError`` with code `invalidIdentifier` for a namespace that cannot be one.
-    public init(redis: RedisEndpoint, namespace: String = "default", logger: Logger) throws {
-        keys = try Keys(namespace: namespace)
+    /// - Parameters:
+    ///   - redis: where Redis is.
+    ///   - namespace: part of every key; `nil`: `STEPWISE_NAMESPACE`, else `default`.
+    ///   - logger: gets what becomes of the connection.
+    /// - Throws: ``StepwiseError`` with code `invalidIdentifier` or `invalidConfiguration` for a namespace that cannot be one.
+    public init(redis: RedisEndpoint, namespace: String? = nil, logger: Logger) throws {
+        keys = try Keys(namespace: namespace ?? StepwiseNamespace.fromEnvironment())
         self.redis = redis
         self.logger = logger
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        // The process' own loops, which never end: a call after close() is answered on one of them.
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         var options = RedisOptions()
         options.connectionName = "stepwise:client"
         options.trustedCertificatesFile = redis.trustedCertificatesFile
-        commands = RedisClient(address: redis.address, options: options, eventLoop: group.next(), logger: logger)
+        commands = RedisClient(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)
         options.connectionName = "stepwise:client:ends"
-        subscriber = RedisSubscriber(address: redis.address, options: options, eventLoop: group.next(), logger: logger)
+        subscriber = RedisSubscriber(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)
     }
 
     /// Waits for the shutdown and closes the connections. Not needed to use the client.
@@ -45,12 +49,11 @@ public final class StepwiseClient: Service, Sendable {
         await close()
     }
 
-    /// Closes the connections; what waits fails with code `closed`. Closing twice is fine.
+    /// Closes the connections; what waits, and every later call, fails with code `closed`. Closing twice is fine.
     public func close() async {
-        if isClosed.exchange(true, ordering: .relaxed) { return }
         await commands.close()
         await subscriber.close()
-        try? await group.shutdownGracefully()
+        isClosed.open()
     }
 
     /// The event loop of this client's connections.

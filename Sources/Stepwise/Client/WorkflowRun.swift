@@ -59,8 +59,8 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
     /// Waits for the run's end, from any process, and returns its output.
     ///
     /// - Parameter timeout: how long to wait; `nil` waits for as long as it takes.
-    /// - Throws: ``StepwiseError``: `runFailed`, `runCancelled`, `timedOut` (the run goes on), `noSuchRun`, `runGone`, `notDecodable`, or
-    ///   one of the `redis…` codes.
+    /// - Throws: ``StepwiseError``: `runFailed`, `runCancelled`, `timedOut` (the run goes on), `noSuchRun`, `runGone`, `notDecodable`, `closed`
+    ///   (the client was), or one of the `redis…` codes.
     public func result(timeout: Duration? = nil) async throws -> Output where Output: Codable {
         let json = try await output(timeout: timeout)
         return try JSON.decode(Output.self, from: json, what: "the output of run \(id)")

@@ -29,11 +29,14 @@ package final class RunCopy: Sendable {
         var stuck: String?
         var suspended: [CheckedContinuation<Void, any Error>] = []
         var misuses: [String] = []
+        var onMisuse: (@Sendable () -> Void)?
         var lastStep: String?
         var root: Task<Void, Never>?
         var isSilent = true
         var isEvicted = false
         var callsAfterEviction = 0
+        /// Since the last outcome.
+        var cancelledCalls = 0
     }
 
     private let state = Mutex(State())
@@ -63,6 +66,7 @@ package final class RunCopy: Sendable {
     package func deliver(_ outcome: Outcome, silent: Bool = false) {
         let continuation: CheckedContinuation<Outcome.Result, any Error>? = state.withLock { state in
             state.isSilent = silent
+            state.cancelledCalls = 0
             state.delivered += 1
             guard let number = state.numbers[outcome.step] else {
                 state.stuck =
@@ -80,6 +84,13 @@ package final class RunCopy: Sendable {
         }
         if let continuation {
             executor.drain { continuation.resume(returning: outcome.result) }
+        }
+    }
+
+    /// The history cannot be delivered: the copy is stuck, with a reason that is kept on the run.
+    package func halt(_ reason: String) {
+        state.withLock { state in
+            if state.stuck == nil { state.stuck = reason }
         }
     }
 
@@ -199,8 +210,16 @@ package final class RunCopy: Sendable {
     }
 
     package func noteMisuse(_ sentence: String) {
-        state.withLock { $0.misuses.append(sentence) }
-        executor.noteActivity()
+        let report = state.withLock { state in
+            state.misuses.append(sentence)
+            return state.onMisuse
+        }
+        report?()
+    }
+
+    /// Called, on whichever thread, when a misuse was noted.
+    package func onMisuse(_ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.onMisuse = body }
     }
 
     private func finish(_ result: Result<[UInt8], any Error>) {
@@ -224,7 +243,14 @@ package final class RunCopy: Sendable {
             if leaked { await Self.suspendForGood() }
             throw Evicted()
         }
-        try Task.checkCancellation()
+        if Task.isCancelled {
+            if isOneCancelledCallTooMany() {
+                try await stop(
+                    "step \"\(name)\" was called \(Self.cancelledCallLimit) times in a cancelled task, in which no step begins; end the loop when "
+                        + "CancellationError is thrown")
+            }
+            throw CancellationError()
+        }
         let number = try register(name: name, options: options, body: body)
         let result = try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -236,6 +262,16 @@ package final class RunCopy: Sendable {
         switch result {
         case .value(let bytes): return bytes
         case .error(let failure): throw failure
+        }
+    }
+
+    /// In a cancelled task a loop that ignores errors would never come to rest, and block its thread.
+    private static let cancelledCallLimit = 10_000
+
+    private func isOneCancelledCallTooMany() -> Bool {
+        state.withLock { state in
+            state.cancelledCalls += 1
+            return state.cancelledCalls >= Self.cancelledCallLimit
         }
     }
 

@@ -65,6 +65,6 @@ extension StepwiseError {
             case .refused: .redisRefused
             case .invalidAddress: .invalidConfiguration
             }
-        self.init(code, "\(what) failed: \(error)")
+        self.init(code, "\(what) failed: \(error)\(error.advice)")
     }
 }

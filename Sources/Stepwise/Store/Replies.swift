@@ -52,8 +52,10 @@ enum RetryReply: Sendable {
 }
 
 enum StartReply: Sendable {
-    case started
+    case started(RunStore.Run)
     case exists
+    /// The id belongs to a run of another workflow.
+    case other(workflow: String)
     case lost
 }
 

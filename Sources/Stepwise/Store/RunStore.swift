@@ -12,21 +12,24 @@ struct RunStore: Sendable {
         var id: String
         var generation: String
         var queue: String
+        /// The id and the generation: which life of an id that may be used again.
+        var key: String { "\(id) \(generation)" }
         var carryText: String { Invocation.carryText(run: id, generation: generation) }
     }
 
-    func start(_ run: Run, workflow: String, payload: [UInt8], item: [UInt8], token: String) async throws -> StartReply
-    {
+    func start(
+        _ id: String, queue: String, workflow: String, payload: [UInt8], item: [UInt8], token: String
+    ) async throws -> StartReply {
         let reply = try await evaluate(
-            ScriptLibrary.start, [keys.run(run.id), keys.claimed(worker, run.queue), keys.runs(.running)],
+            ScriptLibrary.start, [keys.run(id), keys.claimed(worker, queue), keys.runs(.running)],
             [
-                .init(run.id), .init(workflow), .init(run.queue), .init(payload), .init(run.carryText), .init(item),
-                .init(worker), .init(token),
+                .init(id), .init(workflow), .init(queue), .init(payload), .init(item), .init(worker), .init(token),
             ])
         let reader = ReplyReader("start", reply)
         switch reader.word {
-        case "ok": return .started
+        case "ok": return .started(Run(id: id, generation: try reader.text(1), queue: queue))
         case "exists": return .exists
+        case "other": return .other(workflow: try reader.text(1))
         case "lost": return .lost
         default: throw reader.unexpected
         }

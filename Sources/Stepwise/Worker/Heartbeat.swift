@@ -7,8 +7,10 @@ struct BeatReply: Sendable {
     var isBuried: Bool
     /// Entries of `delayed` whose time has come.
     var due: [String]
-    /// Every registered worker, dead ones too, with its last beat.
+    /// Every worker that is not buried, with its last beat.
     var workers: [(name: String, beat: String)]
+    /// The number in `meta`.
+    var format: Int?
     /// What the claim lists hold, and workflows with unserved invocations; only in some beats.
     var lists: (claims: [[UInt8]], unserved: [Int])?
 }
@@ -55,7 +57,8 @@ final class Heartbeat: Sendable {
         let keys = worker.keys
         let future = client.submit(
             ScriptLibrary.beat,
-            keys: [keys.workers, keys.worker(worker.name), keys.delayed] + queues.map { keys.claimed(worker.name, $0) }
+            keys: [keys.workers, keys.worker(worker.name), keys.delayed, keys.meta]
+                + queues.map { keys.claimed(worker.name, $0) }
                 + worker.workflowNames.map { keys.unserved($0) },
             arguments: [
                 .init(worker.name), .init(Self.duePage), withLists ? "1" : "", .init(queues.count),
@@ -67,7 +70,7 @@ final class Heartbeat: Sendable {
     }
 
     private static func read(_ reply: RedisValue, withLists: Bool) -> BeatReply? {
-        guard let items = reply.array, items.count == 5, let due = items[1].array, let index = items[2].array else {
+        guard let items = reply.array, items.count == 6, let due = items[1].array, let index = items[2].array else {
             return nil
         }
         let workers = stride(from: 0, to: index.count - 1, by: 2).compactMap { at -> (name: String, beat: String)? in
@@ -76,6 +79,7 @@ final class Heartbeat: Sendable {
         }
         return BeatReply(
             isBuried: items[0].string != "alive", due: due.compactMap(\.string), workers: workers,
+            format: items[5].integer,
             lists: withLists
                 ? (items[3].array?.compactMap(\.bytes) ?? [], items[4].array?.compactMap(\.integer) ?? []) : nil)
     }

@@ -19,6 +19,8 @@ final class Incarnation: Sendable {
         case leaving
         case buried
         case serverChanged
+        /// The namespace was given a newer data format.
+        case formatChanged
         /// Redis knows less of this run than this worker: it lost writes.
         case historyLost(String)
     }
@@ -33,37 +35,42 @@ final class Incarnation: Sendable {
     private struct State {
         var ending: Ending?
         var isDraining = false
+        /// By run and generation.
         var drivers: [String: Entry] = [:]
         var weight = 0
         var clock: UInt64 = 0
         var takingUp: Set<[UInt8]> = []
+        var readmitting: Set<String> = []
         var warnedOfEscape: Set<String> = []
+        var warnedOfUnserved: Set<String> = []
         var endWaiters: [CheckedContinuation<Ending, Never>] = []
 
-        mutating func noteUse(of id: String, _ driver: RunDriver) {
+        mutating func noteUse(of run: RunStore.Run, _ driver: RunDriver) {
+            let key = run.key
             clock += 1
-            if drivers[id]?.driver !== driver {
-                weight -= drivers[id]?.weight ?? 0
-                drivers[id] = Entry(driver: driver)
+            if drivers[key]?.driver !== driver {
+                weight -= drivers[key]?.weight ?? 0
+                drivers[key] = Entry(driver: driver)
             }
-            drivers[id]?.uses += 1
-            drivers[id]?.lastUse = clock
+            drivers[key]?.uses += 1
+            drivers[key]?.lastUse = clock
         }
 
         /// - Returns: the drivers whose copies are to be given up: nobody uses them, and they are out of the index.
-        mutating func endUse(of id: String, _ driver: RunDriver, weight now: Int, limit: Int) -> [RunDriver] {
-            guard var entry = drivers[id], entry.driver === driver else { return [driver] }
+        mutating func endUse(of run: RunStore.Run, _ driver: RunDriver, weight now: Int, limit: Int) -> [RunDriver] {
+            let key = run.key
+            guard var entry = drivers[key], entry.driver === driver else { return [driver] }
             entry.uses -= 1
             weight += now - entry.weight
             entry.weight = now
-            drivers[id] = entry
+            drivers[key] = entry
             var dropped: [RunDriver] = []
-            if entry.uses == 0, now == 0 { drivers[id] = nil }
+            if entry.uses == 0, now == 0 { drivers[key] = nil }
             // The oldest tenth at once, so that the search for them does not come with each invocation.
             guard weight > limit else { return dropped }
             let idle = drivers.filter { $0.value.uses == 0 }.sorted { $0.value.lastUse < $1.value.lastUse }
-            for (id, entry) in idle where weight > limit - limit / 10 {
-                drivers[id] = nil
+            for (key, entry) in idle where weight > limit - limit / 10 {
+                drivers[key] = nil
                 weight -= entry.weight
                 dropped.append(entry.driver)
             }
@@ -195,50 +202,64 @@ final class Incarnation: Sendable {
                 await self.with(run) { await $0.handle(text, invocation, claim) }
             case nil:
                 await self.guarding {
-                    try await self.store.reject(
-                        item, queue: queue,
-                        reason:
-                            "this is no invocation: push a JSON object with \"workflow\" and, if wanted, \"payload\" and \"id\""
-                    )
+                    try await self.store.reject(item, queue: queue, reason: RawOrder.reasonAgainst(item))
                 }
             }
         }
     }
 
-    /// Takes up an item that is in a claim list and that nobody here works on.
+    /// Takes up an item that is in a claim list and that nobody here works on; gives it back if there is no slot for it.
     func takeUp(_ item: [UInt8]) {
         guard state.withLock({ $0.takingUp.insert(item).inserted }) else { return }
         spawn {
             defer { self.state.withLock { _ = $0.takingUp.remove(item) } }
-            // In line with the claim loops: a slot that is free for a moment only would never be seen.
-            guard await self.slots.acquire() else { return }
+            let hasSlot = self.slots.take(upTo: 1) == 1
             // Of several queues only one list has it; the scripts find out which.
             for queue in self.configuration.queues {
                 let held = try? await self.command([
                     "LPOS", .init(self.keys.claimed(self.name, queue)), .init(item),
                 ])
                 if held?.integer != nil {
-                    self.accept(item, from: queue)
+                    if hasSlot {
+                        self.accept(item, from: queue)
+                    } else {
+                        try? await self.giveBack(item, queue: queue)
+                    }
                     return
                 }
             }
-            self.slots.release()
+            if hasSlot { self.slots.release() }
         }
+    }
+
+    func beginReadmitting(_ workflow: String) -> Bool {
+        state.withLock { $0.readmitting.insert(workflow).inserted }
+    }
+
+    func endReadmitting(_ workflow: String) {
+        state.withLock { _ = $0.readmitting.remove(workflow) }
     }
 
     private func start(_ item: [UInt8], from queue: String, _ claim: Claim) async {
         await guarding {
             let order: RawOrder
             do {
-                order = try RawOrder(item)
+                order = try RawOrder(item, maximumSize: self.configuration.maximumSize)
             } catch let problem as RawOrder.Problem {
                 try await self.store.reject(item, queue: queue, reason: problem.reason)
                 return
             }
-            let run = RunStore.Run(id: order.id ?? self.newRunID(), generation: "1", queue: queue)
             let reply = try await self.store.start(
-                run, workflow: order.workflow, payload: order.payload, item: item, token: self.nextToken())
-            guard case .started = reply else { return }
+                order.id ?? self.newRunID(), queue: queue, workflow: order.workflow, payload: order.payload, item: item,
+                token: self.nextToken())
+            if case .other(let workflow) = reply {
+                try await self.store.reject(
+                    item, queue: queue,
+                    reason:
+                        "run id \(order.id ?? "") belongs to a run of workflow \"\(workflow)\", not \"\(order.workflow)\": choose another id"
+                )
+            }
+            guard case .started(let run) = reply else { return }
             claim.end()
             let about = RunAbout(workflow: order.workflow, queue: queue, payload: order.payload)
             guard let carry = self.hand.begin(Array(run.carryText.utf8)) else { return }
@@ -257,36 +278,38 @@ final class Incarnation: Sendable {
 
     private func with(_ run: RunStore.Run, _ body: (RunDriver) async -> Void) async {
         let driver = state.withLock { state in
-            let driver = state.drivers[run.id]?.driver ?? RunDriver(worker: self, run: run)
-            state.noteUse(of: run.id, driver)
+            let driver = state.drivers[run.key]?.driver ?? RunDriver(worker: self, run: run)
+            state.noteUse(of: run, driver)
             return driver
         }
         await body(driver)
-        await endUse(driver, run.id)
+        await endUse(driver)
     }
 
-    /// Keeps a driver and its copy from being given up until ``endUse(_:_:)``.
-    func use(_ driver: RunDriver, _ id: String) {
-        state.withLock { $0.noteUse(of: id, driver) }
+    /// Keeps a driver and its copy from being given up until ``endUse(_:)``.
+    func use(_ driver: RunDriver) {
+        state.withLock { $0.noteUse(of: driver.run, driver) }
     }
 
     /// Notes what the run's copy takes now, and gives up copies that were used longest ago while there is too much.
-    func endUse(_ driver: RunDriver, _ id: String) async {
+    func endUse(_ driver: RunDriver) async {
         let weight = await driver.weight
-        let dropped = state.withLock { $0.endUse(of: id, driver, weight: weight, limit: configuration.parkedSteps) }
+        let dropped = state.withLock {
+            $0.endUse(of: driver.run, driver, weight: weight, limit: configuration.parkedSteps)
+        }
         for driver in dropped { await driver.evict() }
     }
 
     /// The run is over here.
-    func forget(_ id: String, _ driver: RunDriver) {
+    func forget(_ driver: RunDriver) {
         state.withLock { state in
-            guard let entry = state.drivers[id], entry.driver === driver else { return }
-            state.drivers[id] = nil
+            guard let entry = state.drivers[driver.run.key], entry.driver === driver else { return }
+            state.drivers[driver.run.key] = nil
             state.weight -= entry.weight
         }
     }
 
-    func driver(of id: String) -> RunDriver? { state.withLock { $0.drivers[id]?.driver } }
+    func driver(of run: RunStore.Run) -> RunDriver? { state.withLock { $0.drivers[run.key]?.driver } }
 
     func abandonAll() async {
         let drivers = state.withLock { state in
@@ -301,6 +324,14 @@ final class Incarnation: Sendable {
         logger.warning(
             "a workflow's function awaits something that is no step (Task.sleep, the main actor, a shared actor); its replay may differ",
             metadata: ["workflow": "\(workflow)", "run": "\(run)", "step": "\(lastStep ?? "")"])
+    }
+
+    /// Once a workflow: there may be thousands of its invocations.
+    func noteUnserved(workflow: String, run: String) {
+        guard state.withLock({ $0.warnedOfUnserved.insert(workflow).inserted }) else { return }
+        logger.notice(
+            "claimed invocations wait for a worker that has their workflow",
+            metadata: ["run": "\(run)", "workflow": "\(workflow)"])
     }
 
     // MARK: Redis

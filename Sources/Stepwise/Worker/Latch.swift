@@ -6,6 +6,7 @@ final class Latch: Sendable {
         var isOpen = false
         var next = 0
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+        var cancelled: Set<Int> = []
     }
 
     private let state = Mutex(State())
@@ -29,15 +30,22 @@ final class Latch: Sendable {
         }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isOpen = state.withLock { state in
-                    if !state.isOpen, !Task.isCancelled { state.waiters[number] = continuation }
-                    return state.isOpen || Task.isCancelled
+                // What decides is read under the lock and nowhere else: a cancellation can come at any moment.
+                let isOver = state.withLock { state in
+                    if state.isOpen || state.cancelled.contains(number) { return true }
+                    state.waiters[number] = continuation
+                    return false
                 }
-                if isOpen { continuation.resume() }
+                if isOver { continuation.resume() }
             }
         } onCancel: {
-            state.withLock { $0.waiters.removeValue(forKey: number) }?.resume()
+            let waiter = state.withLock { state in
+                state.cancelled.insert(number)
+                return state.waiters.removeValue(forKey: number)
+            }
+            waiter?.resume()
         }
+        state.withLock { _ = $0.cancelled.remove(number) }
     }
 
     func wait(atMost limit: Duration) async {

@@ -7,7 +7,10 @@ actor Maintenance {
     private let worker: Incarnation
     private var fleet: FleetWatch
     private var overdue: Set<String> = []
-    private var sweptDead: [String: ContinuousClock.Instant] = [:]
+    private var lastClaims: Set<[UInt8]> = []
+    private var nextSweep = ContinuousClock.now
+    /// The queues of the buried, which do not change.
+    private var queuesOfBuried: [String: [String]] = [:]
     private var nextExpiry = ContinuousClock.now + .seconds(5)
 
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
@@ -29,6 +32,10 @@ actor Maintenance {
                 worker.end(.buried)
                 return
             }
+            if let format = beat.format, format > DataFormat.current {
+                worker.end(.formatChanged)
+                return
+            }
             do {
                 try await tend(beat)
             } catch is IncarnationOver {
@@ -42,25 +49,33 @@ actor Maintenance {
     private func tend(_ beat: BeatReply) async throws {
         let now = ContinuousClock.now
         // First, while the lists are fresh.
-        if let lists = beat.lists { await compare(with: lists.claims) }
+        if let lists = beat.lists {
+            await compare(with: lists.claims)
+            try await cancelUnwanted(among: lists.claims)
+        }
         let still = fleet.look(beat.workers, at: now)
         let leads = fleet.leads(worker.name)
         // One worker is enough to promote; the others only take over what it leaves lying.
         try await promote(leads ? beat.due : beat.due.filter(overdue.contains))
         overdue = Set(beat.due)
         if leads { try await promoteMore(after: beat.due.count) }
-        for dead in still where dead.name != worker.name {
-            try await tendDead(dead.name, beat: dead.beat, leads: leads)
+        for dead in still where dead.name != worker.name { try await bury(dead.name, beat: dead.beat) }
+        if leads, now >= nextSweep {
+            nextSweep = now + max(worker.configuration.lease / 2, .seconds(2))
+            try await sweepTheBuried()
         }
-        sweptDead = sweptDead.filter { name, _ in still.contains { $0.name == name } }
         if let lists = beat.lists {
-            for index in lists.unserved { try await readmit(worker.workflowNames[index]) }
+            for index in lists.unserved { worker.readmit(worker.workflowNames[index]) }
         }
         if leads, now >= nextExpiry {
-            nextExpiry = now + .seconds(60)
-            try await expire(.completed, age: worker.configuration.completedRetention)
-            try await expire(.cancelled, age: worker.configuration.completedRetention)
-            try await expire(.failed, age: worker.configuration.failedRetention)
+            let configuration = worker.configuration
+            let isDone = [
+                try await expire(.completed, age: configuration.completedRetention),
+                try await expire(.cancelled, age: configuration.completedRetention),
+                try await expire(.failed, age: configuration.failedRetention),
+            ].allSatisfy { $0 }
+            // Where there is more it goes on with the next beat.
+            nextExpiry = isDone ? now + .seconds(60) : now
         }
     }
 
@@ -98,22 +113,46 @@ actor Maintenance {
 
     // MARK: The dead
 
-    private func tendDead(_ name: String, beat: String, leads: Bool) async throws {
-        let now = ContinuousClock.now
+    private func bury(_ name: String, beat: String) async throws {
         let reply = try await worker.evaluate(
             ScriptLibrary.bury, [worker.keys.workers, worker.keys.worker(name)], [.init(name), .init(beat)])
-        let isMine = reply.integer == 1
-        if isMine {
-            worker.logger.notice(
-                "a worker's beat stood still for a lease; its claims go back", metadata: ["dead": "\(name)"])
-        } else {
-            // Somebody else buried it. One worker looks after the dead, now and then.
-            guard leads, now - (sweptDead[name] ?? (now - .seconds(3600))) >= worker.configuration.lease / 2 else {
-                return
+        guard reply.integer == 1 else { return }
+        worker.logger.notice(
+            "a worker's beat stood still for a lease; its claims go back", metadata: ["dead": "\(name)"])
+        try await worker.sweep(name, leaveAfter: Self.burialMilliseconds)
+    }
+
+    /// Looks after the buried: a claim that was frozen with its worker may still be served, and names leave in the end.
+    private func sweepTheBuried() async throws {
+        let keys = worker.keys
+        var known: [String: [String]] = [:]
+        for page in 0..<20 {
+            let reply = try await worker.command([
+                "ZRANGEBYSCORE", .init(keys.workers), "-inf", "0", "WITHSCORES", "LIMIT", .init(page * 500), "500",
+            ])
+            let flat = reply.array?.compactMap(\.string) ?? []
+            let buried = stride(from: 0, to: flat.count - 1, by: 2).map {
+                (name: flat[$0], at: -(Int(flat[$0 + 1]) ?? 0))
+            }
+            if buried.isEmpty { break }
+            let time = try await worker.command(["TIME"]).array?.first?.integer ?? 0
+            for (name, _) in buried {
+                if let queues = queuesOfBuried[name] {
+                    known[name] = queues
+                } else {
+                    let queues = try await worker.command(["HGET", .init(keys.worker(name)), "queues"]).string ?? ""
+                    known[name] = queues.split(separator: " ").map(String.init)
+                }
+            }
+            let lists = buried.flatMap { dead in (known[dead.name] ?? []).map { keys.claimed(dead.name, $0) } }
+            // One question for all of them: mostly there is nothing.
+            let holding =
+                lists.isEmpty ? 0 : try await worker.command(["EXISTS"] + lists.map { .init($0) }).integer ?? 0
+            for (name, at) in buried where holding > 0 || time * 1000 - at > Self.burialMilliseconds {
+                try await worker.sweep(name, leaveAfter: Self.burialMilliseconds)
             }
         }
-        sweptDead[name] = now
-        try await worker.sweep(name, leaveAfter: Self.burialMilliseconds)
+        queuesOfBuried = known
     }
 
     // MARK: The worker's own claims
@@ -127,43 +166,48 @@ actor Maintenance {
             worker.takeUp(item)
         }
         for item in difference.missing {
-            guard case .step(let run, _, _, let step)? = Invocation(String(decoding: item, as: UTF8.self)) else {
+            guard case .step(let id, let generation, _, let step)? = Invocation(String(decoding: item, as: UTF8.self))
+            else {
                 continue
             }
-            await worker.driver(of: run)?.cancelBody(of: step)
+            await worker.driver(of: .init(id: id, generation: generation, queue: ""))?.cancelBody(of: step)
         }
     }
 
-    // MARK: The unserved
-
-    private func readmit(_ workflow: String) async throws {
-        let items =
-            try await worker.command(["LRANGE", .init(worker.keys.unserved(workflow)), "-100", "-1"]).array ?? []
-        for text in items.reversed().compactMap(\.string) {
-            guard let invocation = Invocation(text), let run = invocation.run else { continue }
-            let queue = try await worker.command(["HGET", .init(worker.keys.run(run)), "queue"]).string ?? "default"
-            let isCarry = if case .carry = invocation { true } else { false }
-            _ = try await worker.evaluate(
-                ScriptLibrary.readmit,
-                [worker.keys.run(run), worker.keys.unserved(workflow), worker.keys.queue(queue)],
-                [.init(text), isCarry ? "1" : ""])
+    /// Cancels bodies that have run since the last look and whose steps were closed meanwhile: they lost a race, or their run has ended.
+    private func cancelUnwanted(among list: [[UInt8]]) async throws {
+        let claims = list.filter(lastClaims.contains)
+        lastClaims = Set(list)
+        for item in claims {
+            guard
+                case .step(let id, let generation, let attempt, let step)? = Invocation(
+                    String(decoding: item, as: UTF8.self))
+            else { continue }
+            let run = RunStore.Run(id: id, generation: generation, queue: "")
+            if try await !worker.isOpen(run, step: step, attempt: attempt) {
+                await worker.driver(of: run)?.cancelBody(of: step)
+            }
         }
     }
 
     // MARK: The expired
 
-    private func expire(_ status: RunStatus, age: Duration) async throws {
-        guard age > .zero else { return }
+    /// At most 20 pages of 100 runs.
+    ///
+    /// - Returns: whether nothing is left that is past its age.
+    private func expire(_ status: RunStatus, age: Duration) async throws -> Bool {
+        guard age > .zero else { return true }
         let keys = worker.keys
         for _ in 0..<20 {
             let reply = try await worker.evaluate(
                 ScriptLibrary.expired, [keys.runs(status)], [.init(Int(age.milliseconds))])
             let ids = reply.array?.compactMap(\.string) ?? []
-            if ids.isEmpty { return }
+            if ids.isEmpty { return true }
             _ = try await worker.evaluate(
                 ScriptLibrary.forget,
                 [keys.runs(status)] + ids.flatMap { [keys.run($0), keys.steps($0), keys.open($0), keys.join($0)] },
                 [.init(status.rawValue)] + ids.map { .init($0) })
         }
+        return false
     }
 }

@@ -7,9 +7,21 @@ struct RawOrder: Sendable {
     var payload: [UInt8]
     var id: String?
 
+    /// Why an item is refused that does not even begin like one.
+    static func reasonAgainst(_ item: [UInt8]) -> String {
+        "this is no invocation (\(JSON.problem(with: item) ?? "not a JSON object")): "
+            + "push a JSON object with \"workflow\" and, if wanted, \"payload\" and \"id\""
+    }
+
     /// - Throws: ``Problem`` with a reason that says what to push instead.
-    init(_ item: [UInt8]) throws(Problem) {
-        if let problem = JSON.problem(with: item) { throw Problem(reason: "not valid JSON: \(problem)") }
+    init(_ item: [UInt8], maximumSize: Int) throws(Problem) {
+        if item.count > maximumSize {
+            throw Problem(
+                reason:
+                    "it has \(item.count) bytes, and the limit is \(maximumSize) (maximumSize of the worker's configuration)"
+            )
+        }
+        if let problem = JSON.problem(with: item) { throw Problem(reason: problem) }
         guard let members = JSONMembers(item) else { throw Problem(reason: "not a JSON object") }
         guard let workflow = members.string("workflow") else {
             throw Problem(reason: "\"workflow\" is missing or no string: it names the workflow to run")

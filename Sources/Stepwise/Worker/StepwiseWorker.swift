@@ -44,7 +44,7 @@ public final class StepwiseWorker: Service, Sendable {
         self.functions = functions
         self.configuration = configuration
         self.logger = logger
-        keys = try Keys(namespace: configuration.namespace)
+        keys = try Keys(namespace: configuration.namespace ?? StepwiseNamespace.fromEnvironment())
     }
 
     /// Works until a graceful shutdown or the task's cancellation; then stops claiming, lets running bodies end within
@@ -129,6 +129,7 @@ public final class StepwiseWorker: Service, Sendable {
                     connections.commands, keys: keys, redis: redis, logger: logger, writes: true)
                 if session.role != "slave" { return session }
                 logger.warning("redis is a replica, which takes no writes; waiting", metadata: ["redis": "\(redis)"])
+                connections.commands.reconnect()
             } catch {
                 guard [.redisUnavailable, .redisAmbiguous, .redisRefused].contains(error.code) else { throw error }
                 logger.warning(

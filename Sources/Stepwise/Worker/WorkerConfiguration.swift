@@ -1,8 +1,8 @@
 extension StepwiseWorker {
     /// A worker's settings. README has the table with units and defaults.
     public struct Configuration: Sendable, Hashable {
-        /// The namespace, part of every key.
-        public var namespace: String
+        /// The namespace, part of every key; `nil`: `STEPWISE_NAMESPACE`, else `default`.
+        public var namespace: String?
         /// The queues that this worker claims from.
         public var queues: [String]
         /// The most invocations that this worker holds at once, over all queues. At least one a queue.
@@ -17,15 +17,17 @@ extension StepwiseWorker {
         public var completedRetention: Duration
         /// How long failed runs are kept; zero keeps them for ever.
         public var failedRetention: Duration
+        /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.
+        public var maximumSize: Int
         /// The most parked functions and waiting steps, added up, that stay in memory between invocations.
         public var parkedSteps: Int
 
         public init(
-            namespace: String = "default", queues: [String] = ["default"], concurrency: Int = 100,
+            namespace: String? = nil, queues: [String] = ["default"], concurrency: Int = 100,
             lease: Duration = .seconds(10),
             shutdownGrace: Duration = .seconds(25), escapeLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
-            parkedSteps: Int = 100_000
+            parkedSteps: Int = 100_000, maximumSize: Int = 1_048_576
         ) {
             self.namespace = namespace
             self.queues = queues
@@ -36,10 +38,21 @@ extension StepwiseWorker {
             self.completedRetention = completedRetention
             self.failedRetention = failedRetention
             self.parkedSteps = parkedSteps
+            self.maximumSize = maximumSize
+        }
+
+        /// - Parameter what: names the value in the error.
+        /// - Returns: what is wrong if the value is too large to be stored.
+        func problem(withSizeOf json: [UInt8], what: String) -> StepwiseError? {
+            guard json.count > maximumSize else { return nil }
+            return StepwiseError(
+                .tooLarge,
+                "\(what) is \(json.count) bytes of JSON, and the limit is \(maximumSize) (maximumSize of the worker's configuration); store it "
+                    + "elsewhere and keep a reference, or raise the limit")
         }
 
         func check() throws(StepwiseError) {
-            try Identifier.checkNamespace(namespace)
+            if let namespace { try Identifier.checkNamespace(namespace) }
             if queues.isEmpty { throw StepwiseError(.invalidConfiguration, "queues is empty: name at least one queue") }
             for queue in queues { try Identifier.check(queue, what: "queue") }
             if Set(queues).count != queues.count {
@@ -61,6 +74,10 @@ extension StepwiseWorker {
                 ("failedRetention", failedRetention),
             ] where value < .zero {
                 throw StepwiseError(.invalidConfiguration, "\(name) is \(value); it must not be negative")
+            }
+            if maximumSize < 1024 || maximumSize > 256 << 20 {
+                throw StepwiseError(
+                    .invalidConfiguration, "maximumSize is \(maximumSize); it must be 1024 bytes to 256 MiB")
             }
             if parkedSteps < 0 {
                 throw StepwiseError(.invalidConfiguration, "parkedSteps is \(parkedSteps); it must not be negative")

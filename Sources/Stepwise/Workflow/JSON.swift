@@ -53,16 +53,6 @@ package enum JSON {
         return result + "\""
     }
 
-    /// Whether the bytes are one JSON value and nothing else; if not, what a parser says.
-    package static func problem(with bytes: [UInt8]) -> String? {
-        do {
-            _ = try decoder.decode(AnyValue.self, from: Data(bytes))
-            return nil
-        } catch {
-            return words(error)
-        }
-    }
-
     package static func excerpt(_ bytes: [UInt8], limit: Int = 200) -> String {
         let text = String(decoding: bytes.prefix(limit), as: UTF8.self)
         return bytes.count > limit ? "\(text)… (\(bytes.count) bytes)" : text
@@ -95,7 +85,7 @@ package enum JSON {
             DecodingError.dataCorrupted(let context):
             return place(context)
         case DecodingError.keyNotFound(let key, let context):
-            return "\(place(context)): no \"\(key.stringValue)\""
+            return "there is no \"\(path(context.codingPath + [key]))\""
         case EncodingError.invalidValue(let value, let context):
             let path = path(context.codingPath)
             // A date that cannot be written cannot be described either: Foundation traps.
@@ -135,24 +125,6 @@ package enum JSON {
         }
         return decoder
     }()
-
-    /// Any JSON value, looked at only for being one.
-    private struct AnyValue: Decodable {
-        private struct Key: CodingKey {
-            var stringValue: String
-            var intValue: Int? { nil }
-            init?(stringValue: String) { self.stringValue = stringValue }
-            init?(intValue: Int) { nil }
-        }
-
-        init(from decoder: any Decoder) throws {
-            if let object = try? decoder.container(keyedBy: Key.self) {
-                for key in object.allKeys { _ = try object.decode(AnyValue.self, forKey: key) }
-            } else if var array = try? decoder.unkeyedContainer() {
-                while !array.isAtEnd { _ = try array.decode(AnyValue.self) }
-            }
-        }
-    }
 }
 
 /// `Date` as ISO 8601 in UTC with microseconds, which is what comes back.

@@ -3,7 +3,7 @@
 // value with a warning only. Isolation to an actor of their own and a result that is not Sendable make every spelling of such
 // a call an error, and the deprecation's sentence says what to do.
 
-/// The actor of calls that cannot be made. See ``WorkflowContext/run(_:_:body:)``.
+/// The actor of calls that cannot be made: steps whose result cannot be stored. See ``WorkflowContext``.
 @globalActor public actor NotStorable {
     public static let shared = NotStorable()
 }

@@ -2,7 +2,8 @@
 public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible {
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Value: String, Sendable {
-            case invalidStepName, nestedStep, stepOutsideFunction, notStorable, notDecodable, invalidIdentifier
+            case invalidStepName, nestedStep, stepOutsideFunction, notStorable, tooLarge, notDecodable,
+                invalidIdentifier
             case runFailed, runCancelled, timedOut, noSuchRun, runGone
             case redisUnavailable, redisAmbiguous, redisDenied, redisRefused, unsupportedRedis, newerDataFormat
             case invalidConfiguration, closed
@@ -19,6 +20,8 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var stepOutsideFunction: Code { Code(value: .stepOutsideFunction) }
         /// A value cannot be written as JSON (NaN, infinity, an `encode(to:)` that throws).
         public static var notStorable: Code { Code(value: .notStorable) }
+        /// A value is larger than what may be stored.
+        public static var tooLarge: Code { Code(value: .tooLarge) }
         /// Stored JSON does not fit the type that was asked for.
         public static var notDecodable: Code { Code(value: .notDecodable) }
         /// A run id, queue, namespace or workflow name that cannot be one.

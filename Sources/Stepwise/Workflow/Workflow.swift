@@ -33,7 +33,7 @@ public struct Workflow<Input: Sendable, Output: Sendable>: AnyWorkflow {
         function = WorkflowFunction(options: StepOptions(workflow: options), body: body)
     }
 
-    /// The name with the types, for ``StepwiseClient/enqueue(_:_:id:_:)``.
+    /// The name with the types, for a ``StepwiseClient`` that enqueues.
     public var workflowName: WorkflowName<Input, Output> { WorkflowName(name) }
 
     /// - Parameters:

@@ -53,7 +53,7 @@ public struct WorkflowContext: Sendable {
         try await value(name, options) { _ in try await body() }
     }
 
-    /// As ``run(_:_:body:)-(_,_,()->T)``, for a body that asks for its attempt or its idempotency key.
+    /// A step with a result, for a body that asks for its attempt or its idempotency key.
     @discardableResult
     public func run<T: Codable & Sendable>(
         _ name: String, _ options: StepOption..., body: @escaping @Sendable (Step) async throws -> T

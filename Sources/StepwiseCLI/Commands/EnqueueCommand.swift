@@ -75,6 +75,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         guard let text = String(data: try FileHandle.standardInput.readToEnd() ?? Data(), encoding: .utf8) else {
             throw StepwiseError(.notStorable, "stdin is not UTF-8; JSON has to be")
         }
-        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        // JSON's own white space and no other: what else stands around it is told.
+        return text.trimmingCharacters(in: CharacterSet(charactersIn: " \t\r\n"))
     }
 }

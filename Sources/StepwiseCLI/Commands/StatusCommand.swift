@@ -13,15 +13,19 @@ struct StatusCommand: AsyncParsableCommand {
         try await connection.withClient { client in
             let details = try await client.run(run).status()
             let open = try await client.openSteps(ofRun: run)
-            Output.print(connection.json ? json(details, open).text : text(details, open))
+            let unserved = open.isEmpty ? 0 : try await client.unservedInvocations(ofWorkflow: details.workflow)
+            Output.print(connection.json ? json(details, open, unserved).text : text(details, open, unserved))
         }
     }
 
-    private func text(_ details: RunDetails, _ open: [(step: String, state: OpenStep)]) -> String {
+    private func text(_ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int) -> String {
         var table = Table("run", details.id)
         table.add("workflow", details.workflow)
         table.add("status", details.status.rawValue)
         if let reason = details.reason { table.add("reason", reason) }
+        if unserved > 0 {
+            table.add("unserved", "\(unserved) invocations wait for a worker that has workflow \(details.workflow)")
+        }
         if let warning = details.warning { table.add("warning", warning) }
         table.add("queue", details.queue)
         table.add("carrier", details.carrier.isEmpty ? "-" : details.carrier)
@@ -37,12 +41,13 @@ struct StatusCommand: AsyncParsableCommand {
         return table.text + "\n\n" + steps.text
     }
 
-    private func json(_ details: RunDetails, _ open: [(step: String, state: OpenStep)]) -> JSONDocument {
+    private func json(_ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int) -> JSONDocument
+    {
         .object([
             ("id", .string(details.id)), ("workflow", .string(details.workflow)),
             ("status", .string(details.status.rawValue)),
             ("reason", JSONDocument(details.reason)), ("warning", JSONDocument(details.warning)),
-            ("queue", .string(details.queue)),
+            ("queue", .string(details.queue)), ("unserved", .number(unserved)),
             ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)),
             ("created", JSONDocument(details.created)),
             ("ended", JSONDocument(details.ended)), ("payload", JSONDocument(stored: details.payload)),

@@ -100,6 +100,21 @@ struct BadProgramTests {
         #expect(found?.isError == (mode == "6"), "\(diagnostics)")
     }
 
+    @Test("A body that returns another type than is expected is an error where the step is called, as the README says")
+    func otherType() throws {
+        let program = """
+            import Stepwise
+            struct Receipt: Codable {}
+            func f(_ context: WorkflowContext) async throws {
+                let r: Receipt = try await context.run("a") { "x" }
+                _ = r
+            }
+            """
+        let errors = try Compiler().diagnose(program, languageMode: "6").filter(\.isError)
+        #expect(errors.map(\.line) == [4])
+        #expect(errors.first?.message.contains("failed to produce diagnostic") == true, "\(errors)")
+    }
+
     @Test(
         "Wrong inputs, outputs and options do not compile",
         arguments: [

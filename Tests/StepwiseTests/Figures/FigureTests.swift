@@ -119,6 +119,21 @@ extension Scenarios {
         func idle() async throws {
             try await withWorker([chain]) { client, server in
                 try await eventually("the worker is there") { try await client.workers().count == 1 }
+                // Workers that died within the hour are looked after, at little cost.
+                let time = try await client.redisTime()
+                for number in 0..<30 {
+                    let name = "gone-\(number)-a"
+                    _ = try await server.command(
+                        "HSET", .init("stepwise:{default}:worker:\(name)"), "state", "dead", "queues", "default mail",
+                        "buried",
+                        .init(time))
+                    _ = try await server.command("ZADD", "stepwise:{default}:workers", .init(-time), .init(name))
+                }
+                let first = try await ScriptMonitor(server)
+                try await eventually("the dead are not looked after") {
+                    try await first.requests().contains { $0.contains("\"ZRANGEBYSCORE\"") }
+                }
+                first.stop()
                 let monitor = try await ScriptMonitor(server)
                 let begin = ContinuousClock.now
                 try await ContinuousClock().sleep(for: .seconds(4))

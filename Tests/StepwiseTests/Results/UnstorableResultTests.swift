@@ -1,5 +1,7 @@
 import Foundation
 import Stepwise
+import StepwiseRedis
+import StepwiseTesting
 import Testing
 
 private struct Reading: Codable, Sendable {
@@ -107,6 +109,29 @@ extension Scenarios {
             }
         }
 
+        @Test(
+            "Beside a value that does not decode, a body goes on to its end, and nothing is left open or counted as such"
+        )
+        func undecodableBesideABody() async throws {
+            let gate = Gate()
+            let workflow = Workflow("beside") { (context, _: Int) async throws -> Int in
+                async let slow: Void = context.run("slow") { await gate.wait() }
+                async let price = context.run("price") { Lopsided(items: [.init(price: 3)]) }
+                try await slow
+                return try await price.items.count
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                try await eventually("the run is not parked") { try await run.status().status == .parked }
+                gate.open()
+                try await eventually("the body is not recorded") {
+                    try await run.history().map(\.step) == ["price", "slow"]
+                }
+                #expect(try await client.openSteps(ofRun: run.id).isEmpty)
+                #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+            }
+        }
+
         @Test("An input that does not decode parks the run, with the JSON and the type")
         func undecodableInput() async throws {
             let workflow = Workflow("reading") { (_: WorkflowContext, input: Reading) async throws -> Int in
@@ -133,13 +158,47 @@ extension Scenarios {
             }
         }
 
+        @Test("A result, an output or a pushed item that is too large costs only itself, and is told with both sizes")
+        func tooLarge() async throws {
+            let bodies = Tally()
+            let workflow = Workflow("large") { (context, size: Int) async throws -> String in
+                do {
+                    return try await context.run("large") {
+                        bodies.add("large")
+                        return String(repeating: "x", count: size)
+                    }
+                } catch let failure as StepFailure {
+                    return failure.message
+                }
+            }
+            let output = Workflow("large-output") { (_: WorkflowContext, size: Int) async throws -> String in
+                String(repeating: "x", count: size)
+            }
+            try await withWorker([workflow, output], configuration: .init(maximumSize: 2000)) { client, server in
+                let message = try await client.enqueue(workflow, 3000).result(timeout: patience)
+                #expect(message.contains("step \"large\"") && message.contains("3002") && message.contains("2000"))
+                #expect(bodies["large"] == 1)
+                let run = try await client.enqueue(output, 3000)
+                let code = await errorCode { _ = try await run.result(timeout: patience) }
+                #expect(code == .runFailed)
+                #expect(try await run.status().error?.contains("is 3002 bytes of JSON") == true)
+                let item = #"{"workflow":"large","payload":"\#(String(repeating: "x", count: 3000))"}"#
+                _ = try await server.command("LPUSH", "stepwise:{default}:queue:default", .string(item))
+                try await eventually("the item is not rejected") { try await client.queueTotals().malformed == 1 }
+            }
+        }
+
         @Test("An input that cannot be stored is refused before anything is sent")
         func input() async throws {
             try await withWorker([]) { client, _ in
                 let name: WorkflowName<Double, Int> = "any"
                 #expect(await errorCode { try await client.enqueue(name, .nan) } == .notStorable)
-                #expect(
-                    await errorCode { _ = try await client.enqueue(workflow: "any", payloadJSON: "{") } == .notStorable)
+                for text in ["{", "01", #"{"n":2,}"#, "\"a\nb\"", String(repeating: "[", count: 513)] {
+                    let error = await #expect(throws: StepwiseError.self) {
+                        _ = try await client.enqueue(workflow: "any", payloadJSON: text)
+                    }
+                    #expect(error?.code == .notStorable)
+                }
             }
         }
     }

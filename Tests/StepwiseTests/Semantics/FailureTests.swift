@@ -36,6 +36,25 @@ extension Scenarios {
             #expect(run.recorded("charge")?.error == failure)
         }
 
+        @Test("A body that cancels its own task and throws has failed, like any other")
+        func cancelsItself() async throws {
+            let bodies = Tally()
+            let workflow = Workflow("suicidal", .retry(.never)) { (context, _: Int) async throws -> String in
+                do {
+                    try await context.run("work") {
+                        bodies.add("work")
+                        withUnsafeCurrentTask { $0?.cancel() }
+                        try Task.checkCancellation()
+                    }
+                    return ""
+                } catch let failure as StepFailure {
+                    return failure.type
+                }
+            }
+            #expect(try await complete(workflow, 0).output == "CancellationError")
+            #expect(bodies["work"] == 1)
+        }
+
         @Test(
             "§3a.3: a body that fails twice and then succeeds has three attempts, one key, and one outcome",
             arguments: Memory.allCases)
@@ -53,8 +72,25 @@ extension Scenarios {
             let run = try await complete(workflow, 0, memory: memory)
             #expect(run.output == 3)
             #expect(run.recorded("flaky")?.attempts == 3)
-            #expect(keys.all == Array(repeating: "\(run.details.id)/1/flaky", count: 3))
+            #expect(keys.all.count == 3 && Set(keys.all).count == 1)
+            #expect(keys.all[0].hasPrefix("\(run.details.id)/") && keys.all[0].hasSuffix("/flaky"))
             #expect(run.history.map(\.step) == ["before", "flaky"])
+        }
+
+        @Test("A retry that has had its time is nowhere any more")
+        func nothingDelayed() async throws {
+            let tries = Tally()
+            let workflow = Workflow("flaky", .retry(soon)) { (context, _: Int) async throws -> Int in
+                try await context.run("flaky") { step in
+                    if tries.add("try") < 3 { throw Hiccup() }
+                    return step.attempt
+                }
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                #expect(try await run.result(timeout: patience) == 3)
+                #expect(try await client.queueTotals().delayed == 0)
+            }
         }
 
         @Test(

@@ -44,7 +44,11 @@ extension Scenarios {
                 let redis = try RedisEndpoint(server.url)
                 let client = try StepwiseClient(redis: redis, logger: quiet)
                 let run = try await client.enqueue(workflow, steps)
+                var rounds = 0
                 while try await run.status().status != .completed {
+                    rounds += 1
+                    // Each of them ends at least the body that it has begun.
+                    try #require(rounds <= steps, "the bodies: \(bodies.all)")
                     let gate = Gate()
                     hold.withLock { $0 = gate }
                     let before = bodies.all.count

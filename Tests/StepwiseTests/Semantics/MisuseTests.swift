@@ -26,6 +26,7 @@ extension Scenarios {
             #expect(run.history.first?.attempts == 1)
             #expect(run.details.warning?.contains("\"inner\"") == true)
             #expect(log.lines("a step was called from the wrong place").count == 1)
+            #expect(log.lines("a workflow's function awaits something").isEmpty)
         }
 
         @Test("The error of a nested step has code nestedStep inside the body")

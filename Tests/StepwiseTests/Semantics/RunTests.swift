@@ -1,4 +1,5 @@
 import Stepwise
+import StepwiseRedis
 import StepwiseTesting
 import Testing
 
@@ -68,6 +69,57 @@ extension Scenarios {
                 #expect(await errorCode { _ = try await run.result(timeout: .milliseconds(50)) } == .timedOut)
                 gate.open()
                 #expect(try await run.result(timeout: patience) == 1)
+            }
+        }
+
+        @Test("Who waits for a run that no worker takes is told which queue and workflow to look at")
+        func timedOutUntouched() async throws {
+            let known = Workflow("known") { (_: WorkflowContext, input: Int) async throws -> Int in input }
+            try await withWorker([known]) { client, _ in
+                let unserved = try await client.enqueue(WorkflowName<Int, Int>("unknown"), 1)
+                try await eventually("the run is unserved") { try await unserved.status().status == .unserved }
+                var told = await message { _ = try await unserved.result(timeout: .milliseconds(1)) }
+                #expect(told.contains(#"no worker that claims from queue "default" has workflow "unknown""#), "\(told)")
+                let queued = try await client.enqueue(known, 1, .queue("slow"))
+                told = await message { _ = try await queued.result(timeout: .milliseconds(1)) }
+                #expect(told.contains(#"no worker has claimed it from queue "slow" yet"#), "\(told)")
+            }
+        }
+
+        private func message(_ body: () async throws -> Void) async -> String {
+            do { try await body() } catch { return "\(error)" }
+            return ""
+        }
+
+        @Test(
+            "A client that is closed tells so at once, whoever waits for a result and whoever calls it later",
+            .timeLimit(.minutes(2)))
+        func closed() async throws {
+            let name: WorkflowName<Int, Int> = "nobody-has-it"
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let run = try await client.enqueue(name, 1)
+                let waiters = (0..<3).map { _ in Task { await errorCode { _ = try await run.result() } } }
+                let redis = RedisClient(
+                    address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: quiet)
+                try await eventually("the waiters are told of the run's end") {
+                    let listeners = try await redis.send(["PUBSUB", "NUMSUB", "stepwise:{default}:ended:\(run.id)"])
+                    return listeners.array?.last?.integer == 1
+                }
+                let start = ContinuousClock.now
+                await client.close()
+                for waiter in waiters { #expect(await waiter.value == .closed) }
+                // Sooner than a client that waits asks by itself.
+                #expect(ContinuousClock.now - start < .seconds(4))
+                #expect(await errorCode { try await client.enqueue(name, 1) } == .closed)
+                #expect(await errorCode { _ = try await run.status() } == .closed)
+                #expect(await errorCode { _ = try await run.result() } == .closed)
+                #expect(await errorCode { try await client.resume(run.id) } == .closed)
+                await client.close()
+                let unused = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                await unused.close()
+                #expect(await errorCode { try await unused.enqueue(name, 1) } == .closed)
+                await redis.close()
             }
         }
 

@@ -41,8 +41,9 @@ extension Scenarios {
                     _ = try await redis.send(["CONFIG", "SET", "maxmemory", "1"])
                     gate.open()
                     try await eventually("the run completes") { try await run.status().status == .completed }
-                    let code = await errorCode { try await client.enqueue(gated, "y") }
-                    #expect(code == .redisRefused)
+                    let error = await #expect(throws: StepwiseError.self) { try await client.enqueue(gated, "y") }
+                    #expect(error?.code == .redisRefused)
+                    #expect(error?.message.contains("redis' memory is full: raise its maxmemory") == true)
                     _ = try await redis.send(["CONFIG", "SET", "maxmemory", "0"])
                 }
                 let output = try await run.result(timeout: patience)
@@ -78,6 +79,64 @@ extension Scenarios {
                 let violations = try await Doctor(client).examine().violations
                 #expect(violations.isEmpty)
                 gate.open()
+            }
+        }
+
+        @Test("An id that is used again after its run has left begins a run of its own: its input, its steps, its keys")
+        func idUsedAgain() async throws {
+            let keys = Tally()
+            let pair = Workflow("pair") { (context, text: String) async throws -> String in
+                async let left = context.run("left") { step in
+                    keys.add(step.idempotencyKey)
+                    return text
+                }
+                async let right = context.run("right") { text }
+                return try await left + right
+            }
+            // Two workers: the one that does not carry the run to its end keeps a copy of it.
+            let configuration = StepwiseWorker.Configuration(concurrency: 1, completedRetention: .milliseconds(1))
+            try await withWorker([pair], configuration: configuration) { client, server in
+                let other = try StepwiseWorker(
+                    redis: RedisEndpoint(server.url), workflows: [pair], configuration: configuration, logger: quiet)
+                let service = Task { try await other.run() }
+                let first = try await client.enqueue(pair, "a", id: "the-id")
+                var output = try await first.result(timeout: patience)
+                #expect(output == "aa")
+                try await eventually("the run is gone") { (try? await first.status()) == nil }
+                let second = try await client.enqueue(pair, "b", id: "the-id")
+                #expect(second.isNew)
+                output = try await second.result(timeout: patience)
+                #expect(output == "bb")
+                #expect(Set(keys.all).count == 2)
+                service.cancel()
+                try await service.value
+            }
+        }
+
+        @Test("Retention keeps up with thousands of runs that end at once")
+        func retentionKeepsUp() async throws {
+            let empty = Workflow("empty") { (_: WorkflowContext, _: Int) async throws -> Int in 0 }
+            let configuration = StepwiseWorker.Configuration(completedRetention: .milliseconds(1))
+            try await withWorker([empty], configuration: configuration) { client, server in
+                _ = try await client.enqueue(empty.workflowName, each: 0..<4500)
+                // Gone are all of them, not only the 2,000 of one round.
+                try await eventually("the runs stay") { try await server.command("DBSIZE").integer ?? 100 < 10 }
+            }
+        }
+
+        @Test("A worker that runs refuses a data format that becomes newer under it, and names both numbers")
+        func formatBecomesNewer() async throws {
+            try await RedisServer.withServer { server in
+                let worker = try StepwiseWorker(redis: RedisEndpoint(server.url), workflows: [echo], logger: quiet)
+                let service = Task { try await worker.run() }
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let output = try await client.enqueue(echo, "x").result(timeout: patience)
+                #expect(output == "x")
+                _ = try await server.command("HSET", "stepwise:{default}:meta", "format", "2")
+                let result = await service.result
+                let error = #expect(throws: StepwiseError.self) { try result.get() }
+                #expect(error?.code == .newerDataFormat)
+                await client.close()
             }
         }
 

@@ -1,7 +1,8 @@
 -- beat: renews a worker's entry and tells it what it must know: whether it was buried, what is due, who else is there.
--- KEYS  1 workers  2 worker:<worker>  3 delayed  then claimed:<worker>:<queue> of each queue, then unserved:<workflow> of each workflow
+-- KEYS  1 workers  2 worker:<worker>  3 delayed  4 meta  then claimed:<worker>:<queue> of each queue, then unserved:<workflow> of each workflow
 -- ARGV  1 worker  2 most due entries to return  3 '1' to look through the lists as well  4 how many queues  5 '1' if it has claimed since
--- Reply {'alive' or 'buried', due entries, {worker, beat, ...}, {invocation, ...}, {index of an unserved list that is not empty, ...}}
+-- Reply {'alive' or 'buried', due entries, {worker, beat, ...} of those that are not buried,
+--       {invocation, ...}, {index of an unserved list that is not empty, ...}, the data format's number or ''}
 -- Guarantees: renews an entry and never makes one.
 local alive = redis.call('HGET', KEYS[2], 'state') == 'alive' and redis.call('ZSCORE', KEYS[1], ARGV[1])
 local time = now()
@@ -14,11 +15,12 @@ local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', time, 'LIMIT', 0, tonum
 local claims, unserved = {}, {}
 if ARGV[3] == '1' then
   local queues = tonumber(ARGV[4])
-  for n = 4, 3 + queues do
+  for n = 5, 4 + queues do
     for _, text in ipairs(redis.call('LRANGE', KEYS[n], 0, 1999)) do claims[#claims + 1] = text end
   end
-  for n = 4 + queues, #KEYS do
-    if redis.call('LLEN', KEYS[n]) > 0 then unserved[#unserved + 1] = n - 4 - queues end
+  for n = 5 + queues, #KEYS do
+    if redis.call('LLEN', KEYS[n]) > 0 then unserved[#unserved + 1] = n - 5 - queues end
   end
 end
-return { alive and 'alive' or 'buried', due, redis.call('ZRANGE', KEYS[1], 0, 1999, 'WITHSCORES'), claims, unserved }
+local living = redis.call('ZREVRANGEBYSCORE', KEYS[1], '+inf', '(0', 'WITHSCORES', 'LIMIT', 0, 2000)
+return { alive and 'alive' or 'buried', due, living, claims, unserved, redis.call('HGET', KEYS[4], 'format') or '' }

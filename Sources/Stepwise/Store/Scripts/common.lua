@@ -30,6 +30,12 @@ local function now()
   return clock
 end
 
+-- A carry's invocation. A run's generation begins as the time of its creation: an id that is used again after its run has left is told
+-- apart from it by every copy and every invocation that is still about.
+local function carry_text(id, generation)
+  return 'carry ' .. id .. ' ' .. generation
+end
+
 -- The carrier as text: who has the carry, the number of this taking, and the call that took it.
 local function carrier_text(worker, number, token)
   return worker .. ' ' .. number .. ' ' .. token
@@ -56,9 +62,9 @@ local function outcomes_after(steps, from, to)
   return page
 end
 
--- Writes outcome number `number`. `head` and `tail` are the record's text round the time at which it is written.
-local function append_outcome(steps, number, head, tail)
-  redis.call('HSET', steps, number, head .. ',"at":' .. now() .. ',' .. tail .. '}')
+-- An outcome's record: `head` and `tail` are its text round the time at which it is written.
+local function outcome_text(head, tail)
+  return head .. ',"at":' .. now() .. ',' .. tail .. '}'
 end
 
 -- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is.

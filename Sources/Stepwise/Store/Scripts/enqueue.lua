@@ -1,6 +1,6 @@
 -- enqueue: makes a run and queues its first carry, once for an id.
 -- KEYS  1 run:<id>  2 queue:<queue>  3 runs:queued
--- ARGV  1 id  2 workflow  3 queue  4 payload  5 carry text
+-- ARGV  1 id  2 workflow  3 queue  4 payload
 -- Reply {'new'} or {'exists', workflow}
 -- Guarantees: one id makes one run, however often this arrives. Refused as a whole at maxmemory.
 local existing = redis.call('HGET', KEYS[1], 'workflow')
@@ -8,8 +8,8 @@ if existing then return { 'exists', existing } end
 redis.call('LLEN', KEYS[2])
 redis.call('ZCARD', KEYS[3])
 local time = now()
-redis.call('HSET', KEYS[1], 'workflow', ARGV[2], 'queue', ARGV[3], 'payload', ARGV[4], 'status', 'queued', 'generation', '1',
+redis.call('HSET', KEYS[1], 'workflow', ARGV[2], 'queue', ARGV[3], 'payload', ARGV[4], 'status', 'queued', 'generation', time,
   'carrier', 'queue', 'created', time)
-redis.call('LPUSH', KEYS[2], ARGV[5])
+redis.call('LPUSH', KEYS[2], carry_text(ARGV[1], time))
 redis.pcall('ZADD', KEYS[3], time, ARGV[1])
 return { 'new' }

@@ -7,5 +7,5 @@ if not is_live(run) or run.status == 'parked' or run.carrier ~= '' then return 0
 redis.call('LLEN', KEYS[2])
 redis.call('HDEL', KEYS[1], '-')
 redis.call('HSET', KEYS[1], 'carrier', 'queue')
-redis.call('RPUSH', KEYS[2], 'carry ' .. ARGV[1] .. ' ' .. run.generation)
+redis.call('RPUSH', KEYS[2], carry_text(ARGV[1], run.generation))
 return 1

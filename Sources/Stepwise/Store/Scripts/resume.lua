@@ -24,7 +24,7 @@ redis.call('HDEL', KEYS[1], '-')
 redis.call('HSET', KEYS[1], 'status', 'running')
 if run.carrier == '' then
   redis.call('HSET', KEYS[1], 'carrier', 'queue')
-  redis.call('RPUSH', KEYS[3], 'carry ' .. ARGV[1] .. ' ' .. run.generation)
+  redis.call('RPUSH', KEYS[3], carry_text(ARGV[1], run.generation))
 end
 redis.pcall('ZREM', KEYS[4], ARGV[1])
 redis.pcall('ZADD', KEYS[5], now(), ARGV[1])

@@ -17,7 +17,7 @@ local mine = holds_carry(run, call.worker, ARGV[3])
 -- Closes the step and writes its outcome; if the history's key is of another type, opens it again and returns the error.
 local function close_and_append()
   redis.call('HDEL', KEYS[3], step)
-  local reply = redis.pcall('HSET', KEYS[2], run.recorded, call.head .. ',"at":' .. now() .. ',' .. call.tail .. '}')
+  local reply = redis.pcall('HSET', KEYS[2], run.recorded, outcome_text(call.head, call.tail))
   if type(reply) == 'table' and reply.err then
     redis.call('HSET', KEYS[3], step, open_text(1, 0, 'carry'))
     return reply

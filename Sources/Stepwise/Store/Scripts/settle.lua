@@ -19,9 +19,17 @@ end
 
 -- Ends the run. The caller holds the carry.
 local function finish(call)
-  redis.call('LREM', KEYS[5], -1, call.text)
   redis.call('UNLINK', KEYS[3], KEYS[4])
-  if call.record then append_outcome(KEYS[2], call.run.recorded, call.head, call.tail) end
+  if call.record then
+    -- If the history's key is of another type, nothing has happened: the only open step is the carry holder's own.
+    local reply = redis.pcall('HSET', KEYS[2], call.run.recorded, outcome_text(call.head, call.tail))
+    if type(reply) == 'table' and reply.err then
+      redis.call('HSET', KEYS[3], call.run.own, open_text(1, 0, 'carry'))
+      redis.call('SET', KEYS[4], 1)
+      return reply
+    end
+  end
+  redis.call('LREM', KEYS[5], -1, call.text)
   local time = now()
   redis.call('HSET', KEYS[1], 'status', call.ending, call.ending == 'completed' and 'output' or 'error', call.result,
     'ended', time, 'carrier', '', 'own', '', 'recorded', call.run.recorded)

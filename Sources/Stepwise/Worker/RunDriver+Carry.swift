@@ -1,0 +1,261 @@
+internal import Logging
+internal import StepwiseRedis
+
+/// The carry: taking the function forward for as long as this worker holds it.
+extension RunDriver {
+    /// Takes the function forward for as long as this worker has the carry. What Redis refuses for good parks the run.
+    func drive(number: Int, opened: Int, _ claim: Claim) async throws -> Kept? {
+        do {
+            return try await takeForward(number: number, opened: opened, claim)
+        } catch let error as RedisError {
+            // The copy may have lived an outcome that is not recorded.
+            dropCopy()
+            try await park(run.carryText, number: number, step: nil, reason: refusal(error))
+            return nil
+        }
+    }
+
+    func refusal(_ error: RedisError) -> String {
+        "redis refused to write what came of a step: \(error); stepwise doctor names keys that are damaged; resume the run once they are mended"
+    }
+
+    private func takeForward(number: Int, opened: Int, _ claim: Claim) async throws -> Kept? {
+        // The carry's text is the same each time: the end of an earlier carry's claim can take this one up a second time.
+        guard carrying.insert(number).inserted else { return nil }
+        defer { carrying.remove(number) }
+        var opened = opened
+        while true {
+            guard let copy else { throw IncarnationOver() }
+            let isAtRest = await isAtRest(copy)
+            guard copy === self.copy else { throw IncarnationOver() }
+            if let reason = parkReason(copy, isAtRest: isAtRest) {
+                try await park(run.carryText, number: number, step: nil, reason: reason)
+                return nil
+            }
+            let plan = copy.plan(opened: opened)
+            let ending = plan.isComplete ? ending(of: copy) : nil
+            let (request, reserved) = request(number: number, upto: copy.delivered, plan: plan, ending: ending)
+            var reply: AdvanceReply
+            do {
+                reply = try await store.advance(run, request)
+            } catch {
+                worker.slots.release(reserved)
+                throw error
+            }
+            opened += plan.openings.count
+            confirm(plan, copy)
+            if case .released(let texts) = reply {
+                return await release(texts, number: number, reserved: reserved, opened: opened, claim)
+            }
+            worker.slots.release(reserved)
+
+            while case .carry(let step, let attempt) = reply {
+                switch try await serial(number: number, step: step, attempt: attempt, opened: opened) {
+                case .over:
+                    // The step waits in `delayed`, the run is parked, or the carry was given back.
+                    if let copy = self.copy, hasMoved(copy, opened: opened) { await poke() }
+                    return nil
+                case .released(let texts, let reserved, let nowOpened):
+                    return await release(texts, number: number, reserved: reserved, opened: nowOpened, claim)
+                case .goesOn(let nowReply, let nowOpened):
+                    (reply, opened) = (nowReply, nowOpened)
+                }
+            }
+            switch reply {
+            case .more(let redisOpened, let page):
+                opened = redisOpened
+                try await synchronize(with: page, isCarrying: true)
+            case .rebuild:
+                guard let again = try await rebuild(), again.number == number else { return nil }
+                opened = again.opened
+            case .finished(let awaited):
+                if awaited { await worker.announceEnd(of: run.id) }
+                discard()
+                return nil
+            case .lost:
+                discard()
+                return nil
+            case .reset:
+                worker.end(.historyLost(run.id))
+                return nil
+            case .released, .carry:
+                return nil
+            }
+        }
+    }
+
+    /// What to ask for, with slots for the steps that may stay here: the carry's own and as many as are free.
+    func request(
+        number: Int, upto: Int, plan: Plan, ending: (status: RunStatus, json: [UInt8])?
+    ) -> (RunStore.Advance, reserved: Int) {
+        let isDraining = worker.isDraining
+        let reserved = isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
+        return (
+            RunStore.Advance(
+                number: number, upto: upto, slots: isDraining ? 0 : reserved + 1, plan: plan, ending: ending), reserved
+        )
+    }
+
+    enum SerialEnd {
+        case goesOn(AdvanceReply, opened: Int)
+        case released([String], reserved: Int, opened: Int)
+        /// The carry is no longer here.
+        case over
+    }
+
+    /// Executes the only open step under the carry, then records it and advances in one script.
+    func serial(number: Int, step: String, attempt: Int, opened: Int) async throws -> SerialEnd {
+        if worker.isDraining {
+            try await worker.giveBack(Array(run.carryText.utf8), queue: run.queue)
+            return .over
+        }
+        guard let copy else { return .goesOn(.rebuild, opened: opened) }
+        guard let call = copy.call(step) else {
+            try await park(run.carryText, number: number, step: nil, reason: unknownStep(step))
+            return .over
+        }
+        let result: Outcome.Result
+        let took: Int
+        switch await perform(call, attempt: attempt) {
+        case .over, .cancelled:
+            throw IncarnationOver()
+        case .retry(let delay):
+            let reply = try await store.retry(
+                run, text: run.carryText, carry: (number, copy.delivered), step: step, failedAttempt: attempt,
+                delay: delay)
+            if case .more(let opened, let page) = reply {
+                return .goesOn(.more(opened: opened, page: page), opened: opened)
+            }
+            return .over
+        case .ended(let itsResult, let itsTime):
+            (result, took) = (itsResult, itsTime)
+        }
+        guard copy === self.copy else { return .goesOn(.rebuild, opened: opened) }
+        guard copy.isWaiting(for: step) else {
+            // The function has abandoned the step meanwhile, by itself: an advance closes it.
+            let nothing = HistoryPage(from: copy.delivered, records: [], recorded: copy.delivered, carried: -1)
+            return .goesOn(.more(opened: opened, page: nothing), opened: opened)
+        }
+
+        // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
+        let upto = copy.delivered + 1
+        copy.deliver(Outcome(step: step, result: result))
+        var plan = copy.plan(opened: opened)
+        let ending = plan.isComplete ? ending(of: copy) : nil
+        if ending != nil {
+            plan.openings = []
+        } else {
+            // Stuck or out: record, keep the carry, and let the loop above decide.
+            switch copy.progress {
+            case .stuck, .escaped: plan.isComplete = false
+            case .waiting, .finished: break
+            }
+        }
+        let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
+        let record = RunStore.Record(
+            step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
+        let reply: AdvanceReply
+        do {
+            reply = try await store.serial(run, request, record)
+        } catch {
+            worker.slots.release(reserved)
+            throw error
+        }
+        if case .rebuild = reply {
+            worker.slots.release(reserved)
+            return .goesOn(reply, opened: opened)
+        }
+        confirm(plan, copy)
+        let nowOpened = opened + plan.openings.count
+        if case .released(let texts) = reply { return .released(texts, reserved: reserved, opened: nowOpened) }
+        worker.slots.release(reserved)
+        return .goesOn(reply, opened: nowOpened)
+    }
+
+    /// Starts the steps that `advance` left here.
+    ///
+    /// - Returns: the first of them, which goes on in the slot of the carry that has ended; the others have reserved slots.
+    func release(_ texts: [String], number: Int, reserved: Int, opened: Int, _ claim: Claim) async -> Kept? {
+        carrying.remove(number)
+        claim.end()
+        // What the function did by itself since the plan was made (it came back from outside) needs a new carry.
+        if let copy, hasMoved(copy, opened: opened) { await poke() }
+        var kept: [Kept] = []
+        // More than there are slots for come only in the answer to a second sending: the comparison of claims finds the rest.
+        for text in texts where kept.count <= reserved {
+            if let claim = worker.hand.begin(Array(text.utf8)) { kept.append(Kept(text: text, claim: claim)) }
+        }
+        worker.slots.release(reserved - max(0, kept.count - 1))
+        for next in kept.dropFirst() {
+            worker.use(self)
+            worker.spawn {
+                await self.guarding { next }
+                self.worker.slots.release()
+                await self.worker.endUse(self)
+            }
+        }
+        return kept.first
+    }
+
+    func hasMoved(_ copy: RunCopy, opened: Int) -> Bool {
+        if case .finished = copy.progress { return true }
+        return copy.callCount > opened
+    }
+
+    func confirm(_ plan: Plan, _ copy: RunCopy) {
+        copy.confirm(plan)
+        for step in plan.closings { cancelBody(of: step) }
+    }
+
+    func ending(of copy: RunCopy) -> (status: RunStatus, json: [UInt8])? {
+        guard case .finished(let result) = copy.progress else { return nil }
+        switch result {
+        case .success(let json):
+            let what = "the output of run \(run.id) of workflow \"\(about?.workflow ?? "")\""
+            if let problem = worker.configuration.problem(withSizeOf: json, what: what) {
+                return (.failed, failure(problem))
+            }
+            return (.completed, json)
+        case .failure(let error):
+            return (.failed, failure(error))
+        }
+    }
+
+    private func failure(_ error: any Error) -> [UInt8] {
+        let words = ErrorWords(error)
+        var json = "{\"type\":\(JSON.string(words.type)),\"message\":\(JSON.string(words.message))"
+        if let failure = error as? StepFailure {
+            json += ",\"step\":\(JSON.string(failure.step)),\"attempts\":\(failure.attempts)"
+        }
+        return Array((json + ",\"worker\":\(JSON.string(worker.name))}").utf8)
+    }
+
+    func parkReason(_ copy: RunCopy, isAtRest: Bool) -> String? {
+        if case .stuck(let reason) = copy.progress { return reason }
+        if isAtRest { return nil }
+        let place = copy.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
+        return
+            "the function left its executor \(place) and was not back within \(worker.configuration.escapeLimit): it awaited something "
+            + "that is no step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
+    }
+
+    func park(_ text: String, number: Int?, step: String?, attempt: Int = 0, reason: String) async throws {
+        try await store.park(run, text: text, carry: number, step: step.map { ($0, attempt) }, reason: reason)
+        worker.logger.warning(
+            "a run was parked",
+            metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "reason": "\(reason)"])
+        discard()
+    }
+
+    /// Throws the copy away and makes a new one from the history. `nil` if the carry is gone.
+    func rebuild() async throws -> (number: Int, opened: Int)? {
+        dropCopy()
+        let reply = try await store.load(
+            run, text: run.carryText, step: nil, seen: 0, token: worker.nextToken(), cold: about == nil)
+        guard case .loaded(let number, let opened, let page, let about) = reply else { return nil }
+        if let about { self.about = about }
+        guard try await prepareCopy(run.carryText, isCarry: true, carried: page.carried) else { return nil }
+        try await synchronize(with: page, isCarrying: true)
+        return (number, opened)
+    }
+}
