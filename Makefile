@@ -18,7 +18,7 @@ demo:
 
 test:
 	@.ci/deps.sh test
-	swift test --no-parallel
+	@.ci/test.sh
 
 mutants:
 	@.ci/deps.sh test
