@@ -78,6 +78,11 @@ struct KillCase: Sendable {
         var ledgerAtStrike = 0
         var second: WorkerProcess?
         defer { second?.kill() }
+        func startSecond() throws {
+            second = try WorkerProcess(
+                redis: server.url, ledgerRedis: server.url, ledger: namespace, author: "second", namespace: namespace,
+                lease: Self.lease, folder: server.folder)
+        }
         if plan != nil {
             let ended = Task {
                 _ = try? await run.result(timeout: .seconds(60)); struck.continuation.yield()
@@ -87,18 +92,15 @@ struct KillCase: Sendable {
             if proxy.hasStruck {
                 recorded = Set(try await run.history().map(\.step))
                 ledgerAtStrike = try await ledger.lines().count
-                if fault != .cut {
-                    second = try WorkerProcess(
-                        redis: server.url, ledgerRedis: server.url, ledger: namespace, author: "second",
-                        namespace: namespace,
-                        lease: Self.lease, folder: server.folder)
-                }
+                if fault != .cut { try startSecond() }
             }
         }
         let output = try await run.result(timeout: .seconds(60))
         let history = try await run.history()
         var violations: [String] = []
         if fault == .freeze, proxy.hasStruck {
+            // The announcement of the run's end is a request as well: it can be struck when the run was seen to have ended.
+            if second == nil { try startSecond() }
             violations += try await thaw(first, proxy, client: ledger.client)
         }
         violations += try await Doctor(client).examine().violations.map(\.line)
@@ -123,7 +125,10 @@ struct KillCase: Sendable {
             let state = try await client.send(["HGET", .init(keys.worker(name)), "state"])
             return state.string == "dead"
         }
-        if !isBuried { return ["the frozen worker was not declared dead"] }
+        if !isBuried {
+            let workers = try await client.send(["ZRANGE", .init(keys.workers), "0", "-1", "WITHSCORES"])
+            return ["the frozen worker was not declared dead; the workers are \(workers)"]
+        }
         let before = try await picture(client, keys)
         first.thaw()
         proxy.release()
