@@ -7,7 +7,9 @@ struct Table {
         self.head = head
     }
 
-    mutating func add(_ cells: String...) {
+    mutating func add(_ cells: String...) { add(cells) }
+
+    mutating func add(_ cells: [String]) {
         rows.append(cells.map(Self.printable))
     }
 

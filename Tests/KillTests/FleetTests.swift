@@ -115,6 +115,46 @@ import TestWorkflows
         }
     }
 
+    @Test(
+        "A worker dies inside the body of an .atMostOnce step: the function learns of it, and the body is not executed again"
+    )
+    func atMostOnce() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("pay-again")
+            let first = try stage.worker("first")
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("once"), "in")
+            #expect(try await stage.hasLine("first", "pay-again"))
+            first.kill()
+            let second = try stage.worker("second")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,PAID,interrupted,BESIDE")
+            #expect(try await stage.ledger.lines().count { $0[1] == "pay-again" } == 1)
+            let step = try #require(try await run.history().first { $0.step == "pay-again" })
+            #expect(step.error?.cause == .interrupted && step.lost == 1 && step.attempts == 1)
+            #expect(step.error?.message.contains("find out how far it came") == true)
+            await second.terminate()
+        }
+    }
+
+    @Test("A failed attempt and its wait survive the worker's death, and the death counts as no attempt")
+    func attemptsSurvive() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("last")
+            let first = try stage.worker("first")
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("retrying"), "in")
+            #expect(try await stage.hasLine("first", "last"))
+            first.kill()
+            let second = try stage.worker("second")
+            #expect(try await stage.hasLine("second", "last"))
+            try await stage.ledger.openGate("last")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,FLAKY,LAST")
+            let history = try await run.history()
+            #expect(history.map(\.attempts) == [3, 1])
+            #expect(history.map(\.lost) == [0, 1])
+            #expect(history[0].failed.map(\.type) == ["Declined", "Declined"])
+            await second.terminate()
+        }
+    }
+
     @Test("The body of a step that has lost a race is cancelled, on whichever worker it runs")
     func loserElsewhere() async throws {
         try await withStage { stage in

@@ -11,6 +11,8 @@ import TestWorkflows
         var outputs: Set<String>
         var steps: Set<String>
         var optionalSteps: Set<String> = []
+        /// Steps whose bodies are never executed twice.
+        var onceSteps: Set<String> = []
         var testDescription: String { workflow }
     }
 
@@ -25,6 +27,11 @@ import TestWorkflows
             workflow: "fan-out", outputs: ["in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN"],
             steps: ["part-0", "part-1", "part-2", "part-3", "part-4", "join"]),
         Expectation(workflow: "retrying", outputs: ["in,FLAKY,LAST"], steps: ["flaky", "last"]),
+        Expectation(
+            workflow: "once",
+            outputs: [
+                "in,PAID,PAID,BESIDE", "in,interrupted,PAID,BESIDE", "in,PAID,interrupted,BESIDE",
+            ], steps: ["pay", "pay-again", "beside"], onceSteps: ["pay", "pay-again"]),
     ]
 
     @Test(
@@ -78,6 +85,10 @@ import TestWorkflows
         let again = result.ledger.dropFirst(result.ledgerAtStrike).map { $0[1] }.filter(
             result.recordedAtStrike.contains)
         #expect(again.isEmpty, "\(place): recorded before the strike and executed again: \(again)")
+        for step in expectation.onceSteps {
+            let times = result.ledger.count { $0[1] == step }
+            #expect(times <= 1, "\(place): the body of \(step) was executed \(times) times")
+        }
         #expect(result.violations.isEmpty, "\(place): \(result.violations)")
     }
 }

@@ -13,7 +13,7 @@ package struct TestWorkflows: Sendable {
         self.ledger = ledger
     }
 
-    package var all: [any AnyWorkflow] { [sequential, branches, race, failing, fanOut, retrying] }
+    package var all: [any AnyWorkflow] { [sequential, branches, race, failing, fanOut, retrying, once] }
 
     private func step(_ context: WorkflowContext, _ name: String) async throws -> String {
         try await context.run(name) { step in
@@ -81,6 +81,24 @@ package struct TestWorkflows: Sendable {
             }
             let joined = (0..<5).compactMap { parts[$0] }.joined(separator: "+")
             return try await [input, joined, step(context, "join")].joined(separator: ",")
+        }
+    }
+
+    /// A payment that must not be repeated silently, under the carry and beside another step.
+    package var once: Workflow<String, String> {
+        @Sendable func pay(_ context: WorkflowContext, _ name: String) async throws -> String {
+            do {
+                return try await context.run(name, .atMostOnce) { step in
+                    try await ledger.execute(step.id, attempt: step.attempt)
+                    return "PAID"
+                }
+            } catch let failure as StepFailure { return "\(failure.cause)" }
+        }
+        return Workflow("once") { context, input in
+            let first = try await pay(context, "pay")
+            async let second = pay(context, "pay-again")
+            async let beside = step(context, "beside")
+            return try await [input, first, second, beside].joined(separator: ",")
         }
     }
 

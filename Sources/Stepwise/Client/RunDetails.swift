@@ -41,6 +41,10 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var value: String?
     /// the error.
     public var error: StepFailure?
+    /// How many workers died holding the step.
+    public var lost: Int
+    /// The failed attempts before the last, at most the last 20 of them.
+    public var failed: [FailedAttempt]
 }
 
 extension StepwiseClient {
@@ -77,7 +81,7 @@ extension StepwiseClient {
                 var step = RecordedStep(
                     number: steps.count + 1, step: record.outcome.step, attempts: record.attempts, took: record.took,
                     at: record.at,
-                    worker: String(record.claim.prefix { $0 != "/" }))
+                    worker: String(record.claim.prefix { $0 != "/" }), lost: record.lost, failed: record.failed)
                 switch record.outcome.result {
                 case .value(let json): step.value = String(decoding: json, as: UTF8.self)
                 case .error(let failure): step.error = failure

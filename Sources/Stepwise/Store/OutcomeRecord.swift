@@ -1,7 +1,9 @@
 /// An outcome as it is stored in `steps:<id>`: one JSON object.
 ///
 /// `{"step":"charge","attempts":2,"took":12,"claim":"<worker>/<n>","at":<ms>,"value":…}` or, in place of `value`,
-/// `"error":{"type":"Declined","message":"…"}`. No `attempts` means 1. `took` is the last attempt's time in ms by the worker's clock, `at` Redis' time.
+/// `"error":{"type":"Declined","message":"…"}`, with `cause` unless it is `failed`, and `value`, the error's own JSON, if it has one. No
+/// `attempts` means 1. `took` is the last attempt's time in ms by the worker's clock, `at` Redis' time. Behind `at` come, if there are any,
+/// `lost`, the workers that died with the step, and `failed`, the attempts before the last.
 package struct OutcomeRecord: Sendable, Hashable {
     package var outcome: Outcome
     package var attempts: Int
@@ -10,6 +12,8 @@ package struct OutcomeRecord: Sendable, Hashable {
     package var claim: String
     /// When it was recorded, in ms since 1970 by Redis' clock.
     package var at: Int?
+    package var lost: Int
+    package var failed: [FailedAttempt]
 
     /// The record's text before the time, which only Redis knows.
     package static func head(step: String, attempts: Int, took: Int, claim: String) -> String {
@@ -23,7 +27,10 @@ package struct OutcomeRecord: Sendable, Hashable {
         case .value(let bytes):
             Array("\"value\":".utf8) + bytes
         case .error(let failure):
-            Array("\"error\":{\"type\":\(JSON.string(failure.type)),\"message\":\(JSON.string(failure.message))}".utf8)
+            Array(
+                ("\"error\":{\"type\":\(JSON.string(failure.type)),\"message\":\(JSON.string(failure.message))"
+                    + (failure.cause == .failed ? "" : ",\"cause\":\(JSON.string(failure.cause.rawValue))")
+                    + (failure.value.map { ",\"value\":\($0)" } ?? "") + "}").utf8)
         }
     }
 
@@ -37,12 +44,16 @@ package struct OutcomeRecord: Sendable, Hashable {
         took = members.integer("took")
         claim = members.string("claim") ?? ""
         at = members.integer("at")
+        lost = members.integer("lost") ?? 0
+        failed = members.values["failed"].flatMap { try? JSON.decode([FailedAttempt].self, from: $0, what: "") } ?? []
         if let value = members.values["value"] {
             outcome = Outcome(step: step, result: .value(value))
         } else if let error = members.values["error"], let words = JSONMembers(error) {
             let failure = StepFailure(
-                step: step, attempts: attempts, type: words.string("type") ?? "", message: words.string("message") ?? ""
-            )
+                step: step, attempts: attempts, type: words.string("type") ?? "",
+                message: words.string("message") ?? "",
+                cause: words.string("cause").map { .init(rawValue: $0) } ?? .failed,
+                value: words.values["value"].map { String(decoding: $0, as: UTF8.self) })
             outcome = Outcome(step: step, result: .error(failure))
         } else {
             throw StepwiseError(.notDecodable, "the recorded outcome of step \"\(step)\" has neither value nor error")

@@ -44,8 +44,16 @@ enum RecordReply: Sendable {
     case reset
 }
 
+enum BeginReply: String, Sendable {
+    case begun
+    case interrupted
+    case lost
+}
+
 enum RetryReply: Sendable {
     case delayed
+    /// It is too late for another attempt; nothing was changed.
+    case exhausted
     case more(opened: Int, page: HistoryPage)
     case withdrawn
     case lost

@@ -159,22 +159,52 @@ struct RunStore: Sendable {
         }
     }
 
-    /// - Parameters:
-    ///   - carry: the carry's number and how far its copy is, for a step under the carry; `nil` for a claimed step.
-    ///   - delay: in milliseconds.
+    /// Notes that the body of an `.atMostOnce` step begins.
+    ///
+    /// - Parameter number: of the carry, for a step under it; `nil` for a claimed step.
+    func begin(
+        _ run: Run, text: String, carry number: Int?, step: String, attempt: Int, token: String
+    ) async throws -> BeginReply {
+        let reply = try await evaluate(
+            ScriptLibrary.begin, [keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue)],
+            [
+                .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step), .init(run.generation),
+                .init(attempt), .init(token),
+            ])
+        let reader = ReplyReader("begin", reply)
+        guard let answer = BeginReply(rawValue: reader.word) else { throw reader.unexpected }
+        return answer
+    }
+
+    /// What a failed attempt leaves, and when the next may begin.
+    struct Again: Sendable {
+        var failedAttempt: Int
+        /// In milliseconds.
+        var delay: Int
+        /// In milliseconds after the first attempt's begin; `nil`: no end.
+        var maximumElapsed: Int?
+        var took: Int
+        /// See ``FailedAttempt/note(attempt:error:worker:took:)``.
+        var note: String
+    }
+
+    /// - Parameter carry: the carry's number and how far its copy is, for a step under the carry; `nil` for a claimed step.
     func retry(
-        _ run: Run, text: String, carry: (number: Int, upto: Int)?, step: String, failedAttempt: Int, delay: Int
+        _ run: Run, text: String, carry: (number: Int, upto: Int)?, step: String, _ again: Again
     ) async throws -> RetryReply {
         let reply = try await evaluate(
             ScriptLibrary.retry,
             [keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.delayed],
             [
                 .init(run.id), .init(worker), .init(text), .init(carry.map { String($0.number) } ?? ""), .init(step),
-                .init(run.generation), .init(failedAttempt), .init(delay), .init(run.queue), .init(carry?.upto ?? 0),
+                .init(run.generation), .init(again.failedAttempt), .init(again.delay), .init(run.queue),
+                .init(carry?.upto ?? 0), .init(again.note), .init(again.took),
+                .init(again.maximumElapsed.map(String.init) ?? ""),
             ])
         let reader = ReplyReader("retry", reply)
         switch reader.word {
         case "delayed": return .delayed
+        case "exhausted": return .exhausted
         case "more": return .more(opened: try reader.integer(1), page: try reader.page(2, from: carry?.upto ?? 0))
         case "withdrawn": return .withdrawn
         case "lost": return .lost

@@ -9,6 +9,7 @@ enum ScriptLibrary {
     static let advance = script("advance", PackageResources.settle_lua, PackageResources.advance_lua)
     static let serial = script("serial", PackageResources.settle_lua, PackageResources.serial_lua)
     static let record = script("record", PackageResources.record_lua)
+    static let begin = script("begin", PackageResources.begin_lua)
     static let retry = script("retry", PackageResources.retry_lua)
     static let promote = script("promote", PackageResources.promote_lua)
     static let giveBack = script("giveback", PackageResources.giveback_lua)

@@ -382,9 +382,8 @@ final class Incarnation: Sendable {
     /// Whether a step is still open at this attempt: one plain read, no script.
     func isOpen(_ run: RunStore.Run, step: String, attempt: Int) async throws -> Bool {
         let reply = try await command(["HGET", .init(keys.open(run.id)), .init(step)])
-        guard let text = reply.string else { return false }
-        let parts = text.split(separator: " ")
-        return parts.count == 4 && parts[1] == String(attempt) && parts[3] == "invocation"
+        guard let open = reply.string.flatMap({ OpenStep($0) }) else { return false }
+        return open.attempt == attempt && open.place == "invocation"
     }
 
     func exists(_ run: RunStore.Run) async throws -> Bool {

@@ -116,17 +116,17 @@ extension RunDriver {
         }
         let result: Outcome.Result
         let took: Int
-        switch await perform(call, attempt: attempt) {
+        switch try await perform(call, attempt: attempt, text: run.carryText, carry: number) {
         case .over, .cancelled:
             throw IncarnationOver()
-        case .retry(let delay):
+        case .again(let again, let failure):
             let reply = try await store.retry(
-                run, text: run.carryText, carry: (number, copy.delivered), step: step, failedAttempt: attempt,
-                delay: delay)
-            if case .more(let opened, let page) = reply {
-                return .goesOn(.more(opened: opened, page: page), opened: opened)
+                run, text: run.carryText, carry: (number, copy.delivered), step: step, again)
+            switch reply {
+            case .more(let opened, let page): return .goesOn(.more(opened: opened, page: page), opened: opened)
+            case .exhausted: (result, took) = (.error(failure), again.took)
+            case .delayed, .withdrawn, .lost: return .over
             }
-            return .over
         case .ended(let itsResult, let itsTime):
             (result, took) = (itsResult, itsTime)
         }

@@ -1,6 +1,6 @@
 extension StepwiseWorker {
     /// A worker's settings. README has the table with units and defaults.
-    public struct Configuration: Sendable, Hashable {
+    public struct Configuration: Sendable {
         /// The namespace, part of every key; `nil`: `STEPWISE_NAMESPACE`, else `default`.
         public var namespace: String?
         /// The queues that this worker claims from.
@@ -19,6 +19,8 @@ extension StepwiseWorker {
         public var failedRetention: Duration
         /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.
         public var maximumSize: Int
+        /// How often step bodies are tried where neither step nor workflow says.
+        public var retry: Retry
         /// The most parked functions and waiting steps, added up, that stay in memory between invocations.
         public var parkedSteps: Int
 
@@ -27,7 +29,7 @@ extension StepwiseWorker {
             lease: Duration = .seconds(10),
             shutdownGrace: Duration = .seconds(25), escapeLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
-            parkedSteps: Int = 100_000, maximumSize: Int = 1_048_576
+            parkedSteps: Int = 100_000, maximumSize: Int = 1_048_576, retry: Retry = Retry()
         ) {
             self.namespace = namespace
             self.queues = queues
@@ -39,6 +41,7 @@ extension StepwiseWorker {
             self.failedRetention = failedRetention
             self.parkedSteps = parkedSteps
             self.maximumSize = maximumSize
+            self.retry = retry
         }
 
         /// - Parameter what: names the value in the error.

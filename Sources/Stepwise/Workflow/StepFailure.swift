@@ -4,10 +4,25 @@
 /// do {
 ///     try await context.run("charge") { try await payments.charge(order) }
 /// } catch let failure as StepFailure {
+///     if let declined = failure.error(as: CardDeclined.self) { … }
 ///     try await context.run("apologise") { try await mail.apologise(order, failure.message) }
 /// }
 /// ```
 public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConvertible {
+    /// Why there was no further attempt.
+    public struct Cause: RawRepresentable, Sendable, Hashable, Codable, CustomStringConvertible {
+        public let rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+        public var description: String { rawValue }
+
+        /// The last attempt's body threw.
+        public static var failed: Cause { Cause(rawValue: "failed") }
+        /// The last attempt ran past its timeout.
+        public static var timedOut: Cause { Cause(rawValue: "timedOut") }
+        /// The worker was lost while the body of an `.atMostOnce` step ran: nobody knows how far it came.
+        public static var interrupted: Cause { Cause(rawValue: "interrupted") }
+    }
+
     /// The step's id.
     public let step: String
     /// How many attempts were made.
@@ -16,34 +31,71 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
     public let type: String
     /// The last attempt's error in words.
     public let message: String
+    /// Why there was no further attempt.
+    public let cause: Cause
+    /// The last attempt's error as JSON, if it is `Encodable` and takes at most 16 KiB.
+    public let value: String?
 
-    package init(step: String, attempts: Int, type: String, message: String) {
+    package init(
+        step: String, attempts: Int, type: String, message: String, cause: Cause = .failed, value: String? = nil
+    ) {
         self.step = step
         self.attempts = attempts
         self.type = type
         self.message = message
+        self.cause = cause
+        self.value = value
     }
 
     package init(step: String, attempts: Int, error: any Error) {
         let words = ErrorWords(error)
-        self.init(step: step, attempts: attempts, type: words.type, message: words.message)
+        self.init(
+            step: step, attempts: attempts, type: words.type, message: words.message,
+            cause: error is StepTimeout ? .timedOut : .failed, value: words.value)
+    }
+
+    /// The last attempt's error as the type that it had; `nil` if it was another, or not stored, or does not decode.
+    public func error<E: Error & Decodable>(as type: E.Type) -> E? {
+        guard let value, self.type == String(describing: type) else { return nil }
+        return try? JSON.decode(type, from: Array(value.utf8), what: "the error of step \"\(step)\"")
     }
 
     public var description: String {
         "step \"\(step)\" failed after \(attempts) attempt\(attempts == 1 ? "" : "s") with \(type): \(message)"
     }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        step = try container.decode(String.self, forKey: .step)
+        attempts = try container.decode(Int.self, forKey: .attempts)
+        type = try container.decode(String.self, forKey: .type)
+        message = try container.decode(String.self, forKey: .message)
+        // What an earlier version stored has no cause.
+        cause = try container.decodeIfPresent(Cause.self, forKey: .cause) ?? .failed
+        value = try container.decodeIfPresent(String.self, forKey: .value)
+    }
 }
 
-/// An error as it is stored: the type's name and a bounded sentence.
+/// An error as it is stored: the type's name, a bounded sentence, and if it can be, the error itself.
 package struct ErrorWords: Sendable, Hashable {
     package var type: String
     package var message: String
+    package var value: String?
 
     /// The most characters that are kept of an error's text.
     package static let limit = 4000
+    /// The most bytes of an error's JSON.
+    private static let valueLimit = 16_384
 
     package init(_ error: any Error) {
+        // What tells the engine how to go on is no error of its own.
+        let error = (error as? NonRetryable)?.cause ?? (error as? RetryAfter)?.cause ?? error
         type = String(describing: Swift.type(of: error))
         message = String(String(describing: error).prefix(Self.limit))
+        if let encodable = error as? any Encodable,
+            let json = try? JSON.encode(encodable, what: "an error"), json.count <= Self.valueLimit
+        {
+            value = String(decoding: json, as: UTF8.self)
+        }
     }
 }

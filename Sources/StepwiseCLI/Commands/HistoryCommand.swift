@@ -19,6 +19,7 @@ struct HistoryCommand: AsyncParsableCommand {
             }
             var table = Table("NUMBER", "STEP", "ATTEMPTS", "TOOK", "RECORDED", "WORKER", "OUTCOME")
             for step in steps {
+                for attempt in step.failed { table.add(attempt.row(of: step.step)) }
                 let outcome = step.error.map { "\($0.type): \($0.message)" } ?? step.value ?? ""
                 table.add(
                     String(step.number), step.step, String(step.attempts), Output.length(step.took),
@@ -34,10 +35,16 @@ struct HistoryCommand: AsyncParsableCommand {
             ("number", .number(step.number)), ("step", .string(step.step)), ("attempts", .number(step.attempts)),
             ("took", JSONDocument(step.took)), ("at", JSONDocument(step.at)), ("worker", .string(step.worker)),
             ("value", JSONDocument(stored: step.value)),
-            (
-                "error",
-                step.error.map { .object([("type", .string($0.type)), ("message", .string($0.message))]) } ?? .null
-            ),
+            ("error", step.error.map(json) ?? .null), ("lost", .number(step.lost)),
+            ("failed", .array(step.failed.map(\.json))),
+        ])
+    }
+
+    private func json(_ error: StepFailure) -> JSONDocument {
+        .object([
+            ("type", .string(error.type)), ("message", .string(error.message)),
+            ("cause", .string(error.cause.rawValue)),
+            ("value", JSONDocument(stored: error.value)),
         ])
     }
 }

@@ -38,7 +38,20 @@ struct StatusCommand: AsyncParsableCommand {
         if open.isEmpty { return table.text }
         var steps = Table("OPEN STEP", "ATTEMPT", "LOST", "MOVED BY")
         for (step, state) in open { steps.add(step, String(state.attempt), String(state.lost), state.place) }
-        return table.text + "\n\n" + steps.text
+        let failures = failedAttempts(open)
+        return table.text + "\n\n" + steps.text + (failures.isEmpty ? "" : "\n\n" + failures)
+    }
+
+    private func failedAttempts(_ open: [(step: String, state: OpenStep)]) -> String {
+        var table = Table("", "FAILED", "ATTEMPT", "TOOK", "AT", "WORKER", "ERROR")
+        var isEmpty = true
+        for (step, state) in open {
+            for attempt in state.failed {
+                table.add(attempt.row(of: step))
+                isEmpty = false
+            }
+        }
+        return isEmpty ? "" : table.text
     }
 
     private func json(_ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int) -> JSONDocument
@@ -59,6 +72,7 @@ struct StatusCommand: AsyncParsableCommand {
                         .object([
                             ("step", .string(step)), ("kind", .string(state.kind)), ("attempt", .number(state.attempt)),
                             ("lost", .number(state.lost)), ("mover", .string(state.place)),
+                            ("failed", .array(state.failed.map(\.json))),
                         ])
                     })
             ),

@@ -63,7 +63,7 @@ extension RunDiagnosis {
 
     /// The command that says that an invocation moves the step.
     private func rewrite(_ step: String, _ open: OpenStep?) -> String {
-        let text = open.map { "\($0.kind) \($0.attempt) \($0.lost) invocation" } ?? "run 1 0 invocation"
+        let text = open.map { "\($0.kind) \($0.attempt) \($0.lost) invocation\($0.rest)" } ?? "run 1 0 invocation"
         return redisCommand("HSET", keys.open(run.id), step, text)
     }
 

@@ -70,16 +70,35 @@ extension Keys {
     }
 }
 
-/// An open step's text, as scripts write it: `<kind> <attempt> <lost> <where>`.
+/// An open step's text, as scripts write it: `<kind> <attempt> <lost> <where>`, and once an attempt has failed ` <since>` and a line for
+/// each of the last 20, a JSON object.
 package struct OpenStep: Sendable, Hashable {
     package var kind: String
     package var attempt: Int
     package var lost: Int
     package var place: String
+    /// When its first attempt began, in milliseconds since 1970; known once one has failed.
+    package var since: Int?
+    /// The lines about failed attempts.
+    package var failedLines: [String]
 
     package init?(_ text: String) {
-        let parts = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count == 4, let attempt = Int(parts[1]), let lost = Int(parts[2]) else { return nil }
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let parts = lines[0].split(separator: " ", omittingEmptySubsequences: false)
+        guard parts.count == 4 || parts.count == 5, let attempt = Int(parts[1]), let lost = Int(parts[2]) else {
+            return nil
+        }
         (kind, self.attempt, self.lost, place) = (String(parts[0]), attempt, lost, String(parts[3]))
+        since = parts.count == 5 ? Int(parts[4]) : nil
+        failedLines = lines.dropFirst().map(String.init)
+    }
+
+    /// What the text says behind the place.
+    package var rest: String {
+        (since.map { " \($0)" } ?? "") + failedLines.map { "\n" + $0 }.joined()
+    }
+
+    package var failed: [FailedAttempt] {
+        failedLines.compactMap { try? JSON.decode(FailedAttempt.self, from: Array($0.utf8), what: "") }
     }
 }

@@ -62,21 +62,28 @@ local function outcomes_after(steps, from, to)
   return page
 end
 
--- An outcome's record: `head` and `tail` are its text round the time at which it is written.
-local function outcome_text(head, tail)
-  return head .. ',"at":' .. now() .. ',' .. tail .. '}'
-end
+-- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is. Once an attempt has failed
+-- also a space and since when the step was tried, and a line for each of the last 20 failed attempts: a JSON object.
+local NEW_OPEN = { kind = 'run', attempt = '1', lost = 0, rest = '' }
 
--- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is.
-local function open_text(attempt, lost, where)
-  return 'run ' .. attempt .. ' ' .. lost .. ' ' .. where
+local function open_text(open, where)
+  return open.kind .. ' ' .. open.attempt .. ' ' .. open.lost .. ' ' .. where .. open.rest
 end
 
 local function read_open(text)
   if not text then return false end
-  local kind, attempt, lost, where = string.match(text, '^(%S+) (%d+) (%d+) (%S+)$')
+  local kind, attempt, lost, where, rest = string.match(text, '^(%S+) (%d+) (%d+) (%S+)(.*)$')
   if not kind then return false end
-  return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where }
+  return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where, rest = rest }
+end
+
+-- An outcome's record: `head` and `tail` are its text round what only the store knows: the time, and what became of the attempts before.
+local function outcome_text(head, open, tail)
+  local text = head .. ',"at":' .. now()
+  if open and open.lost > 0 then text = text .. ',"lost":' .. open.lost end
+  local lines = open and string.match(open.rest, '^[^\n]*\n(.*)$')
+  if lines then text = text .. ',"failed":[' .. string.gsub(lines, '\n', ',') .. ']' end
+  return text .. ',' .. tail .. '}'
 end
 
 -- Calls a command with many values in bites that fit Lua's stack.

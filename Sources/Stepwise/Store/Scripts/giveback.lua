@@ -25,6 +25,9 @@ if wanted and ARGV[3] == 'step' then wanted = open and open.attempt == ARGV[6] a
 redis.call('LREM', KEYS[3], -1, ARGV[1])
 if not wanted then return { 'stale' } end
 if ARGV[3] == 'carry' then redis.call('HSET', KEYS[1], 'carrier', 'queue') end
-if lost and open then redis.call('HSET', KEYS[2], step, open_text(open.attempt, open.lost + 1, open.where)) end
+if lost and open then
+  open.lost = open.lost + 1
+  redis.call('HSET', KEYS[2], step, open_text(open, open.where))
+end
 redis.call('RPUSH', KEYS[4], ARGV[1])
 return { 'moved' }

@@ -40,7 +40,7 @@ else
   if not open or open.attempt ~= ARGV[6] or open.where ~= 'invocation' then return stale() end
   if run.status == 'parked' and redis.call('HEXISTS', KEYS[1], 'reason') == 1 then
     redis.call('LREM', KEYS[4], -1, ARGV[2])
-    redis.call('HSET', KEYS[3], ARGV[5], open_text(open.attempt, open.lost, 'parked'))
+    redis.call('HSET', KEYS[3], ARGV[5], open_text(open, 'parked'))
     return { 'stale' }
   end
 end

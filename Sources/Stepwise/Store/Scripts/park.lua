@@ -10,7 +10,7 @@ local step = ARGV[4] ~= '' and run.own or ARGV[5]
 local open = step ~= '' and read_open(redis.call('HGET', KEYS[2], step))
 redis.call('LREM', KEYS[3], -1, ARGV[3])
 if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation') then return { 'stale' } end
-if open then redis.call('HSET', KEYS[2], step, open_text(open.attempt, open.lost, 'parked')) end
+if open then redis.call('HSET', KEYS[2], step, open_text(open, 'parked')) end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'carrier', '', 'own', '') end
 -- The first reason is the one that a person needs.
 if run.status ~= 'parked' then redis.call('HSET', KEYS[1], 'status', 'parked', 'reason', ARGV[6]) end

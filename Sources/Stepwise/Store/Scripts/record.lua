@@ -27,7 +27,7 @@ redis.call('LREM', KEYS[5], -1, ARGV[3])
 if not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation' then return { 'withdrawn' } end
 redis.call('HDEL', KEYS[3], ARGV[5])
 run.recorded = run.recorded + 1
-redis.call('HSET', KEYS[2], run.recorded, outcome_text(ARGV[8], ARGV[9]))
+redis.call('HSET', KEYS[2], run.recorded, outcome_text(ARGV[8], open, ARGV[9]))
 redis.pcall('DECR', KEYS[4])
 if run.carrier ~= '' or run.status == 'parked' then
   redis.call('HSET', KEYS[1], 'recorded', run.recorded)

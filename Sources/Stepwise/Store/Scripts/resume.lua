@@ -12,8 +12,8 @@ if ARGV[2] == '0' then redis.call('HDEL', KEYS[1], 'reason') end
 local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 100)
 for n = 1, #page[2], 2 do
   local open = read_open(page[2][n + 1])
-  if open.where == 'parked' then
-    redis.call('HSET', KEYS[2], page[2][n], open_text(open.attempt, open.lost, 'invocation'))
+  if open and open.where == 'parked' then
+    redis.call('HSET', KEYS[2], page[2][n], open_text(open, 'invocation'))
     redis.call('RPUSH', KEYS[3], 'step ' .. ARGV[1] .. ' ' .. run.generation .. ' ' .. open.attempt .. ' ' .. page[2][n])
   end
 end

@@ -1,9 +1,11 @@
--- retry: an attempt failed and another is allowed: the step waits in `delayed`, with its count in `open`.
+-- retry: an attempt failed and another is allowed: the step waits in `delayed`, with its count and the failure in `open`.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 claimed:<worker>:<queue>  5 delayed
 -- ARGV  1 id  2 worker  3 text of the claim (the step's, or the carry's)  4 number of the carry, '' for a claimed step
 --       5 step  6 generation  7 attempt that failed  8 delay in ms  9 queue  10 upto, with a carry
+--       11 how the attempt failed, JSON without its closing brace  12 how many ms it took
+--       13 how many ms after the first attempt's begin another may begin, '' for no end
 -- Reply {'delayed'}; {'more', opened, recorded, carried, page}: delayed, and the carry stays for what was recorded meanwhile;
---       {'withdrawn'}; {'lost'}
+--       {'exhausted'}: too late for another, nothing was changed; {'withdrawn'}; {'lost'}
 -- Guarantees: one mover for the step at every moment; sent again, it changes nothing.
 local run = read_run(KEYS[1])
 redis.call('ZCARD', KEYS[5])
@@ -19,20 +21,31 @@ if not holds or (carries and run.own ~= ARGV[5]) then
   if carries and holds then return more() end
   return { open and open.attempt == tostring(next_attempt) and 'delayed' or 'lost' }
 end
+local wanted = is_live(run) and open and run.generation == ARGV[6] and open.attempt == ARGV[7]
+  and open.where == (carries and 'carry' or 'invocation')
+local since, lines
+if wanted then
+  since, lines = string.match(open.rest, '^ (%d+)(.*)$')
+  if not since then since, lines = string.format('%.0f', now() - tonumber(ARGV[12])), '' end
+  if ARGV[13] ~= '' and now() + tonumber(ARGV[8]) - since > tonumber(ARGV[13]) then return { 'exhausted' } end
+end
 local function delay()
-  redis.call('HSET', KEYS[3], ARGV[5], open_text(next_attempt, open.lost, 'invocation'))
+  lines = lines .. '\n' .. ARGV[11] .. ',"at":' .. now() .. ',"delay":' .. ARGV[8] .. '}'
+  local _, count = string.gsub(lines, '\n', '')
+  if count > 20 then lines = string.match(lines, '^\n[^\n]*(.*)$') end
+  local again = { kind = 'run', attempt = next_attempt, lost = open.lost, rest = ' ' .. since .. lines }
+  redis.call('HSET', KEYS[3], ARGV[5], open_text(again, 'invocation'))
   redis.call('ZADD', KEYS[5], now() + tonumber(ARGV[8]),
     ARGV[9] .. ' step ' .. ARGV[1] .. ' ' .. ARGV[6] .. ' ' .. next_attempt .. ' ' .. ARGV[5])
 end
 if not carries then
   redis.call('LREM', KEYS[4], -1, ARGV[3])
-  if not is_live(run) or not open or run.generation ~= ARGV[6] or open.attempt ~= ARGV[7] or open.where ~= 'invocation' then
-    return { 'withdrawn' }
-  end
+  if not wanted then return { 'withdrawn' } end
   delay()
   return { 'delayed' }
 end
 redis.call('HDEL', KEYS[1], 'own')
+if not wanted then return more() end
 if run.recorded > tonumber(ARGV[10]) then
   delay()
   return more()

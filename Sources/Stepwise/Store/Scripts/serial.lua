@@ -13,13 +13,15 @@ local call = {
 local run, step = call.run, ARGV[11]
 if not run then return { 'lost' } end
 local mine = holds_carry(run, call.worker, ARGV[3])
+local opened_as = redis.call('HGET', KEYS[3], step)
+call.open = read_open(opened_as)
 
 -- Closes the step and writes its outcome; if the history's key is of another type, opens it again and returns the error.
 local function close_and_append()
   redis.call('HDEL', KEYS[3], step)
-  local reply = redis.pcall('HSET', KEYS[2], run.recorded, outcome_text(call.head, call.tail))
+  local reply = redis.pcall('HSET', KEYS[2], run.recorded, outcome_text(call.head, call.open, call.tail))
   if type(reply) == 'table' and reply.err then
-    redis.call('HSET', KEYS[3], step, open_text(1, 0, 'carry'))
+    redis.call('HSET', KEYS[3], step, opened_as or open_text(NEW_OPEN, 'carry'))
     return reply
   end
   return nil
@@ -60,7 +62,7 @@ if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openin
   local opening = plan.openings[1]
   local failed = close_and_append()
   if failed then return failed end
-  redis.call('HSET', KEYS[3], opening.step, open_text(1, 0, 'carry'))
+  redis.call('HSET', KEYS[3], opening.step, open_text(NEW_OPEN, 'carry'))
   redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'own', opening.step, 'carried', call.upto, 'recorded', run.recorded)
   return { 'carry', opening.step, 1 }
 end

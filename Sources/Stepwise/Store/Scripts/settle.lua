@@ -22,9 +22,9 @@ local function finish(call)
   redis.call('UNLINK', KEYS[3], KEYS[4])
   if call.record then
     -- If the history's key is of another type, nothing has happened: the only open step is the carry holder's own.
-    local reply = redis.pcall('HSET', KEYS[2], call.run.recorded, outcome_text(call.head, call.tail))
+    local reply = redis.pcall('HSET', KEYS[2], call.run.recorded, outcome_text(call.head, call.open, call.tail))
     if type(reply) == 'table' and reply.err then
-      redis.call('HSET', KEYS[3], call.run.own, open_text(1, 0, 'carry'))
+      redis.call('HSET', KEYS[3], call.run.own, open_text(call.open or NEW_OPEN, 'carry'))
       redis.call('SET', KEYS[4], 1)
       return reply
     end
@@ -48,29 +48,29 @@ local function settle(call, plan)
       run.opened = run.opened + 1
       if not opening.withdrawn then
         opens[#opens + 1] = opening.step
-        opens[#opens + 1] = open_text(1, 0, 'invocation')
-        new[#new + 1] = { step = opening.step, attempt = 1 }
+        opens[#opens + 1] = open_text(NEW_OPEN, 'invocation')
+        new[#new + 1] = { step = opening.step, open = NEW_OPEN }
       end
     end
   end
   call_in_bites('HDEL', KEYS[3], plan.closings)
   call_in_bites('HSET', KEYS[3], opens)
   local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
-  if own then table.insert(new, 1, { step = run.own, attempt = own.attempt, lost = own.lost, carried = true }) end
+  if own then table.insert(new, 1, { step = run.own, open = own, carried = true }) end
   local count = redis.call('HLEN', KEYS[3])
   if count > 0 then redis.call('SET', KEYS[4], count) else redis.call('DEL', KEYS[4]) end
 
   local ends = call.last and run.recorded == call.upto
   if ends and count == 1 and #new == 1 then
     local step = new[1]
-    redis.call('HSET', KEYS[3], step.step, open_text(step.attempt, step.lost or 0, 'carry'))
+    redis.call('HSET', KEYS[3], step.step, open_text(step.open, 'carry'))
     redis.call('HSET', KEYS[1], 'opened', run.opened, 'own', step.step, 'carried', call.upto)
-    return { 'carry', step.step, step.attempt }
+    return { 'carry', step.step, step.open.attempt }
   end
   local queued, kept, reply = {}, {}, {}
   for _, step in ipairs(new) do
-    if step.carried then redis.call('HSET', KEYS[3], step.step, open_text(step.attempt, step.lost, 'invocation')) end
-    local text = 'step ' .. call.id .. ' ' .. call.generation .. ' ' .. step.attempt .. ' ' .. step.step
+    if step.carried then redis.call('HSET', KEYS[3], step.step, open_text(step.open, 'invocation')) end
+    local text = 'step ' .. call.id .. ' ' .. call.generation .. ' ' .. step.open.attempt .. ' ' .. step.step
     local place = ends and #kept < call.slots and kept or queued
     place[#place + 1] = text
   end

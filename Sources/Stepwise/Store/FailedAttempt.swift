@@ -1,0 +1,25 @@
+/// An attempt at a step's body that failed and was followed by another.
+public struct FailedAttempt: Sendable, Hashable, Codable {
+    /// From 1 on.
+    public var attempt: Int
+    /// The name of the error's Swift type.
+    public var type: String
+    /// The error in words, at most 300 characters.
+    public var message: String
+    /// The worker on which it failed.
+    public var worker: String
+    /// How long it took, in milliseconds by the worker's clock.
+    public var took: Int
+    /// When it was noted, in milliseconds since 1970 by Redis' clock.
+    public var at: Int
+    /// How long the step waited before it was queued again, in milliseconds.
+    public var delay: Int
+
+    /// How it is noted: one JSON object without what only the store knows (`at`, `delay`) and the closing brace.
+    package static func note(attempt: Int, error: any Error, worker: String, took: Int) -> String {
+        let words = ErrorWords(error)
+        return
+            "{\"attempt\":\(attempt),\"type\":\(JSON.string(words.type)),\"message\":\(JSON.string(String(words.message.prefix(300)))),"
+            + "\"worker\":\(JSON.string(worker)),\"took\":\(took)"
+    }
+}

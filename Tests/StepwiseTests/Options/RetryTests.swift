@@ -1,0 +1,58 @@
+import Foundation
+import Stepwise
+import Testing
+
+private struct Grave: Error {}
+
+@Suite("Retry policies")
+struct RetryTests {
+    private func delays(_ retry: Retry, _ error: any Error = Hiccup(), chance: Double = 0) -> [Int?] {
+        (1...6).map { retry.delay(afterAttempt: $0, error: error, chance: chance) }
+    }
+
+    @Test("Exponential back-off doubles up to its cap and leaves at most a quarter to chance")
+    func exponential() {
+        let retry = Retry(attempts: 6, initialDelay: .seconds(1), maximumDelay: .seconds(5))
+        #expect(delays(retry) == [1000, 2000, 4000, 5000, 5000, nil])
+        #expect(delays(retry, chance: 1) == [750, 1500, 3000, 3750, 3750, nil])
+        #expect(delays(Retry(attempts: .max, initialDelay: .seconds(1), multiplier: 1e300)).last == 60_000)
+    }
+
+    @Test("A fixed wait is the same each time")
+    func fixed() {
+        #expect(delays(.fixed(.milliseconds(20), attempts: 3), chance: 1) == [20, 20, nil, nil, nil, nil])
+        #expect(delays(.never) == [nil, nil, nil, nil, nil, nil])
+        #expect(delays(.fixed(.seconds(-4), attempts: 2)).first == 0)
+    }
+
+    @Test("A closure gets attempt and error, and nil ends it")
+    func custom() {
+        let retry = Retry.custom { attempt, error in error is Hiccup && attempt < 3 ? .seconds(attempt * 10) : nil }
+        #expect(delays(retry) == [10_000, 20_000, nil, nil, nil, nil])
+        #expect(delays(retry, Grave()) == [nil, nil, nil, nil, nil, nil])
+    }
+
+    @Test("Errors that are not worth it, NonRetryable and misuses end the step at once")
+    func worth() {
+        let retry = Retry(attempts: 3, initialDelay: .seconds(1)).when { $0 is Hiccup }
+        #expect(delays(retry).first == 1000)
+        #expect(delays(retry, Grave()).first == .some(nil))
+        #expect(delays(retry, RetryAfter(.seconds(9), because: Grave())).first == .some(nil))
+        #expect(delays(Retry(), NonRetryable(Hiccup())).first == .some(nil))
+    }
+
+    @Test("RetryAfter sets the next wait, and no further attempt")
+    func after() throws {
+        #expect(delays(Retry(attempts: 3), RetryAfter(.seconds(9))) == [9000, 9000, nil, nil, nil, nil])
+        #expect(RetryAfter(header: "120")?.delay == .seconds(120))
+        #expect(RetryAfter(header: " 7\t")?.delay == .seconds(7))
+        #expect(RetryAfter(header: "99999999999999999999999")?.delay == .seconds(315_360_000))
+        #expect(RetryAfter(header: "Sun, 06 Nov 1994 08:49:37 GMT")?.delay == .zero)
+        let later = try #require(RetryAfter(header: "Fri, 31 Dec 2100 23:59:59 GMT")).delay
+        let expected = Duration.seconds(4_133_980_799 - Date().timeIntervalSince1970)
+        #expect(abs((later - expected).milliseconds) < 60_000)
+        for header in [nil, "", "soon", "-1", "1.5", "1994-11-06T08:49:37Z", "Sun, 99 Nov 1994 08:49:37 GMT"] {
+            #expect(RetryAfter(header: header) == nil, "\(header ?? "nil")")
+        }
+    }
+}

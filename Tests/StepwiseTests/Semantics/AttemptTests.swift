@@ -1,0 +1,203 @@
+import Stepwise
+import Synchronization
+import Testing
+
+private struct Declined: Error, Codable, Hashable {
+    var amount: Int
+    var hints: [String]
+}
+
+/// Where the step is executed: under the carry, or as a claimed invocation beside another.
+enum StepPlace: String, CaseIterable, Sendable {
+    case serial
+    case parallel
+}
+
+extension Scenarios {
+    @Suite("Attempts at a step")
+    struct Attempts {
+        /// A run whose step "work" is the only open one, or one of two.
+        private func workflow<Value: Codable & Sendable>(
+            _ place: StepPlace, _ options: WorkflowOption...,
+            body: @escaping @Sendable (WorkflowContext) async throws -> Value
+        ) -> Workflow<Int, Value> {
+            let retry = options.first ?? .retry(soon)
+            return Workflow("attempts", retry) { (context, _: Int) async throws -> Value in
+                if place == .serial { return try await body(context) }
+                async let beside = context.run("beside") { 1 }
+                async let value = body(context)
+                _ = try await beside
+                return try await value
+            }
+        }
+
+        @Test(
+            "An error that is Codable comes back as itself, and NonRetryable is tried once",
+            arguments: StepPlace.allCases)
+        func typed(_ place: StepPlace) async throws {
+            let tries = Tally()
+            let workflow = workflow(place) { context -> Declined? in
+                do {
+                    try await context.run("charge") {
+                        tries.add("try")
+                        throw NonRetryable(Declined(amount: 30, hints: ["a \"b\"", "\u{1F600}\n"]))
+                    }
+                    return nil
+                } catch let failure as StepFailure {
+                    return failure.type == "Declined" && failure.cause == .failed
+                        ? failure.error(as: Declined.self) : nil
+                }
+            }
+            let run = try await complete(workflow, 0, memory: .cold)
+            #expect(run.output == Declined(amount: 30, hints: ["a \"b\"", "\u{1F600}\n"]))
+            #expect(tries["try"] == 1)
+            #expect(run.recorded("charge")?.attempts == 1)
+        }
+
+        @Test(
+            "Every failed attempt is in the history, with its error and the wait after it",
+            arguments: StepPlace.allCases)
+        func history(_ place: StepPlace) async throws {
+            let workflow = workflow(place) { context -> Int in
+                try await context.run("flaky") { step in
+                    switch step.attempt {
+                    case 1: throw Hiccup()
+                    case 2: throw RetryAfter(.milliseconds(30), because: Declined(amount: 1, hints: ["line\none"]))
+                    default: return step.attempt
+                    }
+                }
+            }
+            let run = try await complete(workflow, 0, memory: .cold)
+            #expect(run.output == 3)
+            let step = try #require(run.recorded("flaky"))
+            #expect(step.attempts == 3 && step.lost == 0)
+            #expect(step.failed.map(\.attempt) == [1, 2])
+            #expect(step.failed.map(\.type) == ["Hiccup", "Declined"])
+            #expect(step.failed[1].delay == 30)
+            #expect(step.failed[1].message.contains("line"))
+            #expect(step.failed.allSatisfy { $0.at > 0 && !$0.worker.isEmpty })
+        }
+
+        @Test("Of many failed attempts the last 20 are kept", arguments: StepPlace.allCases)
+        func bounded(_ place: StepPlace) async throws {
+            let workflow = workflow(place, .retry(.fixed(.zero, attempts: 24))) { context -> [Int] in
+                do { try await context.run("hopeless") { throw Hiccup() } } catch let failure as StepFailure {
+                    return [failure.attempts]
+                }
+                return []
+            }
+            let run = try await complete(workflow, 0)
+            #expect(run.output == [24])
+            #expect(run.recorded("hopeless")?.failed.map(\.attempt) == Array(4...23))
+        }
+
+        @Test("While a step waits for its next attempt, its failures can be read", arguments: StepPlace.allCases)
+        func waiting(_ place: StepPlace) async throws {
+            let workflow = workflow(place, .retry(.fixed(.seconds(3600)))) { context -> Int in
+                try await context.run("later") { throw Declined(amount: 2, hints: []) }
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                try await eventually("the first attempt has failed") {
+                    try await client.openSteps(ofRun: run.id).contains { $0.step == "later" && $0.state.attempt == 2 }
+                }
+                let open = try #require(try await client.openSteps(ofRun: run.id).first { $0.step == "later" }).state
+                #expect(open.failed.map(\.type) == ["Declined"])
+                #expect(open.failed.first?.delay == 3_600_000)
+                #expect(open.place == "invocation")
+                #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+            }
+        }
+
+        @Test("No attempt begins after the longest time for all of them", arguments: StepPlace.allCases)
+        func elapsed(_ place: StepPlace) async throws {
+            // Redis' clock decides: the third would begin more than an hour after the first.
+            let retry = Retry.custom(attempts: 100, maximumElapsed: .seconds(3600)) { attempt, _ in
+                attempt == 1 ? .milliseconds(1) : .seconds(3600)
+            }
+            let workflow = workflow(place, .retry(retry)) { context -> Int in
+                do { try await context.run("hopeless") { throw Hiccup() } } catch let failure as StepFailure {
+                    return failure.attempts
+                }
+                return 0
+            }
+            let run = try await complete(workflow, 0)
+            #expect(run.output == 2)
+            #expect(run.recorded("hopeless")?.failed.map(\.attempt) == [1])
+        }
+
+        @Test("Where neither step nor workflow says how often, the worker's setting does")
+        func setting() async throws {
+            let workflow = Workflow("plain") { (context, _: Int) async throws -> Int in
+                do { try await context.run("hopeless") { throw Hiccup() } } catch let failure as StepFailure {
+                    return failure.attempts
+                }
+                return 0
+            }
+            let attempts = try await withWorker(
+                [workflow], configuration: .init(retry: .fixed(.milliseconds(1), attempts: 7))
+            ) { client, _ in try await client.enqueue(workflow, 0).result(timeout: patience) }
+            #expect(attempts == 7)
+        }
+
+        @Test(
+            "A body that runs past its timeout is cancelled, and the attempt after it may succeed",
+            arguments: StepPlace.allCases)
+        func timeout(_ place: StepPlace) async throws {
+            let cancelled = Tally()
+            let workflow = workflow(place) { context -> Int in
+                try await context.run("slow", .timeout(.milliseconds(50))) { step in
+                    if step.attempt == 1 {
+                        do { try await Task.sleep(for: .seconds(3600)) } catch {
+                            cancelled.add("cancelled")
+                            throw error
+                        }
+                    }
+                    return step.attempt
+                }
+            }
+            let run = try await complete(workflow, 0)
+            #expect(run.output == 2)
+            #expect(run.recorded("slow")?.failed.map(\.type) == ["StepTimeout"])
+            try await eventually("the body was cancelled") { cancelled["cancelled"] == 1 }
+        }
+
+        @Test(
+            "What a body returns after its timeout is refused: the function sees a timeout",
+            arguments: StepPlace.allCases)
+        func late(_ place: StepPlace) async throws {
+            let gate = Gate()
+            let late = Tally()
+            let workflow = workflow(place) { context -> String in
+                do {
+                    // Neither the gate nor this body cares about a cancellation.
+                    return try await context.run("stubborn", .timeout(.milliseconds(50)), .retry(.never)) {
+                        await Task.detached { await gate.wait() }.value
+                        late.add("returned")
+                        return "late"
+                    }
+                } catch let failure as StepFailure {
+                    gate.open()
+                    return "\(failure.cause)"
+                }
+            }
+            let run = try await complete(workflow, 0)
+            #expect(run.output == "timedOut")
+            try await eventually("the body has returned") { late["returned"] == 1 }
+        }
+
+        @Test("An .atMostOnce step is executed, recorded and retried like any other", arguments: StepPlace.allCases)
+        func atMostOnce(_ place: StepPlace) async throws {
+            let tries = Tally()
+            let workflow = workflow(place) { context -> Int in
+                try await context.run("pay", .atMostOnce) { step in
+                    if tries.add("try") < 3 { throw Hiccup() }
+                    return step.attempt
+                }
+            }
+            let run = try await complete(workflow, 0, memory: .cold)
+            #expect(run.output == 3)
+            #expect(tries["try"] == 3)
+        }
+    }
+}
