@@ -1,6 +1,6 @@
 -- Redis runs Lua 5.1 and hands a script these.
 std = "lua51"
-read_globals = { "redis", "KEYS", "ARGV" }
+read_globals = { "redis", "cjson", "KEYS", "ARGV" }
 max_line_length = 150
 
 -- The store puts common.lua before every script, and settle.lua before some (ScriptLibrary.swift). To luacheck, which reads one file

@@ -15,6 +15,8 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var ended: Int?
     /// Why a parked or unserved run waits.
     public var reason: String?
+    /// Why its end was asked for, if it was.
+    public var cancelled: String?
     /// A misuse that was noticed, such as a step called from `Task {}`.
     public var warning: String?
     /// The input, as it was stored.
@@ -45,6 +47,8 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var lost: Int
     /// The failed attempts before the last, at most the last 20 of them.
     public var failed: [FailedAttempt]
+    /// Of the record of a cancellation, which is no step's: its reason.
+    public var cancel: String?
 }
 
 extension StepwiseClient {
@@ -53,7 +57,7 @@ extension StepwiseClient {
         let fields = [
             "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload",
             "output",
-            "error",
+            "error", "cancelled",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
@@ -64,6 +68,7 @@ extension StepwiseClient {
             id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
             recorded: v[3].integer ?? 0,
             carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string,
+            cancelled: v[12].string,
             warning: v[8].string,
             payload: v[9].string ?? "null", output: v[10].string, error: v[11].string)
     }
@@ -85,6 +90,7 @@ extension StepwiseClient {
                 switch record.outcome.result {
                 case .value(let json): step.value = String(decoding: json, as: UTF8.self)
                 case .error(let failure): step.error = failure
+                case .cancel(let reason): step.cancel = reason
                 }
                 steps.append(step)
             }

@@ -5,7 +5,7 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
     public let isNew: Bool
     /// Whether the run is known to have existed.
     private let wasSeen: Bool
-    private let client: StepwiseClient
+    let client: StepwiseClient
 
     init(id: String, isNew: Bool, wasSeen: Bool = true, client: StepwiseClient) {
         self.id = id
@@ -45,7 +45,9 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
         guard let end = try await client.awaitEnd(ofRun: id, timeout: timeout) else { throw missing }
         switch end.status {
         case .completed: return end.output
-        case .cancelled: throw StepwiseError(.runCancelled, "run \(id) was cancelled")
+        case .cancelled:
+            let message = JSONMembers(end.error)?.string("message").map { ": \($0)" } ?? ""
+            throw StepwiseError(.runCancelled, "run \(id) was cancelled\(message)")
         default:
             let error = JSONMembers(end.error)
             let step = error?.string("step").map { " in step \"\($0)\"" } ?? ""

@@ -4,6 +4,8 @@ package struct Outcome: Sendable, Hashable {
         /// The value's JSON, as it was stored.
         case value([UInt8])
         case error(StepFailure)
+        /// No step's: the run was cancelled, for this reason.
+        case cancel(String)
     }
 
     /// The step's id: its name, and `name#2`, `name#3`… from the second use on.

@@ -34,6 +34,8 @@ package final class RunCopy: Sendable {
         var root: Task<Void, Never>?
         var isSilent = true
         var isEvicted = false
+        /// Why the run was cancelled, once the function knows.
+        var cancelReason: String?
         var callsAfterEviction = 0
         /// Since the last outcome.
         var cancelledCalls = 0
@@ -64,6 +66,7 @@ package final class RunCopy: Sendable {
 
     /// Delivers the next outcome of the history and lets the function run to rest.
     package func deliver(_ outcome: Outcome, silent: Bool = false) {
+        if case .cancel(let reason) = outcome.result { return cancel(reason, silent: silent) }
         let continuation: CheckedContinuation<Outcome.Result, any Error>? = state.withLock { state in
             state.isSilent = silent
             state.cancelledCalls = 0
@@ -86,6 +89,21 @@ package final class RunCopy: Sendable {
             executor.drain { continuation.resume(returning: outcome.result) }
         }
     }
+
+    /// The run was cancelled: the function's task is, and what it waits for throws `CancellationError`.
+    private func cancel(_ reason: String, silent: Bool) {
+        let root = state.withLock { state in
+            state.isSilent = silent
+            state.cancelledCalls = 0
+            state.delivered += 1
+            state.cancelReason = reason
+            return state.root
+        }
+        executor.drain { root?.cancel() }
+    }
+
+    /// Why the run was cancelled, once the function knows.
+    package var cancelReason: String? { state.withLock { $0.cancelReason } }
 
     /// The history cannot be delivered: the copy is stuck, with a reason that is kept on the run.
     package func halt(_ reason: String) {
@@ -262,6 +280,7 @@ package final class RunCopy: Sendable {
         switch result {
         case .value(let bytes): return bytes
         case .error(let failure): throw failure
+        case .cancel: throw CancellationError()
         }
     }
 

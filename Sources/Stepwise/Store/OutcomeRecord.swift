@@ -31,6 +31,8 @@ package struct OutcomeRecord: Sendable, Hashable {
                 ("\"error\":{\"type\":\(JSON.string(failure.type)),\"message\":\(JSON.string(failure.message))"
                     + (failure.cause == .failed ? "" : ",\"cause\":\(JSON.string(failure.cause.rawValue))")
                     + (failure.value.map { ",\"value\":\($0)" } ?? "") + "}").utf8)
+        case .cancel(let reason):
+            Array("\"cancel\":\(JSON.string(reason))".utf8)
         }
     }
 
@@ -55,6 +57,8 @@ package struct OutcomeRecord: Sendable, Hashable {
                 cause: words.string("cause").map { .init(rawValue: $0) } ?? .failed,
                 value: words.values["value"].map { String(decoding: $0, as: UTF8.self) })
             outcome = Outcome(step: step, result: .error(failure))
+        } else if let reason = members.string("cancel") {
+            outcome = Outcome(step: step, result: .cancel(reason))
         } else {
             throw StepwiseError(.notDecodable, "the recorded outcome of step \"\(step)\" has neither value nor error")
         }

@@ -88,6 +88,7 @@ struct RunStore: Sendable {
         [
             keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
             keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed), keys.runs(.parked),
+            keys.runs(.cancelled),
         ]
     }
 

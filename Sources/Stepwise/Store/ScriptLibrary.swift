@@ -19,6 +19,7 @@ enum ScriptLibrary {
     static let park = script("park", PackageResources.park_lua)
     static let resume = script("resume", PackageResources.resume_lua)
     static let poke = script("poke", PackageResources.poke_lua)
+    static let cancel = script("cancel", PackageResources.cancel_lua)
     static let note = script("note", PackageResources.note_lua)
     static let await = script("await", PackageResources.await_lua)
     static let register = script("register", PackageResources.register_lua)

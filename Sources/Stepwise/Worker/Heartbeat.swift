@@ -28,6 +28,8 @@ final class Heartbeat: Sendable {
     private let onReply: @Sendable (BeatReply?) -> Void
     private let task = Mutex<RepeatedTask?>(nil)
     private let count = Atomic<Int>(0)
+    /// How many runs were cancelled at the last beat, and whether the beat before saw more than the one before it.
+    private let cancels = Mutex<(count: String, haveRisen: Bool)>(("", false))
 
     /// - Parameter onReply: called on the event loop; `nil` for a beat that failed.
     init(worker: Incarnation, onReply: @escaping @Sendable (BeatReply?) -> Void) {
@@ -52,7 +54,8 @@ final class Heartbeat: Sendable {
     }
 
     private func beat() -> EventLoopFuture<Void> {
-        let withLists = count.wrappingAdd(1, ordering: .relaxed).oldValue % listsEvery == 0
+        let (known, haveRisen) = cancels.withLock { $0 }
+        let withLists = haveRisen || count.wrappingAdd(1, ordering: .relaxed).oldValue % listsEvery == 0
         let queues = worker.configuration.queues
         let keys = worker.keys
         let future = client.submit(
@@ -62,15 +65,18 @@ final class Heartbeat: Sendable {
                 + worker.workflowNames.map { keys.unserved($0) },
             arguments: [
                 .init(worker.name), .init(Self.duePage), withLists ? "1" : "", .init(queues.count),
-                worker.takeClaimNote() ? "1" : "",
+                worker.takeClaimNote() ? "1" : "", .init(known),
             ])
         return future.map { [self] reply in
-            onReply(Self.read(reply, withLists: withLists))
+            let cancels = reply.array?.dropFirst(6).first?.string ?? known
+            // What was claimed since the last look is looked at twice.
+            self.cancels.withLock { $0 = (cancels, cancels != known) }
+            onReply(Self.read(reply))
         }.recover { [self] _ in onReply(nil) }
     }
 
-    private static func read(_ reply: RedisValue, withLists: Bool) -> BeatReply? {
-        guard let items = reply.array, items.count == 6, let due = items[1].array, let index = items[2].array else {
+    private static func read(_ reply: RedisValue) -> BeatReply? {
+        guard let items = reply.array, items.count == 8, let due = items[1].array, let index = items[2].array else {
             return nil
         }
         let workers = stride(from: 0, to: index.count - 1, by: 2).compactMap { at -> (name: String, beat: String)? in
@@ -80,7 +86,7 @@ final class Heartbeat: Sendable {
         return BeatReply(
             isBuried: items[0].string != "alive", due: due.compactMap(\.string), workers: workers,
             format: items[5].integer,
-            lists: withLists
+            lists: items[7].integer == 1
                 ? (items[3].array?.compactMap(\.bytes) ?? [], items[4].array?.compactMap(\.integer) ?? []) : nil)
     }
 }

@@ -386,6 +386,11 @@ final class Incarnation: Sendable {
         return open.attempt == attempt && open.place == "invocation"
     }
 
+    /// How many outcomes a run has.
+    func recorded(_ run: RunStore.Run) async throws -> Int {
+        try await command(["HGET", .init(keys.run(run.id)), "recorded"]).integer ?? 0
+    }
+
     func exists(_ run: RunStore.Run) async throws -> Bool {
         try await command(["EXISTS", .init(keys.run(run.id))]).integer == 1
     }

@@ -175,17 +175,25 @@ actor Maintenance {
     }
 
     /// Cancels bodies that have run since the last look and whose steps were closed meanwhile: they lost a race, or their run has ended.
+    /// Of a body that runs under its run's carry, the carry's holder learns what was recorded from outside.
     private func cancelUnwanted(among list: [[UInt8]]) async throws {
         let claims = list.filter(lastClaims.contains)
         lastClaims = Set(list)
         for item in claims {
-            guard
-                case .step(let id, let generation, let attempt, let step)? = Invocation(
-                    String(decoding: item, as: UTF8.self))
-            else { continue }
-            let run = RunStore.Run(id: id, generation: generation, queue: "")
-            if try await !worker.isOpen(run, step: step, attempt: attempt) {
-                await worker.driver(of: run)?.cancelBody(of: step)
+            switch Invocation(String(decoding: item, as: UTF8.self)) {
+            case .step(let id, let generation, let attempt, let step):
+                let run = RunStore.Run(id: id, generation: generation, queue: "")
+                if try await !worker.isOpen(run, step: step, attempt: attempt) {
+                    await worker.driver(of: run)?.cancelBody(of: step)
+                }
+            case .carry(let id, let generation):
+                let run = RunStore.Run(id: id, generation: generation, queue: "")
+                guard let driver = worker.driver(of: run), let delivered = await driver.deliveredBesideOwn else {
+                    break
+                }
+                if try await worker.recorded(run) > delivered { await driver.lookUp() }
+            case .raw, nil:
+                break
             }
         }
     }

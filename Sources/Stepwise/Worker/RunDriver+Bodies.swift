@@ -4,6 +4,8 @@ internal import StepwiseRedis
 /// Executing one step's body, and what comes of it.
 extension RunDriver {
     enum BodyEnd {
+        /// It goes on; the carry's holder has something else to look at first.
+        case interrupted
         /// It was cancelled here because its claim seemed gone, or because nobody wants its outcome.
         case cancelled
         case ended(Outcome.Result, took: Int)
@@ -33,7 +35,7 @@ extension RunDriver {
             switch try await perform(call, attempt: attempt, text: text, carry: nil) {
             case .over:
                 return nil
-            case .cancelled:
+            case .cancelled, .interrupted:
                 // Stale or lost, then it is dropped; still wanted, then it is executed again.
                 return try await load(text, step: (step, attempt), claim)
             case .again(let again, let failure):
@@ -68,99 +70,104 @@ extension RunDriver {
         }
     }
 
-    /// Executes a body once, in a task of its own, and says what comes of it.
+    /// Executes a body once, in a task of its own, and says what comes of it. A body of this attempt that runs here already is joined.
     ///
     /// - Parameters:
     ///   - text: the claim's, be it the step's or the carry's.
     ///   - number: of the carry, for a step under it.
     func perform(_ call: StepCall, attempt: Int, text: String, carry number: Int?) async throws -> BodyEnd {
         if worker.isOver { return .over }
-        if call.options.isAtMostOnce {
-            let reply = try await store.begin(
-                run, text: text, carry: number, step: call.id, attempt: attempt, token: worker.nextToken())
-            switch reply {
-            case .begun: break
-            case .lost: return .cancelled
-            case .interrupted:
-                let failure = StepFailure(
-                    step: call.id, attempts: attempt, type: "Interrupted",
-                    message:
-                        "the worker that executed the body was lost, or gave it back, before it was done; the step is .atMostOnce, so it was not "
-                        + "executed again: find out how far it came", cause: .interrupted)
-                return .ended(.error(failure), took: 0)
+        let body: RunningBody
+        if let running = bodies[call.id], running.attempt == attempt {
+            body = running
+        } else {
+            if call.options.isAtMostOnce {
+                let reply = try await store.begin(
+                    run, text: text, carry: number, step: call.id, attempt: attempt, token: worker.nextToken())
+                switch reply {
+                case .begun: break
+                case .lost: return .cancelled
+                case .interrupted: return .ended(.error(interruption(of: call.id, attempt: attempt)), took: 0)
+                }
+                if worker.isOver { return .over }
             }
-            if worker.isOver { return .over }
+            body = start(call, attempt: attempt)
         }
+        if number != nil { own = call.id }
+        let end = await body.wait()
+        guard let end else { return worker.isOver ? .over : .interrupted }
+        if bodies[call.id] === body { bodies[call.id] = nil }
+        if own == call.id { own = nil }
+        if worker.isOver { return .over }
+        return judge(end, of: call, body)
+    }
+
+    private func start(_ call: StepCall, attempt: Int) -> RunningBody {
         let step = Step(runID: run.id, generation: Int(run.generation) ?? 1, id: call.id, attempt: attempt)
-        let begin = ContinuousClock.now
-        let task = Task.detached { try await StepScope.$current.withValue(step) { try await call.body(step) } }
-        bodies[call.id] = task
         worker.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
-        let result = await result(of: task, step, within: call.options.timeout)
-        bodies[call.id] = nil
-        let wasCancelled = cancelledBodies.remove(call.id) != nil
-        if worker.isOver { return .over }
-        let took = Int((ContinuousClock.now - begin).milliseconds)
-        switch result {
+        let body = RunningBody(attempt: attempt, timeout: call.options.timeout) {
+            try await StepScope.$current.withValue(step) { try await call.body(step) }
+        }
+        bodies[call.id] = body
+        return body
+    }
+
+    /// What a body's end means for its step.
+    private func judge(_ end: RunningBody.End, of call: StepCall, _ body: RunningBody) -> BodyEnd {
+        let attempt = body.attempt
+        switch end {
         case .success(let json):
             if let problem = worker.configuration.problem(
                 withSizeOf: json, what: "the result of step \"\(call.id)\" of run \(run.id)")
             {
-                return .ended(.error(StepFailure(step: call.id, attempts: attempt, error: problem)), took: took)
+                return .ended(
+                    .error(StepFailure(step: call.id, attempts: attempt, error: problem)), took: body.took)
             }
-            return .ended(.value(json), took: took)
-        case .failure where wasCancelled:
+            return .ended(.value(json), took: body.took)
+        case .failure where body.isUnwanted:
             // This worker's doing is no outcome of the step.
             return .cancelled
         case .failure(let error):
             worker.logger.debug(
                 "a step's body failed",
-                metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)", "error": "\(error)"])
+                metadata: ["run": "\(run.id)", "step": "\(call.id)", "attempt": "\(attempt)", "error": "\(error)"])
             let failure = StepFailure(step: call.id, attempts: attempt, error: error)
             let retry = call.options.retry ?? worker.configuration.retry
             guard let delay = retry.delay(afterAttempt: attempt, error: error, chance: .random(in: 0...1)) else {
-                return .ended(.error(failure), took: took)
+                return .ended(.error(failure), took: body.took)
             }
-            let note = FailedAttempt.note(attempt: attempt, error: error, worker: worker.name, took: took)
+            let note = FailedAttempt.note(attempt: attempt, error: error, worker: worker.name, took: body.took)
             let again = RunStore.Again(
                 failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map { Int($0.milliseconds) },
-                took: took, note: note)
+                took: body.took, note: note)
             return .again(again, else: failure)
         }
     }
 
-    /// What a body's task gives; one that is not done in time is cancelled and left to itself.
-    private func result(
-        of task: Task<[UInt8], any Error>, _ step: Step, within limit: Duration?
-    ) async -> Result<[UInt8], any Error> {
-        guard let limit else { return await task.result }
-        let (ends, end) = AsyncStream<Result<[UInt8], any Error>>.makeStream(bufferingPolicy: .bufferingOldest(1))
-        Task { end.yield(await task.result) }
-        let timer = Task {
-            try await Task.sleep(for: limit)
-            end.yield(.failure(StepTimeout(limit: limit)))
-        }
-        var first: Result<[UInt8], any Error>?
-        for await end in ends {
-            first = end
-            break
-        }
-        timer.cancel()
-        guard let result = first else { return await task.result }
-        if case .failure(is StepTimeout) = result {
-            task.cancel()
-            worker.logger.debug(
-                "a step's body ran past its timeout and is cancelled",
-                metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(step.attempt)"])
-        }
-        return result
+    private func interruption(of step: String, attempt: Int) -> StepFailure {
+        StepFailure(
+            step: step, attempts: attempt, type: "Interrupted",
+            message:
+                "the worker that executed the body was lost, or gave it back, before it was done; the step is .atMostOnce, so it was not "
+                + "executed again: find out how far it came", cause: .interrupted)
     }
 
-    /// The claim list no longer has this step: its body is for nobody.
+    /// The step is closed or claimed elsewhere: its body is for nobody.
     func cancelBody(of step: String) {
         guard let body = bodies[step] else { return }
-        cancelledBodies.insert(step)
-        body.cancel()
+        body.cancel(unwanted: true)
+        if !body.isAwaited {
+            bodies[step] = nil
+            if own == step { own = nil }
+        }
     }
+
+    /// Outcomes may have come from outside while this worker executes a body under the carry: it looks, and the body goes on.
+    func lookUp() {
+        if let own { bodies[own]?.interruptWait() }
+    }
+
+    /// How many outcomes the copy has had, if a body is executed under the carry here.
+    var deliveredBesideOwn: Int? { own == nil ? nil : copy?.delivered }
 }

@@ -90,9 +90,11 @@ extension RunDriver {
     ) -> (RunStore.Advance, reserved: Int) {
         let isDraining = worker.isDraining
         let reserved = isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
+        // The first slot is for the step whose body runs under the carry.
+        let kept = isDraining && own == nil ? 0 : reserved + 1
         return (
             RunStore.Advance(
-                number: number, upto: upto, slots: isDraining ? 0 : reserved + 1, plan: plan, ending: ending), reserved
+                number: number, upto: upto, slots: kept, plan: plan, ending: ending), reserved
         )
     }
 
@@ -105,7 +107,7 @@ extension RunDriver {
 
     /// Executes the only open step under the carry, then records it and advances in one script.
     func serial(number: Int, step: String, attempt: Int, opened: Int) async throws -> SerialEnd {
-        if worker.isDraining {
+        if worker.isDraining, bodies[step] == nil {
             try await worker.giveBack(Array(run.carryText.utf8), queue: run.queue)
             return .over
         }
@@ -119,6 +121,15 @@ extension RunDriver {
         switch try await perform(call, attempt: attempt, text: run.carryText, carry: number) {
         case .over, .cancelled:
             throw IncarnationOver()
+        case .interrupted:
+            // Something was recorded from outside: the function learns of it while the body goes on.
+            let reply = try await store.load(
+                run, text: run.carryText, step: nil, seen: copy.delivered, token: worker.nextToken(), cold: false)
+            switch reply {
+            case .loaded(_, let opened, let page, _): return .goesOn(.more(opened: opened, page: page), opened: opened)
+            case .reset: return .goesOn(.reset, opened: opened)
+            case .stale, .lost: return .goesOn(.lost, opened: opened)
+            }
         case .again(let again, let failure):
             let reply = try await store.retry(
                 run, text: run.carryText, carry: (number, copy.delivered), step: step, again)
@@ -177,6 +188,8 @@ extension RunDriver {
     /// - Returns: the first of them, which goes on in the slot of the carry that has ended; the others have reserved slots.
     func release(_ texts: [String], number: Int, reserved: Int, opened: Int, _ claim: Claim) async -> Kept? {
         carrying.remove(number)
+        // A body that ran under the carry is a claimed step's now, if its step is still open.
+        own = nil
         claim.end()
         // What the function did by itself since the plan was made (it came back from outside) needs a new carry.
         if let copy, hasMoved(copy, opened: opened) { await poke() }
@@ -217,12 +230,14 @@ extension RunDriver {
             }
             return (.completed, json)
         case .failure(let error):
-            return (.failed, failure(error))
+            // What a function does after it was cancelled is its business: it may still return.
+            return (copy.cancelReason == nil ? .failed : .cancelled, failure(error, cancelReason: copy.cancelReason))
         }
     }
 
-    private func failure(_ error: any Error) -> [UInt8] {
-        let words = ErrorWords(error)
+    private func failure(_ error: any Error, cancelReason: String? = nil) -> [UInt8] {
+        var words = ErrorWords(error)
+        if error is CancellationError, let cancelReason { words.message = cancelReason }
         var json = "{\"type\":\(JSON.string(words.type)),\"message\":\(JSON.string(words.message))"
         if let failure = error as? StepFailure {
             json += ",\"step\":\(JSON.string(failure.step)),\"attempts\":\(failure.attempts)"

@@ -10,9 +10,9 @@ actor RunDriver {
     let run: RunStore.Run
     var about: RunAbout?
     var copy: RunCopy?
-    var bodies: [String: Task<[UInt8], any Error>] = [:]
-    /// Those of them that were cancelled here.
-    var cancelledBodies: Set<String> = []
+    var bodies: [String: RunningBody] = [:]
+    /// The step whose body is executed under the carry.
+    var own: String?
     var returnWaiters: [Int: CheckedContinuation<Bool, Never>] = [:]
     var waits = 0
     /// The numbers of the carries that are being driven here. One that ends in Redis may still have its answer on the way.
@@ -249,6 +249,7 @@ actor RunDriver {
 
     /// The run is over here: nothing of it stays.
     func discard() {
+        if let own { cancelBody(of: own) }
         dropCopy()
         worker.forget(self)
     }

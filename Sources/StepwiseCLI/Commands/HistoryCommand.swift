@@ -20,7 +20,10 @@ struct HistoryCommand: AsyncParsableCommand {
             var table = Table("NUMBER", "STEP", "ATTEMPTS", "TOOK", "RECORDED", "WORKER", "OUTCOME")
             for step in steps {
                 for attempt in step.failed { table.add(attempt.row(of: step.step)) }
-                let outcome = step.error.map { "\($0.type): \($0.message)" } ?? step.value ?? ""
+                let outcome =
+                    step.error.map { "\($0.type): \($0.message)" } ?? step.value ?? step.cancel.map {
+                        "cancelled: \($0)"
+                    } ?? ""
                 table.add(
                     String(step.number), step.step, String(step.attempts), Output.length(step.took),
                     Output.time(step.at), step.worker,
@@ -34,7 +37,7 @@ struct HistoryCommand: AsyncParsableCommand {
         .object([
             ("number", .number(step.number)), ("step", .string(step.step)), ("attempts", .number(step.attempts)),
             ("took", JSONDocument(step.took)), ("at", JSONDocument(step.at)), ("worker", .string(step.worker)),
-            ("value", JSONDocument(stored: step.value)),
+            ("value", JSONDocument(stored: step.value)), ("cancel", JSONDocument(step.cancel)),
             ("error", step.error.map(json) ?? .null), ("lost", .number(step.lost)),
             ("failed", .array(step.failed.map(\.json))),
         ])

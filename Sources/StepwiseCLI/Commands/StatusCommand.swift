@@ -23,6 +23,7 @@ struct StatusCommand: AsyncParsableCommand {
         table.add("workflow", details.workflow)
         table.add("status", details.status.rawValue)
         if let reason = details.reason { table.add("reason", reason) }
+        if let cancelled = details.cancelled { table.add("cancelled", cancelled) }
         if unserved > 0 {
             table.add("unserved", "\(unserved) invocations wait for a worker that has workflow \(details.workflow)")
         }
@@ -60,6 +61,7 @@ struct StatusCommand: AsyncParsableCommand {
             ("id", .string(details.id)), ("workflow", .string(details.workflow)),
             ("status", .string(details.status.rawValue)),
             ("reason", JSONDocument(details.reason)), ("warning", JSONDocument(details.warning)),
+            ("cancelled", JSONDocument(details.cancelled)),
             ("queue", .string(details.queue)), ("unserved", .number(unserved)),
             ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)),
             ("created", JSONDocument(details.created)),

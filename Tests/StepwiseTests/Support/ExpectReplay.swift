@@ -11,7 +11,13 @@ func replay(_ workflow: any AnyWorkflow, _ details: RunDetails, _ history: some 
     copy.start(context, silent: true, function: workflow.function.body)
     for step in history {
         let result: Outcome.Result =
-            if let failure = step.error { .error(failure) } else { .value(Array((step.value ?? "null").utf8)) }
+            if let failure = step.error {
+                .error(failure)
+            } else if let reason = step.cancel {
+                .cancel(reason)
+            } else {
+                .value(Array((step.value ?? "null").utf8))
+            }
         copy.deliver(Outcome(step: step.step, result: result), silent: true)
     }
     return copy
@@ -33,7 +39,8 @@ func expectReplay(
         default: Issue.record("after \(length) outcomes the replay is \(copy.progress)", sourceLocation: sourceLocation)
         }
         #expect(
-            copy.call(history[length].step) != nil, "the replay has not called \(history[length].step)",
+            copy.call(history[length].step) != nil || history[length].cancel != nil,
+            "the replay has not called \(history[length].step)",
             sourceLocation: sourceLocation)
         #expect(copy.evict(), sourceLocation: sourceLocation)
     }
@@ -43,6 +50,10 @@ func expectReplay(
     case (.finished(.failure(let error)), .failed):
         let message = JSONMembers(Array((details.error ?? "").utf8))?.string("message")
         #expect(ErrorWords(error).message == message, sourceLocation: sourceLocation)
+    case (.finished(.failure), .cancelled):
+        break
+    case (.waiting, .cancelled) where !history.contains(where: { $0.cancel != nil }):
+        break  // Nobody told the function.
     case (let progress, let status):
         Issue.record("the run is \(status), its replay \(progress)", sourceLocation: sourceLocation)
     }

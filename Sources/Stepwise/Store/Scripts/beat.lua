@@ -1,8 +1,10 @@
 -- beat: renews a worker's entry and tells it what it must know: whether it was buried, what is due, who else is there.
 -- KEYS  1 workers  2 worker:<worker>  3 delayed  4 meta  then claimed:<worker>:<queue> of each queue, then unserved:<workflow> of each workflow
 -- ARGV  1 worker  2 most due entries to return  3 '1' to look through the lists as well  4 how many queues  5 '1' if it has claimed since
+--       6 how many runs were cancelled when it last looked: if there are more now, it looks through the lists
 -- Reply {'alive' or 'buried', due entries, {worker, beat, ...} of those that are not buried,
---       {invocation, ...}, {index of an unserved list that is not empty, ...}, the data format's number or ''}
+--       {invocation, ...}, {index of an unserved list that is not empty, ...}, the data format's number or '',
+--       how many runs were cancelled or '', 1 if it has looked through the lists}
 -- Guarantees: renews an entry and never makes one.
 local alive = redis.call('HGET', KEYS[2], 'state') == 'alive' and redis.call('ZSCORE', KEYS[1], ARGV[1])
 local time = now()
@@ -12,8 +14,10 @@ if alive then
   if ARGV[5] == '1' then redis.call('HSET', KEYS[2], 'lastClaim', time) end
 end
 local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', time, 'LIMIT', 0, tonumber(ARGV[2]))
+local meta = redis.call('HMGET', KEYS[4], 'format', 'cancels')
 local claims, unserved = {}, {}
-if ARGV[3] == '1' then
+local looks = ARGV[3] == '1' or (meta[2] or '') ~= ARGV[6]
+if looks then
   local queues = tonumber(ARGV[4])
   for n = 5, 4 + queues do
     for _, text in ipairs(redis.call('LRANGE', KEYS[n], 0, 1999)) do claims[#claims + 1] = text end
@@ -23,4 +27,4 @@ if ARGV[3] == '1' then
   end
 end
 local living = redis.call('ZREVRANGEBYSCORE', KEYS[1], '+inf', '(0', 'WITHSCORES', 'LIMIT', 0, 2000)
-return { alive and 'alive' or 'buried', due, living, claims, unserved, redis.call('HGET', KEYS[4], 'format') or '' }
+return { alive and 'alive' or 'buried', due, living, claims, unserved, meta[1] or '', meta[2] or '', looks and 1 or 0 }

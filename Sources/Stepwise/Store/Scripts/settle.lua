@@ -34,7 +34,7 @@ local function finish(call)
   redis.call('HSET', KEYS[1], 'status', call.ending, call.ending == 'completed' and 'output' or 'error', call.result,
     'ended', time, 'carrier', '', 'own', '', 'recorded', call.run.recorded)
   redis.pcall('ZREM', KEYS[call.run.status == 'parked' and 10 or 7], call.id)
-  redis.pcall('ZADD', KEYS[call.ending == 'completed' and 8 or 9], time, call.id)
+  redis.pcall('ZADD', KEYS[({ completed = 8, failed = 9, cancelled = 11 })[call.ending]], time, call.id)
   return finished_reply(call.run)
 end
 
@@ -55,12 +55,17 @@ local function settle(call, plan)
   end
   call_in_bites('HDEL', KEYS[3], plan.closings)
   call_in_bites('HSET', KEYS[3], opens)
+  local ends = call.last and run.recorded == call.upto
   local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
-  if own then table.insert(new, 1, { step = run.own, open = own, carried = true }) end
+  if own and ends then
+    table.insert(new, 1, { step = run.own, open = own, carried = true })
+  elseif own then
+    -- Its body may run at the carry's holder all the while.
+    redis.call('HSET', KEYS[1], 'own', run.own)
+  end
   local count = redis.call('HLEN', KEYS[3])
   if count > 0 then redis.call('SET', KEYS[4], count) else redis.call('DEL', KEYS[4]) end
 
-  local ends = call.last and run.recorded == call.upto
   if ends and count == 1 and #new == 1 then
     local step = new[1]
     redis.call('HSET', KEYS[3], step.step, open_text(step.open, 'carry'))

@@ -1,0 +1,58 @@
+internal import StepwiseRedis
+
+/// What came of a request to cancel a run.
+public enum Cancellation: Sendable, Hashable {
+    /// The function will learn of it: bodies that run are cancelled within two heartbeats, waiting steps are withdrawn, and what the
+    /// function awaits throws `CancellationError`.
+    case requested
+    /// It was requested before; nothing was changed.
+    case alreadyRequested
+    /// Nobody was carrying the run on (it was queued, parked or unserved): it is cancelled now, and its function was not told.
+    case cancelled
+    /// The run had ended like this; nothing was changed.
+    case alreadyEnded(RunStatus)
+}
+
+extension StepwiseClient {
+    /// Asks for a run's end.
+    ///
+    /// - Parameters:
+    ///   - id: the run.
+    ///   - reason: is kept on the run and shown to people; at most 1,000 characters of it.
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `redisAmbiguous` (it may be repeated), or another of the `redis…` codes.
+    @discardableResult
+    public func cancel(_ id: String, reason: String = "a client asked for it") async throws -> Cancellation {
+        let missing = StepwiseError(
+            .noSuchRun, "no run \(id) in namespace \"\(keys.namespace)\"; if it ended long ago, retention removed it")
+        guard let details = try await details(ofRun: id) else { throw missing }
+        let reply = try await evaluate(
+            ScriptLibrary.cancel,
+            [
+                keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(details.queue), keys.meta,
+                keys.runs(.cancelled), keys.runs(.queued), keys.runs(.running), keys.runs(.unserved),
+                keys.runs(.parked),
+            ], [.init(id), .init(String(reason.prefix(1000)))], doing: "cancelling run \(id)")
+        let reader = ReplyReader("cancel", reply)
+        switch reader.word {
+        case "requested": return .requested
+        case "already": return .alreadyRequested
+        case "over": return .alreadyEnded(RunStatus(rawValue: try reader.text(1)))
+        case "missing": throw missing
+        case "ended":
+            if try reader.integer(1) == 1 {
+                // Only a hint: who waits for the run also asks from time to time.
+                _ = try? await commands.send(["PUBLISH", .init(keys.ended(id)), "ended"])
+            }
+            return .cancelled
+        default: throw reader.unexpected
+        }
+    }
+}
+
+extension WorkflowRun {
+    /// Asks for the run's end: see ``StepwiseClient/cancel(_:reason:)``.
+    @discardableResult
+    public func cancel(reason: String = "a client asked for it") async throws -> Cancellation {
+        try await client.cancel(id, reason: reason)
+    }
+}

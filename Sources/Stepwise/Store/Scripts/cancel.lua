@@ -1,0 +1,36 @@
+-- cancel: a run is to end. Of one that has begun, the function learns of it as of an outcome; one that nobody carries on (it waits in
+-- a queue for its first carry, for a person, or for other code) ends at once.
+-- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 queue:<queue>  6 meta  7 runs:cancelled
+--       8 runs:queued  9 runs:running  10 runs:unserved  11 runs:parked
+-- ARGV  1 id  2 reason
+-- Reply {'requested'}; {'ended', awaited}: it is cancelled now; {'already'}: it was requested before; {'over', status}: it has ended, nothing
+--       was changed; {'missing'}
+-- Guarantees: one request for a run, one end; sent again, it changes nothing.
+local run = read_run(KEYS[1])
+if not run then return { 'missing' } end
+if not is_live(run) then return { 'over', run.status } end
+if run.status == 'running' and redis.call('HEXISTS', KEYS[1], 'cancelled') == 1 then return { 'already' } end
+redis.call('LLEN', KEYS[5])
+redis.call('HLEN', KEYS[2])
+redis.call('HLEN', KEYS[6])
+local time, reason = now(), cjson.encode(ARGV[2])
+if run.status ~= 'running' then
+  redis.call('UNLINK', KEYS[3], KEYS[4])
+  redis.call('HDEL', KEYS[1], 'reason')
+  redis.call('HSET', KEYS[1], 'status', 'cancelled', 'cancelled', ARGV[2], 'ended', time, 'carrier', '', 'own', '',
+    'error', '{"type":"CancellationError","message":' .. reason .. '}')
+  redis.pcall('ZREM', KEYS[({ queued = 8, unserved = 10, parked = 11 })[run.status]], ARGV[1])
+  redis.pcall('ZADD', KEYS[7], time, ARGV[1])
+  return { 'ended', run.awaited and 1 or 0 }
+end
+redis.call('HDEL', KEYS[1], '-')
+run.recorded = run.recorded + 1
+redis.call('HSET', KEYS[2], run.recorded, '{"step":"","at":' .. time .. ',"cancel":' .. reason .. '}')
+redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'cancelled', ARGV[2])
+if run.carrier == '' then
+  redis.call('HSET', KEYS[1], 'carrier', 'queue')
+  redis.call('RPUSH', KEYS[5], carry_text(ARGV[1], run.generation))
+end
+-- Workers look through what they hold when they see another number here.
+redis.pcall('HINCRBY', KEYS[6], 'cancels', 1)
+return { 'requested' }

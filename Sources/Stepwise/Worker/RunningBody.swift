@@ -1,0 +1,96 @@
+import Synchronization
+
+/// One attempt at a step's body, as long as somebody may want its end.
+///
+/// One waits for it at a time; a wait can be interrupted, and the end is then kept for the next one.
+final class RunningBody: Sendable {
+    typealias End = Result<[UInt8], any Error>
+
+    private struct State {
+        var end: End?
+        var took = 0
+        var waiter: CheckedContinuation<End?, Never>?
+        var isUnwanted = false
+        var tasks: [Task<Void, Never>] = []
+    }
+
+    let attempt: Int
+    private let begin = ContinuousClock.now
+    private let state = Mutex(State())
+
+    /// Starts the body in a task of its own.
+    ///
+    /// - Parameter limit: after it the body is cancelled, and what it still returns is refused.
+    init(
+        attempt: Int, timeout limit: Duration?, body: @escaping @Sendable () async throws -> [UInt8]
+    ) {
+        self.attempt = attempt
+        let work = Task.detached {
+            do { self.finish(.success(try await body())) } catch { self.finish(.failure(error)) }
+        }
+        var tasks = [work]
+        if let limit {
+            tasks.append(
+                Task {
+                    guard (try? await Task.sleep(for: limit)) != nil else { return }
+                    self.finish(.failure(StepTimeout(limit: limit)))
+                    work.cancel()
+                })
+        }
+        let hasEnded = state.withLock { state in
+            state.tasks = tasks
+            return state.end != nil
+        }
+        if hasEnded { tasks.last?.cancel() }
+    }
+
+    /// The first end counts.
+    private func finish(_ end: End) {
+        let (waiter, tasks) = state.withLock { state in
+            guard state.end == nil else { return (nil as CheckedContinuation<End?, Never>?, [Task<Void, Never>]()) }
+            state.end = end
+            state.took = Int((ContinuousClock.now - begin).milliseconds)
+            defer { state.waiter = nil }
+            return (state.waiter, state.tasks)
+        }
+        // The timer, if there is one; the body's own task has ended or is cancelled by the timer.
+        tasks.dropFirst().first?.cancel()
+        waiter?.resume(returning: end)
+    }
+
+    /// Waits for the end; `nil` if the wait was interrupted.
+    func wait() async -> End? {
+        await withCheckedContinuation { continuation in
+            let end = state.withLock { state in
+                if state.end == nil { state.waiter = continuation }
+                return state.end
+            }
+            if let end { continuation.resume(returning: end) }
+        }
+    }
+
+    /// Ends the wait for this body; the body goes on.
+    func interruptWait() {
+        let waiter = state.withLock { state in
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume(returning: nil)
+    }
+
+    /// Cancels the body's task.
+    ///
+    /// - Parameter unwanted: whether it is for nobody any more; then its end is no outcome.
+    func cancel(unwanted: Bool = false) {
+        let work = state.withLock { state in
+            if unwanted { state.isUnwanted = true }
+            return state.tasks.first
+        }
+        work?.cancel()
+    }
+
+    var isAwaited: Bool { state.withLock { $0.waiter != nil } }
+    var isUnwanted: Bool { state.withLock { $0.isUnwanted } }
+    /// How long it took, in milliseconds; 0 before its end.
+    var took: Int { state.withLock { $0.took } }
+}
