@@ -12,7 +12,8 @@ struct StepwiseCommand: AsyncParsableCommand {
             """,
         version: stepwiseVersion,
         subcommands: [
-            EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, ResumeCommand.self, RunsCommand.self,
+            EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, ResumeCommand.self, CancelCommand.self,
+            RunsCommand.self,
             WorkersCommand.self, QueuesCommand.self, DoctorCommand.self, HealthCommand.self,
         ])
 }

@@ -155,6 +155,51 @@ import TestWorkflows
         }
     }
 
+    @Test("A run is cancelled, and its worker dies before it can do anything about it: another one ends the run")
+    func cancelledThenKilled() async throws {
+        try await withStage { stage in
+            for gate in ["a1", "b1"] { try await stage.ledger.addGate(gate) }
+            let first = try stage.worker("first")
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("branches"), "in")
+            #expect(try await stage.hasLine("first", "a1"))
+            #expect(try await stage.hasLine("first", "b1"))
+            first.freeze()
+            #expect(try await run.cancel(reason: "no longer wanted") == .requested)
+            let second = try stage.worker("second")
+            do {
+                _ = try await run.result(timeout: .seconds(60))
+                Issue.record("the run was not cancelled")
+            } catch let error as StepwiseError {
+                #expect(error.code == .runCancelled)
+            }
+            first.kill()
+            #expect(try await stage.ledger.lines().allSatisfy { $0[0] == "first" })
+            #expect(try await run.history().map(\.cancel) == ["no longer wanted"])
+            await second.terminate()
+        }
+    }
+
+    @Test("A worker that executes a body under the carry hears of the cancellation beside it, also by SIGTERM's grace")
+    func cancelledUnderTheCarry() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("two")
+            let first = try stage.worker("first")
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+            #expect(try await stage.hasLine("first", "two"))
+            // Drains, and waits for the body, which nobody lets go on.
+            first.signal(SIGTERM)
+            #expect(try await run.cancel() == .requested)
+            do {
+                _ = try await run.result(timeout: .seconds(60))
+                Issue.record("the run was not cancelled")
+            } catch let error as StepwiseError {
+                #expect(error.code == .runCancelled)
+            }
+            await first.terminate()
+            #expect(try await run.status().status == .cancelled)
+        }
+    }
+
     @Test("The body of a step that has lost a race is cancelled, on whichever worker it runs")
     func loserElsewhere() async throws {
         try await withStage { stage in

@@ -48,6 +48,31 @@ struct CommandTests {
         }
     }
 
+    @Test("Runs are cancelled by id or by workflow, and a dry run changes nothing")
+    func cancel() async throws {
+        try await Fixture.with { fixture in
+            for id in ["a", "b", "c"] { _ = try await fixture.stepwise("enqueue", "double", "1", "--id", id) }
+            _ = try await fixture.stepwise("enqueue", "decline", "1", "--id", "other")
+            let dry = try await fixture.stepwise("cancel", "--workflow", "double", "--dry-run")
+            #expect(dry.code == 0 && dry.output.contains("would be cancelled"), "\(dry.complaint)")
+            #expect(try await fixture.stepwise("runs", "--status", "queued").output.contains("double"))
+            let one = try await fixture.stepwise("cancel", "a", "--reason", "a mistake")
+            #expect(one.code == 0 && one.output.contains("cancelled"), "\(one.complaint)")
+            #expect(try await fixture.stepwise("status", "a").output.contains("a mistake"))
+            let again = try await fixture.stepwise("cancel", "a", "nobody")
+            #expect(again.code == 1)
+            #expect(again.output.contains("has ended already: cancelled") && again.output.contains("no such run"))
+            let all = try await fixture.stepwise("cancel", "--workflow", "double", "--json")
+            #expect(all.code == 0)
+            let runs = try document(all.output)["runs"] as? [[String: Any]]
+            #expect(Set(runs?.compactMap { $0["id"] as? String } ?? []) == ["b", "c"])
+            #expect(try await fixture.stepwise("runs", "--status", "queued").output.contains("other"))
+            #expect(try await fixture.stepwise("cancel").code == 64)
+            #expect(try await fixture.stepwise("cancel", "a", "--status", "running").code == 64)
+            #expect(try await fixture.stepwise("cancel", "--status", "failed").code == 64)
+        }
+    }
+
     @Test("What is stored is shown as it is stored, also numbers that no decoder keeps")
     func bytes() async throws {
         try await Fixture.with { fixture in

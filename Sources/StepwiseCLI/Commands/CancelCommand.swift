@@ -1,0 +1,99 @@
+import ArgumentParser
+import Stepwise
+
+struct CancelCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cancel", abstract: "Asks for the end of runs.",
+        discussion: """
+            A run that has begun learns of it: the bodies of its steps are cancelled, and its function may clean up. One that waits in a queue, \
+            is parked or unserved ends at once. Exits 1 if a run that was named has ended already or does not exist.
+            """)
+
+    private static let live: [RunStatus] = [.queued, .running, .unserved, .parked]
+
+    @Argument(help: "The runs' ids.")
+    var runs: [String] = []
+
+    @Option(help: ArgumentHelp("Instead of ids: all live runs of this workflow.", valueName: "name"))
+    var workflow: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Instead of ids: all runs of this status: \(live.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "status"))
+    var status: String?
+
+    @Option(help: ArgumentHelp("Of those, at most so many.", valueName: "count"))
+    var limit = 1000
+
+    @Option(help: ArgumentHelp("Kept on the run and shown to people.", valueName: "text"))
+    var reason: String?
+
+    @Flag(help: "Only tell which runs it would be.")
+    var dryRun = false
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        if runs.isEmpty == (workflow == nil && status == nil) {
+            throw ValidationError("name runs by their ids, or choose them with --workflow and --status")
+        }
+        if let status, !Self.live.contains(RunStatus(rawValue: status)) {
+            throw ValidationError(
+                "--status \(status) is no status of a live run: use \(Self.live.map(\.rawValue).joined(separator: ", "))"
+            )
+        }
+        if limit < 1 { throw ValidationError("--limit must be at least 1") }
+    }
+
+    func run() async throws {
+        var isAllWell = true
+        try await connection.withClient { client in
+            var answers: [(run: String, answer: String)] = []
+            for id in try await ids(client) {
+                if dryRun {
+                    answers.append((id, "would be cancelled"))
+                    continue
+                }
+                do {
+                    let answer = try await client.cancel(id, reason: reason ?? "stepwise cancel")
+                    answers.append((id, Self.words(answer)))
+                    if case .alreadyEnded = answer, !runs.isEmpty { isAllWell = false }
+                } catch let error as StepwiseError where error.code == .noSuchRun {
+                    answers.append((id, "no such run"))
+                    if !runs.isEmpty { isAllWell = false }
+                }
+            }
+            if connection.json {
+                let items = answers.map {
+                    JSONDocument.object([("id", .string($0.run)), ("answer", .string($0.answer))])
+                }
+                Output.print(JSONDocument.object([("runs", .array(items))]).text)
+            } else {
+                var table = Table("RUN", "ANSWER")
+                for (id, answer) in answers { table.add(id, answer) }
+                Output.print(table.text)
+            }
+        }
+        if !isAllWell { throw ExitCode(1) }
+    }
+
+    private func ids(_ client: StepwiseClient) async throws -> [String] {
+        if !runs.isEmpty { return runs }
+        var ids: [String] = []
+        for status in status.map({ [RunStatus(rawValue: $0)] }) ?? Self.live {
+            ids += try await client.runs(status: status, workflow: workflow, limit: limit - ids.count).map(\.id)
+            if ids.count == limit { break }
+        }
+        return ids
+    }
+
+    private static func words(_ answer: Cancellation) -> String {
+        switch answer {
+        case .requested: "requested"
+        case .alreadyRequested: "was requested before"
+        case .cancelled: "cancelled"
+        case .alreadyEnded(let status): "has ended already: \(status)"
+        }
+    }
+}
