@@ -115,6 +115,105 @@ import TestWorkflows
         }
     }
 
+    /// Starts workers one after the other, each when the one before has died, until `isDone`.
+    private func replaceTheDead(
+        _ stage: Stage, limit: Int, until isDone: () async throws -> Bool
+    ) async throws -> Int {
+        var deaths = 0
+        while deaths < limit {
+            let worker = try stage.worker("w\(deaths)")
+            var done = false
+            #expect(
+                try await eventually {
+                    done = try await isDone()
+                    return done || !worker.isRunning
+                })
+            if done {
+                await worker.terminate()
+                return deaths
+            }
+            deaths += 1
+            if deaths == 2 {
+                for gate in 0..<5 { try await stage.ledger.openGate("innocent-\(gate)") }
+            }
+        }
+        Issue.record("more than \(limit) workers died")
+        return deaths
+    }
+
+    @Test("§3a.50 A step that ends its process fails after three deaths, and none of the runs beside it is taken along")
+    func poison() async throws {
+        try await withStage { stage in
+            var innocents: [WorkflowRun<String>] = []
+            for number in 0..<5 {
+                try await stage.ledger.addGate("innocent-\(number)")
+                innocents.append(
+                    try await stage.client.enqueue(WorkflowName<String, String>("patient"), "innocent-\(number)"))
+            }
+            let caught = try await stage.client.enqueue(WorkflowName<String, String>("poison"), "catch", id: "poison")
+            let deaths = try await replaceTheDead(stage, limit: 6) {
+                for run in innocents + [caught] where try await !run.status().status.isEnded { return false }
+                return true
+            }
+            #expect(deaths == 3)
+            for (number, run) in innocents.enumerated() {
+                #expect(try await run.result(timeout: .seconds(60)) == "INNOCENT-\(number)")
+            }
+            #expect(try await caught.result(timeout: .seconds(60)) == "workersLost,UNDO")
+            let step = try #require(try await caught.history().first)
+            #expect(step.step == "trip" && step.lost == 3 && step.attempts == 1)
+            #expect(try await stage.ledger.lines().count { $0[1] == "trip" } == 3)
+        }
+    }
+
+    @Test("§3a.50 Two poisoned runs fail by their own steps; uncaught, that is the run's end")
+    func twoPoisoned() async throws {
+        try await withStage { stage in
+            let runs = [
+                try await stage.client.enqueue(WorkflowName<String, String>("poison"), "in"),
+                try await stage.client.enqueue(WorkflowName<String, String>("poison"), "in"),
+            ]
+            _ = try await replaceTheDead(stage, limit: 7) {
+                for run in runs where try await !run.status().status.isEnded { return false }
+                return true
+            }
+            for run in runs {
+                let error = try #require(try await run.status().error)
+                #expect(error.contains("WorkersLost") && error.contains("\"step\":\"trip\""), "\(error)")
+            }
+        }
+    }
+
+    @Test("§3a.50 A function that ends its process between steps fails its run after three deaths")
+    func fatalFunction() async throws {
+        try await withStage { stage in
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("fatal"), "in")
+            let deaths = try await replaceTheDead(stage, limit: 5) { try await run.status().status.isEnded }
+            #expect(deaths == 3)
+            let details = try await run.status()
+            #expect(details.status == .failed && details.error?.contains("WorkersLost") == true)
+        }
+    }
+
+    @Test("Drains and restarts of Redis are no losses")
+    func noLosses() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("innocent")
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("patient"), "innocent")
+            for round in 1...4 {
+                let worker = try stage.worker("w\(round)", grace: 10)
+                #expect(try await stage.hasLine("w\(round)", "innocent"))
+                await worker.terminate()
+            }
+            let open = try #require(try await stage.client.openSteps(ofRun: run.id).first)
+            #expect(open.state.lost == 0 && open.state.attempt == 1)
+            let worker = try stage.worker("last")
+            try await stage.ledger.openGate("innocent")
+            #expect(try await run.result(timeout: .seconds(60)) == "INNOCENT")
+            await worker.terminate()
+        }
+    }
+
     @Test(
         "A worker dies inside the body of an .atMostOnce step: the function learns of it, and the body is not executed again"
     )
@@ -173,7 +272,7 @@ import TestWorkflows
                 #expect(error.code == .runCancelled)
             }
             first.kill()
-            #expect(try await stage.ledger.lines().allSatisfy { $0[0] == "first" })
+            #expect(try await stage.ledger.lines().allSatisfy { ["a1", "b1"].contains($0[1]) })
             #expect(try await run.history().map(\.cancel) == ["no longer wanted"])
             await second.terminate()
         }

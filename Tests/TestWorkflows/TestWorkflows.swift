@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+internal import Glibc
+#else
+internal import Darwin
+#endif
 package import Stepwise
 
 /// An error of a test workflow's body.
@@ -13,7 +18,9 @@ package struct TestWorkflows: Sendable {
         self.ledger = ledger
     }
 
-    package var all: [any AnyWorkflow] { [sequential, branches, race, failing, fanOut, retrying, once] }
+    package var all: [any AnyWorkflow] {
+        [sequential, branches, race, failing, fanOut, retrying, once, patient, poison, fatal]
+    }
 
     private func step(_ context: WorkflowContext, _ name: String) async throws -> String {
         try await context.run(name) { step in
@@ -81,6 +88,34 @@ package struct TestWorkflows: Sendable {
             }
             let joined = (0..<5).compactMap { parts[$0] }.joined(separator: "+")
             return try await [input, joined, step(context, "join")].joined(separator: ",")
+        }
+    }
+
+    /// One step, called as the run is.
+    package var patient: Workflow<String, String> {
+        Workflow("patient") { context, input in try await step(context, input) }
+    }
+
+    /// A step whose body ends the process; what the function makes of it is a step, too.
+    package var poison: Workflow<String, String> {
+        Workflow("poison") { context, input in
+            do {
+                return try await context.run("trip") { () async throws -> String in
+                    try await ledger.execute("trip")
+                    raise(SIGKILL)
+                    return ""
+                }
+            } catch let failure as StepFailure where input == "catch" {
+                return try await "\(failure.cause),\(step(context, "undo"))"
+            }
+        }
+    }
+
+    /// A function that ends the process before its first step.
+    package var fatal: Workflow<String, String> {
+        Workflow("fatal") { _, input in
+            raise(SIGKILL)
+            return input
         }
     }
 

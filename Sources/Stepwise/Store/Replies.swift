@@ -12,7 +12,8 @@ struct HistoryPage: Sendable {
 }
 
 enum LoadReply: Sendable {
-    case loaded(number: Int, opened: Int, page: HistoryPage, about: RunAbout?)
+    /// `lost`: how many workers were lost with the step, or with the carry since the last outcome.
+    case loaded(number: Int, opened: Int, page: HistoryPage, lost: Int, about: RunAbout?)
     case stale
     case lost
     case reset
@@ -27,7 +28,7 @@ struct RunAbout: Sendable {
 
 /// The answer to `advance` and `serial`.
 enum AdvanceReply: Sendable {
-    case carry(step: String, attempt: Int)
+    case carry(step: String, attempt: Int, lost: Int)
     case more(opened: Int, page: HistoryPage)
     case released([String])
     case finished(awaited: Bool)
@@ -109,7 +110,7 @@ struct ReplyReader {
 
     func advance(upto: Int) throws -> AdvanceReply {
         switch word {
-        case "carry": .carry(step: try text(1), attempt: try integer(2))
+        case "carry": .carry(step: try text(1), attempt: try integer(2), lost: try integer(3))
         case "more": .more(opened: try integer(1), page: try page(2, from: upto))
         case "released": .released(items.dropFirst().compactMap(\.string))
         case "finished": .finished(awaited: try integer(1) == 1)

@@ -58,12 +58,12 @@ struct RunStore: Sendable {
         case "ok":
             var about: RunAbout?
             if cold {
-                guard reader.items.count >= 9, let payload = reader.items[8].bytes else { throw reader.unexpected }
-                about = RunAbout(workflow: try reader.text(6), queue: try reader.text(7), payload: payload)
+                guard reader.items.count >= 10, let payload = reader.items[9].bytes else { throw reader.unexpected }
+                about = RunAbout(workflow: try reader.text(7), queue: try reader.text(8), payload: payload)
             }
             return .loaded(
                 number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen),
-                about: about)
+                lost: try reader.integer(6), about: about)
         default: throw reader.unexpected
         }
     }
@@ -127,10 +127,12 @@ struct RunStore: Sendable {
         var tail: RedisArgument { .init(OutcomeRecord.tail(result)) }
     }
 
-    func serial(_ run: Run, _ advance: Advance, _ record: Record) async throws -> AdvanceReply {
+    /// - Parameter isNew: whether the open step's text tells no more than that it is open.
+    func serial(_ run: Run, _ advance: Advance, _ record: Record, isNew: Bool) async throws -> AdvanceReply {
         let reply = try await evaluate(
             ScriptLibrary.serial, advanceKeys(run),
-            advanceArguments(run, advance) + [.init(record.step), record.head, record.tail, .init(record.token)]
+            advanceArguments(run, advance)
+                + [.init(record.step), record.head, record.tail, .init(record.token), .init(isNew ? "" : "1")]
                 + planArguments(advance.plan))
         return try ReplyReader("serial", reply).advance(upto: advance.upto)
     }
@@ -263,7 +265,8 @@ struct RunStore: Sendable {
 
 /// One claimed invocation goes back to its queue. Used by workers for themselves and for the dead.
 func giveBackCommand(
-    keys: Keys, item: RedisArgument, invocation: Invocation?, worker: String, queue: String, lost: Bool
+    keys: Keys, item: RedisArgument, invocation: Invocation?, worker: String, queue: String, lost: Bool,
+    maximumLost: Int
 ) -> (keys: [String], arguments: [RedisArgument]) {
     var kind = "raw"
     var generation = ""
@@ -281,7 +284,13 @@ func giveBackCommand(
     }
     let run = invocation?.run ?? ""
     return (
-        [keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.redelivered],
-        [item, .init(worker), .init(kind), .init(generation), .init(step), .init(attempt), lost ? "1" : ""]
+        [
+            keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.redelivered,
+            keys.steps(run), keys.join(run), keys.runs(.running), keys.runs(.failed),
+        ],
+        [
+            item, .init(worker), .init(kind), .init(generation), .init(step), .init(attempt), lost ? "1" : "",
+            .init(maximumLost), .init(run),
+        ]
     )
 }

@@ -15,7 +15,7 @@ struct ClaimLoop: Sendable {
         var pause = Duration.milliseconds(50)
         var isBusy = false
         while await worker.slots.acquire() {
-            if worker.isDraining {
+            if worker.isLeaving {
                 worker.slots.release()
                 return
             }
@@ -86,7 +86,6 @@ struct ClaimLoop: Sendable {
 
     /// Ends a blocking move that waits on an empty queue.
     func unblock() async {
-        guard let session = blocking.session, session.clientID != 0 else { return }
-        _ = try? await worker.connections.commands.send(["CLIENT", "UNBLOCK", .init(session.clientID)])
+        await worker.unblock(blocking)
     }
 }

@@ -23,11 +23,15 @@ extension Incarnation {
             for item in items {
                 let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
                 let call = giveBackCommand(
-                    keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: lost)
+                    keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: lost,
+                    maximumLost: configuration.maximumLost)
                 do {
-                    moved =
-                        try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments).array?.first?.string
-                        != "gone" || moved
+                    let reply = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments).array ?? []
+                    moved = reply.first?.string != "gone" || moved
+                    if reply.first?.string == "failed", let run = invocation?.run {
+                        logger.error("a run has failed: its function ends its worker", metadata: ["run": "\(run)"])
+                        if reply.last?.integer == 1 { await announceEnd(of: run) }
+                    }
                 } catch let error as RedisError {
                     // One run whose keys are damaged must not keep the others here.
                     logger.error(

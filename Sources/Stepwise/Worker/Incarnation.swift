@@ -122,7 +122,9 @@ final class Incarnation: Sendable {
         @TaskLocal static var isOn = false
     }
 
-    var isDraining: Bool { state.withLock { $0.isDraining || $0.ending != nil } }
+    var isLeaving: Bool { state.withLock { $0.isDraining || $0.ending != nil } }
+    /// Whether nothing new is begun here: the worker leaves, or one invocation is executed alone.
+    var isDraining: Bool { slots.isPaused || isLeaving }
 
     /// Nothing new is claimed or begun from now on.
     func drain() {
@@ -379,11 +381,17 @@ final class Incarnation: Sendable {
         }
     }
 
-    /// Whether a step is still open at this attempt: one plain read, no script.
-    func isOpen(_ run: RunStore.Run, step: String, attempt: Int) async throws -> Bool {
+    /// How many workers were lost with an open step.
+    func lost(with step: String, of run: RunStore.Run) async throws -> Int {
         let reply = try await command(["HGET", .init(keys.open(run.id)), .init(step)])
-        guard let open = reply.string.flatMap({ OpenStep($0) }) else { return false }
-        return open.attempt == attempt && open.place == "invocation"
+        return reply.string.flatMap { OpenStep($0) }?.lost ?? 0
+    }
+
+    /// A step that is still open at this attempt, and moved by an invocation; one plain read, no script.
+    func open(_ run: RunStore.Run, step: String, attempt: Int) async throws -> OpenStep? {
+        let reply = try await command(["HGET", .init(keys.open(run.id)), .init(step)])
+        guard let open = reply.string.flatMap({ OpenStep($0) }) else { return nil }
+        return open.attempt == attempt && open.place == "invocation" ? open : nil
     }
 
     /// How many outcomes a run has.
@@ -404,7 +412,8 @@ final class Incarnation: Sendable {
     func giveBack(_ item: [UInt8], queue: String) async throws {
         let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
         let call = giveBackCommand(
-            keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: false)
+            keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: false,
+            maximumLost: configuration.maximumLost)
         _ = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments)
     }
 

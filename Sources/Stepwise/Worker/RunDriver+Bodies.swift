@@ -6,6 +6,8 @@ extension RunDriver {
     enum BodyEnd {
         /// It goes on; the carry's holder has something else to look at first.
         case interrupted
+        /// It was not begun: somebody else may execute it.
+        case givenBack
         /// It was cancelled here because its claim seemed gone, or because nobody wants its outcome.
         case cancelled
         case ended(Outcome.Result, took: Int)
@@ -19,7 +21,10 @@ extension RunDriver {
         "step \"\(step)\" is open, but this worker's code does not call it at this point of the run"
     }
 
-    func execute(_ text: String, _ step: String, _ attempt: Int, _ claim: Claim) async throws -> Kept? {
+    /// - Parameter lost: how many workers were lost with the step; `nil` if that is not known.
+    func execute(
+        _ text: String, _ step: String, _ attempt: Int, lost: Int?, _ claim: Claim
+    ) async throws -> Kept? {
         // The copy was given up meanwhile, or the step was recorded since the answer that named it was given: look again.
         guard let copy, !copy.isDelivered(step) else { return try await load(text, step: (step, attempt), claim) }
         guard let call = copy.call(step) else {
@@ -32,8 +37,11 @@ extension RunDriver {
         do {
             let result: Outcome.Result
             let took: Int
-            switch try await perform(call, attempt: attempt, text: text, carry: nil) {
+            switch try await perform(call, attempt: attempt, lost: lost, text: text, carry: nil) {
             case .over:
+                return nil
+            case .givenBack:
+                try await worker.giveBack(Array(text.utf8), queue: run.queue)
                 return nil
             case .cancelled, .interrupted:
                 // Stale or lost, then it is dropped; still wanted, then it is executed again.
@@ -75,12 +83,24 @@ extension RunDriver {
     /// - Parameters:
     ///   - text: the claim's, be it the step's or the carry's.
     ///   - number: of the carry, for a step under it.
-    func perform(_ call: StepCall, attempt: Int, text: String, carry number: Int?) async throws -> BodyEnd {
+    ///   - lost: how many workers were lost with the step; `nil` if that is not known.
+    func perform(
+        _ call: StepCall, attempt: Int, lost: Int?, text: String, carry number: Int?
+    ) async throws -> BodyEnd {
         if worker.isOver { return .over }
         let body: RunningBody
+        var isAlone = false
+        defer { if isAlone { worker.endAlone() } }
         if let running = bodies[call.id], running.attempt == attempt {
             body = running
         } else {
+            let lost = if let lost { lost } else { try await worker.lost(with: call.id, of: run) }
+            if worker.isLastDelivery(lost: lost) {
+                guard await worker.beginAlone("step \"\(call.id)\"", run: run.id, lost: lost) else { return .givenBack }
+                isAlone = true
+            } else if worker.slots.isPaused {
+                return .givenBack
+            }
             if call.options.isAtMostOnce {
                 let reply = try await store.begin(
                     run, text: text, carry: number, step: call.id, attempt: attempt, token: worker.nextToken())

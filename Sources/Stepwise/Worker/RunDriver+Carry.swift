@@ -49,8 +49,8 @@ extension RunDriver {
             }
             worker.slots.release(reserved)
 
-            while case .carry(let step, let attempt) = reply {
-                switch try await serial(number: number, step: step, attempt: attempt, opened: opened) {
+            while case .carry(let step, let attempt, let lost) = reply {
+                switch try await serial(number: number, step: step, attempt: attempt, lost: lost, opened: opened) {
                 case .over:
                     // The step waits in `delayed`, the run is parked, or the carry was given back.
                     if let copy = self.copy, hasMoved(copy, opened: opened) { await poke() }
@@ -106,7 +106,7 @@ extension RunDriver {
     }
 
     /// Executes the only open step under the carry, then records it and advances in one script.
-    func serial(number: Int, step: String, attempt: Int, opened: Int) async throws -> SerialEnd {
+    func serial(number: Int, step: String, attempt: Int, lost: Int, opened: Int) async throws -> SerialEnd {
         if worker.isDraining, bodies[step] == nil {
             try await worker.giveBack(Array(run.carryText.utf8), queue: run.queue)
             return .over
@@ -118,15 +118,19 @@ extension RunDriver {
         }
         let result: Outcome.Result
         let took: Int
-        switch try await perform(call, attempt: attempt, text: run.carryText, carry: number) {
+        switch try await perform(call, attempt: attempt, lost: lost, text: run.carryText, carry: number) {
         case .over, .cancelled:
             throw IncarnationOver()
+        case .givenBack:
+            try await worker.giveBack(Array(run.carryText.utf8), queue: run.queue)
+            return .over
         case .interrupted:
             // Something was recorded from outside: the function learns of it while the body goes on.
             let reply = try await store.load(
                 run, text: run.carryText, step: nil, seen: copy.delivered, token: worker.nextToken(), cold: false)
             switch reply {
-            case .loaded(_, let opened, let page, _): return .goesOn(.more(opened: opened, page: page), opened: opened)
+            case .loaded(_, let opened, let page, _, _):
+                return .goesOn(.more(opened: opened, page: page), opened: opened)
             case .reset: return .goesOn(.reset, opened: opened)
             case .stale, .lost: return .goesOn(.lost, opened: opened)
             }
@@ -167,7 +171,8 @@ extension RunDriver {
             step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
         let reply: AdvanceReply
         do {
-            reply = try await store.serial(run, request, record)
+            reply = try await store.serial(
+                run, request, record, isNew: attempt == 1 && lost == 0 && !call.options.isAtMostOnce)
         } catch {
             worker.slots.release(reserved)
             throw error
@@ -196,7 +201,9 @@ extension RunDriver {
         var kept: [Kept] = []
         // More than there are slots for come only in the answer to a second sending: the comparison of claims finds the rest.
         for text in texts where kept.count <= reserved {
-            if let claim = worker.hand.begin(Array(text.utf8)) { kept.append(Kept(text: text, claim: claim)) }
+            if let claim = worker.hand.begin(Array(text.utf8)) {
+                kept.append(Kept(text: text, isNew: !kept.isEmpty, claim: claim))
+            }
         }
         worker.slots.release(reserved - max(0, kept.count - 1))
         for next in kept.dropFirst() {
@@ -267,7 +274,7 @@ extension RunDriver {
         dropCopy()
         let reply = try await store.load(
             run, text: run.carryText, step: nil, seen: 0, token: worker.nextToken(), cold: about == nil)
-        guard case .loaded(let number, let opened, let page, let about) = reply else { return nil }
+        guard case .loaded(let number, let opened, let page, _, let about) = reply else { return nil }
         if let about { self.about = about }
         guard try await prepareCopy(run.carryText, isCarry: true, carried: page.carried) else { return nil }
         try await synchronize(with: page, isCarrying: true)

@@ -54,6 +54,8 @@ actor RunDriver {
     /// A step that `advance` left with this worker.
     struct Kept: Sendable {
         var text: String
+        /// Whether it is known that it was opened just now. The first may be one that was open under the carry.
+        var isNew: Bool
         var claim: Claim
     }
 
@@ -64,7 +66,7 @@ actor RunDriver {
             while let next = kept {
                 defer { next.claim.end() }
                 guard case .step(_, _, let attempt, let id)? = Invocation(next.text) else { break }
-                kept = try await execute(next.text, id, attempt, next.claim)
+                kept = try await execute(next.text, id, attempt, lost: next.isNew ? 0 : nil, next.claim)
             }
         } catch is IncarnationOver {
             // Everything that this name held is others' now.
@@ -78,8 +80,10 @@ actor RunDriver {
 
     func take(_ text: String, step: (id: String, attempt: Int), _ claim: Claim) async throws -> Kept? {
         // A parked copy that waits for the step needs no history: a plain read tells whether the step is still wanted.
-        if let copy, copy.isWaiting(for: step.id), try await worker.isOpen(run, step: step.id, attempt: step.attempt) {
-            return try await execute(text, step.id, step.attempt, claim)
+        if let copy, copy.isWaiting(for: step.id),
+            let open = try await worker.open(run, step: step.id, attempt: step.attempt)
+        {
+            return try await execute(text, step.id, step.attempt, lost: open.lost, claim)
         } else {
             return try await load(text, step: step, claim)
         }
@@ -94,12 +98,23 @@ actor RunDriver {
         case .reset:
             worker.end(.historyLost(run.id))
             return nil
-        case .loaded(let number, let opened, let page, let about):
+        case .loaded(let number, let opened, let page, let lost, let about):
             if let about { self.about = about }
-            guard try await prepareCopy(text, isCarry: step == nil, carried: page.carried) else { return nil }
-            try await synchronize(with: page, isCarrying: step == nil)
+            let isAlone = step == nil && worker.isLastDelivery(lost: lost)
+            if isAlone {
+                guard await worker.beginAlone("the function", run: run.id, lost: lost) else {
+                    try await worker.giveBack(Array(text.utf8), queue: run.queue)
+                    return nil
+                }
+            }
+            do {
+                // If it is the function that ends the process, it does so here.
+                defer { if isAlone { worker.endAlone() } }
+                guard try await prepareCopy(text, isCarry: step == nil, carried: page.carried) else { return nil }
+                try await synchronize(with: page, isCarrying: step == nil)
+            }
             if let step {
-                return try await execute(text, step.id, step.attempt, claim)
+                return try await execute(text, step.id, step.attempt, lost: lost, claim)
             } else {
                 return try await drive(number: number, opened: opened, claim)
             }

@@ -5,12 +5,17 @@ final class Slots: Sendable {
     private struct State {
         var free: Int
         var isStopped = false
+        /// While one invocation is executed alone: slots come back and nobody gets one.
+        var isPaused = false
+        var quietWaiter: CheckedContinuation<Void, Never>?
         var waiters: [CheckedContinuation<Bool, Never>] = []
     }
 
     private let state: Mutex<State>
+    private let count: Int
 
     init(_ count: Int) {
+        self.count = count
         state = Mutex(State(free: count))
     }
 
@@ -19,7 +24,7 @@ final class Slots: Sendable {
         await withCheckedContinuation { continuation in
             let answer: Bool? = state.withLock { state in
                 if state.isStopped { return false }
-                if state.free > 0 {
+                if state.free > 0, !state.isPaused {
                     state.free -= 1
                     return true
                 }
@@ -33,7 +38,7 @@ final class Slots: Sendable {
     /// Takes up to `count` slots that are free now; none once stopped.
     func take(upTo count: Int) -> Int {
         state.withLock { state in
-            guard !state.isStopped else { return 0 }
+            guard !state.isStopped, !state.isPaused else { return 0 }
             let taken = max(0, min(count, state.free))
             state.free -= taken
             return taken
@@ -42,16 +47,63 @@ final class Slots: Sendable {
 
     func release(_ count: Int = 1) {
         for _ in 0..<count {
-            let waiter: CheckedContinuation<Bool, Never>? = state.withLock { state in
-                if state.waiters.isEmpty {
+            let (waiter, quiet) = state.withLock { state in
+                if state.waiters.isEmpty || state.isPaused {
                     state.free += 1
-                    return nil
+                    return (nil as CheckedContinuation<Bool, Never>?, Self.takeQuietWaiter(&state, count))
                 }
-                return state.waiters.removeFirst()
+                return (state.waiters.removeFirst(), nil)
             }
             waiter?.resume(returning: true)
+            quiet?.resume()
         }
     }
+
+    /// Who waits to be alone, once all slots but one are free.
+    private static func takeQuietWaiter(_ state: inout State, _ count: Int) -> CheckedContinuation<Void, Never>? {
+        guard state.isPaused, state.free >= count - 1 || state.isStopped else { return nil }
+        defer { state.quietWaiter = nil }
+        return state.quietWaiter
+    }
+
+    /// Lets nobody have a slot, and waits until the caller's is the only one that is taken, or ``stop()``.
+    ///
+    /// - Parameter onPause: called once nobody gets a slot any more.
+    /// - Returns: whether it is so; `false` at once if somebody else is alone already, or once stopped.
+    func pause(_ onPause: () -> Void) async -> Bool {
+        let isFirst = state.withLock { state in
+            guard !state.isStopped, !state.isPaused else { return false }
+            state.isPaused = true
+            return true
+        }
+        guard isFirst else { return false }
+        onPause()
+        await withCheckedContinuation { continuation in
+            let isQuiet = state.withLock { state in
+                if state.free >= count - 1 || state.isStopped { return true }
+                state.quietWaiter = continuation
+                return false
+            }
+            if isQuiet { continuation.resume() }
+        }
+        if state.withLock({ !$0.isStopped }) { return true }
+        resume()
+        return false
+    }
+
+    /// Slots are given out again.
+    func resume() {
+        let waiters = state.withLock { state in
+            state.isPaused = false
+            let number = min(state.free, state.waiters.count)
+            state.free -= number
+            defer { state.waiters.removeFirst(number) }
+            return Array(state.waiters.prefix(number))
+        }
+        for waiter in waiters { waiter.resume(returning: true) }
+    }
+
+    var isPaused: Bool { state.withLock { $0.isPaused } }
 
     /// Nobody gets a slot any more.
     func stop() {
@@ -61,5 +113,10 @@ final class Slots: Sendable {
             return state.waiters
         }
         for waiter in waiters { waiter.resume(returning: false) }
+        let quiet = state.withLock { state in
+            defer { state.quietWaiter = nil }
+            return state.quietWaiter
+        }
+        quiet?.resume()
     }
 }

@@ -19,6 +19,8 @@ extension StepwiseWorker {
         public var failedRetention: Duration
         /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.
         public var maximumSize: Int
+        /// How many workers may be lost while they execute a step's body until that is the step's outcome; the last delivery is executed alone.
+        public var maximumLost: Int
         /// How often step bodies are tried where neither step nor workflow says.
         public var retry: Retry
         /// The most parked functions and waiting steps, added up, that stay in memory between invocations.
@@ -29,7 +31,8 @@ extension StepwiseWorker {
             lease: Duration = .seconds(10),
             shutdownGrace: Duration = .seconds(25), escapeLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
-            parkedSteps: Int = 100_000, maximumSize: Int = 1_048_576, retry: Retry = Retry()
+            parkedSteps: Int = 100_000, maximumSize: Int = 1_048_576, retry: Retry = Retry(),
+            maximumLost: Int = 3
         ) {
             self.namespace = namespace
             self.queues = queues
@@ -42,6 +45,7 @@ extension StepwiseWorker {
             self.parkedSteps = parkedSteps
             self.maximumSize = maximumSize
             self.retry = retry
+            self.maximumLost = maximumLost
         }
 
         /// - Parameter what: names the value in the error.
@@ -81,6 +85,9 @@ extension StepwiseWorker {
             if maximumSize < 1024 || maximumSize > 256 << 20 {
                 throw StepwiseError(
                     .invalidConfiguration, "maximumSize is \(maximumSize); it must be 1024 bytes to 256 MiB")
+            }
+            if maximumLost < 1 {
+                throw StepwiseError(.invalidConfiguration, "maximumLost is \(maximumLost); it must be at least 1")
             }
             if parkedSteps < 0 {
                 throw StepwiseError(.invalidConfiguration, "parkedSteps is \(parkedSteps); it must not be negative")

@@ -19,6 +19,8 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
         public static var failed: Cause { Cause(rawValue: "failed") }
         /// The last attempt ran past its timeout.
         public static var timedOut: Cause { Cause(rawValue: "timedOut") }
+        /// As many workers as the setting `maximumLost` allows were lost while they executed the body: it seems to end its process.
+        public static var workersLost: Cause { Cause(rawValue: "workersLost") }
         /// The worker was lost while the body of an `.atMostOnce` step ran: nobody knows how far it came.
         public static var interrupted: Cause { Cause(rawValue: "interrupted") }
     }

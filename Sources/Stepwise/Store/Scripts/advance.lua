@@ -5,7 +5,7 @@
 -- ARGV  1 id  2 worker  3 number  4 carry text  5 generation  6 upto  7 slots  8 '1' if this is the last page
 --       9 ending ('', 'completed', 'failed', 'cancelled')  10 output or error as JSON
 --       11 how many openings, then for each: number, step, '1' if withdrawn; then how many closings, then each step
--- Reply {'carry', step, attempt}: the carry goes on, this is the only open step and its body the caller's;
+-- Reply {'carry', step, attempt, lost}: the carry goes on, this is the only open step and its body the caller's;
 --       {'more', opened, recorded, carried, page}: the carry stays; {'released', text...}: the carry ended, the texts are claims of the caller;
 --       {'finished', awaited}; {'reset'}: the history is shorter than `upto`
 -- Guarantees: only the holder of the carry changes anything; openings below `opened` are not repeated, so it may arrive twice and late.

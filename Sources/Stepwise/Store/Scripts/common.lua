@@ -2,7 +2,7 @@
 -- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 
-local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited' }
+local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited', 'lost' }
 
 -- The fields of a run that transitions decide by; false if the run does not exist.
 local function read_run(key)
@@ -10,7 +10,7 @@ local function read_run(key)
   if not v[1] then return false end
   return {
     status = v[1], generation = v[2], carrier = v[3] or '', carries = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
-    recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] and v[9] ~= '' or false,
+    recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] and v[9] ~= '' or false, lost = v[10] or '',
   }
 end
 
@@ -84,6 +84,12 @@ local function outcome_text(head, open, tail)
   local lines = open and string.match(open.rest, '^[^\n]*\n(.*)$')
   if lines then text = text .. ',"failed":[' .. string.gsub(lines, '\n', ',') .. ']' end
   return text .. ',' .. tail .. '}'
+end
+
+-- How many workers in a row were lost with the run's carry since its last outcome.
+local function lost_carries(run)
+  local count, at = string.match(run.lost, '^(%d+) (%d+)$')
+  return tonumber(at) == run.recorded and tonumber(count) or 0
 end
 
 -- Calls a command with many values in bites that fit Lua's stack.

@@ -1,11 +1,14 @@
--- giveback: one claimed invocation goes back to its queue: its worker died, drains, or cannot start it now.
+-- giveback: one claimed invocation goes back to its queue: its worker died, drains, or cannot start it now. A step that has lost as many
+-- workers as it may is not delivered again: that is its outcome. A function that loses them between its steps ends its run.
 -- KEYS  1 run:<id> (of a raw item: any key)  2 open:<id>  3 claimed:<worker>:<queue>  4 queue:<queue>  5 redelivered
+--       6 steps:<id>  7 join:<id>  8 runs:running  9 runs:failed
 -- ARGV  1 text  2 worker  3 'carry', 'step' or 'raw'  4 generation  5 step  6 attempt  7 '1' if the worker was lost with it
--- Reply {'moved'}, {'stale'} (dropped) or {'gone'} (it is not in the list)
+--       8 how many workers a step may lose  9 id
+-- Reply {'moved'}, {'stale'} (dropped), {'gone'} (it is not in the list), {'failed', awaited} (the run has ended)
 -- Guarantees: list to list; a carry is marked as queued in the same step, so its old holder can change nothing any more.
 if not redis.call('LPOS', KEYS[3], ARGV[1]) then return { 'gone' } end
 redis.call('LLEN', KEYS[4])
-local lost = ARGV[7] == '1'
+local lost, most = ARGV[7] == '1', tonumber(ARGV[8])
 if ARGV[3] == 'raw' then
   redis.call('LREM', KEYS[3], -1, ARGV[1])
   redis.call('RPUSH', KEYS[4], ARGV[1])
@@ -22,12 +25,41 @@ if wanted and ARGV[3] == 'carry' then
 end
 if wanted and step ~= '' then open = read_open(redis.call('HGET', KEYS[2], step)) end
 if wanted and ARGV[3] == 'step' then wanted = open and open.attempt == ARGV[6] and open.where == 'invocation' end
+redis.call('HLEN', KEYS[6])
+local carry_losses = wanted and lost and ARGV[3] == 'carry' and not open and lost_carries(run) + 1
 redis.call('LREM', KEYS[3], -1, ARGV[1])
 if not wanted then return { 'stale' } end
-if ARGV[3] == 'carry' then redis.call('HSET', KEYS[1], 'carrier', 'queue') end
+
+if carry_losses and carry_losses >= most then
+  redis.call('UNLINK', KEYS[2], KEYS[7])
+  redis.call('HSET', KEYS[1], 'status', 'failed', 'ended', now(), 'carrier', '', 'own', '', 'error',
+    '{"type":"WorkersLost","message":"' .. carry_losses .. ' workers were lost while they executed the workflow\'s function after outcome '
+    .. run.recorded .. ': its code ends the process, between the steps","worker":' .. cjson.encode(ARGV[2]) .. '}')
+  redis.pcall('ZREM', KEYS[8], ARGV[9])
+  redis.pcall('ZADD', KEYS[9], now(), ARGV[9])
+  return { 'failed', run.awaited and 1 or 0 }
+end
+if carry_losses then redis.call('HSET', KEYS[1], 'lost', carry_losses .. ' ' .. run.recorded) end
+local carry_is_due = ARGV[3] == 'carry'
+local text = ARGV[1]
 if lost and open then
   open.lost = open.lost + 1
-  redis.call('HSET', KEYS[2], step, open_text(open, open.where))
+  if open.lost >= most then
+    redis.call('HDEL', KEYS[2], step)
+    run.recorded = run.recorded + 1
+    local head = '{"step":' .. cjson.encode(step) .. (open.attempt == '1' and '' or ',"attempts":' .. open.attempt)
+      .. ',"claim":' .. cjson.encode(ARGV[2])
+    redis.call('HSET', KEYS[6], run.recorded, outcome_text(head, open, '"error":{"type":"WorkersLost","message":"' .. open.lost
+      .. ' workers were lost while they executed the step\'s body; the last one executed nothing else","cause":"workersLost"}'))
+    redis.pcall('DECR', KEYS[7])
+    redis.call('HSET', KEYS[1], 'recorded', run.recorded)
+    if ARGV[3] == 'carry' then redis.call('HSET', KEYS[1], 'own', '') end
+    carry_is_due = carry_is_due or (run.carrier == '' and run.status ~= 'parked')
+    text = carry_is_due and carry_text(ARGV[9], run.generation)
+  else
+    redis.call('HSET', KEYS[2], step, open_text(open, open.where))
+  end
 end
-redis.call('RPUSH', KEYS[4], ARGV[1])
+if carry_is_due then redis.call('HSET', KEYS[1], 'carrier', 'queue') end
+if text then redis.call('RPUSH', KEYS[4], text) end
 return { 'moved' }

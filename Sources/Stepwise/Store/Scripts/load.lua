@@ -1,7 +1,8 @@
 -- load: the first call for a claimed invocation. Checks it, takes the carry if it is one, and tells what the caller has not seen.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 claimed:<worker>:<queue>  5 runs:queued  6 runs:running  7 runs:unserved
 -- ARGV  1 id  2 text  3 worker  4 generation  5 step ('' for a carry)  6 attempt  7 seen  8 token  9 '1' to get workflow, queue and payload
--- Reply {'ok', number, opened, recorded, carried, page, workflow, queue, payload}, number 0 for a step
+-- Reply {'ok', number, opened, recorded, carried, page, lost, workflow, queue, payload}, number 0 for a step; `lost`: how many workers
+--       were lost with the step, or with the carry since the last outcome
 --       {'stale'}: there is nothing to do for it, the claim is gone; {'lost'}: the caller does not hold it;
 --       {'reset'}: the history is shorter than what the caller has seen (Redis lost writes): drop everything remembered.
 -- Guarantees: a carry is taken once and numbered; sent again, it gives the same answer. A stale invocation changes nothing but the claim.
@@ -15,6 +16,7 @@ end
 if not is_live(run) or run.generation ~= ARGV[4] then return stale() end
 local seen = tonumber(ARGV[7])
 local number = 0
+local lost
 if ARGV[5] == '' then
   local holder, held_number = string.match(run.carrier, '^(%S+) (%d+) ')
   if run.carrier == 'queue' and run.status == 'parked' then
@@ -35,6 +37,7 @@ if ARGV[5] == '' then
   else
     return stale()
   end
+  lost = lost_carries(run)
 else
   local open = read_open(redis.call('HGET', KEYS[3], ARGV[5]))
   if not open or open.attempt ~= ARGV[6] or open.where ~= 'invocation' then return stale() end
@@ -43,9 +46,10 @@ else
     redis.call('HSET', KEYS[3], ARGV[5], open_text(open, 'parked'))
     return { 'stale' }
   end
+  lost = open.lost
 end
 if seen > run.recorded then return { 'reset' } end
 local page = outcomes_after(KEYS[2], seen, run.recorded)
-if ARGV[9] ~= '1' then return { 'ok', number, run.opened, run.recorded, run.carried, page } end
+if ARGV[9] ~= '1' then return { 'ok', number, run.opened, run.recorded, run.carried, page, lost } end
 local about = redis.call('HMGET', KEYS[1], 'workflow', 'queue', 'payload')
-return { 'ok', number, run.opened, run.recorded, run.carried, page, about[1], about[2], about[3] }
+return { 'ok', number, run.opened, run.recorded, run.carried, page, lost, about[1], about[2], about[3] }

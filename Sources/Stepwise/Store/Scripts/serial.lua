@@ -2,7 +2,8 @@
 -- KEYS  as advance
 -- ARGV  1 to 10 as advance, with `upto` the number that this outcome must get
 --       11 step  12 head  13 tail of the record  14 token of the claim that writes it
---       15 how many openings, and so on as advance from 11
+--       15 '1' if the open step's text tells more than that it is open: earlier attempts, lost workers, a begun body
+--       16 how many openings, and so on as advance from 11
 -- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`: the carry stays, the copy has lived an order that never was;
 --       {'lost'}: the caller holds neither carry nor step
 -- Guarantees: as advance; and the outcome is written once, whatever becomes of the rest.
@@ -13,7 +14,7 @@ local call = {
 local run, step = call.run, ARGV[11]
 if not run then return { 'lost' } end
 local mine = holds_carry(run, call.worker, ARGV[3])
-local opened_as = redis.call('HGET', KEYS[3], step)
+local opened_as = ARGV[15] == '1' and redis.call('HGET', KEYS[3], step)
 call.open = read_open(opened_as)
 
 -- Closes the step and writes its outcome; if the history's key is of another type, opens it again and returns the error.
@@ -38,7 +39,7 @@ if not is_live(run) or not mine or run.own ~= step then
   if not at then return { 'lost' } end
   if not mine then return no_carry(call) end
   if at ~= call.upto then return { 'rebuild' } end
-  local plan = read_plan(15)
+  local plan = read_plan(16)
   if already_carried(call, plan) then return carry_reply(run) end
   if call.ending ~= '' then return { 'rebuild' } end
   return settle(call, plan)
@@ -56,7 +57,7 @@ if call.ending ~= '' then
   call.record = true
   return finish(call)
 end
-local plan = read_plan(15)
+local plan = read_plan(16)
 if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openings[1].withdrawn then
   -- One step closes and one opens: the count of open steps stays 1.
   local opening = plan.openings[1]
@@ -64,7 +65,7 @@ if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openin
   if failed then return failed end
   redis.call('HSET', KEYS[3], opening.step, open_text(NEW_OPEN, 'carry'))
   redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'own', opening.step, 'carried', call.upto, 'recorded', run.recorded)
-  return { 'carry', opening.step, 1 }
+  return { 'carry', opening.step, 1, 0 }
 end
 redis.call('LLEN', KEYS[6])
 local failed = close_and_append()

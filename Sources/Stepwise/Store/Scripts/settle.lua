@@ -70,7 +70,7 @@ local function settle(call, plan)
     local step = new[1]
     redis.call('HSET', KEYS[3], step.step, open_text(step.open, 'carry'))
     redis.call('HSET', KEYS[1], 'opened', run.opened, 'own', step.step, 'carried', call.upto)
-    return { 'carry', step.step, step.open.attempt }
+    return { 'carry', step.step, step.open.attempt, step.open.lost }
   end
   local queued, kept, reply = {}, {}, {}
   for _, step in ipairs(new) do
@@ -112,5 +112,6 @@ local function already_carried(call, plan)
 end
 
 local function carry_reply(run)
-  return { 'carry', run.own, read_open(redis.call('HGET', KEYS[3], run.own)).attempt }
+  local open = read_open(redis.call('HGET', KEYS[3], run.own))
+  return { 'carry', run.own, open.attempt, open.lost }
 end

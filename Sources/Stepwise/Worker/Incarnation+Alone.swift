@@ -1,0 +1,35 @@
+internal import Logging
+internal import StepwiseRedis
+
+extension Incarnation {
+    /// Whether a step, or a run's function, that has lost so many workers is on its last delivery.
+    func isLastDelivery(lost: Int) -> Bool { lost > 0 && lost >= configuration.maximumLost - 1 }
+
+    /// Sees to it that the caller's invocation is the only one in this process: claims nothing, gives back what has not begun, and waits
+    /// for the rest. Should the process end now, nobody else is lost with it. To be followed by ``endAlone()``.
+    ///
+    /// - Returns: `false` if that is not possible now; then the invocation is to be given back.
+    func beginAlone(_ what: String, run: String, lost: Int) async -> Bool {
+        let isAlone = await slots.pause {
+            logger.warning(
+                "\(what) has lost workers and is executed alone, for the last time; nothing is claimed until it is done",
+                metadata: ["run": "\(run)", "lost": "\(lost)"])
+            for client in connections.blocking.values {
+                Task { await self.unblock(client) }
+            }
+        }
+        if isAlone, isOver {
+            slots.resume()
+            return false
+        }
+        return isAlone
+    }
+
+    func endAlone() { slots.resume() }
+
+    /// Ends a blocking move that waits on an empty queue.
+    func unblock(_ blocking: RedisClient) async {
+        guard let session = blocking.session, session.clientID != 0 else { return }
+        _ = try? await connections.commands.send(["CLIENT", "UNBLOCK", .init(session.clientID)])
+    }
+}
