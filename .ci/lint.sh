@@ -19,6 +19,11 @@ else
     docker compose -f docker/compose.yaml config -q
 fi
 
-echo "lint: a release build in which a warning is an error"
-STEPWISE_WARNINGS_AS_ERRORS=1 swift build -c release
+echo "lint: a release build in which a warning is an error (some minutes)"
+log=$(mktemp "${TMPDIR:-/tmp}/stepwise-lint.XXXXXX")
+trap 'rm -f "$log"' EXIT
+if ! STEPWISE_WARNINGS_AS_ERRORS=1 swift build -c release >"$log" 2>&1; then
+    grep -avE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 200
+    exit 1
+fi
 echo "lint: nothing to complain about"

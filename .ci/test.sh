@@ -5,8 +5,13 @@ cd "$(dirname "$0")/.."
 
 log=$(mktemp "${TMPDIR:-/tmp}/stepwise-test.XXXXXX")
 trap 'rm -f "$log"' EXIT
+echo "test: building (some minutes, the first time)"
+if ! swift build --build-tests >"$log" 2>&1; then
+    grep -avE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 200
+    exit 1
+fi
 status=0
-swift test --no-parallel "$@" 2>&1 | tee "$log" || status=$?
+swift test --skip-build --no-parallel "$@" 2>&1 | tee "$log" || status=$?
 if [ "$status" -ne 0 ]; then
     echo "test: failed with $status; in short:"
     grep -aE '✘|error:|Fatal error|unexpected signal' "$log" | tail -n 40 || true
