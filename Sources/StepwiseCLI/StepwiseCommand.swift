@@ -13,6 +13,7 @@ struct StepwiseCommand: AsyncParsableCommand {
         version: stepwiseVersion,
         subcommands: [
             EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, ResumeCommand.self, CancelCommand.self,
+            DeadCommand.self,
             RunsCommand.self,
             WorkersCommand.self, QueuesCommand.self, DoctorCommand.self, HealthCommand.self,
         ])

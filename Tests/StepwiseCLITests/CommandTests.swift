@@ -73,6 +73,52 @@ struct CommandTests {
         }
     }
 
+    @Test("Failed runs are found by what is known of them, and resumed, restarted or deleted")
+    func dead() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.withWorker([double, decline]) {
+                for (id, tenant) in [("a", "acme"), ("b", "acme"), ("c", "other")] {
+                    let end = try await fixture.stepwise(
+                        "enqueue", "decline", "1", "--id", id, "--label", "tenant=\(tenant)", "--wait")
+                    #expect(end.code == 1)
+                }
+                let list = try await fixture.stepwise("dead", "list", "--label", "tenant=acme", "--limit", "1")
+                #expect(list.code == 0 && list.complaint.contains("--after b"), "\(list.complaint)")
+                let next = try await fixture.stepwise(
+                    "dead", "list", "--label", "tenant=acme", "--after", "b", "--json")
+                let runs = try document(next.output)["runs"] as? [[String: Any]]
+                #expect(runs?.compactMap { $0["id"] as? String } == ["a"], "\(next.output)")
+                #expect(try await fixture.stepwise("dead", "list", "--error", "declined").output.contains("charge"))
+                #expect(try await fixture.stepwise("dead", "list", "--until", "1h").output.contains("charge") == false)
+                let shown = try await fixture.stepwise("dead", "show", "a")
+                #expect(shown.output.contains("stepwise dead resume a") && shown.output.contains("tenant=acme"))
+                let dry = try await fixture.stepwise("dead", "resume", "--since", "1h", "--dry-run")
+                #expect(dry.code == 0 && dry.output.contains("would be resumed"), "\(dry.complaint)")
+                #expect(try await fixture.client.deadRuns().runs.count == 3)
+
+                let resumed = try await fixture.stepwise("dead", "resume", "a", "nobody")
+                #expect(
+                    resumed.code == 1 && resumed.output.contains("resumed") && resumed.output.contains("no run nobody"))
+                let restarted = try await fixture.stepwise("dead", "restart", "b", "--id", "b2")
+                #expect(restarted.code == 0 && restarted.output.contains("restarted as b2"), "\(restarted.complaint)")
+                for id in ["a", "b2"] {
+                    _ = try? await fixture.client.run(id, as: Int.self).result(timeout: .seconds(30))
+                }
+                #expect(try await fixture.stepwise("status", "b2").output.contains("restart of"))
+                let deleted = try await fixture.stepwise("dead", "delete", "--all")
+                #expect(deleted.code == 0 && deleted.output.contains("deleted"), "\(deleted.complaint)")
+                #expect(try await fixture.client.deadRuns().runs.isEmpty)
+                #expect(try await fixture.stepwise("status", "c").code == 2)
+                for wrong in [
+                    ["resume"], ["resume", "a", "--all"], ["list", "--since", "soon"], ["list", "--label", "x"],
+                ] {
+                    #expect(try await fixture.run(["dead"] + wrong, [:]).code == 64)
+                }
+                #expect(try await fixture.stepwise("doctor").code == 0)
+            }
+        }
+    }
+
     @Test("What is stored is shown as it is stored, also numbers that no decoder keeps")
     func bytes() async throws {
         try await Fixture.with { fixture in

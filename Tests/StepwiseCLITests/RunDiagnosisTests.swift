@@ -136,6 +136,11 @@ struct RunDiagnosisTests {
             run.fields?.status = RunStatus(rawValue: "odd")
             run.listed = []
         },
+        Plant("a live run among the dead", .listedWrongly) { run, _ in run.isDead = true },
+        Plant("a failed run that nobody will find", .notListed) { run, movers in
+            run.fields?.status = .failed
+            (run.listed, run.open, run.openCount, run.join, movers) = ([.failed], [:], 0, nil, [])
+        },
         Plant("a run in the index of another status", .listedWrongly) { run, _ in run.listed = [.running, .failed] },
         Plant("a run in no index", .notListed) { run, _ in run.listed = [] },
         Plant("a parked run without a reason", .waitsWithoutReason) { run, _ in
@@ -155,6 +160,7 @@ struct RunDiagnosisTests {
         Plant("an unserved invocation of an ended run", .unservedOfNoLiveRun) { run, movers in
             run.fields?.status = .failed
             (run.listed, run.open, run.openCount, run.join) = ([.failed], [:], 0, nil)
+            run.isDead = true
             movers = [Mover("step r 1 1 c", .unserved(workflow: "w"))]
         },
     ]

@@ -25,6 +25,12 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var output: String?
     /// The error's JSON of a failed run.
     public var error: String?
+    /// What its enqueuer said of it.
+    public var labels: [String: String]
+    /// The failed run whose work this one began anew.
+    public var origin: String?
+    /// The run that began this failed one's work anew.
+    public var restarted: String?
 }
 
 /// One recorded outcome.
@@ -57,7 +63,7 @@ extension StepwiseClient {
         let fields = [
             "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload",
             "output",
-            "error", "cancelled",
+            "error", "cancelled", "labels", "origin", "restarted",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
@@ -70,7 +76,8 @@ extension StepwiseClient {
             carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string,
             cancelled: v[12].string,
             warning: v[8].string,
-            payload: v[9].string ?? "null", output: v[10].string, error: v[11].string)
+            payload: v[9].string ?? "null", output: v[10].string, error: v[11].string,
+            labels: RunLabels(stored: v[13].string).values, origin: v[14].string, restarted: v[15].string)
     }
 
     /// A run's outcomes in their order, read in pages.
@@ -97,12 +104,25 @@ extension StepwiseClient {
         }
     }
 
-    /// Lets a parked run go on.
+    /// Lets a parked or failed run go on, under the same id.
     ///
-    /// - Throws: ``StepwiseError``: `noSuchRun`, `invalidConfiguration` if the run is not parked, or one of the `redis…` codes.
-    public func resume(_ id: String) async throws {
-        guard let details = try await details(ofRun: id) else {
-            throw StepwiseError(.noSuchRun, "no run \(id) in namespace \"\(keys.namespace)\"")
+    /// A failed run keeps every recorded value and tries again what failed: the step whose error ended it, with all its attempts, or, if
+    /// it was no step's, the function. That is for runs in which nothing was recorded after that error; after a compensation, say, what
+    /// was undone counts as done. From a step on, that step and everything recorded after it are forgotten and executed again, as other
+    /// steps: their idempotency keys are new.
+    ///
+    /// - Parameters:
+    ///   - id: the run.
+    ///   - step: of a failed run, the id of the step to go on from.
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if the run is neither parked nor failed, or cannot be resumed as it is (the
+    ///   message says what to do), or one of the `redis…` codes.
+    public func resume(_ id: String, from step: String? = nil) async throws {
+        guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
+        if details.status == .failed { return try await revive(id, from: step) }
+        if step != nil {
+            throw StepwiseError(
+                .wrongStatus,
+                "run \(id) is not failed, it is \(details.status): only failed runs can be resumed from a step")
         }
         var cursor = "0"
         while true {
@@ -116,8 +136,8 @@ extension StepwiseClient {
             case "more": cursor = try reader.text(1)
             default:
                 throw StepwiseError(
-                    .invalidConfiguration,
-                    "run \(id) is not parked, it is \(details.status); only parked runs can be resumed")
+                    .wrongStatus,
+                    "run \(id) is not parked, it is \(details.status): only parked and failed runs can be resumed")
             }
         }
     }

@@ -22,9 +22,7 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``: `noSuchRun`, `redisAmbiguous` (it may be repeated), or another of the `redis…` codes.
     @discardableResult
     public func cancel(_ id: String, reason: String = "a client asked for it") async throws -> Cancellation {
-        let missing = StepwiseError(
-            .noSuchRun, "no run \(id) in namespace \"\(keys.namespace)\"; if it ended long ago, retention removed it")
-        guard let details = try await details(ofRun: id) else { throw missing }
+        guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
         let reply = try await evaluate(
             ScriptLibrary.cancel,
             [
@@ -37,7 +35,7 @@ extension StepwiseClient {
         case "requested": return .requested
         case "already": return .alreadyRequested
         case "over": return .alreadyEnded(RunStatus(rawValue: try reader.text(1)))
-        case "missing": throw missing
+        case "missing": throw noSuchRun(id)
         case "ended":
             if try reader.integer(1) == 1 {
                 // Only a hint: who waits for the run also asks from time to time.

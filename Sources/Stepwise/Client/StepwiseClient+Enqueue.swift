@@ -8,10 +8,24 @@ public struct EnqueueOption: Sendable {
     public static func queue(_ name: String) -> EnqueueOption {
         EnqueueOption { $0.queue = name }
     }
+
+    /// A label, by which the run can be found again: `.label("tenant", "acme")`. At most 20; a name is 1 to 100 printable ASCII characters
+    /// without spaces and `=`, a value at most 200 bytes.
+    public static func label(_ name: String, _ value: String) -> EnqueueOption {
+        EnqueueOption { $0.labels[name] = value }
+    }
+
+    /// Several labels.
+    public static func labels(_ labels: [String: String]) -> EnqueueOption {
+        EnqueueOption { for (name, value) in labels { $0.labels[name] = value } }
+    }
 }
 
 package struct EnqueueOptions: Sendable, Hashable {
     package var queue = "default"
+    package var labels = RunLabels()
+    /// The failed run whose work this one begins anew.
+    package var origin: String?
 
     package init(_ options: [EnqueueOption] = []) {
         for option in options { option.apply(&self) }
@@ -26,7 +40,7 @@ extension StepwiseClient {
     ///   - input: the run's input, stored as JSON.
     ///   - id: the run's id, 1 to 200 printable ASCII characters without spaces; `nil` for a new one. The same id twice starts one run, so
     ///     a call with an id may be repeated after any error.
-    ///   - options: `.queue(…)`.
+    ///   - options: `.queue(…)`, `.label(…)`.
     /// - Returns: the run; `isNew` says whether this call started it.
     /// - Throws: ``StepwiseError``: `invalidIdentifier`, `notStorable`, or one of the `redis…` codes.
     @discardableResult
@@ -93,7 +107,7 @@ extension StepwiseClient {
     ///   - workflow: the workflow's name.
     ///   - payload: the input as JSON text; stored as it is.
     ///   - id: the run's id; `nil` for a new one. The same id twice starts one run.
-    ///   - options: `.queue(…)`.
+    ///   - options: `.queue(…)`, `.label(…)`.
     public func enqueue(
         workflow: String, payloadJSON payload: String, id: String? = nil, _ options: EnqueueOption...
     ) async throws -> WorkflowRun<Void> {
@@ -104,17 +118,21 @@ extension StepwiseClient {
         return try await enqueue(workflow, payload: bytes, id: id, EnqueueOptions(options))
     }
 
-    private func enqueue<O>(
+    func enqueue<O>(
         _ workflow: String, payload: [UInt8], id: String?, _ options: EnqueueOptions
     ) async throws(StepwiseError) -> WorkflowRun<O> {
         try Identifier.check(workflow, what: "workflow name")
         try Identifier.check(options.queue, what: "queue")
         if let id { try Identifier.check(id, what: "run id") }
+        if let problem = options.labels.problem { throw StepwiseError(.invalidIdentifier, "the labels \(problem)") }
         let runID = id ?? Identifier.random(milliseconds: wallClockMilliseconds())
         try await prepare(writes: true)
         let reply = try await evaluate(
             ScriptLibrary.enqueue, [keys.run(runID), keys.queue(options.queue), keys.runs(.queued)],
-            [.init(runID), .init(workflow), .init(options.queue), .init(payload)],
+            [
+                .init(runID), .init(workflow), .init(options.queue), .init(payload), .init(options.labels.json),
+                .init(options.origin ?? ""),
+            ],
             doing: "enqueuing run \(runID) of workflow \"\(workflow)\"")
         let reader = ReplyReader("enqueue", reply)
         if reader.word == "exists", reader.items.count > 1, let other = reader.items[1].string, other != workflow {

@@ -12,7 +12,8 @@ extension StepwiseClient {
         while cursor != nil || seen != nil {
             let reply = try await evaluate(
                 ScriptLibrary.inspect,
-                [keys.run(id), keys.steps(id), keys.open(id), keys.join(id)] + RunStatus.all.map { keys.runs($0) },
+                [keys.run(id), keys.steps(id), keys.open(id), keys.join(id)] + RunStatus.all.map { keys.runs($0) }
+                    + [keys.dead],
                 [.init(id), .init(cursor ?? ""), .init(seen.map(String.init) ?? "")], doing: "looking at run \(id)")
             guard let items = reply.array, items.count == 8, let fields = items[0].array, let listed = items[1].array,
                 let openCount = items[2].integer, let outcomeCount = items[4].integer, let open = items[6].array,
@@ -20,6 +21,7 @@ extension StepwiseClient {
             else { throw UnexpectedReply(script: "inspect", reply: reply) }
             run.fields = Self.fields(fields)
             run.listed = zip(RunStatus.all, listed).filter { $0.1.integer == 1 }.map(\.0)
+            run.isDead = listed.last?.integer.flatMap { $0 < 0 ? nil : $0 == 1 }
             (run.openCount, run.join, run.outcomeCount) = (openCount, items[3].string, outcomeCount)
             for at in stride(from: 0, to: open.count - 1, by: 2) {
                 if let step = open[at].string { run.open[step] = open[at + 1].string ?? "" }
@@ -36,7 +38,7 @@ extension StepwiseClient {
 
     private static func fields(_ v: [RedisValue]) -> RunSnapshot.Fields? {
         // A run always has a workflow and a status; one of them missing is a status that nobody knows.
-        guard v.count == 10, v.contains(where: { $0.string != nil }) else { return nil }
+        guard v.count == 11, v.contains(where: { $0.string != nil }) else { return nil }
         var fields = RunSnapshot.Fields()
         fields.workflow = v[0].string ?? ""
         fields.status = RunStatus(rawValue: v[1].string ?? "")
@@ -48,6 +50,7 @@ extension StepwiseClient {
         fields.carried = v[7].integer ?? -1
         fields.own = v[8].string ?? ""
         fields.reason = v[9].string
+        fields.restarted = v[10].string
         return fields
     }
 

@@ -104,6 +104,7 @@ package final class RunCopy: Sendable {
 
     /// Why the run was cancelled, once the function knows.
     package var cancelReason: String? { state.withLock { $0.cancelReason } }
+    package var isEvicted: Bool { state.withLock { $0.isEvicted } }
 
     /// The history cannot be delivered: the copy is stuck, with a reason that is kept on the run.
     package func halt(_ reason: String) {

@@ -15,9 +15,9 @@ package enum Invocation: Sendable, Hashable {
         }
         let parts = text.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: false)
         switch (parts.first, parts.count) {
-        case ("carry", 3) where Int(parts[2]) != nil && !parts[1].isEmpty:
+        case ("carry", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty:
             self = .carry(run: String(parts[1]), generation: String(parts[2]))
-        case ("step", 5) where Int(parts[2]) != nil && !parts[1].isEmpty && !parts[4].isEmpty:
+        case ("step", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[4].isEmpty:
             guard let attempt = Int(parts[3]) else { return nil }
             self = .step(run: String(parts[1]), generation: String(parts[2]), attempt: attempt, step: String(parts[4]))
         default:

@@ -18,12 +18,14 @@ struct RunStore: Sendable {
     }
 
     func start(
-        _ id: String, queue: String, workflow: String, payload: [UInt8], item: [UInt8], token: String
+        _ id: String, queue: String, workflow: String, payload: [UInt8], item: [UInt8], token: String,
+        labels: RunLabels
     ) async throws -> StartReply {
         let reply = try await evaluate(
             ScriptLibrary.start, [keys.run(id), keys.claimed(worker, queue), keys.runs(.running)],
             [
                 .init(id), .init(workflow), .init(queue), .init(payload), .init(item), .init(worker), .init(token),
+                .init(labels.json),
             ])
         let reader = ReplyReader("start", reply)
         switch reader.word {
@@ -88,7 +90,7 @@ struct RunStore: Sendable {
         [
             keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
             keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed), keys.runs(.parked),
-            keys.runs(.cancelled),
+            keys.runs(.cancelled), keys.dead,
         ]
     }
 
@@ -286,7 +288,7 @@ func giveBackCommand(
     return (
         [
             keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.redelivered,
-            keys.steps(run), keys.join(run), keys.runs(.running), keys.runs(.failed),
+            keys.steps(run), keys.join(run), keys.runs(.running), keys.runs(.failed), keys.dead,
         ],
         [
             item, .init(worker), .init(kind), .init(generation), .init(step), .init(attempt), lost ? "1" : "",

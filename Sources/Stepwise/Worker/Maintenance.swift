@@ -213,9 +213,14 @@ actor Maintenance {
             if ids.isEmpty { return true }
             _ = try await worker.evaluate(
                 ScriptLibrary.forget,
-                [keys.runs(status)] + ids.flatMap { [keys.run($0), keys.steps($0), keys.open($0), keys.join($0)] },
-                [.init(status.rawValue)] + ids.map { .init($0) })
+                forgetKeys(keys, status, ids), [.init(status.rawValue)] + ids.map { .init($0) })
         }
         return false
     }
+}
+
+/// What `forget` is about: the runs of one status, at most 100.
+func forgetKeys(_ keys: Keys, _ status: RunStatus, _ ids: [String]) -> [String] {
+    [keys.runs(status), keys.dead]
+        + ids.flatMap { [keys.run($0), keys.steps($0), keys.open($0), keys.join($0)] }
 }

@@ -1,4 +1,4 @@
-/// What another service pushed onto a queue: `{"workflow": …, "payload": …, "id": …}`.
+/// What another service pushed onto a queue: `{"workflow": …, "payload": …, "id": …, "labels": …}`.
 struct RawOrder: Sendable {
     struct Problem: Error { var reason: String }
 
@@ -6,6 +6,7 @@ struct RawOrder: Sendable {
     /// The payload's bytes as they stand in the item; `null` if there is none.
     var payload: [UInt8]
     var id: String?
+    var labels = RunLabels()
 
     /// Why an item is refused that does not even begin like one.
     static func reasonAgainst(_ item: [UInt8]) -> String {
@@ -34,10 +35,26 @@ struct RawOrder: Sendable {
             self.id = id
         }
         payload = members.values["payload"] ?? JSON.null
-        let known: Set = ["workflow", "payload", "id"]
+        if let value = members.values["labels"], value != JSON.null { labels = try Self.labels(value) }
+        let known: Set = ["workflow", "payload", "id", "labels"]
         if let unknown = members.keys.first(where: { !known.contains($0) }) {
-            throw Problem(reason: "\"\(unknown)\" is no known member: use workflow, payload and id")
+            throw Problem(reason: "\"\(unknown)\" is no known member: use workflow, payload, id and labels")
         }
         if Set(members.keys).count != members.keys.count { throw Problem(reason: "a member stands in it twice") }
+    }
+
+    private static func labels(_ value: [UInt8]) throws(Problem) -> RunLabels {
+        guard let members = JSONMembers(value) else {
+            throw Problem(reason: "\"labels\" is no JSON object of names and strings")
+        }
+        var labels = RunLabels()
+        for name in members.keys {
+            guard let text = members.string(name) else {
+                throw Problem(reason: "label \(JSON.string(String(name.prefix(120)))) is no string")
+            }
+            labels[name] = text
+        }
+        if let problem = labels.problem { throw Problem(reason: "the labels \(problem)") }
+        return labels
     }
 }

@@ -123,7 +123,7 @@ extension RunDriver {
     }
 
     private func start(_ call: StepCall, attempt: Int) -> RunningBody {
-        let step = Step(runID: run.id, generation: Int(run.generation) ?? 1, id: call.id, attempt: attempt)
+        let step = Step(runID: run.id, generation: Generation.number(of: run.generation), id: call.id, attempt: attempt)
         worker.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
         let body = RunningBody(attempt: attempt, timeout: call.options.timeout) {

@@ -26,6 +26,11 @@ public struct Workflow<Input: Sendable, Output: Sendable>: AnyWorkflow {
     public let name: String
     public let function: WorkflowFunction
 
+    init(name: String, function: WorkflowFunction) {
+        self.name = name
+        self.function = function
+    }
+
     private init(
         name: String, options: [WorkflowOption], body: @escaping @Sendable (WorkflowContext) async throws -> [UInt8]
     ) {

@@ -20,6 +20,9 @@ struct EnqueueCommand: AsyncParsableCommand {
     @Option(help: "The queue.")
     var queue = "default"
 
+    @Option(help: ArgumentHelp("A label to find the run by; may be repeated.", valueName: "name=value"))
+    var label: [String] = []
+
     @Flag(help: "Wait for the run's end.")
     var wait = false
 
@@ -30,6 +33,7 @@ struct EnqueueCommand: AsyncParsableCommand {
 
     func validate() throws {
         if timeout != nil, !wait { throw ValidationError("--timeout says how long to wait: add --wait") }
+        _ = try Labels.parse(label)
         if let timeout, !(timeout > 0 && timeout <= 1e9) {
             throw ValidationError("--timeout must be more than 0 seconds")
         }
@@ -38,7 +42,8 @@ struct EnqueueCommand: AsyncParsableCommand {
     func run() async throws {
         let payload = self.payload == "-" ? try Self.standardInput() : self.payload ?? "null"
         let end = try await connection.withClient { client in
-            let run = try await client.enqueue(workflow: workflow, payloadJSON: payload, id: id, .queue(queue))
+            let run = try await client.enqueue(
+                workflow: workflow, payloadJSON: payload, id: id, .queue(queue), .labels(try Labels.parse(label)))
             if !run.isNew { Output.complain("run \(run.id) was there already; nothing was started") }
             guard wait else {
                 Output.print(

@@ -28,6 +28,9 @@ struct StatusCommand: AsyncParsableCommand {
             table.add("unserved", "\(unserved) invocations wait for a worker that has workflow \(details.workflow)")
         }
         if let warning = details.warning { table.add("warning", warning) }
+        if !details.labels.isEmpty { table.add("labels", Labels.text(details.labels)) }
+        if let origin = details.origin { table.add("restart of", origin) }
+        if let restarted = details.restarted { table.add("restarted as", restarted) }
         table.add("queue", details.queue)
         table.add("carrier", details.carrier.isEmpty ? "-" : details.carrier)
         table.add("recorded", String(details.recorded))
@@ -62,6 +65,8 @@ struct StatusCommand: AsyncParsableCommand {
             ("status", .string(details.status.rawValue)),
             ("reason", JSONDocument(details.reason)), ("warning", JSONDocument(details.warning)),
             ("cancelled", JSONDocument(details.cancelled)),
+            ("labels", Labels.json(details.labels)), ("origin", JSONDocument(details.origin)),
+            ("restarted", JSONDocument(details.restarted)),
             ("queue", .string(details.queue)), ("unserved", .number(unserved)),
             ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)),
             ("created", JSONDocument(details.created)),

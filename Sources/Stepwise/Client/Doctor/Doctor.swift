@@ -36,6 +36,9 @@ package struct Doctor: Sendable {
         for status in RunStatus.all where strangers["runs:\(status)"] == nil {
             try await client.scanSortedSet(client.keys.runs(status)) { entries in ids.formUnion(entries.map(\.member)) }
         }
+        if strangers["dead"] == nil {
+            try await client.scanSortedSet(client.keys.dead) { entries in ids.formUnion(entries.map(\.member)) }
+        }
         var survey = try await client.surveyInvocations(lists)
         survey.namespace.strangers = strangers
         ids.formUnion(survey.movers.keys)

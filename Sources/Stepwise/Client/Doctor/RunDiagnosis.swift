@@ -117,6 +117,18 @@ package struct RunDiagnosis: Sendable {
                 .notListed, key: keys.runs(status), "it is \(status), but not listed there",
                 advice: redisCommand("ZADD", keys.runs(status), "0", run.id))
         }
+        let isFailed = status == .failed
+        if run.isDead == true, !isFailed {
+            report(
+                .listedWrongly, key: keys.dead,
+                status.map { "it is listed there, but it is \($0)" } ?? "it is listed there, but there is no such run",
+                advice: redisCommand("ZREM", keys.dead, run.id))
+        }
+        if isFailed, run.isDead == false, run.fields?.restarted == nil {
+            report(
+                .notListed, key: keys.dead, "it is failed and was not restarted, but not listed there",
+                advice: redisCommand("ZADD", keys.dead, "0", run.id))
+        }
     }
 
     // MARK: Words

@@ -13,6 +13,7 @@ package struct RunSnapshot: Sendable, Hashable {
         package var carried = -1
         package var own = ""
         package var reason: String?
+        package var restarted: String?
 
         package init() {}
     }
@@ -22,6 +23,8 @@ package struct RunSnapshot: Sendable, Hashable {
     package var fields: Fields?
     /// The `runs:<status>` that list it.
     package var listed: [RunStatus] = []
+    /// Whether it is in `dead`; `nil` if that cannot be read.
+    package var isDead: Bool? = false
     /// HLEN of `open:<id>`.
     package var openCount = 0
     /// `open:<id>`, step to text.

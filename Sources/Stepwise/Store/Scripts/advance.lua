@@ -1,7 +1,7 @@
 -- advance: by the carry's holder, having delivered up to `upto`: opens what the function has called, closes what it no longer waits for,
 -- and ends the carry, unless more was recorded meanwhile or another page follows. With an ending, ends the run.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 queue:<queue>
---       7 runs:running  8 runs:completed  9 runs:failed  10 runs:parked  11 runs:cancelled
+--       7 runs:running  8 runs:completed  9 runs:failed  10 runs:parked  11 runs:cancelled  12 dead
 -- ARGV  1 id  2 worker  3 number  4 carry text  5 generation  6 upto  7 slots  8 '1' if this is the last page
 --       9 ending ('', 'completed', 'failed', 'cancelled')  10 output or error as JSON
 --       11 how many openings, then for each: number, step, '1' if withdrawn; then how many closings, then each step

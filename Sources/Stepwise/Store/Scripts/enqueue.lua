@@ -1,6 +1,6 @@
 -- enqueue: makes a run and queues its first carry, once for an id.
 -- KEYS  1 run:<id>  2 queue:<queue>  3 runs:queued
--- ARGV  1 id  2 workflow  3 queue  4 payload
+-- ARGV  1 id  2 workflow  3 queue  4 payload  5 labels as JSON or ''  6 the run that this one restarts, or ''
 -- Reply {'new'} or {'exists', workflow}
 -- Guarantees: one id makes one run, however often this arrives. Refused as a whole at maxmemory.
 local existing = redis.call('HGET', KEYS[1], 'workflow')
@@ -10,6 +10,8 @@ redis.call('ZCARD', KEYS[3])
 local time = now()
 redis.call('HSET', KEYS[1], 'workflow', ARGV[2], 'queue', ARGV[3], 'payload', ARGV[4], 'status', 'queued', 'generation', time,
   'carrier', 'queue', 'created', time)
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'labels', ARGV[5]) end
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'origin', ARGV[6]) end
 redis.call('LPUSH', KEYS[2], carry_text(ARGV[1], time))
 redis.pcall('ZADD', KEYS[3], time, ARGV[1])
 return { 'new' }

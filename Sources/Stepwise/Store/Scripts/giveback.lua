@@ -1,7 +1,7 @@
 -- giveback: one claimed invocation goes back to its queue: its worker died, drains, or cannot start it now. A step that has lost as many
 -- workers as it may is not delivered again: that is its outcome. A function that loses them between its steps ends its run.
 -- KEYS  1 run:<id> (of a raw item: any key)  2 open:<id>  3 claimed:<worker>:<queue>  4 queue:<queue>  5 redelivered
---       6 steps:<id>  7 join:<id>  8 runs:running  9 runs:failed
+--       6 steps:<id>  7 join:<id>  8 runs:running  9 runs:failed  10 dead
 -- ARGV  1 text  2 worker  3 'carry', 'step' or 'raw'  4 generation  5 step  6 attempt  7 '1' if the worker was lost with it
 --       8 how many workers a step may lose  9 id
 -- Reply {'moved'}, {'stale'} (dropped), {'gone'} (it is not in the list), {'failed', awaited} (the run has ended)
@@ -37,6 +37,7 @@ if carry_losses and carry_losses >= most then
     .. run.recorded .. ': its code ends the process, between the steps","worker":' .. cjson.encode(ARGV[2]) .. '}')
   redis.pcall('ZREM', KEYS[8], ARGV[9])
   redis.pcall('ZADD', KEYS[9], now(), ARGV[9])
+  redis.pcall('ZADD', KEYS[10], now(), ARGV[9])
   return { 'failed', run.awaited and 1 or 0 }
 end
 if carry_losses then redis.call('HSET', KEYS[1], 'lost', carry_losses .. ' ' .. run.recorded) end

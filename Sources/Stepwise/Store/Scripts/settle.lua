@@ -35,6 +35,7 @@ local function finish(call)
     'ended', time, 'carrier', '', 'own', '', 'recorded', call.run.recorded)
   redis.pcall('ZREM', KEYS[call.run.status == 'parked' and 10 or 7], call.id)
   redis.pcall('ZADD', KEYS[({ completed = 8, failed = 9, cancelled = 11 })[call.ending]], time, call.id)
+  if call.ending == 'failed' then redis.pcall('ZADD', KEYS[12], time, call.id) end
   return finished_reply(call.run)
 end
 

@@ -1,0 +1,208 @@
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+internal import StepwiseRedis
+
+/// Failed runs: looking at them, and what a person can decide about them.
+extension StepwiseClient {
+    /// The failed runs that nobody has dealt with, those that failed last first.
+    ///
+    /// - Parameters:
+    ///   - filter: which of them.
+    ///   - after: the `next` of the page before.
+    ///   - limit: the most to return.
+    /// - Throws: ``StepwiseError``: `noSuchRun` if the run `after` is no longer among them, or one of the `redis…` codes.
+    public func deadRuns(
+        _ filter: DeadRunFilter = .init(), after: String? = nil, limit: Int = 50
+    ) async throws -> DeadRunPage {
+        var rank = 0
+        if let after {
+            let reply = try await command(["ZREVRANK", .init(keys.dead), .init(after)], doing: "listing failed runs")
+            guard let place = reply.integer else {
+                throw StepwiseError(
+                    .noSuchRun,
+                    "run \(after) is no longer in \(keys.dead): begin the list anew, or give a time until which runs failed"
+                )
+            }
+            rank = place + 1
+        } else if let until = filter.until {
+            let score = "(\(Int((until.timeIntervalSince1970 * 1000).rounded(.down)))"
+            let later = try await command(
+                ["ZCOUNT", .init(keys.dead), .init(score), "+inf"], doing: "listing failed runs")
+            rank = later.integer ?? 0
+        }
+        var found: [DeadRun] = []
+        while true {
+            let size = min(max(limit, 50), 500)
+            let reply = try await command(
+                ["ZRANGE", .init(keys.dead), .init(rank), .init(rank + size - 1), "REV", "WITHSCORES"],
+                doing: "listing failed runs")
+            let flat = reply.array ?? []
+            let entries = stride(from: 0, to: flat.count - 1, by: 2).compactMap { at in
+                flat[at].string.map {
+                    (id: $0, failed: flat[at + 1].string.flatMap { Double($0) }.map { Int($0) } ?? 0)
+                }
+            }
+            for run in try await deadRuns(entries) {
+                if let since = filter.since, Double(run.failed) < since.timeIntervalSince1970 * 1000 {
+                    return DeadRunPage(runs: found, next: nil)
+                }
+                guard filter.matches(run) else { continue }
+                if found.count == limit { return DeadRunPage(runs: found, next: found.last?.id) }
+                found.append(run)
+            }
+            if entries.count < size { return DeadRunPage(runs: found, next: nil) }
+            rank += entries.count
+        }
+    }
+
+    private func deadRuns(_ entries: [(id: String, failed: Int)]) async throws -> [DeadRun] {
+        let fields: [RedisArgument] = ["workflow", "queue", "labels", "recorded", "created", "error", "restarted"]
+        let replies = try await pipeline(
+            entries.map { ["HMGET", .init(keys.run($0.id))] + fields }, doing: "reading failed runs")
+        return zip(entries, replies).compactMap { entry, reply in
+            guard let v = reply.array, v.count == fields.count, let workflow = v[0].string else { return nil }
+            return DeadRun(
+                id: entry.id, workflow: workflow, queue: v[1].string ?? "",
+                labels: RunLabels(stored: v[2].string).values,
+                recorded: v[3].integer ?? 0, created: v[4].integer, failed: entry.failed,
+                error: RunFailure(stored: v[5].string), restarted: v[6].string)
+        }
+    }
+
+    /// Lets a failed run go on, under the same id, with every recorded value. Without a step it tries again what failed; with one it forgets
+    /// that step and everything recorded after it.
+    func revive(_ id: String, from step: String?) async throws {
+        let generation = try await command(["HGET", .init(keys.run(id)), "generation"], doing: "reading run \(id)")
+        guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
+        let revival = try await revival(of: details, from: step)
+        while true {
+            let reply = try await evaluate(
+                ScriptLibrary.revive,
+                [
+                    keys.run(id), keys.steps(id), keys.queue(details.queue), keys.runs(.failed), keys.dead,
+                    keys.runs(.running),
+                ],
+                [
+                    .init(id), .init(generation.string ?? ""), .init(revival.keep),
+                    revival.raisesGeneration ? "1" : "", revival.forgetsCancel ? "1" : "",
+                ], doing: "resuming run \(id)")
+            let reader = ReplyReader("revive", reply)
+            switch reader.word {
+            case "revived": return
+            case "more": continue
+            case "missing": throw noSuchRun(id)
+            case "changed":
+                throw StepwiseError(
+                    .wrongStatus,
+                    "run \(id) is \(try reader.text(1)): it was changed while it was to be resumed; look at it again")
+            case "restarted":
+                throw StepwiseError(
+                    .wrongStatus,
+                    "run \(id) was restarted: run \(try reader.text(1)) does its work. Look at that one, or delete this one"
+                )
+            default: throw reader.unexpected
+            }
+        }
+    }
+
+    /// What stands against resuming a failed run, as a sentence; `nil` for nothing. Changes nothing.
+    package func prospectOfResuming(_ id: String, from step: String? = nil) async throws -> String? {
+        guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
+        if details.status != .failed { return "run \(id) is not failed, it is \(details.status)" }
+        if let restarted = details.restarted { return "run \(id) was restarted: run \(restarted) does its work" }
+        do { _ = try await revival(of: details, from: step) } catch let error as StepwiseError
+            where error.code == .wrongStatus
+        {
+            return error.message
+        }
+        return nil
+    }
+
+    private func revival(of run: RunDetails, from step: String?) async throws -> Revival {
+        let history = try await outline(ofRun: run.id)
+        if let step { return try Revival(resuming: run.id, from: step, history) }
+        return try Revival(resuming: run.id, failed: RunFailure(stored: run.error).step, history)
+    }
+
+    /// What is recorded of a run, without the values, read in pages.
+    private func outline(ofRun id: String) async throws -> [Revival.Line] {
+        var lines: [Revival.Line] = []
+        while true {
+            let reply = try await evaluate(
+                ScriptLibrary.history, [keys.steps(id)], [.init(lines.count)], doing: "reading the history of run \(id)"
+            )
+            guard let page = reply.array, !page.isEmpty else { return lines }
+            lines += page.map { item in
+                let members = JSONMembers(item.bytes ?? [])
+                return Revival.Line(
+                    step: members?.string("step") ?? "", isError: members?.values["error"] != nil,
+                    isCancel: members?.values["cancel"] != nil)
+            }
+        }
+    }
+
+    /// Begins a failed run's work anew, as a new run with the same workflow, queue, input and labels. The failed one stays, with the new
+    /// one's id in `restarted`, until retention removes it; the new one has the failed one's in `origin`.
+    ///
+    /// - Parameters:
+    ///   - id: the failed run.
+    ///   - newID: the new run's id; `nil` for a new one. A run is restarted once: a second call returns the same new run, and may be made
+    ///     after any error.
+    /// - Returns: the new run; `isNew` says whether this call started it.
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it is not failed, `invalidIdentifier`, or one of the `redis…` codes.
+    @discardableResult
+    public func restart(_ id: String, as newID: String? = nil) async throws -> WorkflowRun<Void> {
+        if let newID { try Identifier.check(newID, what: "run id") }
+        try await prepare(writes: true)
+        let reply = try await evaluate(
+            ScriptLibrary.restart, [keys.run(id)],
+            [.init(newID ?? Identifier.random(milliseconds: wallClockMilliseconds()))], doing: "restarting run \(id)")
+        let reader = ReplyReader("restart", reply)
+        switch reader.word {
+        case "restarted": break
+        case "missing": throw noSuchRun(id)
+        case "not failed":
+            throw StepwiseError(
+                .wrongStatus, "run \(id) is not failed, it is \(try reader.text(1)): only failed runs can be restarted")
+        default: throw reader.unexpected
+        }
+        guard reader.items.count == 6, let payload = reader.items[4].bytes else { throw reader.unexpected }
+        var options = EnqueueOptions()
+        options.queue = try reader.text(3)
+        options.labels = RunLabels(stored: reader.items[5].string)
+        options.origin = id
+        let run: WorkflowRun<Void> = try await enqueue(
+            try reader.text(2), payload: payload, id: try reader.text(1), options)
+        // It is dealt with. Should this not arrive, the next call does it.
+        _ = try await command(["ZREM", .init(keys.dead), .init(id)], doing: "restarting run \(id)")
+        return run
+    }
+
+    /// Removes an ended run and everything recorded of it.
+    ///
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it has not ended, or one of the `redis…` codes.
+    public func delete(_ id: String) async throws {
+        guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
+        var removed = 0
+        if details.status.isEnded {
+            removed =
+                try await evaluate(
+                    ScriptLibrary.forget, forgetKeys(keys, details.status, [id]),
+                    [.init(details.status.rawValue), .init(id)], doing: "deleting run \(id)"
+                ).integer ?? 0
+        }
+        if removed == 0 {
+            throw StepwiseError(
+                .wrongStatus,
+                "run \(id) is \(details.status): only runs that have ended can be deleted; cancel it first")
+        }
+    }
+
+    func noSuchRun(_ id: String) -> StepwiseError {
+        StepwiseError(
+            .noSuchRun, "no run \(id) in namespace \"\(keys.namespace)\"; if it ended long ago, retention removed it")
+    }
+}

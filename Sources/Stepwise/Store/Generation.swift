@@ -1,0 +1,17 @@
+/// Which life of a run an invocation belongs to: `<number>`, and `<number>.<resumes>` once the run was resumed after it had failed.
+///
+/// The number begins as the time of the run's creation in milliseconds; whatever makes a step another step (*resume from a step*)
+/// raises it, and it is part of the idempotency keys. A plain resume changes only what stands behind the point: what was queued or
+/// claimed before is stale, and a body that is executed again has the key that it had.
+package enum Generation {
+    /// Whether a word of an invocation can be one.
+    package static func isOne(_ text: some StringProtocol) -> Bool {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        return (1...2).contains(parts.count) && parts.allSatisfy { Int($0) != nil }
+    }
+
+    /// The part that idempotency keys are made with.
+    package static func number(of text: String) -> Int {
+        Int(text.prefix { $0 != "." }) ?? 1
+    }
+}

@@ -1,0 +1,52 @@
+/// What an enqueuer says of a run, for finding it again: names with values, stored as one JSON object.
+package struct RunLabels: Sendable, Hashable {
+    package private(set) var values: [String: String] = [:]
+
+    package init() {}
+
+    package init(_ values: [String: String]) {
+        self.values = values
+    }
+
+    /// From what is stored; nothing of what cannot be read.
+    package init(stored text: String?) {
+        guard let text, let members = JSONMembers(Array(text.utf8)) else { return }
+        for key in members.keys { values[key] = members.string(key) }
+    }
+
+    package subscript(name: String) -> String? {
+        get { values[name] }
+        set { values[name] = newValue }
+    }
+
+    package var isEmpty: Bool { values.isEmpty }
+
+    /// Sorted by name; empty if there are none.
+    package var json: String {
+        if values.isEmpty { return "" }
+        let members = values.sorted { $0.key < $1.key }.map { "\(JSON.string($0.key)):\(JSON.string($0.value))" }
+        return "{" + members.joined(separator: ",") + "}"
+    }
+
+    /// Whether every one of the other's is here with the same value.
+    package func contains(_ other: RunLabels) -> Bool {
+        other.values.allSatisfy { values[$0.key] == $0.value }
+    }
+
+    /// What is wrong with them, as the end of a sentence.
+    package var problem: String? {
+        if values.count > 20 { return "are \(values.count), and the limit is 20" }
+        for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+            if Identifier.problem(with: name) != nil || name.contains("=") || name.utf8.count > 100 {
+                return
+                    "have one named \(JSON.string(String(name.prefix(120)))): use 1 to 100 printable ASCII characters without spaces and ="
+            }
+            if value.utf8.count > 200
+                || value.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+            {
+                return "have for \"\(name)\" a value of more than 200 bytes or with control characters"
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,35 @@
+-- revive: a failed run goes on. Its outcomes after a number are forgotten, in pages, and its function is taken forward again.
+-- KEYS  1 run:<id>  2 steps:<id>  3 queue:<queue>  4 runs:failed  5 dead  6 runs:running
+-- ARGV  1 id  2 the generation that the caller has seen  3 how many outcomes stay  4 '1' to raise the generation's number
+--       5 '1' if the request to cancel the run is among what is forgotten
+-- Reply {'revived'}; {'more'}: another page; {'changed', status, generation}: it is no failed run of this generation (any more);
+--       {'restarted', id}: another run does its work; {'missing'}
+-- Guarantees: until the last page the run is a failed one with a shorter history; then it has one carry, and everything that was queued
+--       or claimed for it before is of an older generation. Sent again, it changes nothing.
+local run = read_run(KEYS[1])
+if not run then return { 'missing' } end
+if run.status ~= 'failed' or run.generation ~= ARGV[2] then return { 'changed', run.status, run.generation } end
+local restarted = redis.call('HGET', KEYS[1], 'restarted')
+if restarted then return { 'restarted', restarted } end
+redis.call('LLEN', KEYS[3])
+redis.call('HLEN', KEYS[2])
+local keep, numbers = tonumber(ARGV[3]), {}
+for n = run.recorded, math.max(keep + 1, run.recorded - 999), -1 do numbers[#numbers + 1] = n end
+redis.call('HDEL', KEYS[1], ARGV[5] == '1' and 'cancelled' or '-')
+call_in_bites('HDEL', KEYS[2], numbers)
+local recorded = run.recorded - #numbers
+if recorded > keep then
+  redis.call('HSET', KEYS[1], 'recorded', recorded)
+  return { 'more' }
+end
+redis.call('HDEL', KEYS[1], 'error', 'ended', 'lost', 'reason', 'awaited')
+local number, resumes = string.match(run.generation, '^(%d+)%.?(%d*)$')
+local generation = ARGV[4] == '1' and string.format('%.0f', number + 1) or number .. '.' .. (tonumber(resumes) or 0) + 1
+-- Every call counts as not opened: a replay of what stays tells which are open, and the others only take their numbers.
+redis.call('HSET', KEYS[1], 'status', 'running', 'generation', generation, 'carrier', 'queue', 'own', '', 'opened', 0,
+  'recorded', recorded, 'carried', recorded)
+redis.call('RPUSH', KEYS[3], carry_text(ARGV[1], generation))
+redis.pcall('ZREM', KEYS[4], ARGV[1])
+redis.pcall('ZREM', KEYS[5], ARGV[1])
+redis.pcall('ZADD', KEYS[6], now(), ARGV[1])
+return { 'revived' }

@@ -1,0 +1,77 @@
+import ArgumentParser
+import Foundation
+import Stepwise
+
+/// Which failed runs are meant.
+struct DeadFilterOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Only runs of this workflow.", valueName: "name"))
+    var workflow: String?
+
+    @Option(help: ArgumentHelp("Only runs with this label; may be repeated.", valueName: "name=value"))
+    var label: [String] = []
+
+    @Option(help: ArgumentHelp("Failed since then: 2026-01-31T12:00:00Z, or 90m, 2h, 3d ago.", valueName: "time"))
+    var since: String?
+
+    @Option(help: ArgumentHelp("Failed until then, in the same way.", valueName: "time"))
+    var until: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Only runs with this text in their error's type, its message or its step's name.", valueName: "text"))
+    var error: String?
+
+    @Option(help: ArgumentHelp("At most so many.", valueName: "count"))
+    var limit = 50
+
+    @Option(help: ArgumentHelp("Go on behind this run: the last one of the page before.", valueName: "run"))
+    var after: String?
+
+    var isEmpty: Bool { workflow == nil && label.isEmpty && since == nil && until == nil && error == nil }
+
+    func validate() throws {
+        _ = try filter()
+        if limit < 1 { throw ValidationError("--limit must be at least 1") }
+    }
+
+    func filter() throws -> DeadRunFilter {
+        DeadRunFilter(
+            workflow: workflow, labels: try Labels.parse(label), since: try since.map { try Self.time($0, "--since") },
+            until: try until.map { try Self.time($0, "--until") }, errorText: error)
+    }
+
+    /// A date, or a length of time before now.
+    private static func time(_ text: String, _ option: String) throws -> Date {
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        if let unit = text.last.flatMap({ units[$0] }), let count = Double(text.dropLast()), count >= 0 {
+            return Date(timeIntervalSinceNow: -count * unit)
+        }
+        for style in [Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true)] {
+            if let date = try? Date(text, strategy: style) { return date }
+        }
+        throw ValidationError(
+            "\(option) \(text) is no time: use 2026-01-31T12:00:00Z, or how long ago with a unit: 30s, 90m, 2h, 3d")
+    }
+}
+
+/// Labels on a command line.
+enum Labels {
+    static func parse(_ texts: [String]) throws -> [String: String] {
+        var labels: [String: String] = [:]
+        for text in texts {
+            guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+                throw ValidationError("--label \(text) is no name=value")
+            }
+            labels[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        }
+        return labels
+    }
+
+    static func text(_ labels: [String: String]) -> String {
+        labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+    }
+
+    static func json(_ labels: [String: String]) -> JSONDocument {
+        .object(labels.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
+    }
+}

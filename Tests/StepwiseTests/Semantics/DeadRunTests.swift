@@ -1,0 +1,303 @@
+import Foundation
+import Stepwise
+import StepwiseTesting
+import Synchronization
+import Testing
+
+private struct OutOfPaper: Error, Codable {}
+
+extension Scenarios {
+    @Suite("Failed runs")
+    struct DeadRuns {
+        /// Three steps, of which the middle one fails for good until `isMended`.
+        private func printing(_ bodies: Tally, _ isMended: Flag) -> Workflow<Int, String> {
+            Workflow("printing", .retry(.never)) { (context, number: Int) async throws -> String in
+                try await context.run("load") { _ = bodies.add("load") }
+                let key = try await context.run("print") { step in
+                    bodies.add("print")
+                    if !isMended.isSet { throw OutOfPaper() }
+                    return step.idempotencyKey
+                }
+                try await context.run("bind") { _ = bodies.add("bind") }
+                return key
+            }
+        }
+
+        private func fails<Output: Codable & Sendable>(_ run: WorkflowRun<Output>) async throws {
+            #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
+        }
+
+        @Test("A failed run is listed with its error, the step, the attempts and the worker, page by page")
+        func listed() async throws {
+            let workflow = printing(Tally(), Flag())
+            let other = Workflow("other") { (_, text: String) async throws -> Int in throw Named(text) }
+            try await withWorker([workflow, other]) { client, _ in
+                let first = try await client.enqueue(workflow, 1, id: "first", .label("tenant", "acme"))
+                try await fails(first)
+                let runs = try await client.enqueue(other.workflowName, each: ["jam", "no ink"])
+                for run in runs { try await fails(run) }
+
+                let dead = try await client.deadRuns(.init(workflow: "printing")).runs
+                let run = try #require(dead.first)
+                #expect(dead.count == 1 && run.id == "first" && run.labels == ["tenant": "acme"])
+                #expect(
+                    run.error.message.contains("OutOfPaper") && run.error.step == "print" && run.error.attempts == 1)
+                #expect(run.error.worker?.isEmpty == false && run.recorded == 2)
+                #expect(try await client.deadRuns(.init(labels: ["tenant": "acme"])).runs.map(\.id) == ["first"])
+                #expect(try await client.deadRuns(.init(labels: ["tenant": "emca"])).runs.isEmpty)
+                #expect(try await client.deadRuns(.init(errorText: "INK")).runs.map(\.id) == [runs[1].id])
+                #expect(try await client.deadRuns(.init(until: .distantPast)).runs.isEmpty)
+                #expect(try await client.deadRuns(.init(since: .distantFuture)).runs.isEmpty)
+
+                var pages: [[String]] = []
+                var after: String?
+                repeat {
+                    let page = try await client.deadRuns(after: after, limit: 2)
+                    pages.append(page.runs.map(\.id))
+                    after = page.next
+                } while after != nil
+                #expect(pages.map(\.count) == [2, 1])
+                #expect(Set(pages.joined()) == Set(["first"] + runs.map(\.id)) && pages.last == ["first"])
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test(
+            "§3a.52: resume keeps what is recorded and tries again what failed, under the same id and key",
+            arguments: Memory.allCases)
+        func resumed(_ memory: Memory) async throws {
+            let bodies = Tally()
+            let isMended = Flag()
+            let workflow = printing(bodies, isMended)
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, 1, id: "book")
+                try await fails(run)
+                // Once more in vain: it fails again, in the same way.
+                try await client.resume(run.id)
+                try await fails(run)
+                isMended.set()
+                try await client.resume(run.id)
+                let completed = try await complete(run, of: workflow)
+                #expect(bodies.all == ["load", "print", "print", "print", "bind"])
+                #expect(completed.history.map(\.step) == ["load", "print", "bind"])
+                #expect(completed.recorded("print")?.attempts == 1)
+                // The key of a retry, a resume and the first attempt is one.
+                let created = try #require(completed.details.created)
+                #expect(completed.output == "book/\(created)/print")
+                #expect(try await client.deadRuns().runs.isEmpty)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("A resumed run opens again the branches that its end had withdrawn", arguments: Memory.allCases)
+        func branches(_ memory: Memory) async throws {
+            let isMended = Flag()
+            let gate = Gate()
+            let bodies = Tally()
+            let workflow = Workflow("branches", .retry(.never)) { (context, _: Int) async throws -> [String] in
+                async let slow = context.run("slow") {
+                    bodies.add("slow")
+                    if !isMended.isSet { await gate.wait() }
+                    return "slow"
+                }
+                async let fast = context.run("fast") {
+                    if !isMended.isSet { throw OutOfPaper() }
+                    return "fast"
+                }
+                let first = try await fast
+                return [first, try await slow]
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                try await fails(run)
+                isMended.set()
+                gate.open()
+                try await client.resume(run.id)
+                let completed = try await complete(run, of: workflow)
+                #expect(completed.output == ["fast", "slow"])
+                #expect(completed.history.map(\.step).sorted() == ["fast", "slow"])
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("A run whose function, and no step, failed is resumed with everything that is recorded")
+        func functionFails() async throws {
+            let isMended = Flag()
+            let bodies = Tally()
+            let workflow = Workflow("check") { (context, _: Int) async throws -> Int in
+                let count = try await context.run("count") { bodies.add("count") }
+                if !isMended.isSet { throw Named("the function itself") }
+                return count
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                try await fails(run)
+                isMended.set()
+                try await client.resume(run.id)
+                #expect(try await complete(run, of: workflow).output == 1)
+            }
+        }
+
+        @Test("Resume refuses a run in which more was recorded after the error, and names it; from a step it goes on")
+        func compensated() async throws {
+            let isMended = Flag()
+            let bodies = Tally()
+            let workflow = Workflow("order", .retry(.never)) { (context, _: Int) async throws -> String in
+                let charge = try await context.run("charge") { step in
+                    bodies.add("charge")
+                    return step.idempotencyKey
+                }
+                do {
+                    try await context.run("ship") {
+                        if !isMended.isSet { throw OutOfPaper() }
+                    }
+                } catch {
+                    try await context.run("refund") { _ = bodies.add("refund") }
+                    throw error
+                }
+                return charge
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 0, id: "order-1")
+                try await fails(run)
+                do {
+                    try await client.resume(run.id)
+                    Issue.record("a compensated run was resumed")
+                } catch let error as StepwiseError {
+                    #expect(error.code == .wrongStatus)
+                    #expect(error.message.contains("\"refund\"") && error.message.contains("\"ship\""))
+                }
+                #expect(await errorCode { try await client.resume(run.id, from: "sell") } == .wrongStatus)
+                isMended.set()
+                try await client.resume(run.id, from: "charge")
+                let completed = try await complete(run, of: workflow)
+                #expect(bodies.all == ["charge", "refund", "charge"])
+                #expect(completed.history.map(\.step) == ["charge", "ship"])
+                // It is another step now: a service that drops duplicates must not take it for the refunded one.
+                let created = try #require(completed.details.created)
+                #expect(completed.output == "order-1/\(created + 1)/charge")
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("A resume forgets thousands of outcomes in pages")
+        func forgetsMany() async throws {
+            let isMended = Flag()
+            let workflow = Workflow("many", .retry(.never)) { (context, count: Int) async throws -> Int in
+                try await context.run("begin") {}
+                for _ in 0..<count { try await context.run("work") {} }
+                if !isMended.isSet { throw OutOfPaper() }
+                return count
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 2500)
+                try await fails(run)
+                isMended.set()
+                try await client.resume(run.id, from: "work")
+                #expect(try await run.result(timeout: patience) == 2500)
+                #expect(try await run.status().recorded == 2501)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("Restart begins the work anew, once, as a new run that names its origin")
+        func restarted() async throws {
+            let isMended = Flag()
+            let bodies = Tally()
+            let workflow = printing(bodies, isMended)
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 7, id: "book", .label("tenant", "acme"))
+                #expect(await errorCode { try await client.restart("nobody") } == .noSuchRun)
+                try await fails(run)
+                isMended.set()
+                let again = try await client.restart(run.id, as: "book-2")
+                #expect(again.isNew && again.id == "book-2")
+                // Asked for a second time: its answer was lost, say.
+                let second = try await client.restart(run.id)
+                #expect(!second.isNew && second.id == "book-2")
+                try await again.result(timeout: patience)
+                #expect(bodies.all == ["load", "print", "load", "print", "bind"])
+                let details = try await again.status()
+                #expect(details.origin == "book" && details.payload == "7" && details.labels == ["tenant": "acme"])
+                #expect(try await run.status().restarted == "book-2")
+                #expect(try await client.deadRuns().runs.isEmpty)
+                #expect(await errorCode { try await client.resume(run.id) } == .wrongStatus)
+                #expect(await errorCode { try await client.restart(again.id) } == .wrongStatus)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("Delete removes a run that has ended, and no other")
+        func deleted() async throws {
+            let gate = Gate()
+            let workflow = printing(Tally(), Flag())
+            let waiting = Workflow("waiting") { (context, _: Int) async throws -> Void in
+                try await context.run("wait") { await gate.wait() }
+            }
+            try await withWorker([workflow, waiting]) { client, server in
+                let run = try await client.enqueue(workflow, 1)
+                try await fails(run)
+                try await client.delete(run.id)
+                #expect(await errorCode { _ = try await run.status() } == .runGone)
+                #expect(try await client.deadRuns().runs.isEmpty)
+                let live = try await client.enqueue(waiting, 1)
+                #expect(await errorCode { try await client.delete(live.id) } == .wrongStatus)
+                #expect(await errorCode { try await client.delete("nobody") } == .noSuchRun)
+                gate.open()
+                try await live.result(timeout: patience)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test(
+            "onFailure gets the input and the error, its steps are recorded, and the run fails with the error",
+            arguments: Memory.allCases)
+        func lastWord(_ memory: Memory) async throws {
+            let bodies = Tally()
+            let workflow = printing(bodies, Flag()).onFailure { context, number, error in
+                let step = (error as? StepFailure)?.step ?? "none"
+                async let support = context.run("tell support") { _ = bodies.add("\(number) \(step)") }
+                async let buyer = context.run("tell buyer") { _ = bodies.add("buyer") }
+                _ = try await (support, buyer)
+                try await context.run("never") { throw Named("nobody answers") }
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, 7)
+                try await fails(run)
+                #expect(bodies.all.sorted() == ["7 print", "buyer", "load", "print"])
+                let history = try await run.history()
+                #expect(history.map(\.step).sorted() == ["load", "never", "print", "tell buyer", "tell support"])
+                let dead = try #require(try await client.deadRuns().runs.first)
+                #expect(dead.error.message.contains("OutOfPaper") && dead.error.step == "print")
+                try await eventually("no warning") {
+                    try await run.status().warning?.contains("nobody answers") == true
+                }
+                #expect(await errorCode { try await client.resume(run.id) } == .wrongStatus)
+            }
+        }
+
+        @Test("onFailure has no say in a run that was cancelled")
+        func notWhenCancelled() async throws {
+            let bodies = Tally()
+            let begun = Gate()
+            let workflow = Workflow("long") { (context, _: Int) async throws -> Void in
+                try await context.run("wait") {
+                    begun.open()
+                    try await Task.sleep(for: .seconds(3600))
+                }
+            }.onFailure { _, _, _ in _ = bodies.add("onFailure") }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 7)
+                await begun.wait()
+                try await run.cancel()
+                #expect(await errorCode { try await run.result(timeout: patience) } == .runCancelled)
+                #expect(bodies.all.isEmpty)
+            }
+        }
+    }
+}
+
+private struct Named: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
+}
