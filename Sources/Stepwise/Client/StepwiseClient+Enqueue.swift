@@ -42,7 +42,7 @@ extension StepwiseClient {
     ///     a call with an id may be repeated after any error.
     ///   - options: `.queue(…)`, `.label(…)`.
     /// - Returns: the run; `isNew` says whether this call started it.
-    /// - Throws: ``StepwiseError``: `invalidIdentifier`, `notStorable`, or one of the `redis…` codes.
+    /// - Throws: ``StepwiseError``: `invalidIdentifier`, `notStorable`, `tooLarge`, or one of the `redis…` codes.
     @discardableResult
     public func enqueue<I: Codable & Sendable, O>(
         _ workflow: WorkflowName<I, O>, _ input: I, id: String? = nil, _ options: EnqueueOption...
@@ -125,6 +125,12 @@ extension StepwiseClient {
         try Identifier.check(options.queue, what: "queue")
         if let id { try Identifier.check(id, what: "run id") }
         if let problem = options.labels.problem { throw StepwiseError(.invalidIdentifier, "the labels \(problem)") }
+        if payload.count > maximumSize {
+            throw StepwiseError(
+                .tooLarge,
+                "the input for workflow \"\(workflow)\" is \(payload.count) bytes of JSON, and the limit is \(maximumSize) (maximumSize of the "
+                    + "client): store it elsewhere and enqueue a reference, or raise the limit")
+        }
         let runID = id ?? Identifier.random(milliseconds: wallClockMilliseconds())
         try await prepare(writes: true)
         let reply = try await evaluate(

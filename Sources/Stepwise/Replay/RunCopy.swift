@@ -26,6 +26,8 @@ package final class RunCopy: Sendable {
         /// Abandoned calls whose closing the store has not confirmed.
         var unclosed: Set<Int> = []
         var finished: Result<[UInt8], any Error>?
+        /// The error with which the run ends although the function has not.
+        var overLimit: StepwiseError?
         var stuck: String?
         var suspended: [CheckedContinuation<Void, any Error>] = []
         var misuses: [String] = []
@@ -44,7 +46,12 @@ package final class RunCopy: Sendable {
     private let state = Mutex(State())
     package let executor = ReplayExecutor()
 
-    package init() {}
+    /// The most steps that the function may call.
+    private let maximumSteps: Int
+
+    package init(maximumSteps: Int = .max) {
+        self.maximumSteps = maximumSteps
+    }
 
     // MARK: The owner's side
 
@@ -167,10 +174,14 @@ package final class RunCopy: Sendable {
     package var progress: Progress {
         state.withLock { state in
             if let stuck = state.stuck { return .stuck(stuck) }
+            if let error = state.overLimit { return .finished(.failure(error)) }
             if let result = state.finished { return .finished(result) }
             return state.waiting > 0 ? .waiting : .escaped
         }
     }
+
+    /// Whether the function itself has come to its end.
+    package var hasReturned: Bool { state.withLock { $0.finished != nil } }
 
     package func isWaiting(for step: String) -> Bool {
         state.withLock { state in
@@ -196,6 +207,8 @@ package final class RunCopy: Sendable {
     ///   - limit: the most openings and the most closings of one page.
     package func plan(opened: Int, limit: Int = 1000) -> Plan {
         state.withLock { state in
+            // The run ends: nothing is opened for it any more.
+            if state.overLimit != nil { return Plan(openings: [], closings: [], isComplete: true) }
             let end = min(state.calls.count, opened + limit)
             let openings = (min(opened, end)..<end).map { number in
                 let isWaiting = if case .waiting = state.standings[number] { true } else { false }
@@ -270,7 +283,9 @@ package final class RunCopy: Sendable {
             }
             throw CancellationError()
         }
-        let number = try register(name: name, options: options, body: body)
+        guard let number = try register(name: name, options: options, body: body) else {
+            try await suspendUntilEviction()
+        }
         let result = try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 park(number, continuation)
@@ -297,12 +312,16 @@ package final class RunCopy: Sendable {
 
     /// Stops the function for good with a reason that is kept on the run: its code cannot use what is recorded.
     package func stop(_ reason: String) async throws -> Never {
+        state.withLock { state in
+            if !state.isEvicted, state.stuck == nil { state.stuck = reason }
+        }
+        try await suspendUntilEviction()
+    }
+
+    private func suspendUntilEviction() async throws -> Never {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             let isEvicted = state.withLock { state in
-                if !state.isEvicted {
-                    if state.stuck == nil { state.stuck = reason }
-                    state.suspended.append(continuation)
-                }
+                if !state.isEvicted { state.suspended.append(continuation) }
                 return state.isEvicted
             }
             if isEvicted { continuation.resume(throwing: Evicted()) }
@@ -310,11 +329,20 @@ package final class RunCopy: Sendable {
         throw Evicted()
     }
 
+    /// - Returns: the call's number; `nil` if it is one too many, with which the run ends.
     private func register(
         name: String, options: StepOptions, body: @escaping @Sendable (Step) async throws -> [UInt8]
-    ) throws -> Int {
+    ) throws -> Int? {
         try StepName.check(name)
-        let number = state.withLock { state in
+        let number: Int? = state.withLock { state in
+            if state.calls.count >= maximumSteps {
+                state.overLimit = StepwiseError(
+                    .tooManySteps,
+                    "step \"\(name)\" would be number \(maximumSteps + 1) of the run, and the limit is \(maximumSteps) (maximumSteps of the "
+                        + "worker's configuration): give parts of the work to runs of their own, or raise the limit and resume the run"
+                )
+                return nil
+            }
             let uses = state.uses[name, default: 0] + 1
             state.uses[name] = uses
             let id = uses == 1 ? name : "\(name)#\(uses)"

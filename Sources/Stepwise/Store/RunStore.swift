@@ -4,6 +4,8 @@ internal import StepwiseRedis
 struct RunStore: Sendable {
     let keys: Keys
     let worker: String
+    /// How many bytes a run's outcomes may take.
+    let maximumRunSize: Int
     /// Sends a script until an answer came, or throws because the worker's name is done for.
     let evaluate: @Sendable (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
 
@@ -134,7 +136,10 @@ struct RunStore: Sendable {
         let reply = try await evaluate(
             ScriptLibrary.serial, advanceKeys(run),
             advanceArguments(run, advance)
-                + [.init(record.step), record.head, record.tail, .init(record.token), .init(isNew ? "" : "1")]
+                + [
+                    .init(record.step), record.head, record.tail, .init(record.token), .init(isNew ? "" : "1"),
+                    .init(maximumRunSize),
+                ]
                 + planArguments(advance.plan))
         return try ReplyReader("serial", reply).advance(upto: advance.upto)
     }
@@ -150,6 +155,7 @@ struct RunStore: Sendable {
                 .init(run.id), .init(worker), .init(text), .init(run.carryText), .init(record.step),
                 .init(run.generation),
                 .init(record.attempt), record.head, record.tail, .init(record.token), .init(seen),
+                .init(maximumRunSize),
             ])
         let reader = ReplyReader("record", reply)
         switch reader.word {

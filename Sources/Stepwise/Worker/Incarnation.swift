@@ -346,7 +346,8 @@ final class Incarnation: Sendable {
     func newRunID() -> String { Identifier.random(milliseconds: wallClockMilliseconds()) }
 
     var store: RunStore {
-        RunStore(keys: keys, worker: name) { [unowned self] script, keys, arguments in
+        RunStore(keys: keys, worker: name, maximumRunSize: configuration.maximumRunSize) {
+            [unowned self] script, keys, arguments in
             try await self.evaluate(script, keys, arguments)
         }
     }

@@ -132,7 +132,7 @@ actor RunDriver {
             worker.noteUnserved(workflow: about?.workflow ?? "", run: run.id)
             return false
         }
-        let copy = RunCopy()
+        let copy = RunCopy(maximumSteps: worker.configuration.maximumSteps)
         self.copy = copy
         copy.executor.onForeignJob { [weak self] in
             guard let self else { return }
@@ -254,7 +254,7 @@ actor RunDriver {
         guard let copy else { return }
         self.copy = nil
         misuses += copy.takeMisuses()
-        if case .finished = copy.progress { return }
+        if copy.hasReturned { return }
         if !copy.evict() {
             worker.logger.warning(
                 "a function did not end when its copy was evicted; its memory is lost until this process ends",

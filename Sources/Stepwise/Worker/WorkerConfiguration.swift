@@ -19,6 +19,10 @@ extension StepwiseWorker {
         public var failedRetention: Duration
         /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.
         public var maximumSize: Int
+        /// The most bytes that all recorded outcomes of a run may have together. A result with which they would have more fails its step.
+        public var maximumRunSize: Int
+        /// The most steps that a run may call. A function that calls another one fails its run.
+        public var maximumSteps: Int
         /// How many workers may be lost while they execute a step's body until that is the step's outcome; the last delivery is executed alone.
         public var maximumLost: Int
         /// How often step bodies are tried where neither step nor workflow says.
@@ -32,7 +36,7 @@ extension StepwiseWorker {
             shutdownGrace: Duration = .seconds(25), escapeLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
             parkedSteps: Int = 100_000, maximumSize: Int = 1_048_576, retry: Retry = Retry(),
-            maximumLost: Int = 3
+            maximumLost: Int = 3, maximumRunSize: Int = 64 << 20, maximumSteps: Int = 100_000
         ) {
             self.namespace = namespace
             self.queues = queues
@@ -46,6 +50,8 @@ extension StepwiseWorker {
             self.maximumSize = maximumSize
             self.retry = retry
             self.maximumLost = maximumLost
+            self.maximumRunSize = maximumRunSize
+            self.maximumSteps = maximumSteps
         }
 
         /// - Parameter what: names the value in the error.
@@ -85,6 +91,14 @@ extension StepwiseWorker {
             if maximumSize < 1024 || maximumSize > 256 << 20 {
                 throw StepwiseError(
                     .invalidConfiguration, "maximumSize is \(maximumSize); it must be 1024 bytes to 256 MiB")
+            }
+            if maximumRunSize < maximumSize {
+                throw StepwiseError(
+                    .invalidConfiguration,
+                    "maximumRunSize is \(maximumRunSize); it must be at least maximumSize (\(maximumSize) bytes)")
+            }
+            if maximumSteps < 1 {
+                throw StepwiseError(.invalidConfiguration, "maximumSteps is \(maximumSteps); it must be at least 1")
             }
             if maximumLost < 1 {
                 throw StepwiseError(.invalidConfiguration, "maximumLost is \(maximumLost); it must be at least 1")

@@ -21,6 +21,8 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
         public static var timedOut: Cause { Cause(rawValue: "timedOut") }
         /// As many workers as the setting `maximumLost` allows were lost while they executed the body: it seems to end its process.
         public static var workersLost: Cause { Cause(rawValue: "workersLost") }
+        /// The result was larger than one may be, or the run's outcomes would have become larger than they may be together.
+        public static var tooLarge: Cause { Cause(rawValue: "tooLarge") }
         /// The worker was lost while the body of an `.atMostOnce` step ran: nobody knows how far it came.
         public static var interrupted: Cause { Cause(rawValue: "interrupted") }
     }
@@ -53,7 +55,9 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
         let words = ErrorWords(error)
         self.init(
             step: step, attempts: attempts, type: words.type, message: words.message,
-            cause: error is StepTimeout ? .timedOut : .failed, value: words.value)
+            cause: error is StepTimeout
+                ? .timedOut : (error as? StepwiseError)?.code == .tooLarge ? .tooLarge : .failed,
+            value: words.value)
     }
 
     /// The last attempt's error as the type that it had; `nil` if it was another, or not stored, or does not decode.

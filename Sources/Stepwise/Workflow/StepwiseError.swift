@@ -2,7 +2,7 @@
 public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible {
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Value: String, Sendable {
-            case invalidStepName, nestedStep, stepOutsideFunction, notStorable, tooLarge, notDecodable,
+            case invalidStepName, nestedStep, stepOutsideFunction, notStorable, tooLarge, tooManySteps, notDecodable,
                 invalidIdentifier
             case runFailed, runCancelled, timedOut, noSuchRun, runGone, wrongStatus
             case redisUnavailable, redisAmbiguous, redisDenied, redisRefused, unsupportedRedis, newerDataFormat
@@ -22,6 +22,8 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var notStorable: Code { Code(value: .notStorable) }
         /// A value is larger than what may be stored.
         public static var tooLarge: Code { Code(value: .tooLarge) }
+        /// A run's function called more steps than a run may have.
+        public static var tooManySteps: Code { Code(value: .tooManySteps) }
         /// Stored JSON does not fit the type that was asked for.
         public static var notDecodable: Code { Code(value: .notDecodable) }
         /// A run id, queue, namespace or workflow name that cannot be one.

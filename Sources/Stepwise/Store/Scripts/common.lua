@@ -2,7 +2,7 @@
 -- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 
-local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited', 'lost' }
+local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited', 'lost', 'bytes' }
 
 -- The fields of a run that transitions decide by; false if the run does not exist.
 local function read_run(key)
@@ -11,6 +11,7 @@ local function read_run(key)
   return {
     status = v[1], generation = v[2], carrier = v[3] or '', carries = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
     recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] and v[9] ~= '' or false, lost = v[10] or '',
+    bytes = tonumber(v[11]) or 0,
   }
 end
 
@@ -84,6 +85,21 @@ local function outcome_text(head, open, tail)
   local lines = open and string.match(open.rest, '^[^\n]*\n(.*)$')
   if lines then text = text .. ',"failed":[' .. string.gsub(lines, '\n', ',') .. ']' end
   return text .. ',' .. tail .. '}'
+end
+
+-- The record of an outcome, and whether it is what was asked for: a value with which a run's outcomes would take more than `limit` bytes
+-- becomes an error. Counts the record.
+local function bounded_outcome(run, id, limit, head, open, tail)
+  local text, fits = outcome_text(head, open, tail), true
+  if string.sub(tail, 1, 8) == '"value":' and run.bytes + #text > tonumber(limit) then
+    fits = false
+    text = outcome_text(head, open, '"error":{"type":"StepwiseError","message":' .. cjson.encode('with this result run ' .. id
+      .. ' would have ' .. string.format('%.0f', run.bytes + #text) .. ' bytes of outcomes, and the limit is ' .. limit
+      .. ' (maximumRunSize of the worker\'s configuration); store results elsewhere and keep references, or raise the limit')
+      .. ',"cause":"tooLarge"}')
+  end
+  run.bytes = run.bytes + #text
+  return text, fits
 end
 
 -- How many workers in a row were lost with the run's carry since its last outcome.

@@ -1,6 +1,7 @@
 -- record: the outcome of a claimed step. The claim is the proof; the run's first outcome without a carry gives the caller one.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>
 -- ARGV  1 id  2 worker  3 text  4 carry text  5 step  6 generation  7 attempt  8 head  9 tail  10 token  11 seen
+--       12 how many bytes a run's outcomes may take
 -- Reply {'done'}: recorded, the carry is elsewhere; {'took', number, opened, recorded, carried, page}: recorded, the caller has the carry;
 --       {'withdrawn'}: nobody wants it any more; {'lost'}: the claim is not the caller's; {'reset'} as in load
 -- Guarantees: the first outcome is the only one and alone lowers the join counter; sent again, it gives the same answer.
@@ -27,13 +28,14 @@ redis.call('LREM', KEYS[5], -1, ARGV[3])
 if not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation' then return { 'withdrawn' } end
 redis.call('HDEL', KEYS[3], ARGV[5])
 run.recorded = run.recorded + 1
-redis.call('HSET', KEYS[2], run.recorded, outcome_text(ARGV[8], open, ARGV[9]))
+local text = bounded_outcome(run, ARGV[1], ARGV[12], ARGV[8], open, ARGV[9])
+redis.call('HSET', KEYS[2], run.recorded, text)
 redis.pcall('DECR', KEYS[4])
 if run.carrier ~= '' or run.status == 'parked' then
-  redis.call('HSET', KEYS[1], 'recorded', run.recorded)
+  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
   return { 'done' }
 end
 local number = run.carries + 1
-redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'carrier', carrier_text(ARGV[2], number, ARGV[10]), 'carries', number)
+redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes, 'carrier', carrier_text(ARGV[2], number, ARGV[10]), 'carries', number)
 redis.call('LPUSH', KEYS[5], ARGV[4])
 return took(number)

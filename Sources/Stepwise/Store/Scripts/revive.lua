@@ -14,12 +14,15 @@ if restarted then return { 'restarted', restarted } end
 redis.call('LLEN', KEYS[3])
 redis.call('HLEN', KEYS[2])
 local keep, numbers = tonumber(ARGV[3]), {}
-for n = run.recorded, math.max(keep + 1, run.recorded - 999), -1 do numbers[#numbers + 1] = n end
+for n = run.recorded, math.max(keep + 1, run.recorded - 999), -1 do
+  numbers[#numbers + 1] = n
+  run.bytes = math.max(0, run.bytes - redis.call('HSTRLEN', KEYS[2], n))
+end
 redis.call('HDEL', KEYS[1], ARGV[5] == '1' and 'cancelled' or '-')
 call_in_bites('HDEL', KEYS[2], numbers)
 local recorded = run.recorded - #numbers
 if recorded > keep then
-  redis.call('HSET', KEYS[1], 'recorded', recorded)
+  redis.call('HSET', KEYS[1], 'recorded', recorded, 'bytes', run.bytes)
   return { 'more' }
 end
 redis.call('HDEL', KEYS[1], 'error', 'ended', 'lost', 'reason', 'awaited')
@@ -27,7 +30,7 @@ local number, resumes = string.match(run.generation, '^(%d+)%.?(%d*)$')
 local generation = ARGV[4] == '1' and string.format('%.0f', number + 1) or number .. '.' .. (tonumber(resumes) or 0) + 1
 -- Every call counts as not opened: a replay of what stays tells which are open, and the others only take their numbers.
 redis.call('HSET', KEYS[1], 'status', 'running', 'generation', generation, 'carrier', 'queue', 'own', '', 'opened', 0,
-  'recorded', recorded, 'carried', recorded)
+  'recorded', recorded, 'carried', recorded, 'bytes', run.bytes)
 redis.call('RPUSH', KEYS[3], carry_text(ARGV[1], generation))
 redis.pcall('ZREM', KEYS[4], ARGV[1])
 redis.pcall('ZREM', KEYS[5], ARGV[1])

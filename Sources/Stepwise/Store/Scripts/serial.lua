@@ -3,8 +3,8 @@
 -- ARGV  1 to 10 as advance, with `upto` the number that this outcome must get
 --       11 step  12 head  13 tail of the record  14 token of the claim that writes it
 --       15 '1' if the open step's text tells more than that it is open: earlier attempts, lost workers, a begun body
---       16 how many openings, and so on as advance from 11
--- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`: the carry stays, the copy has lived an order that never was;
+--       16 how many bytes a run's outcomes may take  17 how many openings, and so on as advance from 11
+-- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`, or not as this value: the carry stays, the copy has lived what never was;
 --       {'lost'}: the caller holds neither carry nor step
 -- Guarantees: as advance; and the outcome is written once, whatever becomes of the rest.
 local call = {
@@ -17,10 +17,11 @@ local mine = holds_carry(run, call.worker, ARGV[3])
 local opened_as = ARGV[15] == '1' and redis.call('HGET', KEYS[3], step)
 call.open = read_open(opened_as)
 
+local record, fits
 -- Closes the step and writes its outcome; if the history's key is of another type, opens it again and returns the error.
 local function close_and_append()
   redis.call('HDEL', KEYS[3], step)
-  local reply = redis.pcall('HSET', KEYS[2], run.recorded, outcome_text(call.head, call.open, call.tail))
+  local reply = redis.pcall('HSET', KEYS[2], run.recorded, record)
   if type(reply) == 'table' and reply.err then
     redis.call('HSET', KEYS[3], step, opened_as or open_text(NEW_OPEN, 'carry'))
     return reply
@@ -30,46 +31,52 @@ end
 
 if not is_live(run) or not mine or run.own ~= step then
   -- Sent before? The outcome carries the token of its claim.
-  local at
+  local at, sent
   for n = run.recorded, math.max(call.upto, run.recorded - 1000), -1 do
-    local record = redis.call('HGET', KEYS[2], n)
-    if record and string.find(record, '"claim":"' .. ARGV[14] .. '"', 1, true) then at = n break end
+    local found = redis.call('HGET', KEYS[2], n)
+    if found and string.find(found, '"claim":"' .. ARGV[14] .. '"', 1, true) then
+      at, sent = n, string.sub(found, -#call.tail - 1) == call.tail .. '}'
+      break
+    end
   end
   if not is_live(run) then return at and finished_reply(run) or { 'lost' } end
   if not at then return { 'lost' } end
   if not mine then return no_carry(call) end
-  if at ~= call.upto then return { 'rebuild' } end
-  local plan = read_plan(16)
+  if at ~= call.upto or not sent then return { 'rebuild' } end
+  local plan = read_plan(17)
   if already_carried(call, plan) then return carry_reply(run) end
   if call.ending ~= '' then return { 'rebuild' } end
   return settle(call, plan)
 end
 
 run.recorded = run.recorded + 1
-if run.recorded ~= call.upto then
+record, fits = bounded_outcome(run, call.id, ARGV[16], call.head, call.open, call.tail)
+-- The copy has lived another outcome, or another order, than what is recorded.
+if run.recorded ~= call.upto or not fits then
   local failed = close_and_append()
   if failed then return failed end
-  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'own', '')
+  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'own', '', 'bytes', run.bytes)
   redis.call('DEL', KEYS[4])
   return { 'rebuild' }
 end
 if call.ending ~= '' then
-  call.record = true
+  call.record = record
   return finish(call)
 end
-local plan = read_plan(16)
+local plan = read_plan(17)
 if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openings[1].withdrawn then
   -- One step closes and one opens: the count of open steps stays 1.
   local opening = plan.openings[1]
   local failed = close_and_append()
   if failed then return failed end
   redis.call('HSET', KEYS[3], opening.step, open_text(NEW_OPEN, 'carry'))
-  redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'own', opening.step, 'carried', call.upto, 'recorded', run.recorded)
+  redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'own', opening.step, 'carried', call.upto, 'recorded', run.recorded,
+    'bytes', run.bytes)
   return { 'carry', opening.step, 1, 0 }
 end
 redis.call('LLEN', KEYS[6])
 local failed = close_and_append()
 if failed then return failed end
-redis.call('HSET', KEYS[1], 'recorded', run.recorded)
+redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
 run.own = ''
 return settle(call, plan)

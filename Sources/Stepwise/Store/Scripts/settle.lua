@@ -22,7 +22,7 @@ local function finish(call)
   redis.call('UNLINK', KEYS[3], KEYS[4])
   if call.record then
     -- If the history's key is of another type, nothing has happened: the only open step is the carry holder's own.
-    local reply = redis.pcall('HSET', KEYS[2], call.run.recorded, outcome_text(call.head, call.open, call.tail))
+    local reply = redis.pcall('HSET', KEYS[2], call.run.recorded, call.record)
     if type(reply) == 'table' and reply.err then
       redis.call('HSET', KEYS[3], call.run.own, open_text(call.open or NEW_OPEN, 'carry'))
       redis.call('SET', KEYS[4], 1)
@@ -32,7 +32,7 @@ local function finish(call)
   redis.call('LREM', KEYS[5], -1, call.text)
   local time = now()
   redis.call('HSET', KEYS[1], 'status', call.ending, call.ending == 'completed' and 'output' or 'error', call.result,
-    'ended', time, 'carrier', '', 'own', '', 'recorded', call.run.recorded)
+    'ended', time, 'carrier', '', 'own', '', 'recorded', call.run.recorded, 'bytes', call.run.bytes)
   redis.pcall('ZREM', KEYS[call.run.status == 'parked' and 10 or 7], call.id)
   redis.pcall('ZADD', KEYS[({ completed = 8, failed = 9, cancelled = 11 })[call.ending]], time, call.id)
   if call.ending == 'failed' then redis.pcall('ZADD', KEYS[12], time, call.id) end

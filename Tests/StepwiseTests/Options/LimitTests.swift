@@ -1,0 +1,94 @@
+import Stepwise
+import StepwiseTesting
+import Testing
+
+extension Scenarios {
+    @Suite("Limits")
+    struct Limits {
+        @Test(
+            "§3a.58: a function that calls too many steps fails its run, in sequence and in parallel",
+            arguments: [false, true])
+        func tooManySteps(inParallel: Bool) async throws {
+            let bodies = Tally()
+            let workflow = Workflow("many") { (context, count: Int) async throws -> Int in
+                if inParallel {
+                    return try await withThrowingTaskGroup(of: Void.self) { group in
+                        for _ in 0..<count {
+                            group.addTask { try await context.run("work") { _ = bodies.add("work") } }
+                        }
+                        try await group.waitForAll()
+                        return count
+                    }
+                }
+                for _ in 0..<count { try? await context.run("work") { _ = bodies.add("work") } }
+                return count
+            }
+            try await withWorker([workflow], configuration: .init(maximumSteps: 10)) { client, _ in
+                let run = try await client.enqueue(workflow, 11)
+                #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
+                let dead = try #require(try await client.deadRuns().runs.first)
+                #expect(
+                    dead.error.message.contains("number 11 of the run") && dead.error.message.contains("maximumSteps"))
+                #expect(bodies["work"] == (inParallel ? 0 : 10))
+                #expect(try await complete(client.enqueue(workflow, 10), of: workflow).output == 10)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test(
+            "§3a.58: the result with which a run would hold too many bytes fails its step, once, and the run says why",
+            arguments: Memory.allCases, [false, true])
+        func runTooLarge(_ memory: Memory, inParallel: Bool) async throws {
+            let bodies = Tally()
+            let workflow = Workflow("large") { (context, _: Int) async throws -> [String] in
+                var failures: [String] = []
+                func work(_ number: Int) async throws -> String {
+                    try await context.run("work") {
+                        bodies.add("work")
+                        return String(repeating: "x", count: 1500)
+                    }
+                }
+                if inParallel {
+                    async let a = work(0)
+                    async let b = work(1)
+                    async let c = work(2)
+                    do { _ = try await (a, b, c) } catch let failure as StepFailure {
+                        failures.append("\(failure.cause)")
+                    }
+                } else {
+                    for number in 0..<3 {
+                        do { _ = try await work(number) } catch let failure as StepFailure {
+                            failures.append("\(failure.step) \(failure.cause) \(failure.attempts)")
+                            #expect(
+                                failure.message.contains("the limit is 4000")
+                                    && failure.message.contains("maximumRunSize"))
+                        }
+                    }
+                }
+                return failures
+            }
+            try await withWorker(
+                [workflow], memory: memory, configuration: .init(maximumSize: 2000, maximumRunSize: 4000)
+            ) { client, _ in
+                let run = try await complete(client.enqueue(workflow, 0), of: workflow)
+                #expect(run.output == (inParallel ? ["tooLarge"] : ["work#3 tooLarge 1"]))
+                #expect(bodies["work"] == 3)
+                #expect(run.history.filter { $0.error != nil }.count == 1)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("§3a.58: an input that is too large is refused before anything is sent")
+        func inputTooLarge() async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), maximumSize: 100, logger: quiet)
+                let name: WorkflowName<String, Int> = "any"
+                let large = String(repeating: "x", count: 99)
+                #expect(await errorCode { try await client.enqueue(name, large) } == .tooLarge)
+                try await client.enqueue(name, String(large.dropLast()))
+                #expect(try await client.runs(limit: 10).count == 1)
+                await client.close()
+            }
+        }
+    }
+}
