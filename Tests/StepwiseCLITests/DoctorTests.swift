@@ -127,6 +127,7 @@ struct DoctorTests {
             [["HSET ~run:p16 recorded 1"], ["HSET ~steps:p16 2", #"{"step":"a","attempts":1,"value":1}"#]],
             .outcomeMissing, "run p16"
         ),
+        ([["HSET ~run:p17 deadline 9"]], .limitNotKept, "run p17"),
         ([["HDEL ~run:parked reason"]], .waitsWithoutReason, "run parked"),
         ([["SET ~join:done 0"]], .leftoverOfEndedRun, "run done"),
         ([["HSET ~steps:ghost 1 x"]], .leftoverWithoutRun, "run ghost"),

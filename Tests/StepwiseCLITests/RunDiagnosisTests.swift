@@ -136,6 +136,13 @@ struct RunDiagnosisTests {
             run.fields?.status = RunStatus(rawValue: "odd")
             run.listed = []
         },
+        Plant("a limit that nothing applies", .limitNotKept) { run, _ in run.open["c"] = "run 1 0 invocation total=99"
+        },
+        Plant("a run's own limit that nothing applies", .limitNotKept) { run, movers in
+            run.open["c"] = "run 1 0 invocation total=99 claim=50"
+            run.fields?.deadline = 100
+            movers.append(Mover("timeout r 1 c", .delayed(queue: "default")))
+        },
         Plant("a live run among the dead", .listedWrongly) { run, _ in run.isDead = true },
         Plant("a failed run that nobody will find", .notListed) { run, movers in
             run.fields?.status = .failed

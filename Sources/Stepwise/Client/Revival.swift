@@ -4,7 +4,7 @@ package struct Revival: Sendable, Hashable {
     package struct Line: Sendable, Hashable {
         package var step: String
         package var isError: Bool
-        /// A request to cancel the run, which is no step's.
+        /// A request to cancel the run, or the end of its time; no step's.
         package var isCancel: Bool
 
         package init(step: String, isError: Bool = false, isCancel: Bool = false) {
@@ -13,7 +13,7 @@ package struct Revival: Sendable, Hashable {
             self.isCancel = isCancel
         }
 
-        var words: String { isCancel ? "the request to cancel it" : "\"\(step)\"" }
+        var words: String { isCancel ? "the request to end it" : "\"\(step)\"" }
     }
 
     /// How many outcomes stay.
@@ -34,7 +34,10 @@ package struct Revival: Sendable, Hashable {
         forgetsCancel = false
         let ofStep = step.flatMap { step in history.lastIndex { $0.step == step && $0.isError } }
         guard let failure = ofStep ?? (history.last?.isError == true ? history.count - 1 : nil) else {
+            // A request to end it, or its time being up, is no outcome of its work.
             keep = history.count
+            while keep > 0, history[keep - 1].isCancel { keep -= 1 }
+            forgetsCancel = keep < history.count
             return
         }
         keep = failure

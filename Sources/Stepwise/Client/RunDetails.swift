@@ -25,6 +25,8 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var output: String?
     /// The error's JSON of a failed run.
     public var error: String?
+    /// Until when it has to be done, if it has to; in the same way as `created`.
+    public var deadline: Int?
     /// What its enqueuer said of it.
     public var labels: [String: String]
     /// The failed run whose work this one began anew.
@@ -53,7 +55,7 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var lost: Int
     /// The failed attempts before the last, at most the last 20 of them.
     public var failed: [FailedAttempt]
-    /// Of the record of a cancellation, which is no step's: its reason.
+    /// Of the record of a cancellation, or of a run's timeout, which are no step's: its reason.
     public var cancel: String?
 }
 
@@ -63,7 +65,7 @@ extension StepwiseClient {
         let fields = [
             "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload",
             "output",
-            "error", "cancelled", "labels", "origin", "restarted",
+            "error", "cancelled", "labels", "origin", "restarted", "deadline",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
@@ -76,7 +78,7 @@ extension StepwiseClient {
             carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string,
             cancelled: v[12].string,
             warning: v[8].string,
-            payload: v[9].string ?? "null", output: v[10].string, error: v[11].string,
+            payload: v[9].string ?? "null", output: v[10].string, error: v[11].string, deadline: v[16].integer,
             labels: RunLabels(stored: v[13].string).values, origin: v[14].string, restarted: v[15].string)
     }
 
@@ -97,7 +99,7 @@ extension StepwiseClient {
                 switch record.outcome.result {
                 case .value(let json): step.value = String(decoding: json, as: UTF8.self)
                 case .error(let failure): step.error = failure
-                case .cancel(let reason): step.cancel = reason
+                case .cancel(let reason), .timeout(let reason): step.cancel = reason
                 }
                 steps.append(step)
             }

@@ -139,7 +139,7 @@ extension StepwiseClient {
                 let members = JSONMembers(item.bytes ?? [])
                 return Revival.Line(
                     step: members?.string("step") ?? "", isError: members?.values["error"] != nil,
-                    isCancel: members?.values["cancel"] != nil)
+                    isCancel: members?.string("step") == "")
             }
         }
     }

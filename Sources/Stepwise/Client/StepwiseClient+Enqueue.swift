@@ -15,6 +15,12 @@ public struct EnqueueOption: Sendable {
         EnqueueOption { $0.labels[name] = value }
     }
 
+    /// How long the run may take in all, from now on, by Redis' clock; see ``WorkflowOption/runTimeout(_:)``. Counts also while it waits in
+    /// its queue. `nil`: as the workflow says.
+    public static func runTimeout(_ limit: Duration?) -> EnqueueOption {
+        EnqueueOption { $0.timeout = limit.map { max(1, Int($0.milliseconds.rounded(.up))) } }
+    }
+
     /// Several labels.
     public static func labels(_ labels: [String: String]) -> EnqueueOption {
         EnqueueOption { for (name, value) in labels { $0.labels[name] = value } }
@@ -24,6 +30,8 @@ public struct EnqueueOption: Sendable {
 package struct EnqueueOptions: Sendable, Hashable {
     package var queue = "default"
     package var labels = RunLabels()
+    /// In milliseconds.
+    package var timeout: Int?
     /// The failed run whose work this one begins anew.
     package var origin: String?
 
@@ -134,10 +142,10 @@ extension StepwiseClient {
         let runID = id ?? Identifier.random(milliseconds: wallClockMilliseconds())
         try await prepare(writes: true)
         let reply = try await evaluate(
-            ScriptLibrary.enqueue, [keys.run(runID), keys.queue(options.queue), keys.runs(.queued)],
+            ScriptLibrary.enqueue, [keys.run(runID), keys.queue(options.queue), keys.runs(.queued), keys.delayed],
             [
                 .init(runID), .init(workflow), .init(options.queue), .init(payload), .init(options.labels.json),
-                .init(options.origin ?? ""),
+                .init(options.origin ?? ""), .init(options.timeout.map(String.init) ?? ""),
             ],
             doing: "enqueuing run \(runID) of workflow \"\(workflow)\"")
         let reader = ReplyReader("enqueue", reply)

@@ -38,7 +38,7 @@ extension StepwiseClient {
 
     private static func fields(_ v: [RedisValue]) -> RunSnapshot.Fields? {
         // A run always has a workflow and a status; one of them missing is a status that nobody knows.
-        guard v.count == 11, v.contains(where: { $0.string != nil }) else { return nil }
+        guard v.count == 12, v.contains(where: { $0.string != nil }) else { return nil }
         var fields = RunSnapshot.Fields()
         fields.workflow = v[0].string ?? ""
         fields.status = RunStatus(rawValue: v[1].string ?? "")
@@ -51,6 +51,7 @@ extension StepwiseClient {
         fields.own = v[8].string ?? ""
         fields.reason = v[9].string
         fields.restarted = v[10].string
+        fields.deadline = v[11].integer
         return fields
     }
 

@@ -6,6 +6,8 @@ package struct Outcome: Sendable, Hashable {
         case error(StepFailure)
         /// No step's: the run was cancelled, for this reason.
         case cancel(String)
+        /// No step's: the run was not done in time; says so.
+        case timeout(String)
     }
 
     /// The step's id: its name, and `name#2`, `name#3`… from the second use on.

@@ -38,6 +38,7 @@ package final class RunCopy: Sendable {
         var isEvicted = false
         /// Why the run was cancelled, once the function knows.
         var cancelReason: String?
+        var hasTimedOut = false
         var callsAfterEviction = 0
         /// Since the last outcome.
         var cancelledCalls = 0
@@ -73,7 +74,11 @@ package final class RunCopy: Sendable {
 
     /// Delivers the next outcome of the history and lets the function run to rest.
     package func deliver(_ outcome: Outcome, silent: Bool = false) {
-        if case .cancel(let reason) = outcome.result { return cancel(reason, silent: silent) }
+        switch outcome.result {
+        case .cancel(let reason): return cancel(reason, isTimeout: false, silent: silent)
+        case .timeout(let reason): return cancel(reason, isTimeout: true, silent: silent)
+        case .value, .error: break
+        }
         let continuation: CheckedContinuation<Outcome.Result, any Error>? = state.withLock { state in
             state.isSilent = silent
             state.cancelledCalls = 0
@@ -98,12 +103,13 @@ package final class RunCopy: Sendable {
     }
 
     /// The run was cancelled: the function's task is, and what it waits for throws `CancellationError`.
-    private func cancel(_ reason: String, silent: Bool) {
+    private func cancel(_ reason: String, isTimeout: Bool, silent: Bool) {
         let root = state.withLock { state in
             state.isSilent = silent
             state.cancelledCalls = 0
             state.delivered += 1
-            state.cancelReason = reason
+            // Whoever asked first gave the reason.
+            if state.cancelReason == nil { (state.cancelReason, state.hasTimedOut) = (reason, isTimeout) }
             return state.root
         }
         executor.drain { root?.cancel() }
@@ -111,6 +117,8 @@ package final class RunCopy: Sendable {
 
     /// Why the run was cancelled, once the function knows.
     package var cancelReason: String? { state.withLock { $0.cancelReason } }
+    /// Whether it was because the run's time was up.
+    package var hasTimedOut: Bool { state.withLock { $0.hasTimedOut } }
     package var isEvicted: Bool { state.withLock { $0.isEvicted } }
 
     /// The history cannot be delivered: the copy is stuck, with a reason that is kept on the run.
@@ -208,19 +216,31 @@ package final class RunCopy: Sendable {
     package func plan(opened: Int, limit: Int = 1000) -> Plan {
         state.withLock { state in
             // The run ends: nothing is opened for it any more.
-            if state.overLimit != nil { return Plan(openings: [], closings: [], isComplete: true) }
+            if state.overLimit != nil {
+                return Plan(openings: [], closings: [], unlimited: Self.limited(state), isComplete: true)
+            }
             let end = min(state.calls.count, opened + limit)
             let openings = (min(opened, end)..<end).map { number in
                 let isWaiting = if case .waiting = state.standings[number] { true } else { false }
-                return Plan.Opening(number: number, step: state.calls[number]?.id ?? "", withdrawn: !isWaiting)
+                let call = state.calls[number]
+                return Plan.Opening(
+                    number: number, step: call?.id ?? "", withdrawn: !isWaiting,
+                    limits: isWaiting ? call?.options.limits ?? "" : "")
             }
             let closings = state.unclosed.filter { $0 < opened }.sorted()
+            let closed = closings.prefix(limit).compactMap { state.calls[$0] }
             return Plan(
-                openings: openings,
-                closings: closings.prefix(limit).compactMap { state.calls[$0]?.id },
+                openings: openings, closings: closed.map(\.id),
+                unlimited: state.finished != nil
+                    ? Self.limited(state) : closed.filter(\.options.hasLimits).map(\.id),
                 isComplete: end == state.calls.count && closings.count <= limit
             )
         }
+    }
+
+    /// The steps with limits in time of which no outcome was delivered.
+    private static func limited(_ state: State) -> [String] {
+        state.calls.compactMap { call in call.flatMap { $0.options.hasLimits ? $0.id : nil } }
     }
 
     /// The store has carried out `plan`: its closings need not be asked for again.
@@ -296,7 +316,7 @@ package final class RunCopy: Sendable {
         switch result {
         case .value(let bytes): return bytes
         case .error(let failure): throw failure
-        case .cancel: throw CancellationError()
+        case .cancel, .timeout: throw CancellationError()
         }
     }
 

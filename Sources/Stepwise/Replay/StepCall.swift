@@ -26,10 +26,14 @@ package struct Plan: Sendable {
         package var step: String
         /// Called and abandoned before it was ever opened: it takes its number and nothing else.
         package var withdrawn: Bool
+        /// Its limits in time, as the store takes them; empty for none.
+        package var limits = ""
     }
 
     package var openings: [Opening]
     package var closings: [String]
+    /// Steps with limits in time that do not matter any more.
+    package var unlimited: [String] = []
     /// Whether nothing is left for another page.
     package var isComplete: Bool
 }

@@ -33,6 +33,8 @@ package struct OutcomeRecord: Sendable, Hashable {
                     + (failure.value.map { ",\"value\":\($0)" } ?? "") + "}").utf8)
         case .cancel(let reason):
             Array("\"cancel\":\(JSON.string(reason))".utf8)
+        case .timeout(let reason):
+            Array("\"timeout\":\(JSON.string(reason))".utf8)
         }
     }
 
@@ -59,6 +61,8 @@ package struct OutcomeRecord: Sendable, Hashable {
             outcome = Outcome(step: step, result: .error(failure))
         } else if let reason = members.string("cancel") {
             outcome = Outcome(step: step, result: .cancel(reason))
+        } else if let reason = members.string("timeout") {
+            outcome = Outcome(step: step, result: .timeout(reason))
         } else {
             throw StepwiseError(.notDecodable, "the recorded outcome of step \"\(step)\" has neither value nor error")
         }

@@ -21,13 +21,13 @@ struct RunStore: Sendable {
 
     func start(
         _ id: String, queue: String, workflow: String, payload: [UInt8], item: [UInt8], token: String,
-        labels: RunLabels
+        labels: RunLabels, timeout: Int?
     ) async throws -> StartReply {
         let reply = try await evaluate(
-            ScriptLibrary.start, [keys.run(id), keys.claimed(worker, queue), keys.runs(.running)],
+            ScriptLibrary.start, [keys.run(id), keys.claimed(worker, queue), keys.runs(.running), keys.delayed],
             [
                 .init(id), .init(workflow), .init(queue), .init(payload), .init(item), .init(worker), .init(token),
-                .init(labels.json),
+                .init(labels.json), .init(timeout.map(String.init) ?? ""),
             ])
         let reader = ReplyReader("start", reply)
         switch reader.word {
@@ -92,7 +92,7 @@ struct RunStore: Sendable {
         [
             keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
             keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed), keys.runs(.parked),
-            keys.runs(.cancelled), keys.dead,
+            keys.runs(.cancelled), keys.dead, keys.delayed,
         ]
     }
 
@@ -108,9 +108,12 @@ struct RunStore: Sendable {
     private func planArguments(_ plan: Plan) -> [RedisArgument] {
         var arguments: [RedisArgument] = [.init(plan.openings.count)]
         for opening in plan.openings {
-            arguments += [.init(opening.number), .init(opening.step), opening.withdrawn ? "1" : ""]
+            arguments += [
+                .init(opening.number), .init(opening.step), opening.withdrawn ? "1" : "", .init(opening.limits),
+            ]
         }
-        return arguments + [.init(plan.closings.count)] + plan.closings.map { .init($0) }
+        arguments += [.init(plan.closings.count)] + plan.closings.map { .init($0) }
+        return arguments + [.init(plan.unlimited.count)] + plan.unlimited.map { .init($0) }
     }
 
     func advance(_ run: Run, _ advance: Advance) async throws -> AdvanceReply {
@@ -149,7 +152,7 @@ struct RunStore: Sendable {
             ScriptLibrary.record,
             [
                 keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id),
-                keys.claimed(worker, run.queue),
+                keys.claimed(worker, run.queue), keys.delayed,
             ],
             [
                 .init(run.id), .init(worker), .init(text), .init(run.carryText), .init(record.step),
@@ -170,17 +173,19 @@ struct RunStore: Sendable {
         }
     }
 
-    /// Notes that the body of an `.atMostOnce` step begins.
+    /// Notes that the body of an `.atMostOnce` step begins, or of one with a `claimTimeout`.
     ///
-    /// - Parameter number: of the carry, for a step under it; `nil` for a claimed step.
+    /// - Parameters:
+    ///   - number: of the carry, for a step under it; `nil` for a claimed step.
+    ///   - once: whether the attempt may be executed once only.
     func begin(
-        _ run: Run, text: String, carry number: Int?, step: String, attempt: Int, token: String
+        _ run: Run, text: String, carry number: Int?, step: String, attempt: Int, token: String, once: Bool
     ) async throws -> BeginReply {
         let reply = try await evaluate(
-            ScriptLibrary.begin, [keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue)],
+            ScriptLibrary.begin, [keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.delayed],
             [
                 .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step), .init(run.generation),
-                .init(attempt), .init(token),
+                .init(attempt), .init(token), once ? "1" : "", .init(run.id),
             ])
         let reader = ReplyReader("begin", reply)
         guard let answer = BeginReply(rawValue: reader.word) else { throw reader.unexpected }
@@ -260,6 +265,44 @@ struct RunStore: Sendable {
     private static func hex(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
+    /// Notes within how many milliseconds after its creation a run has to be done, unless it has a limit already.
+    func arm(_ run: Run, timeout: Int) async throws {
+        _ = try await evaluate(
+            ScriptLibrary.arm, [keys.run(run.id), keys.delayed],
+            [
+                .init(run.generation), .init(timeout),
+                .init(TimeLimit(queue: run.queue, run: run.id, generation: run.generation).entry),
+            ])
+    }
+
+    enum LapseReply: Sendable {
+        case recorded
+        /// The run has failed with it.
+        case ended(awaited: Bool)
+        case nothing
+    }
+
+    /// A limit's time has come.
+    func lapse(_ limit: TimeLimit) async throws -> LapseReply {
+        let id = limit.run
+        let reply = try await evaluate(
+            ScriptLibrary.lapse,
+            [
+                keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(limit.queue), keys.delayed,
+                keys.meta,
+                keys.runs(.failed), keys.dead, keys.runs(.queued), keys.runs(.running), keys.runs(.unserved),
+                keys.runs(.parked), keys.runs(RunStatus(rawValue: "paused")),
+            ],
+            [.init(id), .init(limit.generation), .init(limit.step ?? ""), .init(limit.entry), .init(worker)])
+        let reader = ReplyReader("lapse", reply)
+        switch reader.word {
+        case "lapsed": return .recorded
+        case "ended": return .ended(awaited: try reader.integer(1) == 1)
+        case "stale", "early": return .nothing
+        default: throw reader.unexpected
+        }
     }
 
     func poke(_ run: Run) async throws {

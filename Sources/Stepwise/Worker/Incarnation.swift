@@ -253,7 +253,7 @@ final class Incarnation: Sendable {
             }
             let reply = try await self.store.start(
                 order.id ?? self.newRunID(), queue: queue, workflow: order.workflow, payload: order.payload, item: item,
-                token: self.nextToken(), labels: order.labels)
+                token: self.nextToken(), labels: order.labels, timeout: order.timeout)
             if case .other(let workflow) = reply {
                 try await self.store.reject(
                     item, queue: queue,

@@ -100,14 +100,33 @@ actor Maintenance {
         }
     }
 
-    /// An entry is the queue's name, a space, and the invocation.
+    /// An entry is the queue's name, a space, and the invocation, or a limit in time.
     private func promote(_ entries: [String]) async throws {
         var queues: [String: [String]] = [:]
-        for entry in entries { queues[String(entry.prefix { $0 != " " }), default: []].append(entry) }
+        for entry in entries {
+            if let limit = TimeLimit(entry) {
+                await lapse(limit)
+                continue
+            }
+            queues[String(entry.prefix { $0 != " " }), default: []].append(entry)
+        }
         for (queue, entries) in queues {
             _ = try await worker.evaluate(
                 ScriptLibrary.promote, [worker.keys.delayed, worker.keys.queue(queue)],
                 [.init(queue.utf8.count + 1)] + entries.map { .init($0) })
+        }
+    }
+
+    /// What of one run cannot be read must not keep the others waiting.
+    private func lapse(_ limit: TimeLimit) async {
+        do {
+            if case .ended(let awaited) = try await worker.store.lapse(limit), awaited {
+                await worker.announceEnd(of: limit.run)
+            }
+        } catch is IncarnationOver {} catch {
+            worker.logger.error(
+                "a limit in time could not be applied; see the run with stepwise doctor",
+                metadata: ["run": "\(limit.run)", "step": "\(limit.step ?? "")", "error": "\(error)"])
         }
     }
 

@@ -7,6 +7,8 @@ struct RawOrder: Sendable {
     var payload: [UInt8]
     var id: String?
     var labels = RunLabels()
+    /// Within how many milliseconds after its creation the run has to be done.
+    var timeout: Int?
 
     /// Why an item is refused that does not even begin like one.
     static func reasonAgainst(_ item: [UInt8]) -> String {
@@ -36,9 +38,15 @@ struct RawOrder: Sendable {
         }
         payload = members.values["payload"] ?? JSON.null
         if let value = members.values["labels"], value != JSON.null { labels = try Self.labels(value) }
-        let known: Set = ["workflow", "payload", "id", "labels"]
+        if let value = members.values["timeout"], value != JSON.null {
+            guard let timeout = members.integer("timeout"), timeout > 0, timeout < 315_360_000_000 else {
+                throw Problem(reason: "\"timeout\" is no whole number of milliseconds above 0")
+            }
+            self.timeout = timeout
+        }
+        let known: Set = ["workflow", "payload", "id", "labels", "timeout"]
         if let unknown = members.keys.first(where: { !known.contains($0) }) {
-            throw Problem(reason: "\"\(unknown)\" is no known member: use workflow, payload, id and labels")
+            throw Problem(reason: "\"\(unknown)\" is no known member: use workflow, payload, id, labels and timeout")
         }
         if Set(members.keys).count != members.keys.count { throw Problem(reason: "a member stands in it twice") }
     }

@@ -101,9 +101,10 @@ extension RunDriver {
             } else if worker.slots.isPaused {
                 return .givenBack
             }
-            if call.options.isAtMostOnce {
+            if call.options.isAtMostOnce || (call.options.claimTimeout != nil && attempt == 1) {
                 let reply = try await store.begin(
-                    run, text: text, carry: number, step: call.id, attempt: attempt, token: worker.nextToken())
+                    run, text: text, carry: number, step: call.id, attempt: attempt, token: worker.nextToken(),
+                    once: call.options.isAtMostOnce)
                 switch reply {
                 case .begun: break
                 case .lost: return .cancelled

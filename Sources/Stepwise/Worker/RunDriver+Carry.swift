@@ -172,7 +172,8 @@ extension RunDriver {
         let reply: AdvanceReply
         do {
             reply = try await store.serial(
-                run, request, record, isNew: attempt == 1 && lost == 0 && !call.options.isAtMostOnce)
+                run, request, record,
+                isNew: attempt == 1 && lost == 0 && !call.options.isAtMostOnce && !call.options.hasLimits)
         } catch {
             worker.slots.release(reserved)
             throw error
@@ -236,6 +237,9 @@ extension RunDriver {
                 return (.failed, failure(problem))
             }
             return (.completed, json)
+        case .failure where copy.hasTimedOut:
+            let words = "\"type\":\"RunTimeout\",\"message\":\(JSON.string(copy.cancelReason ?? ""))"
+            return (.failed, Array("{\(words),\"worker\":\(JSON.string(worker.name))}".utf8))
         case .failure(let error):
             // What a function does after it was cancelled is its business: it may still return.
             return (copy.cancelReason == nil ? .failed : .cancelled, failure(error, cancelReason: copy.cancelReason))

@@ -132,6 +132,11 @@ actor RunDriver {
             worker.noteUnserved(workflow: about?.workflow ?? "", run: run.id)
             return false
         }
+        if isCarry, let limit = function.options.runTimeout {
+            try await store.arm(run, timeout: Int(max(0, limit.milliseconds)))
+            if worker.isOver { throw IncarnationOver() }
+            if copy != nil { return true }
+        }
         let copy = RunCopy(maximumSteps: worker.configuration.maximumSteps)
         self.copy = copy
         copy.executor.onForeignJob { [weak self] in
@@ -166,6 +171,8 @@ actor RunDriver {
                     return copy.halt("outcome \(copy.delivered + 1) of the history cannot be read: \(error.message)")
                 }
                 copy.deliver(record.outcome, silent: !isCarrying || copy.delivered < page.carried)
+                // It may have come from outside, its time being up, while the body runs here.
+                cancelBody(of: record.outcome.step)
             } else {
                 let from = copy.delivered
                 page.records = try await store.history(run.id, from: from)

@@ -13,6 +13,19 @@ public struct StepOption: Sendable {
         StepOption { $0.timeout = limit }
     }
 
+    /// How long the step may take in all: its attempts, the waits between them, and the wait for a worker. Counts from when the function
+    /// calls it, by Redis' clock. Then the step ends in a ``StepFailure`` with cause `timedOut`, and a body that runs is cancelled within two
+    /// heartbeats. Default: no limit.
+    public static func totalTimeout(_ limit: Duration) -> StepOption {
+        StepOption { $0.totalTimeout = limit }
+    }
+
+    /// How long the step may wait for a worker that begins its first attempt. Then it ends in a ``StepFailure`` with cause `timedOut`, its
+    /// body never executed. Costs one more script a step. Default: no limit.
+    public static func claimTimeout(_ limit: Duration) -> StepOption {
+        StepOption { $0.claimTimeout = limit }
+    }
+
     /// An attempt is never silently repeated: if its worker dies or gives the step back while the body runs, the step ends in a
     /// ``StepFailure`` with cause `interrupted` instead of a second execution. Costs one more script a step. Attempts that fail by
     /// an error are retried as the step's ``Retry`` says.
@@ -34,6 +47,13 @@ public struct WorkflowOption: Sendable {
     public static func timeout(_ limit: Duration) -> WorkflowOption {
         WorkflowOption { $0.timeout = limit }
     }
+
+    /// How long a run may take in all, from its creation, by Redis' clock, unless its enqueuer has said. Then it is cancelled like a run that
+    /// somebody cancels, and if its function ends in an error the run has failed with `RunTimeout`. A run that nobody carries on (queued,
+    /// parked, unserved, paused) fails at once; but as long as no worker with the workflow has begun it, only what its enqueuer said counts.
+    public static func runTimeout(_ limit: Duration) -> WorkflowOption {
+        WorkflowOption { $0.runTimeout = limit }
+    }
 }
 
 /// A step's options put together.
@@ -42,6 +62,19 @@ package struct StepOptions: Sendable {
     package var retry: Retry?
     package var timeout: Duration?
     package var isAtMostOnce = false
+    package var totalTimeout: Duration?
+    package var claimTimeout: Duration?
+    /// The workflow's, not a step's.
+    package var runTimeout: Duration?
+
+    /// The limits as the store takes them: `total=30000 claim=5000`, in ms; empty for none.
+    package var limits: String {
+        [("total", totalTimeout), ("claim", claimTimeout)].compactMap { name, limit in
+            limit.map { "\(name)=\(Int(max(0, $0.milliseconds.rounded(.up))))" }
+        }.joined(separator: " ")
+    }
+
+    package var hasLimits: Bool { totalTimeout != nil || claimTimeout != nil }
 
     package init(workflow options: [WorkflowOption] = []) {
         for option in options { option.apply(&self) }

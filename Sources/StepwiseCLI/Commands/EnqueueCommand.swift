@@ -23,6 +23,11 @@ struct EnqueueCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A label to find the run by; may be repeated.", valueName: "name=value"))
     var label: [String] = []
 
+    @Option(
+        help: ArgumentHelp("The run has to be done within so long, or it is cancelled and fails.", valueName: "seconds")
+    )
+    var runTimeout: Double?
+
     @Flag(help: "Wait for the run's end.")
     var wait = false
 
@@ -34,6 +39,9 @@ struct EnqueueCommand: AsyncParsableCommand {
     func validate() throws {
         if timeout != nil, !wait { throw ValidationError("--timeout says how long to wait: add --wait") }
         _ = try Labels.parse(label)
+        if let runTimeout, !(runTimeout > 0 && runTimeout <= 1e9) {
+            throw ValidationError("--run-timeout must be more than 0 seconds")
+        }
         if let timeout, !(timeout > 0 && timeout <= 1e9) {
             throw ValidationError("--timeout must be more than 0 seconds")
         }
@@ -43,7 +51,8 @@ struct EnqueueCommand: AsyncParsableCommand {
         let payload = self.payload == "-" ? try Self.standardInput() : self.payload ?? "null"
         let end = try await connection.withClient { client in
             let run = try await client.enqueue(
-                workflow: workflow, payloadJSON: payload, id: id, .queue(queue), .labels(try Labels.parse(label)))
+                workflow: workflow, payloadJSON: payload, id: id, .queue(queue), .labels(try Labels.parse(label)),
+                .runTimeout(runTimeout.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) }))
             if !run.isNew { Output.complain("run \(run.id) was there already; nothing was started") }
             guard wait else {
                 Output.print(

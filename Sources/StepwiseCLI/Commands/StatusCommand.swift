@@ -36,12 +36,16 @@ struct StatusCommand: AsyncParsableCommand {
         table.add("recorded", String(details.recorded))
         table.add("created", Output.time(details.created))
         table.add("ended", Output.time(details.ended))
+        if let deadline = details.deadline { table.add("deadline", Output.time(deadline)) }
         table.add("payload", Output.short(details.payload, 500))
         if let output = details.output { table.add("output", Output.short(output, 500)) }
         if let error = details.error { table.add("error", Output.short(error, 500)) }
         if open.isEmpty { return table.text }
-        var steps = Table("OPEN STEP", "ATTEMPT", "LOST", "MOVED BY")
-        for (step, state) in open { steps.add(step, String(state.attempt), String(state.lost), state.place) }
+        var steps = Table("OPEN STEP", "ATTEMPT", "LOST", "MOVED BY", "UNTIL")
+        for (step, state) in open {
+            steps.add(
+                step, String(state.attempt), String(state.lost), state.place, Output.time(state.limits.values.min()))
+        }
         let failures = failedAttempts(open)
         return table.text + "\n\n" + steps.text + (failures.isEmpty ? "" : "\n\n" + failures)
     }
@@ -70,7 +74,8 @@ struct StatusCommand: AsyncParsableCommand {
             ("queue", .string(details.queue)), ("unserved", .number(unserved)),
             ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)),
             ("created", JSONDocument(details.created)),
-            ("ended", JSONDocument(details.ended)), ("payload", JSONDocument(stored: details.payload)),
+            ("ended", JSONDocument(details.ended)), ("deadline", JSONDocument(details.deadline)),
+            ("payload", JSONDocument(stored: details.payload)),
             ("output", JSONDocument(stored: details.output)), ("error", JSONDocument(stored: details.error)),
             (
                 "open",
@@ -78,7 +83,8 @@ struct StatusCommand: AsyncParsableCommand {
                     open.map { step, state in
                         .object([
                             ("step", .string(step)), ("kind", .string(state.kind)), ("attempt", .number(state.attempt)),
-                            ("lost", .number(state.lost)), ("mover", .string(state.place)),
+                            ("lost", .number(state.lost)), ("until", JSONDocument(state.limits.values.min())),
+                            ("mover", .string(state.place)),
                             ("failed", .array(state.failed.map(\.json))),
                         ])
                     })

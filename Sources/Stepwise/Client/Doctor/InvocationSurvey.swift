@@ -113,6 +113,14 @@ extension InvocationSurvey {
             return
         }
         let text = Array(bytes[(space + 1)...])
+        if let limit = TimeLimit(entry) {
+            count += 1
+            if wanted?.contains(limit.run) ?? true {
+                movers[limit.run, default: []].append(
+                    Mover(String(decoding: text, as: UTF8.self), .delayed(queue: limit.queue)))
+            }
+            return
+        }
         switch Invocation(String(decoding: text, as: UTF8.self)) {
         case .raw?, nil: namespace.unreadableDelayed.append(entry)
         default: add(text, .delayed(queue: String(decoding: bytes[..<space], as: UTF8.self)), of: wanted)

@@ -98,6 +98,7 @@ extension RunDiagnosis {
         let places = movers[invocation] ?? []
         stale -= places.count
         let grounds = "\(fields.generation) \(text)"
+        judgeLimit(step, until: open.limits.values.min(), fields, grounds)
         switch open.place {
         case "invocation":
             if places.isEmpty {
@@ -144,6 +145,26 @@ extension RunDiagnosis {
     private func remove(_ text: String, from place: Mover.Place) -> String {
         if case .delayed(let queue) = place { return redisCommand("ZREM", keys.delayed, "\(queue) \(text)") }
         return redisCommand("LREM", keys.key(of: place), "1", text)
+    }
+
+    mutating func judgeDeadline(_ fields: RunSnapshot.Fields) {
+        judgeLimit(nil, until: fields.deadline, fields, "\(fields.generation)")
+    }
+
+    /// Of a step, or of the run: what has to be done until a time has one entry in `delayed` that tells when it is.
+    private mutating func judgeLimit(
+        _ step: String?, until time: Int?, _ fields: RunSnapshot.Fields, _ grounds: String
+    ) {
+        guard let time else { return }
+        let limit = TimeLimit(queue: fields.queue, run: run.id, generation: fields.generation, step: step)
+        if movers[String(limit.entry.dropFirst(fields.queue.count + 1))]?.isEmpty == false {
+            stale -= 1
+            return
+        }
+        report(
+            .limitNotKept, step: step, key: keys.delayed,
+            "it has to be done until \(time), but nothing there will tell",
+            advice: redisCommand("ZADD", keys.delayed, String(time), limit.entry), evidence: grounds)
     }
 
     mutating func judgeJoin() {

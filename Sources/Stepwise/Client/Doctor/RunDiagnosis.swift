@@ -41,6 +41,7 @@ package struct RunDiagnosis: Sendable {
             judgeCarry(fields)
             judgeSteps(fields)
             judgeReason(fields)
+            judgeDeadline(fields)
         }
     }
 
@@ -63,6 +64,8 @@ package struct RunDiagnosis: Sendable {
                     advice: "look at it: \(redisCommand("HGET", key, String(index + 1)))", evidence: "\(index + 1)")
                 continue
             }
+            // A request to cancel the run, or the end of its time, is no step's.
+            if step.isEmpty { continue }
             if let first = numbers.updateValue(index + 1, forKey: step) {
                 report(
                     .outcomeTwice, step: step, key: key, "it has two outcomes, number \(first) and number \(index + 1)",

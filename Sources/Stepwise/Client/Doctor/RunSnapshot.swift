@@ -14,6 +14,7 @@ package struct RunSnapshot: Sendable, Hashable {
         package var own = ""
         package var reason: String?
         package var restarted: String?
+        package var deadline: Int?
 
         package init() {}
     }
@@ -80,6 +81,8 @@ package struct OpenStep: Sendable, Hashable {
     package var attempt: Int
     package var lost: Int
     package var place: String
+    /// Until when it must be done (`total`) and begun (`claim`), in milliseconds since 1970.
+    package var limits: [String: Int]
     /// When its first attempt began, in milliseconds since 1970; known once one has failed.
     package var since: Int?
     /// The lines about failed attempts.
@@ -88,17 +91,25 @@ package struct OpenStep: Sendable, Hashable {
     package init?(_ text: String) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         let parts = lines[0].split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count == 4 || parts.count == 5, let attempt = Int(parts[1]), let lost = Int(parts[2]) else {
-            return nil
-        }
+        guard parts.count >= 4, let attempt = Int(parts[1]), let lost = Int(parts[2]) else { return nil }
         (kind, self.attempt, self.lost, place) = (String(parts[0]), attempt, lost, String(parts[3]))
-        since = parts.count == 5 ? Int(parts[4]) : nil
+        limits = [:]
+        for part in parts.dropFirst(4) {
+            if let since = Int(part) {
+                self.since = since
+                continue
+            }
+            let pair = part.split(separator: "=", omittingEmptySubsequences: false)
+            guard pair.count == 2, let time = Int(pair[1]) else { return nil }
+            limits[String(pair[0])] = time
+        }
         failedLines = lines.dropFirst().map(String.init)
     }
 
     /// What the text says behind the place.
     package var rest: String {
-        (since.map { " \($0)" } ?? "") + failedLines.map { "\n" + $0 }.joined()
+        limits.sorted { $0.key > $1.key }.map { " \($0.key)=\($0.value)" }.joined() + (since.map { " \($0)" } ?? "")
+            + failedLines.map { "\n" + $0 }.joined()
     }
 
     package var failed: [FailedAttempt] {

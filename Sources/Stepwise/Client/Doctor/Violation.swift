@@ -29,6 +29,8 @@ package struct Violation: Sendable, Hashable {
         case outcomeMissing
         /// A step has two outcomes.
         case outcomeTwice
+        /// A limit in time, of a step or a run, that no entry of `delayed` will apply.
+        case limitNotKept
         /// A status that the contract does not know.
         case unknownStatus
         /// A `runs:<status>` does not agree with the run.

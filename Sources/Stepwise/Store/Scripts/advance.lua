@@ -1,10 +1,11 @@
 -- advance: by the carry's holder, having delivered up to `upto`: opens what the function has called, closes what it no longer waits for,
 -- and ends the carry, unless more was recorded meanwhile or another page follows. With an ending, ends the run.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 queue:<queue>
---       7 runs:running  8 runs:completed  9 runs:failed  10 runs:parked  11 runs:cancelled  12 dead
+--       7 runs:running  8 runs:completed  9 runs:failed  10 runs:parked  11 runs:cancelled  12 dead  13 delayed
 -- ARGV  1 id  2 worker  3 number  4 carry text  5 generation  6 upto  7 slots  8 '1' if this is the last page
 --       9 ending ('', 'completed', 'failed', 'cancelled')  10 output or error as JSON
---       11 how many openings, then for each: number, step, '1' if withdrawn; then how many closings, then each step
+--       11 how many openings, then for each: number, step, '1' if withdrawn, its limits in time; then how many closings, then each step;
+--       then how many steps whose limits do not matter any more, then each
 -- Reply {'carry', step, attempt, lost}: the carry goes on, this is the only open step and its body the caller's;
 --       {'more', opened, recorded, carried, page}: the carry stays; {'released', text...}: the carry ended, the texts are claims of the caller;
 --       {'finished', awaited}; {'reset'}: the history is shorter than `upto`
@@ -17,7 +18,7 @@ if not is_live(call.run) then return finished_reply(call.run) end
 if not holds_carry(call.run, call.worker, ARGV[3]) then return no_carry(call) end
 if call.upto > call.run.recorded then return { 'reset' } end
 local plan = read_plan(11)
-redis.call('LLEN', KEYS[6])
+check_keys(plan)
 if already_carried(call, plan) then return carry_reply(call.run) end
-if call.ending ~= '' then return finish(call) end
+if call.ending ~= '' then return finish(call, plan) end
 return settle(call, plan)

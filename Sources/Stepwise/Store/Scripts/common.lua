@@ -2,7 +2,8 @@
 -- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 
-local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited', 'lost', 'bytes' }
+local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited', 'lost', 'bytes',
+  'deadline' }
 
 -- The fields of a run that transitions decide by; false if the run does not exist.
 local function read_run(key)
@@ -11,7 +12,7 @@ local function read_run(key)
   return {
     status = v[1], generation = v[2], carrier = v[3] or '', carries = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
     recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] and v[9] ~= '' or false, lost = v[10] or '',
-    bytes = tonumber(v[11]) or 0,
+    bytes = tonumber(v[11]) or 0, deadline = v[12] or '',
   }
 end
 
@@ -63,19 +64,61 @@ local function outcomes_after(steps, from, to)
   return page
 end
 
--- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is. Once an attempt has failed
--- also a space and since when the step was tried, and a line for each of the last 20 failed attempts: a JSON object.
-local NEW_OPEN = { kind = 'run', attempt = '1', lost = 0, rest = '' }
+-- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is. If it has limits in time, also
+-- ` total=<ms>` and ` claim=<ms>`: until when it must be done, and begun. Once an attempt has failed also a space and since when the step
+-- was tried, and a line for each of the last 20 failed attempts: a JSON object.
+local NEW_OPEN = { kind = 'run', attempt = '1', lost = 0, limits = '', rest = '' }
 
 local function open_text(open, where)
-  return open.kind .. ' ' .. open.attempt .. ' ' .. open.lost .. ' ' .. where .. open.rest
+  return open.kind .. ' ' .. open.attempt .. ' ' .. open.lost .. ' ' .. where .. open.limits .. open.rest
 end
 
 local function read_open(text)
   if not text then return false end
   local kind, attempt, lost, where, rest = string.match(text, '^(%S+) (%d+) (%d+) (%S+)(.*)$')
   if not kind then return false end
-  return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where, rest = rest }
+  local limits = ''
+  while true do
+    local limit, more = string.match(rest, '^( %l+=%d+)(.*)$')
+    if not limit then break end
+    limits, rest = limits .. limit, more
+  end
+  return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where, limits = limits, rest = rest }
+end
+
+-- A newly opened step; `durations` are its limits, such as 'total=30000 claim=5000', or ''.
+local function new_open(durations)
+  if durations == '' then return NEW_OPEN end
+  local limits = string.gsub(durations, '(%l+)=(%d+) ?', function(name, ms)
+    return ' ' .. name .. '=' .. string.format('%.0f', now() + ms)
+  end)
+  return { kind = 'run', attempt = '1', lost = 0, limits = limits, rest = '' }
+end
+
+local function limit_of(open, name)
+  return tonumber(string.match(open.limits, ' ' .. name .. '=(%d+)'))
+end
+
+-- The time of the limit that comes first; nil for none.
+local function next_limit(open)
+  local first
+  for time in string.gmatch(open.limits, '=(%d+)') do
+    if not first or tonumber(time) < tonumber(first) then first = time end
+  end
+  return first
+end
+
+-- The entry of `delayed` for the limits of a step, or of the run for the step ''. `list`: the key of its queue, or of a claim list.
+local function limit_entry(list, id, generation, step)
+  local queue = string.match(list, '}:queue:(.+)$') or string.match(list, '}:claimed:[^:]+:(.+)$')
+  return queue .. ' timeout ' .. id .. ' ' .. generation .. (step == '' and '' or ' ' .. step)
+end
+
+-- Until when a new run has to be done.
+local function set_deadline(run_key, delayed, list, id, created, ms)
+  local deadline = string.format('%.0f', created + ms)
+  redis.call('HSET', run_key, 'deadline', deadline)
+  redis.call('ZADD', delayed, deadline, limit_entry(list, id, created, ''))
 end
 
 -- An outcome's record: `head` and `tail` are its text round what only the store knows: the time, and what became of the attempts before.

@@ -1,5 +1,5 @@
 -- record: the outcome of a claimed step. The claim is the proof; the run's first outcome without a carry gives the caller one.
--- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>
+-- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 delayed
 -- ARGV  1 id  2 worker  3 text  4 carry text  5 step  6 generation  7 attempt  8 head  9 tail  10 token  11 seen
 --       12 how many bytes a run's outcomes may take
 -- Reply {'done'}: recorded, the carry is elsewhere; {'took', number, opened, recorded, carried, page}: recorded, the caller has the carry;
@@ -31,6 +31,7 @@ run.recorded = run.recorded + 1
 local text = bounded_outcome(run, ARGV[1], ARGV[12], ARGV[8], open, ARGV[9])
 redis.call('HSET', KEYS[2], run.recorded, text)
 redis.pcall('DECR', KEYS[4])
+if open.limits ~= '' then redis.pcall('ZREM', KEYS[6], limit_entry(KEYS[5], ARGV[1], ARGV[6], ARGV[5])) end
 if run.carrier ~= '' or run.status == 'parked' then
   redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
   return { 'done' }

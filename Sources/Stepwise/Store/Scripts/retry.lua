@@ -33,7 +33,7 @@ local function delay()
   lines = lines .. '\n' .. ARGV[11] .. ',"at":' .. now() .. ',"delay":' .. ARGV[8] .. '}'
   local _, count = string.gsub(lines, '\n', '')
   if count > 20 then lines = string.match(lines, '^\n[^\n]*(.*)$') end
-  local again = { kind = 'run', attempt = next_attempt, lost = open.lost, rest = ' ' .. since .. lines }
+  local again = { kind = 'run', attempt = next_attempt, lost = open.lost, limits = open.limits, rest = ' ' .. since .. lines }
   redis.call('HSET', KEYS[3], ARGV[5], open_text(again, 'invocation'))
   redis.call('ZADD', KEYS[5], now() + tonumber(ARGV[8]),
     ARGV[9] .. ' step ' .. ARGV[1] .. ' ' .. ARGV[6] .. ' ' .. next_attempt .. ' ' .. ARGV[5])

@@ -30,7 +30,8 @@ local number, resumes = string.match(run.generation, '^(%d+)%.?(%d*)$')
 local generation = ARGV[4] == '1' and string.format('%.0f', number + 1) or number .. '.' .. (tonumber(resumes) or 0) + 1
 -- Every call counts as not opened: a replay of what stays tells which are open, and the others only take their numbers.
 redis.call('HSET', KEYS[1], 'status', 'running', 'generation', generation, 'carrier', 'queue', 'own', '', 'opened', 0,
-  'recorded', recorded, 'carried', recorded, 'bytes', run.bytes)
+  'recorded', recorded, 'carried', recorded, 'bytes', run.bytes,
+  'deadline', 'none')
 redis.call('RPUSH', KEYS[3], carry_text(ARGV[1], generation))
 redis.pcall('ZREM', KEYS[4], ARGV[1])
 redis.pcall('ZREM', KEYS[5], ARGV[1])

@@ -26,6 +26,7 @@ local function close_and_append()
     redis.call('HSET', KEYS[3], step, opened_as or open_text(NEW_OPEN, 'carry'))
     return reply
   end
+  if call.open and call.open.limits ~= '' then redis.pcall('ZREM', KEYS[13], limit_entry(KEYS[6], call.id, call.generation, step)) end
   return nil
 end
 
@@ -40,7 +41,10 @@ if not is_live(run) or not mine or run.own ~= step then
     end
   end
   if not is_live(run) then return at and finished_reply(run) or { 'lost' } end
-  if not at then return { 'lost' } end
+  if not at then
+    -- The step's time was up meanwhile: the carry's holder has lived an outcome that never was.
+    return { mine and 'rebuild' or 'lost' }
+  end
   if not mine then return no_carry(call) end
   if at ~= call.upto or not sent then return { 'rebuild' } end
   local plan = read_plan(17)
@@ -61,10 +65,11 @@ if run.recorded ~= call.upto or not fits then
 end
 if call.ending ~= '' then
   call.record = record
-  return finish(call)
+  return finish(call, read_plan(17))
 end
 local plan = read_plan(17)
-if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openings[1].withdrawn then
+if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openings[1].withdrawn and plan.openings[1].limits == ''
+  and #plan.unlimited == 0 then
   -- One step closes and one opens: the count of open steps stays 1.
   local opening = plan.openings[1]
   local failed = close_and_append()
@@ -74,7 +79,7 @@ if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openin
     'bytes', run.bytes)
   return { 'carry', opening.step, 1, 0 }
 end
-redis.call('LLEN', KEYS[6])
+check_keys(plan)
 local failed = close_and_append()
 if failed then return failed end
 redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)

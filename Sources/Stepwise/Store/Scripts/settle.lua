@@ -3,13 +3,23 @@
 
 -- Reads the openings and closings that ARGV lists from `base` on.
 local function read_plan(base)
-  local plan, at = { openings = {}, closings = {} }, base + 1
+  local plan, at = { openings = {}, closings = {}, unlimited = {} }, base + 1
   for _ = 1, tonumber(ARGV[base]) do
-    plan.openings[#plan.openings + 1] = { number = tonumber(ARGV[at]), step = ARGV[at + 1], withdrawn = ARGV[at + 2] == '1' }
-    at = at + 3
+    local opening = { number = tonumber(ARGV[at]), step = ARGV[at + 1], withdrawn = ARGV[at + 2] == '1', limits = ARGV[at + 3] }
+    plan.openings[#plan.openings + 1] = opening
+    if opening.limits ~= '' then plan.isLimited = true end
+    at = at + 4
   end
   for n = at + 1, at + tonumber(ARGV[at]) do plan.closings[#plan.closings + 1] = ARGV[n] end
+  at = at + tonumber(ARGV[at]) + 1
+  for n = at + 1, at + tonumber(ARGV[at]) do plan.unlimited[#plan.unlimited + 1] = limit_entry(KEYS[6], ARGV[1], ARGV[5], ARGV[n]) end
   return plan
+end
+
+-- What a plan is going to write to has the types that it must have.
+local function check_keys(plan)
+  redis.call('LLEN', KEYS[6])
+  if plan.isLimited then redis.call('ZCARD', KEYS[13]) end
 end
 
 -- The run has ended; whether somebody waits to be told.
@@ -17,8 +27,15 @@ local function finished_reply(run)
   return { 'finished', run.awaited and 1 or 0 }
 end
 
+-- Takes entries out of `delayed`. Whatever that key is, it keeps nothing from happening: an entry that stays is stale.
+local function drop_limits(entries)
+  for first = 1, #entries, 1000 do
+    redis.pcall('ZREM', KEYS[13], unpack(entries, first, math.min(first + 999, #entries)))
+  end
+end
+
 -- Ends the run. The caller holds the carry.
-local function finish(call)
+local function finish(call, plan)
   redis.call('UNLINK', KEYS[3], KEYS[4])
   if call.record then
     -- If the history's key is of another type, nothing has happened: the only open step is the carry holder's own.
@@ -36,26 +53,35 @@ local function finish(call)
   redis.pcall('ZREM', KEYS[call.run.status == 'parked' and 10 or 7], call.id)
   redis.pcall('ZADD', KEYS[({ completed = 8, failed = 9, cancelled = 11 })[call.ending]], time, call.id)
   if call.ending == 'failed' then redis.pcall('ZADD', KEYS[12], time, call.id) end
+  if call.run.deadline ~= '' then table.insert(plan.unlimited, limit_entry(KEYS[6], call.id, call.generation, '')) end
+  drop_limits(plan.unlimited)
   return finished_reply(call.run)
 end
 
 -- Opens and closes what the plan says; then the carry stays, goes on with the one open step, or ends.
 -- `call`: id, worker, text, generation, upto, slots, last, own (the step that was open under the carry, or '').
 local function settle(call, plan)
-  local run, opens, new = call.run, {}, {}
+  local run, opens, new, limits = call.run, {}, {}, {}
   redis.call('HDEL', KEYS[1], 'own')
   for _, opening in ipairs(plan.openings) do
     if opening.number == run.opened then
       run.opened = run.opened + 1
       if not opening.withdrawn then
+        local open = new_open(opening.limits)
         opens[#opens + 1] = opening.step
-        opens[#opens + 1] = open_text(NEW_OPEN, 'invocation')
-        new[#new + 1] = { step = opening.step, open = NEW_OPEN }
+        opens[#opens + 1] = open_text(open, 'invocation')
+        new[#new + 1] = { step = opening.step, open = open }
+        if open.limits ~= '' then
+          limits[#limits + 1] = next_limit(open)
+          limits[#limits + 1] = limit_entry(KEYS[6], call.id, call.generation, opening.step)
+        end
       end
     end
   end
   call_in_bites('HDEL', KEYS[3], plan.closings)
   call_in_bites('HSET', KEYS[3], opens)
+  call_in_bites('ZADD', KEYS[13], limits)
+  drop_limits(plan.unlimited)
   local ends = call.last and run.recorded == call.upto
   local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
   if own and ends then

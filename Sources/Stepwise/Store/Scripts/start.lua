@@ -1,6 +1,7 @@
 -- start: turns a claimed raw item (what other services LPUSH) into a run whose first carry the caller holds.
--- KEYS  1 run:<id>  2 claimed:<worker>:<queue>  3 runs:running
+-- KEYS  1 run:<id>  2 claimed:<worker>:<queue>  3 runs:running  4 delayed
 -- ARGV  1 id  2 workflow  3 queue  4 payload  5 raw item  6 worker  7 token  8 labels as JSON or ''
+--       9 within how many ms it has to be done, or ''
 -- Reply {'ok', generation}; {'exists'}: the id has a run already, the item is dropped; {'other', workflow}: it
 --       has one of another workflow, the item stays; {'lost'}: the caller does not hold the item.
 -- Guarantees: the item and the run change places in one step; sent again, it gives the same answer.
@@ -10,6 +11,7 @@ if not redis.call('LPOS', KEYS[2], ARGV[5]) then
   if v[1] == mine then return { 'ok', v[2] } end
   return { 'lost' }
 end
+redis.call('ZCARD', KEYS[4])
 if v[3] and v[3] ~= ARGV[2] then return { 'other', v[3] } end
 redis.call('LREM', KEYS[2], -1, ARGV[5])
 if v[1] then return { 'exists' } end
@@ -17,6 +19,7 @@ local time = now()
 redis.call('HSET', KEYS[1], 'workflow', ARGV[2], 'queue', ARGV[3], 'payload', ARGV[4], 'status', 'running', 'generation', time,
   'carrier', mine, 'carries', 1, 'created', time)
 if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'labels', ARGV[8]) end
+if ARGV[9] ~= '' then set_deadline(KEYS[1], KEYS[4], KEYS[2], ARGV[1], time, ARGV[9]) end
 redis.call('LPUSH', KEYS[2], carry_text(ARGV[1], time))
 redis.pcall('ZADD', KEYS[3], time, ARGV[1])
 return { 'ok', time }

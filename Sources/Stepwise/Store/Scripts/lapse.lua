@@ -1,0 +1,61 @@
+-- lapse: a time limit has come: of a step that is not done, or not begun, or of a run. What comes of it is an outcome from outside.
+-- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 queue:<queue>  6 delayed  7 meta  8 runs:failed  9 dead
+--       10 runs:queued  11 runs:running  12 runs:unserved  13 runs:parked  14 runs:paused
+-- ARGV  1 id  2 generation  3 step, '' for the run's own limit  4 the entry of `delayed`  5 worker
+-- Reply {'lapsed'}: it is recorded; {'ended', awaited}: a run that nobody carries on has failed; {'stale'}: nobody waits for it any more;
+--       {'early'}: it is not due, or another limit is next
+-- Guarantees: the entry goes and the outcome comes in one step; sent again, it changes nothing.
+local score = redis.call('ZSCORE', KEYS[6], ARGV[4])
+if not score then return { 'stale' } end
+if tonumber(score) > tonumber(now()) then return { 'early' } end
+local run, step = read_run(KEYS[1]), ARGV[3]
+local wanted = is_live(run) and run.generation == ARGV[2]
+local open = wanted and step ~= '' and read_open(redis.call('HGET', KEYS[3], step))
+if step == '' then wanted = wanted and tonumber(run.deadline) else wanted = open end
+redis.call('LLEN', KEYS[5])
+redis.call('HLEN', KEYS[2])
+redis.call('ZREM', KEYS[6], ARGV[4])
+if not wanted then return { 'stale' } end
+
+local record
+if step ~= '' then
+  local total, claim = limit_of(open, 'total'), limit_of(open, 'claim')
+  local reason
+  if total and total <= tonumber(now()) then
+    reason = 'the step was not done within its totalTimeout'
+  elseif claim and claim <= tonumber(now()) then
+    reason = 'no worker had begun the step within its claimTimeout'
+  else
+    if next_limit(open) then redis.call('ZADD', KEYS[6], next_limit(open), ARGV[4]) end
+    return { 'early' }
+  end
+  local head = '{"step":' .. cjson.encode(step) .. (open.attempt == '1' and '' or ',"attempts":' .. open.attempt)
+    .. ',"claim":' .. cjson.encode(ARGV[5])
+  record = outcome_text(head, open, '"error":{"type":"StepTimeout","message":"' .. reason .. '","cause":"timedOut"}')
+  redis.call('HDEL', KEYS[3], step)
+  redis.pcall('DECR', KEYS[4])
+  if run.own == step then redis.call('HSET', KEYS[1], 'own', '') end
+else
+  local message = 'the run was not done within its runTimeout'
+  if run.status ~= 'running' then
+    redis.call('UNLINK', KEYS[3], KEYS[4])
+    redis.call('HSET', KEYS[1], 'status', 'failed', 'ended', now(), 'carrier', '', 'own', '',
+      'error', '{"type":"RunTimeout","message":"' .. message .. '; it was ' .. run.status .. '"}')
+    redis.pcall('ZREM', KEYS[({ queued = 10, unserved = 12, parked = 13, paused = 14 })[run.status]], ARGV[1])
+    redis.pcall('ZADD', KEYS[8], now(), ARGV[1])
+    redis.pcall('ZADD', KEYS[9], now(), ARGV[1])
+    return { 'ended', run.awaited and 1 or 0 }
+  end
+  record = '{"step":"","at":' .. now() .. ',"timeout":"' .. message .. '"}'
+  redis.call('HSET', KEYS[1], 'deadline', 'none')
+end
+run.recorded = run.recorded + 1
+redis.call('HSET', KEYS[2], run.recorded, record)
+redis.call('HSET', KEYS[1], 'recorded', run.recorded)
+if run.carrier == '' and run.status == 'running' then
+  redis.call('HSET', KEYS[1], 'carrier', 'queue')
+  redis.call('RPUSH', KEYS[5], carry_text(ARGV[1], run.generation))
+end
+-- Workers look through what they hold when they see another number here.
+redis.pcall('HINCRBY', KEYS[7], 'cancels', 1)
+return { 'lapsed' }

@@ -1,0 +1,26 @@
+/// An entry of `delayed` that is no invocation: the limits in time of a step, or of a run.
+///
+/// `<queue> timeout <run> <generation> <step>`, without a step for the run's own.
+package struct TimeLimit: Sendable, Hashable {
+    package var queue: String
+    package var run: String
+    package var generation: String
+    /// `nil` for the run's own limit.
+    package var step: String?
+
+    package init(queue: String, run: String, generation: String, step: String? = nil) {
+        (self.queue, self.run, self.generation, self.step) = (queue, run, generation, step)
+    }
+
+    /// `nil` if the entry is another.
+    package init?(_ entry: String) {
+        let parts = entry.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: false)
+        guard parts.count >= 4, parts[1] == "timeout", !parts[0].isEmpty, !parts[2].isEmpty, Generation.isOne(parts[3])
+        else { return nil }
+        self.init(
+            queue: String(parts[0]), run: String(parts[2]), generation: String(parts[3]),
+            step: parts.count == 5 ? String(parts[4]) : nil)
+    }
+
+    package var entry: String { "\(queue) timeout \(run) \(generation)" + (step.map { " \($0)" } ?? "") }
+}
