@@ -20,12 +20,19 @@ enum Fault: Sendable, Hashable, CaseIterable {
 struct KillCase: Sendable {
     let server: RedisServer
     let workflow: String
+    let held: Held?
     let fault: Fault
     let plan: RedisProxy.Plan?
     let namespace: String
 
     static let runID = "the-run"
     static let lease = 1000
+
+    /// A step whose body does not end before another step's body has begun, be it on whichever worker.
+    struct Held: Sendable {
+        var step: String
+        var until: String
+    }
 
     struct Result: Sendable {
         var events: Int
@@ -39,9 +46,10 @@ struct KillCase: Sendable {
         var violations: [String]
     }
 
-    init(server: RedisServer, workflow: String, fault: Fault, plan: RedisProxy.Plan?) {
+    init(server: RedisServer, workflow: String, held: Held?, fault: Fault, plan: RedisProxy.Plan?) {
         self.server = server
         self.workflow = workflow
+        self.held = held
         self.fault = fault
         self.plan = plan
         namespace = "k" + String(UInt64.random(in: .min ... .max), radix: 36)
@@ -50,6 +58,15 @@ struct KillCase: Sendable {
     func run() async throws -> Result {
         let ledger = try Ledger(url: server.url, name: namespace, author: "test")
         defer { Task { await ledger.client.close() } }
+        // Whatever is struck, the other branch goes on beside a body that does not end.
+        let opening = Task {
+            guard let held else { return }
+            if try await eventually({ try await ledger.lines().contains { $0[1] == held.until } }) {
+                try await ledger.openGate(held.step)
+            }
+        }
+        defer { opening.cancel() }
+        if let held { try await ledger.addGate(held.step) }
         let struck = AsyncStream<Void>.makeStream()
         let victim = VictimBox()
         let fault = fault

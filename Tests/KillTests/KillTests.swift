@@ -13,12 +13,16 @@ import TestWorkflows
         var optionalSteps: Set<String> = []
         /// Steps whose bodies are never executed twice.
         var onceSteps: Set<String> = []
+        /// A step whose body does not end before another step's body has begun.
+        var held: KillCase.Held?
         var testDescription: String { workflow }
     }
 
     static let expectations = [
         Expectation(workflow: "sequential", outputs: ["in,ONE,TWO,THREE"], steps: ["one", "two", "three"]),
-        Expectation(workflow: "branches", outputs: ["in,A1A2,B1B2"], steps: ["a1", "a2", "b1", "b2"]),
+        Expectation(
+            workflow: "branches", outputs: ["in,A1A2,B1B2"], steps: ["a1", "a2", "b1", "b2"],
+            held: .init(step: "b1", until: "a2")),
         Expectation(
             workflow: "race", outputs: ["in,LEFT,AFTER", "in,RIGHT,AFTER"], steps: ["after"],
             optionalSteps: ["left", "right"]),
@@ -49,7 +53,9 @@ import TestWorkflows
 
     private func strikeEverywhere(_ expectation: Expectation, _ fault: Fault) async throws {
         try await RedisServer.withServer { server in
-            let calm = try await KillCase(server: server, workflow: expectation.workflow, fault: fault, plan: nil).run()
+            let calm = try await KillCase(
+                server: server, workflow: expectation.workflow, held: expectation.held, fault: fault, plan: nil
+            ).run()
             check(calm, expectation, "without a fault")
             #expect(calm.events > 4)
             let strike: RedisProxy.Strike = fault == .cut ? .cut : .hold
@@ -62,7 +68,8 @@ import TestWorkflows
                     if index >= 8, try await group.next() == true { struck += 1 }
                     group.addTask {
                         let result = try await KillCase(
-                            server: server, workflow: expectation.workflow, fault: fault, plan: plan
+                            server: server, workflow: expectation.workflow, held: expectation.held, fault: fault,
+                            plan: plan
                         ).run()
                         check(result, expectation, "\(fault) \(plan.moment) request \(plan.event)")
                         return result.hasStruck

@@ -17,8 +17,9 @@ package enum StepName {
         if name.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) {
             throw refuse("holds control characters; remove them")
         }
-        let digits = name.reversed().prefix { $0.isASCII && $0.isNumber }
-        if !digits.isEmpty, name.dropLast(digits.count).last == "#" {
+        // By bytes: there are characters that swallow the # which follows them.
+        let digits = name.utf8.reversed().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        if !digits.isEmpty, name.utf8.dropLast(digits.count).last == UInt8(ascii: "#") {
             throw refuse("ends in # and digits, which names the second and later uses of a step; choose another ending")
         }
     }

@@ -14,6 +14,8 @@ extension Incarnation {
 
     /// Moves a claim list back to its queue, the newest first, so that the oldest is the next to be claimed.
     func giveBackAll(of name: String, queue: String, lost: Bool) async throws {
+        // A frozen worker's blocking claim may still be served, with the very item that goes back. That is no second loss.
+        var counted: Set<[UInt8]> = []
         while true {
             let items =
                 try await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "99"]).array?.compactMap(\.bytes)
@@ -23,8 +25,8 @@ extension Incarnation {
             for item in items {
                 let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
                 let call = giveBackCommand(
-                    keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: lost,
-                    maximumLost: configuration.maximumLost)
+                    keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue,
+                    lost: lost && counted.insert(item).inserted, maximumLost: configuration.maximumLost)
                 do {
                     let reply = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments).array ?? []
                     moved = reply.first?.string != "gone" || moved

@@ -7,7 +7,7 @@ extension Scenarios {
         @Test("A bad name is an error that the function can catch, every time the same", arguments: Memory.allCases)
         func badNames(_ memory: Memory) async throws {
             let tooLong = [String(repeating: "n", count: 201), String(repeating: "ü", count: 101)]
-            let bad = ["", "a#2", "#1", "line\nbreak", "bell\u{7}", "\u{7F}"] + tooLong
+            let bad = ["", "a#2", "#1", "a\u{600}#2", "line\nbreak", "bell\u{7}", "\u{7F}"] + tooLong
             let bodies = Tally()
             let workflow = Workflow("bad-names") { (context, _: Int) async throws -> [String] in
                 var codes: [String] = []
