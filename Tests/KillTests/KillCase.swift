@@ -22,6 +22,8 @@ struct KillCase: Sendable {
     let workflow: String
     let fault: Fault
     let plan: RedisProxy.Plan?
+    /// The run is cancelled as soon as the body of this step has begun.
+    let cancelledAt: String?
     let namespace: String
 
     static let runID = "the-run"
@@ -39,11 +41,14 @@ struct KillCase: Sendable {
         var violations: [String]
     }
 
-    init(server: RedisServer, workflow: String, fault: Fault, plan: RedisProxy.Plan?) {
+    init(
+        server: RedisServer, workflow: String, fault: Fault, plan: RedisProxy.Plan?, cancelledAt: String? = nil
+    ) {
         self.server = server
         self.workflow = workflow
         self.fault = fault
         self.plan = plan
+        self.cancelledAt = cancelledAt
         namespace = "k" + String(UInt64.random(in: .min ... .max), radix: 36)
     }
 
@@ -73,6 +78,12 @@ struct KillCase: Sendable {
         let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: namespace, logger: .silent)
         defer { Task { await client.close() } }
         let run = try await client.enqueue(WorkflowName<String, String>(workflow), "in", id: Self.runID)
+        let canceller = Task {
+            guard let cancelledAt else { return }
+            guard try await eventually({ try await ledger.lines().contains { $0[1] == cancelledAt } }) else { return }
+            try await run.cancel()
+        }
+        defer { canceller.cancel() }
 
         var recorded: Set<String> = []
         var ledgerAtStrike = 0
@@ -95,7 +106,10 @@ struct KillCase: Sendable {
                 if fault != .cut { try startSecond() }
             }
         }
-        let output = try await run.result(timeout: .seconds(60))
+        let output: String
+        do { output = try await run.result(timeout: .seconds(60)) } catch let error as StepwiseError
+            where error.code == .runCancelled
+        { output = "cancelled" }
         let history = try await run.history()
         var violations: [String] = []
         if fault == .freeze, proxy.hasStruck {

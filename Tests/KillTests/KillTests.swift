@@ -13,6 +13,8 @@ import TestWorkflows
         var optionalSteps: Set<String> = []
         /// Steps whose bodies are never executed twice.
         var onceSteps: Set<String> = []
+        /// The run is cancelled as soon as the body of this step has begun.
+        var cancelledAt: String?
         var testDescription: String { workflow }
     }
 
@@ -32,6 +34,10 @@ import TestWorkflows
             outputs: [
                 "in,PAID,PAID,BESIDE", "in,interrupted,PAID,BESIDE", "in,PAID,interrupted,BESIDE",
             ], steps: ["pay", "pay-again", "beside"], onceSteps: ["pay", "pay-again"]),
+        // §3a.42: the empty name is the cancellation's.
+        Expectation(
+            workflow: "tidying", outputs: ["cancelled"],
+            steps: ["first", "", "undo-left", "undo-right", "undo-first"], cancelledAt: "work"),
     ]
 
     @Test(
@@ -49,7 +55,10 @@ import TestWorkflows
 
     private func strikeEverywhere(_ expectation: Expectation, _ fault: Fault) async throws {
         try await RedisServer.withServer { server in
-            let calm = try await KillCase(server: server, workflow: expectation.workflow, fault: fault, plan: nil).run()
+            let calm = try await KillCase(
+                server: server, workflow: expectation.workflow, fault: fault, plan: nil,
+                cancelledAt: expectation.cancelledAt
+            ).run()
             check(calm, expectation, "without a fault")
             #expect(calm.events > 4)
             let strike: RedisProxy.Strike = fault == .cut ? .cut : .hold
@@ -62,7 +71,8 @@ import TestWorkflows
                     if index >= 8, try await group.next() == true { struck += 1 }
                     group.addTask {
                         let result = try await KillCase(
-                            server: server, workflow: expectation.workflow, fault: fault, plan: plan
+                            server: server, workflow: expectation.workflow, fault: fault, plan: plan,
+                            cancelledAt: expectation.cancelledAt
                         ).run()
                         check(result, expectation, "\(fault) \(plan.moment) request \(plan.event)")
                         return result.hasStruck

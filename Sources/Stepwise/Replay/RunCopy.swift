@@ -34,6 +34,9 @@ package final class RunCopy: Sendable {
         var onMisuse: (@Sendable () -> Void)?
         var lastStep: String?
         var root: Task<Void, Never>?
+        /// Tasks that the root task's cancellation does not reach.
+        var shielded: [Int: @Sendable () -> Void] = [:]
+        var shields = 0
         var isSilent = true
         var isEvicted = false
         /// Why the run was cancelled, once the function knows.
@@ -130,15 +133,16 @@ package final class RunCopy: Sendable {
     /// - Returns: whether the function came to its end; if not, it is leaked, or out of its executor: what comes back from there
     ///   is run to its end by itself.
     package func evict() -> Bool {
-        let (continuations, suspended, root) = state.withLock { state in
+        let (continuations, suspended, shielded, root) = state.withLock { state in
             state.isEvicted = true
             state.isSilent = true
             defer { state.suspended = [] }
-            return (Self.takeWaiting(&state), state.suspended, state.root)
+            return (Self.takeWaiting(&state), state.suspended, state.shielded.values, state.root)
         }
         executor.drain {
             for continuation in continuations { continuation.resume(throwing: Evicted()) }
             for continuation in suspended { continuation.resume(throwing: Evicted()) }
+            for cancel in shielded { cancel() }
             root?.cancel()
         }
         if state.withLock({ $0.finished != nil }) { return true }
@@ -298,6 +302,19 @@ package final class RunCopy: Sendable {
         case .error(let failure): throw failure
         case .cancel: throw CancellationError()
         }
+    }
+
+    /// Runs `body` in a task of its own on the run's executor, which the cancellation of the calling task does not reach, and waits for its
+    /// end. Swift's child tasks are born cancelled if their parent is; this one is not, and what it starts behaves as ever.
+    package func shield<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+        let task = Task(executorPreference: executor, operation: body)
+        let number = state.withLock { state in
+            state.shields += 1
+            state.shielded[state.shields] = { task.cancel() }
+            return state.shields
+        }
+        defer { state.withLock { $0.shielded[number] = nil } }
+        return try await task.value
     }
 
     /// In a cancelled task a loop that ignores errors would never come to rest, and block its thread.

@@ -78,7 +78,7 @@ public struct WorkflowContext: Sendable {
     private func value<T: Codable & Sendable>(
         _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> T
     ) async throws -> T {
-        try checkPlace(name)
+        try checkPlace(of: "step \"\(name)\"")
         let bytes = try await copy.call(name: name, options: self.options.applying(options)) { step in
             let value = try await body(step)
             return try JSON.encode(value, what: "the result of step \"\(step.id)\" of run \(runID)")
@@ -94,7 +94,7 @@ public struct WorkflowContext: Sendable {
     private func nothing(
         _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> Void
     ) async throws {
-        try checkPlace(name)
+        try checkPlace(of: "step \"\(name)\"")
         _ = try await copy.call(name: name, options: self.options.applying(options)) { step in
             try await body(step)
             return JSON.null
@@ -102,17 +102,19 @@ public struct WorkflowContext: Sendable {
     }
 
     /// A step is called by the run's function and its structured children, and by nobody else.
-    private func checkPlace(_ name: String) throws(StepwiseError) {
+    ///
+    /// - Parameter call: what is called, in words.
+    func checkPlace(of call: @autoclosure () -> String) throws(StepwiseError) {
         if let step = StepScope.current {
             throw misuse(
                 .nestedStep,
-                "step \"\(name)\" was called inside the body of step \"\(step.id)\" of run \(runID); call it in the workflow's function, "
-                    + "before or after that step")
+                "\(call()) was called inside the body of step \"\(step.id)\" of run \(runID); call it in the workflow's function, before or "
+                    + "after that step")
         }
         if !copy.executor.ownsCurrentTask {
             throw misuse(
                 .stepOutsideFunction,
-                "step \"\(name)\" of run \(runID) was called from an unstructured task (Task { … }, Task.detached, a callback) or after the "
+                "\(call()) of run \(runID) was called from an unstructured task (Task { … }, Task.detached, a callback) or after the "
                     + "workflow's function had returned; use async let or a task group instead")
         }
     }
