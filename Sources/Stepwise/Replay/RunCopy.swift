@@ -271,10 +271,12 @@ package final class RunCopy: Sendable {
 
     /// Registers a call and waits for its outcome. Always suspends, also when the outcome is already recorded (rule 3).
     ///
+    /// - Parameter isDerived: whether the name was made of another step's id; then it may end in `#` and digits.
     /// - Throws: ``Evicted``, `CancellationError`, the step's recorded ``StepFailure``, or a ``StepwiseError`` about the name.
     package func call(
-        name: String, options: StepOptions, body: @escaping @Sendable (Step) async throws -> [UInt8]
-    ) async throws -> [UInt8] {
+        name: String, isDerived: Bool = false, options: StepOptions,
+        body: @escaping @Sendable (Step) async throws -> [UInt8]
+    ) async throws -> StepResult {
         if let leaked = evictedCall() {
             if leaked { await Self.suspendForGood() }
             throw Evicted()
@@ -287,7 +289,8 @@ package final class RunCopy: Sendable {
             }
             throw CancellationError()
         }
-        guard let number = try register(name: name, options: options, body: body) else {
+        if !isDerived { try StepName.check(name) }
+        guard let (number, id) = register(name: name, options: options, body: body) else {
             try await suspendUntilEviction()
         }
         let result = try await withTaskCancellationHandler {
@@ -298,7 +301,7 @@ package final class RunCopy: Sendable {
             abandon(number)
         }
         switch result {
-        case .value(let bytes): return bytes
+        case .value(let bytes): return StepResult(step: id, json: bytes)
         case .error(let failure): throw failure
         case .cancel: throw CancellationError()
         }
@@ -346,12 +349,11 @@ package final class RunCopy: Sendable {
         throw Evicted()
     }
 
-    /// - Returns: the call's number; `nil` if it is one too many, with which the run ends.
+    /// - Returns: the call's number and id; `nil` if it is one too many, with which the run ends.
     private func register(
         name: String, options: StepOptions, body: @escaping @Sendable (Step) async throws -> [UInt8]
-    ) throws -> Int? {
-        try StepName.check(name)
-        let number: Int? = state.withLock { state in
+    ) -> (number: Int, id: String)? {
+        state.withLock { state in
             if state.calls.count >= maximumSteps {
                 state.overLimit = StepwiseError(
                     .tooManySteps,
@@ -360,16 +362,19 @@ package final class RunCopy: Sendable {
                 )
                 return nil
             }
-            let uses = state.uses[name, default: 0] + 1
-            state.uses[name] = uses
-            let id = uses == 1 ? name : "\(name)#\(uses)"
+            var id = name
+            repeat {
+                let uses = state.uses[name, default: 0] + 1
+                state.uses[name] = uses
+                if uses > 1 { id = "\(name)#\(uses)" }
+                // "undo charge#2" may be the undo of "charge#2".
+            } while state.numbers[id] != nil
             let number = state.calls.count
             state.calls.append(StepCall(number: number, id: id, options: options, body: body))
             state.standings.append(.called)
             state.numbers[id] = number
-            return number
+            return (number, id)
         }
-        return number
     }
 
     private func park(_ number: Int, _ continuation: CheckedContinuation<Outcome.Result, any Error>) {

@@ -7,6 +7,12 @@ package struct StepCall: Sendable {
     package let body: @Sendable (Step) async throws -> [UInt8]
 }
 
+/// What a call returns: the id that the step got, and its value's JSON.
+package struct StepResult: Sendable {
+    package let step: String
+    package let json: [UInt8]
+}
+
 /// Where a run's function stands when it has come to rest.
 package enum Progress: Sendable {
     /// It returned (the output's JSON) or threw.

@@ -246,7 +246,7 @@ extension RunDriver {
         var words = ErrorWords(error)
         if error is CancellationError, let cancelReason { words.message = cancelReason }
         var json = "{\"type\":\(JSON.string(words.type)),\"message\":\(JSON.string(words.message))"
-        if let failure = error as? StepFailure {
+        if let failure = (error as? SagaFailure)?.cause as? StepFailure ?? error as? StepFailure {
             json += ",\"step\":\(JSON.string(failure.step)),\"attempts\":\(failure.attempts)"
         }
         return Array((json + ",\"worker\":\(JSON.string(worker.name))}").utf8)
