@@ -87,6 +87,10 @@ package final class RunCopy: Sendable {
                     + "code never called; it called \(Self.list(state.calls))"
                 return nil
             }
+            if let stored = outcome.key, let asked = state.calls[number]?.key, stored != asked {
+                state.stuck = Self.keyMismatch(outcome.step, at: state.delivered, stored: stored, asked: asked)
+                return nil
+            }
             state.calls[number] = nil
             state.unclosed.remove(number)
             state.lastStep = outcome.step
@@ -262,6 +266,11 @@ package final class RunCopy: Sendable {
         state.withLock { $0.finished = result }
     }
 
+    private static func keyMismatch(_ step: String, at position: Int, stored: String, asked: String) -> String {
+        "the history has an outcome of step \"\(step)\" with key \(stored) at position \(position), and this worker's code called it with "
+            + "key \(asked): sort what a Set or a Dictionary gives, or bring the code back that called the steps in the recorded order"
+    }
+
     private static func list(_ calls: [StepCall?]) -> String {
         let names = calls.compactMap { $0?.id }.prefix(5).map { "\"\($0)\"" }
         return names.isEmpty ? "no other step" : names.joined(separator: ", ")
@@ -290,7 +299,7 @@ package final class RunCopy: Sendable {
             throw CancellationError()
         }
         if !isDerived { try StepName.check(name) }
-        guard let (number, id) = register(name: name, options: options, body: body) else {
+        guard let (number, id) = try register(name: name, options: options, body: body) else {
             try await suspendUntilEviction()
         }
         let result = try await withTaskCancellationHandler {
@@ -352,8 +361,9 @@ package final class RunCopy: Sendable {
     /// - Returns: the call's number and id; `nil` if it is one too many, with which the run ends.
     private func register(
         name: String, options: StepOptions, body: @escaping @Sendable (Step) async throws -> [UInt8]
-    ) -> (number: Int, id: String)? {
-        state.withLock { state in
+    ) throws -> (number: Int, id: String)? {
+        let key = try options.key?.get().json
+        return state.withLock { state in
             if state.calls.count >= maximumSteps {
                 state.overLimit = StepwiseError(
                     .tooManySteps,
@@ -370,7 +380,7 @@ package final class RunCopy: Sendable {
                 // "undo charge#2" may be the undo of "charge#2".
             } while state.numbers[id] != nil
             let number = state.calls.count
-            state.calls.append(StepCall(number: number, id: id, options: options, body: body))
+            state.calls.append(StepCall(number: number, id: id, key: key, options: options, body: body))
             state.standings.append(.called)
             state.numbers[id] = number
             return (number, id)

@@ -2,6 +2,8 @@
 package struct StepCall: Sendable {
     package let number: Int
     package let id: String
+    /// What tells its element from others of the same name, as JSON.
+    package let key: String?
     package let options: StepOptions
     /// Executes the step once and returns its value as JSON.
     package let body: @Sendable (Step) async throws -> [UInt8]

@@ -168,7 +168,7 @@ extension RunDriver {
         }
         let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
         let record = RunStore.Record(
-            step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
+            step: step, key: call.key, attempt: attempt, result: result, took: took, token: worker.nextToken())
         let reply: AdvanceReply
         do {
             reply = try await store.serial(
