@@ -23,6 +23,8 @@ struct KillCase: Sendable {
     let held: Held?
     let fault: Fault
     let plan: RedisProxy.Plan?
+    /// The run is cancelled as soon as the body of this step has begun.
+    let cancelledAt: String?
     let namespace: String
 
     static let runID = "the-run"
@@ -46,12 +48,16 @@ struct KillCase: Sendable {
         var violations: [String]
     }
 
-    init(server: RedisServer, workflow: String, held: Held?, fault: Fault, plan: RedisProxy.Plan?) {
+    init(
+        server: RedisServer, workflow: String, held: Held?, fault: Fault, plan: RedisProxy.Plan?,
+        cancelledAt: String? = nil
+    ) {
         self.server = server
         self.workflow = workflow
         self.held = held
         self.fault = fault
         self.plan = plan
+        self.cancelledAt = cancelledAt
         namespace = "k" + String(UInt64.random(in: .min ... .max), radix: 36)
     }
 
@@ -90,6 +96,12 @@ struct KillCase: Sendable {
         let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: namespace, logger: .silent)
         defer { Task { await client.close() } }
         let run = try await client.enqueue(WorkflowName<String, String>(workflow), "in", id: Self.runID)
+        let canceller = Task {
+            guard let cancelledAt else { return }
+            guard try await eventually({ try await ledger.lines().contains { $0[1] == cancelledAt } }) else { return }
+            try await run.cancel()
+        }
+        defer { canceller.cancel() }
 
         var recorded: Set<String> = []
         var ledgerAtStrike = 0
@@ -112,7 +124,10 @@ struct KillCase: Sendable {
                 if fault != .cut { try startSecond() }
             }
         }
-        let output = try await run.result(timeout: .seconds(60))
+        let output: String
+        do { output = try await run.result(timeout: .seconds(60)) } catch let error as StepwiseError
+            where error.code == .runCancelled
+        { output = "cancelled" }
         let history = try await run.history()
         var violations: [String] = []
         if fault == .freeze, proxy.hasStruck {

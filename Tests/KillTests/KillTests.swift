@@ -15,6 +15,8 @@ import TestWorkflows
         var onceSteps: Set<String> = []
         /// A step whose body does not end before another step's body has begun.
         var held: KillCase.Held?
+        /// The run is cancelled as soon as the body of this step has begun.
+        var cancelledAt: String?
         var testDescription: String { workflow }
     }
 
@@ -36,6 +38,10 @@ import TestWorkflows
             outputs: [
                 "in,PAID,PAID,BESIDE", "in,interrupted,PAID,BESIDE", "in,PAID,interrupted,BESIDE",
             ], steps: ["pay", "pay-again", "beside"], onceSteps: ["pay", "pay-again"]),
+        // §3a.42: the empty name is the cancellation's.
+        Expectation(
+            workflow: "tidying", outputs: ["cancelled"],
+            steps: ["first", "", "undo-left", "undo-right", "undo-first"], cancelledAt: "work"),
     ]
 
     @Test(
@@ -54,7 +60,8 @@ import TestWorkflows
     private func strikeEverywhere(_ expectation: Expectation, _ fault: Fault) async throws {
         try await RedisServer.withServer { server in
             let calm = try await KillCase(
-                server: server, workflow: expectation.workflow, held: expectation.held, fault: fault, plan: nil
+                server: server, workflow: expectation.workflow, held: expectation.held, fault: fault, plan: nil,
+                cancelledAt: expectation.cancelledAt
             ).run()
             check(calm, expectation, "without a fault")
             #expect(calm.events > 4)
@@ -69,7 +76,7 @@ import TestWorkflows
                     group.addTask {
                         let result = try await KillCase(
                             server: server, workflow: expectation.workflow, held: expectation.held, fault: fault,
-                            plan: plan
+                            plan: plan, cancelledAt: expectation.cancelledAt
                         ).run()
                         check(result, expectation, "\(fault) \(plan.moment) request \(plan.event)")
                         return result.hasStruck

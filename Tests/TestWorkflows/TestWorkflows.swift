@@ -19,7 +19,7 @@ package struct TestWorkflows: Sendable {
     }
 
     package var all: [any AnyWorkflow] {
-        [sequential, branches, race, failing, fanOut, retrying, once, patient, poison, fatal]
+        [sequential, branches, race, failing, fanOut, retrying, once, patient, poison, fatal, tidying]
     }
 
     private func step(_ context: WorkflowContext, _ name: String) async throws -> String {
@@ -107,6 +107,28 @@ package struct TestWorkflows: Sendable {
                 }
             } catch let failure as StepFailure where input == "catch" {
                 return try await "\(failure.cause),\(step(context, "undo"))"
+            }
+        }
+    }
+
+    /// A step that only a cancellation ends, and a cleanup of two branches and a step.
+    package var tidying: Workflow<String, String> {
+        Workflow("tidying") { context, input in
+            let first = try await step(context, "first")
+            do {
+                return try await context.run("work") { step in
+                    try await ledger.execute(step.id, attempt: step.attempt)
+                    try await Task.sleep(for: .seconds(3600))
+                    return first
+                }
+            } catch {
+                try await context.cleanup {
+                    async let left = step(context, "undo-left")
+                    async let right = step(context, "undo-right")
+                    _ = try await (left, right)
+                    _ = try await step(context, "undo-first")
+                }
+                throw error
             }
         }
     }

@@ -57,6 +57,8 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var failed: [FailedAttempt]
     /// Of the record of a cancellation, or of a run's timeout, which are no step's: its reason.
     public var cancel: String?
+    /// The JSON of the key that the step was called with.
+    public var key: String?
 }
 
 extension StepwiseClient {
@@ -96,6 +98,7 @@ extension StepwiseClient {
                     number: steps.count + 1, step: record.outcome.step, attempts: record.attempts, took: record.took,
                     at: record.at,
                     worker: String(record.claim.prefix { $0 != "/" }), lost: record.lost, failed: record.failed)
+                step.key = record.outcome.key
                 switch record.outcome.result {
                 case .value(let json): step.value = String(decoding: json, as: UTF8.self)
                 case .error(let failure): step.error = failure

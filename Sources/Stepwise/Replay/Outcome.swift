@@ -13,9 +13,12 @@ package struct Outcome: Sendable, Hashable {
     /// The step's id: its name, and `name#2`, `name#3`… from the second use on.
     package var step: String
     package var result: Result
+    /// The key that it was called with, as JSON; `nil` if it had none.
+    package var key: String?
 
-    package init(step: String, result: Result) {
+    package init(step: String, result: Result, key: String? = nil) {
         self.step = step
         self.result = result
+        self.key = key
     }
 }

@@ -34,6 +34,9 @@ package final class RunCopy: Sendable {
         var onMisuse: (@Sendable () -> Void)?
         var lastStep: String?
         var root: Task<Void, Never>?
+        /// Tasks that the root task's cancellation does not reach.
+        var shielded: [Int: @Sendable () -> Void] = [:]
+        var shields = 0
         var isSilent = true
         var isEvicted = false
         /// Why the run was cancelled, once the function knows.
@@ -89,6 +92,10 @@ package final class RunCopy: Sendable {
                     + "code never called; it called \(Self.list(state.calls))"
                 return nil
             }
+            if let stored = outcome.key, let asked = state.calls[number]?.key, stored != asked {
+                state.stuck = Self.keyMismatch(outcome.step, at: state.delivered, stored: stored, asked: asked)
+                return nil
+            }
             state.calls[number] = nil
             state.unclosed.remove(number)
             state.lastStep = outcome.step
@@ -138,15 +145,16 @@ package final class RunCopy: Sendable {
     /// - Returns: whether the function came to its end; if not, it is leaked, or out of its executor: what comes back from there
     ///   is run to its end by itself.
     package func evict() -> Bool {
-        let (continuations, suspended, root) = state.withLock { state in
+        let (continuations, suspended, shielded, root) = state.withLock { state in
             state.isEvicted = true
             state.isSilent = true
             defer { state.suspended = [] }
-            return (Self.takeWaiting(&state), state.suspended, state.root)
+            return (Self.takeWaiting(&state), state.suspended, state.shielded.values, state.root)
         }
         executor.drain {
             for continuation in continuations { continuation.resume(throwing: Evicted()) }
             for continuation in suspended { continuation.resume(throwing: Evicted()) }
+            for cancel in shielded { cancel() }
             root?.cancel()
         }
         if state.withLock({ $0.finished != nil }) { return true }
@@ -278,6 +286,11 @@ package final class RunCopy: Sendable {
         state.withLock { $0.finished = result }
     }
 
+    private static func keyMismatch(_ step: String, at position: Int, stored: String, asked: String) -> String {
+        "the history has an outcome of step \"\(step)\" with key \(stored) at position \(position), and this worker's code called it with "
+            + "key \(asked): sort what a Set or a Dictionary gives, or bring the code back that called the steps in the recorded order"
+    }
+
     private static func list(_ calls: [StepCall?]) -> String {
         let names = calls.compactMap { $0?.id }.prefix(5).map { "\"\($0)\"" }
         return names.isEmpty ? "no other step" : names.joined(separator: ", ")
@@ -287,10 +300,12 @@ package final class RunCopy: Sendable {
 
     /// Registers a call and waits for its outcome. Always suspends, also when the outcome is already recorded (rule 3).
     ///
+    /// - Parameter isDerived: whether the name was made of another step's id; then it may end in `#` and digits.
     /// - Throws: ``Evicted``, `CancellationError`, the step's recorded ``StepFailure``, or a ``StepwiseError`` about the name.
     package func call(
-        name: String, options: StepOptions, body: @escaping @Sendable (Step) async throws -> [UInt8]
-    ) async throws -> [UInt8] {
+        name: String, isDerived: Bool = false, options: StepOptions,
+        body: @escaping @Sendable (Step) async throws -> [UInt8]
+    ) async throws -> StepResult {
         if let leaked = evictedCall() {
             if leaked { await Self.suspendForGood() }
             throw Evicted()
@@ -303,7 +318,8 @@ package final class RunCopy: Sendable {
             }
             throw CancellationError()
         }
-        guard let number = try register(name: name, options: options, body: body) else {
+        if !isDerived { try StepName.check(name) }
+        guard let (number, id) = try register(name: name, options: options, body: body) else {
             try await suspendUntilEviction()
         }
         let result = try await withTaskCancellationHandler {
@@ -314,10 +330,23 @@ package final class RunCopy: Sendable {
             abandon(number)
         }
         switch result {
-        case .value(let bytes): return bytes
+        case .value(let bytes): return StepResult(step: id, json: bytes)
         case .error(let failure): throw failure
         case .cancel, .timeout: throw CancellationError()
         }
+    }
+
+    /// Runs `body` in a task of its own on the run's executor, which the cancellation of the calling task does not reach, and waits for its
+    /// end. Swift's child tasks are born cancelled if their parent is; this one is not, and what it starts behaves as ever.
+    package func shield<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+        let task = Task(executorPreference: executor, operation: body)
+        let number = state.withLock { state in
+            state.shields += 1
+            state.shielded[state.shields] = { task.cancel() }
+            return state.shields
+        }
+        defer { state.withLock { $0.shielded[number] = nil } }
+        return try await task.value
     }
 
     /// In a cancelled task a loop that ignores errors would never come to rest, and block its thread.
@@ -349,12 +378,12 @@ package final class RunCopy: Sendable {
         throw Evicted()
     }
 
-    /// - Returns: the call's number; `nil` if it is one too many, with which the run ends.
+    /// - Returns: the call's number and id; `nil` if it is one too many, with which the run ends.
     private func register(
         name: String, options: StepOptions, body: @escaping @Sendable (Step) async throws -> [UInt8]
-    ) throws -> Int? {
-        try StepName.check(name)
-        let number: Int? = state.withLock { state in
+    ) throws -> (number: Int, id: String)? {
+        let key = try options.key?.get().json
+        return state.withLock { state in
             if state.calls.count >= maximumSteps {
                 state.overLimit = StepwiseError(
                     .tooManySteps,
@@ -363,16 +392,19 @@ package final class RunCopy: Sendable {
                 )
                 return nil
             }
-            let uses = state.uses[name, default: 0] + 1
-            state.uses[name] = uses
-            let id = uses == 1 ? name : "\(name)#\(uses)"
+            var id = name
+            repeat {
+                let uses = state.uses[name, default: 0] + 1
+                state.uses[name] = uses
+                if uses > 1 { id = "\(name)#\(uses)" }
+                // "undo charge#2" may be the undo of "charge#2".
+            } while state.numbers[id] != nil
             let number = state.calls.count
-            state.calls.append(StepCall(number: number, id: id, options: options, body: body))
+            state.calls.append(StepCall(number: number, id: id, key: key, options: options, body: body))
             state.standings.append(.called)
             state.numbers[id] = number
-            return number
+            return (number, id)
         }
-        return number
     }
 
     private func park(_ number: Int, _ continuation: CheckedContinuation<Outcome.Result, any Error>) {

@@ -2,9 +2,17 @@
 package struct StepCall: Sendable {
     package let number: Int
     package let id: String
+    /// What tells its element from others of the same name, as JSON.
+    package let key: String?
     package let options: StepOptions
     /// Executes the step once and returns its value as JSON.
     package let body: @Sendable (Step) async throws -> [UInt8]
+}
+
+/// What a call returns: the id that the step got, and its value's JSON.
+package struct StepResult: Sendable {
+    package let step: String
+    package let json: [UInt8]
 }
 
 /// Where a run's function stands when it has come to rest.

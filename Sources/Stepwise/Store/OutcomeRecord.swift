@@ -2,7 +2,7 @@
 ///
 /// `{"step":"charge","attempts":2,"took":12,"claim":"<worker>/<n>","at":<ms>,"value":…}` or, in place of `value`,
 /// `"error":{"type":"Declined","message":"…"}`, with `cause` unless it is `failed`, and `value`, the error's own JSON, if it has one. No
-/// `attempts` means 1. `took` is the last attempt's time in ms by the worker's clock, `at` Redis' time. Behind `at` come, if there are any,
+/// `attempts` means 1. Behind `step` comes `key`, if it was called with one. `took` is the last attempt's time in ms by the worker's clock, `at` Redis' time. Behind `at` come, if there are any,
 /// `lost`, the workers that died with the step, and `failed`, the attempts before the last.
 package struct OutcomeRecord: Sendable, Hashable {
     package var outcome: Outcome
@@ -16,8 +16,9 @@ package struct OutcomeRecord: Sendable, Hashable {
     package var failed: [FailedAttempt]
 
     /// The record's text before the time, which only Redis knows.
-    package static func head(step: String, attempts: Int, took: Int, claim: String) -> String {
-        "{\"step\":\(JSON.string(step))" + (attempts == 1 ? "" : ",\"attempts\":\(attempts)")
+    package static func head(step: String, key: String?, attempts: Int, took: Int, claim: String) -> String {
+        "{\"step\":\(JSON.string(step))" + (key.map { ",\"key\":\($0)" } ?? "")
+            + (attempts == 1 ? "" : ",\"attempts\":\(attempts)")
             + ",\"took\":\(took),\"claim\":\(JSON.string(claim))"
     }
 
@@ -66,5 +67,6 @@ package struct OutcomeRecord: Sendable, Hashable {
         } else {
             throw StepwiseError(.notDecodable, "the recorded outcome of step \"\(step)\" has neither value nor error")
         }
+        outcome.key = members.values["key"].map { String(decoding: $0, as: UTF8.self) }
     }
 }

@@ -125,12 +125,15 @@ struct RunStore: Sendable {
     /// What a body's end writes.
     struct Record: Sendable {
         var step: String
+        var key: String?
         var attempt: Int
         var result: Outcome.Result
         var took: Int
         var token: String
 
-        var head: RedisArgument { .init(OutcomeRecord.head(step: step, attempts: attempt, took: took, claim: token)) }
+        var head: RedisArgument {
+            .init(OutcomeRecord.head(step: step, key: key, attempts: attempt, took: took, claim: token))
+        }
         var tail: RedisArgument { .init(OutcomeRecord.tail(result)) }
     }
 

@@ -55,7 +55,7 @@ extension RunDriver {
                 (result, took) = (itsResult, itsTime)
             }
             let record = RunStore.Record(
-                step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
+                step: step, key: call.key, attempt: attempt, result: result, took: took, token: worker.nextToken())
             reply = try await store.record(run, text: text, record, seen: self.copy?.delivered ?? 0)
         } catch let error as RedisError {
             try await park(text, number: nil, step: step, attempt: attempt, reason: refusal(error))

@@ -168,7 +168,7 @@ extension RunDriver {
         }
         let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
         let record = RunStore.Record(
-            step: step, attempt: attempt, result: result, took: took, token: worker.nextToken())
+            step: step, key: call.key, attempt: attempt, result: result, took: took, token: worker.nextToken())
         let reply: AdvanceReply
         do {
             reply = try await store.serial(
@@ -250,7 +250,7 @@ extension RunDriver {
         var words = ErrorWords(error)
         if error is CancellationError, let cancelReason { words.message = cancelReason }
         var json = "{\"type\":\(JSON.string(words.type)),\"message\":\(JSON.string(words.message))"
-        if let failure = error as? StepFailure {
+        if let failure = (error as? SagaFailure)?.cause as? StepFailure ?? error as? StepFailure {
             json += ",\"step\":\(JSON.string(failure.step)),\"attempts\":\(failure.attempts)"
         }
         return Array((json + ",\"worker\":\(JSON.string(worker.name))}").utf8)

@@ -39,10 +39,38 @@ extension WorkflowContext {
         throw Self.notStorable(name, T.self)
     }
 
-    private static func notStorable<T>(_ name: String, _ type: T.Type) -> StepwiseError {
+    fileprivate static func notStorable<T>(_ name: String, _ type: T.Type) -> StepwiseError {
         StepwiseError(
             .notStorable,
             "the result of step \"\(name)\" is a \(type), which is not Codable & Sendable; return plain data, or nothing"
         )
+    }
+}
+
+extension Saga {
+    @available(
+        *, deprecated,
+        message:
+            "a step's result is stored as JSON: return a Codable & Sendable value, or assign it to _ to store nothing"
+    )
+    @NotStorable
+    public func run<T>(
+        _ name: String, _ options: StepOption..., body: @escaping @Sendable () async throws -> T,
+        undo: @escaping @Sendable (T) async throws -> Void
+    ) async throws -> StepResultMustBeCodable<T> {
+        throw WorkflowContext.notStorable(name, T.self)
+    }
+
+    @available(
+        *, deprecated,
+        message:
+            "a step's result is stored as JSON: return a Codable & Sendable value, or assign it to _ to store nothing"
+    )
+    @NotStorable
+    public func run<T>(
+        _ name: String, _ options: StepOption..., body: @escaping @Sendable (Step) async throws -> T,
+        undo: @escaping @Sendable (T) async throws -> Void
+    ) async throws -> StepResultMustBeCodable<T> {
+        throw WorkflowContext.notStorable(name, T.self)
     }
 }

@@ -32,6 +32,15 @@ public struct StepOption: Sendable {
     public static var atMostOnce: StepOption {
         StepOption { $0.isAtMostOnce = true }
     }
+
+    /// Tells the step's element from others where many share a name, as in a loop.
+    ///
+    /// The value's JSON, or a hash of it if it is longer than 100 bytes or holds arrays, is recorded with the step. A replay that asks for the
+    /// same step with another key would get another element's result: its run is parked instead, with a reason that names both.
+    public static func key(_ value: some Encodable & Sendable) -> StepOption {
+        let key = Result { () throws(StepwiseError) in try StepKey(value) }
+        return StepOption { $0.key = key }
+    }
 }
 
 /// An option of a workflow: a default for its steps.
@@ -75,6 +84,7 @@ package struct StepOptions: Sendable {
     }
 
     package var hasLimits: Bool { totalTimeout != nil || claimTimeout != nil }
+    package var key: Result<StepKey, StepwiseError>?
 
     package init(workflow options: [WorkflowOption] = []) {
         for option in options { option.apply(&self) }

@@ -3,7 +3,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Value: String, Sendable {
             case invalidStepName, nestedStep, stepOutsideFunction, notStorable, tooLarge, tooManySteps, notDecodable,
-                invalidIdentifier
+                invalidIdentifier, sagaEnded
             case runFailed, runCancelled, timedOut, noSuchRun, runGone, wrongStatus
             case redisUnavailable, redisAmbiguous, redisDenied, redisRefused, unsupportedRedis, newerDataFormat
             case invalidConfiguration, closed
@@ -18,6 +18,8 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var nestedStep: Code { Code(value: .nestedStep) }
         /// A step was called from `Task {}`, or after the function had returned.
         public static var stepOutsideFunction: Code { Code(value: .stepOutsideFunction) }
+        /// A step was called of a ``Saga`` whose closure had ended.
+        public static var sagaEnded: Code { Code(value: .sagaEnded) }
         /// A value cannot be written as JSON (NaN, infinity, an `encode(to:)` that throws).
         public static var notStorable: Code { Code(value: .notStorable) }
         /// A value is larger than what may be stored.

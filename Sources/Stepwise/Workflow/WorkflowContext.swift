@@ -78,41 +78,61 @@ public struct WorkflowContext: Sendable {
     private func value<T: Codable & Sendable>(
         _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> T
     ) async throws -> T {
-        try checkPlace(name)
-        let bytes = try await copy.call(name: name, options: self.options.applying(options)) { step in
-            let value = try await body(step)
-            return try JSON.encode(value, what: "the result of step \"\(step.id)\" of run \(runID)")
-        }
-        do {
-            return try JSON.decode(T.self, from: bytes, what: "the result of step \"\(name)\" of run \(runID)")
-        } catch {
-            // Changed code cannot read what was recorded: the run is parked, the error is not thrown into the function.
-            try await copy.stop(error.message)
-        }
+        try checkPlace(of: "step \"\(name)\"")
+        return try await decode(
+            T.self, from: copy.call(name: name, options: self.options.applying(options), body: encoding(body)))
     }
 
     private func nothing(
         _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> Void
     ) async throws {
-        try checkPlace(name)
-        _ = try await copy.call(name: name, options: self.options.applying(options)) { step in
+        try checkPlace(of: "step \"\(name)\"")
+        _ = try await copy.call(name: name, options: self.options.applying(options), body: Self.encoding(body))
+    }
+
+    /// A body that gives its value's JSON.
+    func encoding<T: Codable & Sendable>(
+        _ body: @escaping @Sendable (Step) async throws -> T
+    ) -> @Sendable (Step) async throws -> [UInt8] {
+        { step in
+            let value = try await body(step)
+            return try JSON.encode(value, what: "the result of step \"\(step.id)\" of run \(runID)")
+        }
+    }
+
+    static func encoding(
+        _ body: @escaping @Sendable (Step) async throws -> Void
+    ) -> @Sendable (Step) async throws -> [UInt8] {
+        { step in
             try await body(step)
             return JSON.null
         }
     }
 
+    /// Changed code cannot read what was recorded: the run is parked, the error is not thrown into the function.
+    func decode<T: Decodable>(_ type: T.Type, from result: StepResult) async throws -> T {
+        do {
+            return try JSON.decode(
+                type, from: result.json, what: "the result of step \"\(result.step)\" of run \(runID)")
+        } catch {
+            try await copy.stop(error.message)
+        }
+    }
+
     /// A step is called by the run's function and its structured children, and by nobody else.
-    private func checkPlace(_ name: String) throws(StepwiseError) {
+    ///
+    /// - Parameter call: what is called, in words.
+    func checkPlace(of call: @autoclosure () -> String) throws(StepwiseError) {
         if let step = StepScope.current {
             throw misuse(
                 .nestedStep,
-                "step \"\(name)\" was called inside the body of step \"\(step.id)\" of run \(runID); call it in the workflow's function, "
-                    + "before or after that step")
+                "\(call()) was called inside the body of step \"\(step.id)\" of run \(runID); call it in the workflow's function, before or "
+                    + "after that step")
         }
         if !copy.executor.ownsCurrentTask {
             throw misuse(
                 .stepOutsideFunction,
-                "step \"\(name)\" of run \(runID) was called from an unstructured task (Task { … }, Task.detached, a callback) or after the "
+                "\(call()) of run \(runID) was called from an unstructured task (Task { … }, Task.detached, a callback) or after the "
                     + "workflow's function had returned; use async let or a task group instead")
         }
     }

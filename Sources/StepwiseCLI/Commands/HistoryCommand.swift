@@ -35,7 +35,8 @@ struct HistoryCommand: AsyncParsableCommand {
 
     private func json(_ step: RecordedStep) -> JSONDocument {
         .object([
-            ("number", .number(step.number)), ("step", .string(step.step)), ("attempts", .number(step.attempts)),
+            ("number", .number(step.number)), ("step", .string(step.step)), ("key", JSONDocument(stored: step.key)),
+            ("attempts", .number(step.attempts)),
             ("took", JSONDocument(step.took)), ("at", JSONDocument(step.at)), ("worker", .string(step.worker)),
             ("value", JSONDocument(stored: step.value)), ("cancel", JSONDocument(step.cancel)),
             ("error", step.error.map(json) ?? .null), ("lost", .number(step.lost)),

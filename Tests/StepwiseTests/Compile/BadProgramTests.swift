@@ -39,6 +39,10 @@ struct BadProgramTests {
         "a struct that is not Codable": #"let h = try await context.run("a") { Handle(number: 1) }; _ = h"#,
         "a function by name":
             #"@Sendable func open() -> Connection { Connection() }; _ = try await context.run("a", body: open)"#,
+        "in a saga":
+            #"_ = try await context.saga { s in try await s.run("a") { Connection() } undo: { c in print(await c.query()) } }"#,
+        "in a saga, with the step":
+            #"try await context.saga { s in try await s.run("a") { step in Connection() } undo: { _ in } }"#,
         "in a task group":
             #"await withTaskGroup { g in g.addTask { let c = try? await context.run("a") { Connection() }; _ = c } }"#,
     ]

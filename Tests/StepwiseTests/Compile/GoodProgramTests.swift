@@ -154,6 +154,48 @@ struct GoodProgramTests {
             try await context.run("discard") { _ = noInput() }
         }
 
+        struct Payment: Codable, Sendable { var id: Int }
+        func charge() async throws -> Payment { Payment(id: 1) }
+        func refund(_ payment: Payment) async throws {}
+        func refundOnce(_ payment: Payment, _ step: Step) async throws {}
+
+        final class Basket { var items = 0 }
+        func sagas(_ context: WorkflowContext, _ order: Order) async throws -> Receipt {
+            let basket = Basket()
+            try await context.saga { saga in try await saga.run("a") {} undo: {} }
+            let text = try await context.saga(undo: .retry(.fixed(.seconds(60), attempts: 100))) { saga in
+                basket.items += 1
+                let payment = try await saga.run("charge") { Payment(id: 1) } undo: { payment in print(payment.id) }
+                let again = try await saga.run("charge", .retry(.never)) { step in
+                    print(step.idempotencyKey)
+                    return Payment(id: 2)
+                } undo: { payment, step in
+                    print(payment.id, step.idempotencyKey)
+                    try await refund(payment)
+                }
+                try await saga.run("named", body: charge, undo: refund)
+                try await saga.run("named", body: charge, undo: refundOnce)
+                try await saga.run("unread") { try await charge() } undo: { _ in }
+                try await saga.run("shorthand") { try await charge() } undo: { try await refund($0) }
+                try await saga.run("reserve") { sideEffect() } undo: { sideEffect() }
+                try await saga.run("reserve") { try await sideEffectAsync() } undo: { step in print(step.attempt) }
+                try await saga.run("reserve") { step in print(step.id) } undo: { print("undone") }
+                async let left = saga.run("left") { 1 } undo: { number in print(number) }
+                async let right: Void = saga.run("right") { print("x") } undo: { print("y") }
+                _ = try await (left, right)
+                return "\(payment.id) \(again.id) \(order.sku)"
+            }
+            do {
+                try await context.run("ship") {}
+            } catch {
+                let tidied = try await context.cleanup { try await context.run("tidy") { 1 } }
+                try await context.cleanup { try await context.run("tidy") {} }
+                print(tidied)
+                throw error
+            }
+            return Receipt(text: text)
+        }
+
         func enqueues(_ client: StepwiseClient) async throws {
             let run = try await client.enqueue(.processOrder, Order(sku: "A", quantity: 1))
             let receipt = try await run.result()

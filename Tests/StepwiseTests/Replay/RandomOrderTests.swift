@@ -11,6 +11,7 @@ struct RandomOrderTests {
             let body: @Sendable (WorkflowContext) async throws -> String = { context in try await program.run(context) }
             let live = Core(body)
             var history: [Outcome] = []
+            let cancelAt = Int.random(in: 0..<24, using: &random)
             while live.end == nil {
                 let waiting = live.pending.filter { !$0.hasPrefix("-") }
                 guard !waiting.isEmpty else {
@@ -27,7 +28,9 @@ struct RandomOrderTests {
                     Int.random(in: 0..<8, using: &random) == 0
                     ? .error(StepFailure(step: name, attempts: 1, type: "Hiccup", message: "a hiccup"))
                     : .value(Array("\(Int.random(in: 0..<1000, using: &random))".utf8))
-                history.append(Outcome(step: name, result: result))
+                let isCancel = history.count == cancelAt
+                history.append(
+                    isCancel ? Outcome(step: "", result: .cancel("enough")) : Outcome(step: name, result: result))
                 live.copy.deliver(history[history.count - 1])
 
                 let again = Core(body)

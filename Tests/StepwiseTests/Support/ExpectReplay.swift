@@ -18,7 +18,7 @@ func replay(_ workflow: any AnyWorkflow, _ details: RunDetails, _ history: some 
             } else {
                 .value(Array((step.value ?? "null").utf8))
             }
-        copy.deliver(Outcome(step: step.step, result: result), silent: true)
+        copy.deliver(Outcome(step: step.step, result: result, key: step.key), silent: true)
     }
     return copy
 }

@@ -7,16 +7,22 @@ indirect enum Program: Sendable {
     case parallel([Program])
     case race([Program])
     case pair(Program, Program)
+    /// A saga with so many steps, and a program in the middle of them.
+    case saga(Int, Program)
+    /// The second is carried out, as cleanup, if the first is cancelled.
+    case guarded(Program, Program)
 
     static func random(depth: Int, using random: inout SeededNumbers) -> Program {
         func some() -> [Program] {
             (0..<Int.random(in: 1...3, using: &random)).map { _ in .random(depth: depth - 1, using: &random) }
         }
-        switch depth == 0 ? 0 : Int.random(in: 0..<6, using: &random) {
+        switch depth == 0 ? 0 : Int.random(in: 0..<8, using: &random) {
         case 1, 2: return .sequence(some())
         case 3: return .parallel(some())
         case 4: return .race(some())
         case 5: return .pair(.random(depth: depth - 1, using: &random), .random(depth: depth - 1, using: &random))
+        case 6: return .guarded(.random(depth: depth - 1, using: &random), .random(depth: depth - 1, using: &random))
+        case 7: return .saga(Int.random(in: 1...3, using: &random), .random(depth: depth - 1, using: &random))
         default: return .step(Bool.random(using: &random) ? "a" : "b")
         }
     }
@@ -51,6 +57,30 @@ indirect enum Program: Sendable {
             async let first = left.run(context)
             async let second = right.run(context)
             return "{\(try await second),\(try await first)}"
+        case .saga(let count, let work):
+            do {
+                return try await context.saga { saga in
+                    var texts: [String] = []
+                    async let beside = saga.run("b") {
+                        0
+                    } undo: { _ in
+                    }
+                    for _ in 0..<count { texts.append("\(try await saga.run("a") { 0 } undo: { _ in })") }
+                    texts.append(try await work.run(context))
+                    return "s\(texts)\(try await beside)"
+                }
+            } catch let failure as StepFailure {
+                return failure.step + "?"
+            } catch let failure as SagaFailure {
+                if failure.cause is CancellationError { throw failure.cause }
+                return "\(failure.notUndone.map(\.step))?"
+            }
+        case .guarded(let work, let undo):
+            do {
+                return try await work.run(context)
+            } catch is CancellationError {
+                return try await context.cleanup { "~\(try await undo.run(context))" }
+            }
         }
     }
 }

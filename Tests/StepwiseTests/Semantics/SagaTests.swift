@@ -1,0 +1,122 @@
+import Stepwise
+import StepwiseTesting
+import Testing
+
+private struct OutOfStock: Error, Codable {
+    var sku: String
+}
+
+private struct Payment: Codable, Sendable {
+    var id: Int
+}
+
+extension Scenarios {
+    @Suite("Sagas")
+    struct Sagas {
+        /// Charges, reserves, and fails to ship; the undo of the reservation succeeds at its second attempt.
+        private func fulfil(_ bodies: Tally, undoing: Retry = soon, refundFails: Bool = false) -> Workflow<Int, String>
+        {
+            Workflow("fulfil", .retry(.never)) { (context, amount: Int) async throws -> String in
+                try await context.saga(undo: .retry(undoing)) { saga in
+                    let payment = try await saga.run("charge") {
+                        Payment(id: amount)
+                    } undo: { payment in
+                        bodies.add("refund \(payment.id)")
+                        if refundFails { throw Hiccup() }
+                    }
+                    try await saga.run("reserve") { step in
+                        bodies.add("reserve")
+                    } undo: { step in
+                        bodies.add("release \(step.attempt) \(step.id)")
+                        if step.attempt == 1 { throw Hiccup() }
+                    }
+                    return try await context.run("ship") { throw OutOfStock(sku: "A\(payment.id)") }
+                }
+            }
+        }
+
+        private func fail(
+            _ workflow: Workflow<Int, String>, _ memory: Memory
+        ) async throws -> (RunDetails, [RecordedStep]) {
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, 7)
+                #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
+                let (details, history) = (try await run.status(), try await run.history())
+                expectReplay(of: details, history, by: workflow)
+                #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+                return (details, history)
+            }
+        }
+
+        @Test(
+            "§3a.54 A step fails for good: what was done is undone, last in first out, each undo a step recorded once",
+            arguments: Memory.allCases)
+        func undone(_ memory: Memory) async throws {
+            let bodies = Tally()
+            let (details, history) = try await fail(fulfil(bodies), memory)
+            #expect(history.map(\.step) == ["charge", "reserve", "ship", "undo reserve", "undo charge"])
+            #expect(history.map(\.attempts) == [1, 1, 1, 2, 1])
+            #expect(bodies.all == ["reserve", "release 1 undo reserve", "release 2 undo reserve", "refund 7"])
+            #expect(details.error?.contains(#""type":"StepFailure""#) == true, "\(details.error ?? "")")
+            #expect(details.error?.contains(#""step":"ship","attempts":1"#) == true)
+        }
+
+        @Test(
+            "An undo that fails for good: the other undos are run, the run's error tells both",
+            arguments: Memory.allCases)
+        func notUndone(_ memory: Memory) async throws {
+            let bodies = Tally()
+            let (details, history) = try await fail(fulfil(bodies, undoing: .never, refundFails: true), memory)
+            #expect(history.map(\.step) == ["charge", "reserve", "ship", "undo reserve", "undo charge"])
+            #expect(bodies.all == ["reserve", "release 1 undo reserve", "refund 7"])
+            let error = details.error ?? ""
+            for part in ["SagaFailure", "OutOfStock", "undo reserve", "undo charge", #""step":"ship""#] {
+                #expect(error.contains(part), "\(error)")
+            }
+        }
+
+        @Test(
+            "§3a.42 Cancelled in the middle: the step under way is done, the next is not begun, everything is undone",
+            arguments: Memory.allCases)
+        func cancelled(_ memory: Memory) async throws {
+            let bodies = Tally()
+            let gate = Gate()
+            let workflow = Workflow("cancelled") { (context, _: Int) async throws -> Int in
+                try await context.saga { saga in
+                    try await saga.run("charge") {
+                    } undo: {
+                        bodies.add("refund")
+                    }
+                    try await saga.run("reserve") {
+                        bodies.add("reserve")
+                        await gate.wait()
+                        bodies.add(Task.isCancelled ? "cut off" : "reserved")
+                    } undo: {
+                        bodies.add("release")
+                    }
+                    try await saga.run("ship") {
+                        bodies.add("ship")
+                    } undo: {
+                        bodies.add("recall")
+                    }
+                    return 1
+                }
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                try await eventually("the body runs") { bodies["reserve"] == 1 }
+                #expect(try await run.cancel(reason: "no longer wanted") == .requested)
+                gate.open()
+                #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runCancelled)
+                #expect(bodies.all == ["reserve", "reserved", "release", "refund"])
+                let history = try await run.history()
+                #expect(
+                    history.map(\.step).filter { !$0.isEmpty } == ["charge", "reserve", "undo reserve", "undo charge"])
+                let details = try await run.status()
+                #expect(details.status == .cancelled)
+                expectReplay(of: details, history, by: workflow)
+                #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+            }
+        }
+    }
+}
