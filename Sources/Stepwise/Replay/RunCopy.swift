@@ -9,14 +9,14 @@ import Synchronization
 package final class RunCopy: Sendable {
     package typealias Function = @Sendable (WorkflowContext) async throws -> [UInt8]
 
-    private enum Standing {
+    enum Standing {
         case called
         case waiting(CheckedContinuation<Outcome.Result, any Error>)
         case delivered
         case abandoned
     }
 
-    private struct State {
+    struct State {
         var calls: [StepCall?] = []
         var standings: [Standing] = []
         var numbers: [String: Int] = [:]
@@ -28,7 +28,7 @@ package final class RunCopy: Sendable {
         var finished: Result<[UInt8], any Error>?
         /// The error with which the run ends although the function has not.
         var overLimit: StepwiseError?
-        var stuck: String?
+        var stuck: Obstacle?
         var suspended: [CheckedContinuation<Void, any Error>] = []
         var misuses: [String] = []
         var onMisuse: (@Sendable () -> Void)?
@@ -43,7 +43,7 @@ package final class RunCopy: Sendable {
         var cancelledCalls = 0
     }
 
-    private let state = Mutex(State())
+    let state = Mutex(State())
     package let executor = ReplayExecutor()
 
     /// The most steps that the function may call.
@@ -79,9 +79,10 @@ package final class RunCopy: Sendable {
             state.cancelledCalls = 0
             state.delivered += 1
             guard let number = state.numbers[outcome.step] else {
-                state.stuck =
-                    "the history has an outcome of step \"\(outcome.step)\" at position \(state.delivered), which this worker's "
-                    + "code never called; it called \(Self.list(state.calls))"
+                if state.stuck == nil {
+                    state.stuck = .divergence(
+                        state.divergence(.recorded, at: state.delivered, expected: .init(outcome.step)))
+                }
                 return nil
             }
             state.calls[number] = nil
@@ -114,9 +115,9 @@ package final class RunCopy: Sendable {
     package var isEvicted: Bool { state.withLock { $0.isEvicted } }
 
     /// The history cannot be delivered: the copy is stuck, with a reason that is kept on the run.
-    package func halt(_ reason: String) {
+    package func halt(_ obstacle: Obstacle) {
         state.withLock { state in
-            if state.stuck == nil { state.stuck = reason }
+            if state.stuck == nil { state.stuck = obstacle }
         }
     }
 
@@ -258,11 +259,6 @@ package final class RunCopy: Sendable {
         state.withLock { $0.finished = result }
     }
 
-    private static func list(_ calls: [StepCall?]) -> String {
-        let names = calls.compactMap { $0?.id }.prefix(5).map { "\"\($0)\"" }
-        return names.isEmpty ? "no other step" : names.joined(separator: ", ")
-    }
-
     // MARK: The function's side
 
     /// Registers a call and waits for its outcome. Always suspends, also when the outcome is already recorded (rule 3).
@@ -278,8 +274,9 @@ package final class RunCopy: Sendable {
         if Task.isCancelled {
             if isOneCancelledCallTooMany() {
                 try await stop(
-                    "step \"\(name)\" was called \(Self.cancelledCallLimit) times in a cancelled task, in which no step begins; end the loop when "
-                        + "CancellationError is thrown")
+                    .other(
+                        "step \"\(name)\" was called \(Self.cancelledCallLimit) times in a cancelled task, in which no step begins; end the loop when "
+                            + "CancellationError is thrown"))
             }
             throw CancellationError()
         }
@@ -311,9 +308,9 @@ package final class RunCopy: Sendable {
     }
 
     /// Stops the function for good with a reason that is kept on the run: its code cannot use what is recorded.
-    package func stop(_ reason: String) async throws -> Never {
+    package func stop(_ obstacle: Obstacle) async throws -> Never {
         state.withLock { state in
-            if !state.isEvicted, state.stuck == nil { state.stuck = reason }
+            if !state.isEvicted, state.stuck == nil { state.stuck = obstacle }
         }
         try await suspendUntilEviction()
     }

@@ -34,7 +34,7 @@ public struct WorkflowContext: Sendable {
 
     /// The input for the function itself: one that does not decode parks the run instead of failing it.
     package func decodedInput<T: Decodable>(as type: T.Type) async throws -> T {
-        do { return try input(as: type) } catch { try await copy.stop("\(error)") }
+        do { return try input(as: type) } catch { try await copy.stop(.undecodable("\(error)")) }
     }
 
     /// Executes a piece of work as a step: its result is stored once, and a replay returns what was stored.
@@ -87,7 +87,7 @@ public struct WorkflowContext: Sendable {
             return try JSON.decode(T.self, from: bytes, what: "the result of step \"\(name)\" of run \(runID)")
         } catch {
             // Changed code cannot read what was recorded: the run is parked, the error is not thrown into the function.
-            try await copy.stop(error.message)
+            try await copy.stop(.undecodable(error.message))
         }
     }
 
