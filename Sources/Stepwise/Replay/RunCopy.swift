@@ -64,7 +64,10 @@ package final class RunCopy: Sendable {
             // Detached and unstructured: a worker's own shutdown never cancels the function (rule 3).
             let root = Task.detached(executorPreference: executor) { [weak self] in
                 let result: Result<[UInt8], any Error>
-                do { result = .success(try await function(context)) } catch { result = .failure(error) }
+                do {
+                    result = .success(
+                        try await RunScope.$current.withValue(context.copy) { try await function(context) })
+                } catch { result = .failure(error) }
                 self?.finish(result)
             }
             state.withLock { $0.root = root }
@@ -256,7 +259,13 @@ package final class RunCopy: Sendable {
     }
 
     private func finish(_ result: Result<[UInt8], any Error>) {
-        state.withLock { $0.finished = result }
+        state.withLock { state in
+            state.finished = result
+            // `input(as:)` cannot wait for other code; what it throws is no end of the run.
+            if case .failure(let error as StepwiseError) = result, error.code == .notDecodable, state.stuck == nil {
+                state.stuck = .undecodable(error.message)
+            }
+        }
     }
 
     // MARK: The function's side

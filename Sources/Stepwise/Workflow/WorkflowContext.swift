@@ -25,7 +25,8 @@ public struct WorkflowContext: Sendable {
         self.logger = logger
     }
 
-    /// The run's input, for helper functions that do not have it as a parameter.
+    /// The run's input, for helper functions that do not have it as a parameter. A function that lets the error through has its run parked
+    /// rather than failed; one that catches it may try an older type.
     ///
     /// - Throws: ``StepwiseError`` with code `notDecodable`, naming the stored JSON and the path in it.
     public func input<T: Decodable>(as type: T.Type = T.self) throws -> T {
