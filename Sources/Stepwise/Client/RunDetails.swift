@@ -15,6 +15,8 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var ended: Int?
     /// Why a parked or unserved run waits.
     public var reason: String?
+    /// Of a run that is parked because the code asks for other steps than were recorded: where, and for which.
+    public var divergence: Divergence?
     /// Why its end was asked for, if it was.
     public var cancelled: String?
     /// A misuse that was noticed, such as a step called from `Task {}`.
@@ -67,7 +69,7 @@ extension StepwiseClient {
         let fields = [
             "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload",
             "output",
-            "error", "cancelled", "labels", "origin", "restarted", "deadline",
+            "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
@@ -78,6 +80,7 @@ extension StepwiseClient {
             id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
             recorded: v[3].integer ?? 0,
             carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string,
+            divergence: v[17].bytes.flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
             cancelled: v[12].string,
             warning: v[8].string,
             payload: v[9].string ?? "null", output: v[10].string, error: v[11].string, deadline: v[16].integer,

@@ -9,14 +9,14 @@ import Synchronization
 package final class RunCopy: Sendable {
     package typealias Function = @Sendable (WorkflowContext) async throws -> [UInt8]
 
-    private enum Standing {
+    enum Standing {
         case called
         case waiting(CheckedContinuation<Outcome.Result, any Error>)
         case delivered
         case abandoned
     }
 
-    private struct State {
+    struct State {
         var calls: [StepCall?] = []
         var standings: [Standing] = []
         var numbers: [String: Int] = [:]
@@ -28,7 +28,7 @@ package final class RunCopy: Sendable {
         var finished: Result<[UInt8], any Error>?
         /// The error with which the run ends although the function has not.
         var overLimit: StepwiseError?
-        var stuck: String?
+        var stuck: Obstacle?
         var suspended: [CheckedContinuation<Void, any Error>] = []
         var misuses: [String] = []
         var onMisuse: (@Sendable () -> Void)?
@@ -47,7 +47,7 @@ package final class RunCopy: Sendable {
         var cancelledCalls = 0
     }
 
-    private let state = Mutex(State())
+    let state = Mutex(State())
     package let executor = ReplayExecutor()
 
     /// The most steps that the function may call.
@@ -68,7 +68,10 @@ package final class RunCopy: Sendable {
             // Detached and unstructured: a worker's own shutdown never cancels the function (rule 3).
             let root = Task.detached(executorPreference: executor) { [weak self] in
                 let result: Result<[UInt8], any Error>
-                do { result = .success(try await function(context)) } catch { result = .failure(error) }
+                do {
+                    result = .success(
+                        try await RunScope.$current.withValue(context.copy) { try await function(context) })
+                } catch { result = .failure(error) }
                 self?.finish(result)
             }
             state.withLock { $0.root = root }
@@ -87,13 +90,19 @@ package final class RunCopy: Sendable {
             state.cancelledCalls = 0
             state.delivered += 1
             guard let number = state.numbers[outcome.step] else {
-                state.stuck =
-                    "the history has an outcome of step \"\(outcome.step)\" at position \(state.delivered), which this worker's "
-                    + "code never called; it called \(Self.list(state.calls))"
+                if state.stuck == nil {
+                    state.stuck = .divergence(
+                        state.divergence(.recorded, at: state.delivered, expected: .init(outcome.step)))
+                }
                 return nil
             }
             if let stored = outcome.key, let asked = state.calls[number]?.key, stored != asked {
-                state.stuck = Self.keyMismatch(outcome.step, at: state.delivered, stored: stored, asked: asked)
+                if state.stuck == nil {
+                    state.stuck = .divergence(
+                        Divergence(
+                            position: state.delivered, standing: .recorded, expected: .init(outcome.step, key: stored),
+                            asked: [.init(outcome.step, key: asked)]))
+                }
                 return nil
             }
             state.calls[number] = nil
@@ -129,9 +138,9 @@ package final class RunCopy: Sendable {
     package var isEvicted: Bool { state.withLock { $0.isEvicted } }
 
     /// The history cannot be delivered: the copy is stuck, with a reason that is kept on the run.
-    package func halt(_ reason: String) {
+    package func halt(_ obstacle: Obstacle) {
         state.withLock { state in
-            if state.stuck == nil { state.stuck = reason }
+            if state.stuck == nil { state.stuck = obstacle }
         }
     }
 
@@ -283,17 +292,13 @@ package final class RunCopy: Sendable {
     }
 
     private func finish(_ result: Result<[UInt8], any Error>) {
-        state.withLock { $0.finished = result }
-    }
-
-    private static func keyMismatch(_ step: String, at position: Int, stored: String, asked: String) -> String {
-        "the history has an outcome of step \"\(step)\" with key \(stored) at position \(position), and this worker's code called it with "
-            + "key \(asked): sort what a Set or a Dictionary gives, or bring the code back that called the steps in the recorded order"
-    }
-
-    private static func list(_ calls: [StepCall?]) -> String {
-        let names = calls.compactMap { $0?.id }.prefix(5).map { "\"\($0)\"" }
-        return names.isEmpty ? "no other step" : names.joined(separator: ", ")
+        state.withLock { state in
+            state.finished = result
+            // `input(as:)` cannot wait for other code; what it throws is no end of the run.
+            if case .failure(let error as StepwiseError) = result, error.code == .notDecodable, state.stuck == nil {
+                state.stuck = .undecodable(error.message)
+            }
+        }
     }
 
     // MARK: The function's side
@@ -313,8 +318,9 @@ package final class RunCopy: Sendable {
         if Task.isCancelled {
             if isOneCancelledCallTooMany() {
                 try await stop(
-                    "step \"\(name)\" was called \(Self.cancelledCallLimit) times in a cancelled task, in which no step begins; end the loop when "
-                        + "CancellationError is thrown")
+                    .other(
+                        "step \"\(name)\" was called \(Self.cancelledCallLimit) times in a cancelled task, in which no step begins; end the loop when "
+                            + "CancellationError is thrown"))
             }
             throw CancellationError()
         }
@@ -360,9 +366,9 @@ package final class RunCopy: Sendable {
     }
 
     /// Stops the function for good with a reason that is kept on the run: its code cannot use what is recorded.
-    package func stop(_ reason: String) async throws -> Never {
+    package func stop(_ obstacle: Obstacle) async throws -> Never {
         state.withLock { state in
-            if !state.isEvicted, state.stuck == nil { state.stuck = reason }
+            if !state.isEvicted, state.stuck == nil { state.stuck = obstacle }
         }
         try await suspendUntilEviction()
     }

@@ -24,7 +24,7 @@ package enum Progress: Sendable {
     /// It waits for something that is no step: it has left its executor.
     case escaped
     /// It cannot go on with the code of this worker; says why.
-    case stuck(String)
+    case stuck(Obstacle)
 }
 
 /// What a copy asks of the store: steps to open and to close, and whether the function is done.

@@ -233,8 +233,9 @@ struct RunStore: Sendable {
 
     /// Parks a run for a reason that a person reads. Of a carry its number, of a step its id proves the claim.
     func park(
-        _ run: Run, text: String, carry number: Int?, step: (id: String, attempt: Int)?, reason: String
+        _ run: Run, text: String, carry number: Int?, step: (id: String, attempt: Int)?, _ obstacle: Obstacle
     ) async throws {
+        let divergence = try obstacle.divergence.map { try JSON.encode($0, what: "a divergence") }
         _ = try await evaluate(
             ScriptLibrary.park,
             [
@@ -244,7 +245,7 @@ struct RunStore: Sendable {
             ],
             [
                 .init(run.id), .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step?.id ?? ""),
-                .init(reason), .init(step.map { String($0.attempt) } ?? ""),
+                .init(obstacle.description), .init(step.map { String($0.attempt) } ?? ""), .init(divergence ?? []),
             ])
     }
 

@@ -395,6 +395,31 @@ final class Incarnation: Sendable {
         return open.attempt == attempt && open.place == "invocation" ? open : nil
     }
 
+    /// Whether all of these steps are open, and no more than so many are in all.
+    func areOpen(_ steps: [String], of run: RunStore.Run, atMost: Int) async throws -> Bool {
+        let key = RedisArgument(keys.open(run.id))
+        for start in stride(from: 0, to: steps.count, by: 1000) {
+            let some = steps[start..<min(start + 1000, steps.count)]
+            let reply = try await command(["HMGET", key] + some.map { .init($0) })
+            guard let states = reply.array, states.allSatisfy({ $0.string != nil }) else { return false }
+        }
+        return try await command(["HLEN", key]).integer ?? 0 <= atMost
+    }
+
+    /// The names of a run's open steps, in pages of about 1,000.
+    func openSteps(of run: RunStore.Run) async throws -> [String] {
+        var steps: [String] = []
+        var cursor = "0"
+        repeat {
+            let reply = try await command(["HSCAN", .init(keys.open(run.id)), .init(cursor), "COUNT", "1000"])
+            guard let items = reply.array, items.count == 2, let next = items[0].string else { return steps }
+            let flat = items[1].array ?? []
+            steps += stride(from: 0, to: flat.count, by: 2).compactMap { flat[$0].string }
+            cursor = next
+        } while cursor != "0"
+        return steps
+    }
+
     /// How many outcomes a run has.
     func recorded(_ run: RunStore.Run) async throws -> Int {
         try await command(["HGET", .init(keys.run(run.id)), "recorded"]).integer ?? 0

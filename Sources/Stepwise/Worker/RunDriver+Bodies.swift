@@ -17,10 +17,6 @@ extension RunDriver {
         case over
     }
 
-    func unknownStep(_ step: String) -> String {
-        "step \"\(step)\" is open, but this worker's code does not call it at this point of the run"
-    }
-
     /// - Parameter lost: how many workers were lost with the step; `nil` if that is not known.
     func execute(
         _ text: String, _ step: String, _ attempt: Int, lost: Int?, _ claim: Claim
@@ -29,8 +25,10 @@ extension RunDriver {
         guard let copy, !copy.isDelivered(step) else { return try await load(text, step: (step, attempt), claim) }
         guard let call = copy.call(step) else {
             let isAtRest = await isAtRest(copy)
-            let reason = parkReason(copy, isAtRest: isAtRest) ?? unknownStep(step)
-            try await park(text, number: nil, step: step, attempt: attempt, reason: reason)
+            let obstacle =
+                try await obstacle(copy, isAtRest: isAtRest, opened: agreed)
+                ?? .divergence(copy.divergence(openStep: step))
+            try await park(text, number: nil, step: step, attempt: attempt, obstacle)
             return nil
         }
         let reply: RecordReply
@@ -58,7 +56,7 @@ extension RunDriver {
                 step: step, key: call.key, attempt: attempt, result: result, took: took, token: worker.nextToken())
             reply = try await store.record(run, text: text, record, seen: self.copy?.delivered ?? 0)
         } catch let error as RedisError {
-            try await park(text, number: nil, step: step, attempt: attempt, reason: refusal(error))
+            try await park(text, number: nil, step: step, attempt: attempt, .other(refusal(error)))
             return nil
         }
         switch reply {

@@ -10,7 +10,7 @@ extension RunDriver {
         } catch let error as RedisError {
             // The copy may have lived an outcome that is not recorded.
             dropCopy()
-            try await park(run.carryText, number: number, step: nil, reason: refusal(error))
+            try await park(run.carryText, number: number, step: nil, .other(refusal(error)))
             return nil
         }
     }
@@ -28,8 +28,8 @@ extension RunDriver {
             guard let copy else { throw IncarnationOver() }
             let isAtRest = await isAtRest(copy)
             guard copy === self.copy else { throw IncarnationOver() }
-            if let reason = parkReason(copy, isAtRest: isAtRest) {
-                try await park(run.carryText, number: number, step: nil, reason: reason)
+            if let obstacle = try await obstacle(copy, isAtRest: isAtRest, opened: opened) {
+                try await park(run.carryText, number: number, step: nil, obstacle)
                 return nil
             }
             let plan = copy.plan(opened: opened)
@@ -43,6 +43,7 @@ extension RunDriver {
                 throw error
             }
             opened += plan.openings.count
+            agreed = opened
             confirm(plan, copy)
             if case .released(let texts) = reply {
                 return await release(texts, number: number, reserved: reserved, opened: opened, claim)
@@ -113,7 +114,7 @@ extension RunDriver {
         }
         guard let copy else { return .goesOn(.rebuild, opened: opened) }
         guard let call = copy.call(step) else {
-            try await park(run.carryText, number: number, step: nil, reason: unknownStep(step))
+            try await park(run.carryText, number: number, step: nil, .divergence(copy.divergence(openStep: step)))
             return .over
         }
         let result: Outcome.Result
@@ -162,7 +163,8 @@ extension RunDriver {
         } else {
             // Stuck or out: record, keep the carry, and let the loop above decide.
             switch copy.progress {
-            case .stuck, .escaped: plan.isComplete = false
+            case .stuck: plan = Plan(openings: [], closings: [], isComplete: false)
+            case .escaped: plan.isComplete = false
             case .waiting, .finished: break
             }
         }
@@ -184,6 +186,7 @@ extension RunDriver {
         }
         confirm(plan, copy)
         let nowOpened = opened + plan.openings.count
+        agreed = nowOpened
         if case .released(let texts) = reply { return .released(texts, reserved: reserved, opened: nowOpened) }
         worker.slots.release(reserved)
         return .goesOn(reply, opened: nowOpened)
@@ -254,23 +257,6 @@ extension RunDriver {
             json += ",\"step\":\(JSON.string(failure.step)),\"attempts\":\(failure.attempts)"
         }
         return Array((json + ",\"worker\":\(JSON.string(worker.name))}").utf8)
-    }
-
-    func parkReason(_ copy: RunCopy, isAtRest: Bool) -> String? {
-        if case .stuck(let reason) = copy.progress { return reason }
-        if isAtRest { return nil }
-        let place = copy.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
-        return
-            "the function left its executor \(place) and was not back within \(worker.configuration.escapeLimit): it awaited something "
-            + "that is no step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
-    }
-
-    func park(_ text: String, number: Int?, step: String?, attempt: Int = 0, reason: String) async throws {
-        try await store.park(run, text: text, carry: number, step: step.map { ($0, attempt) }, reason: reason)
-        worker.logger.warning(
-            "a run was parked",
-            metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "reason": "\(reason)"])
-        discard()
     }
 
     /// Throws the copy away and makes a new one from the history. `nil` if the carry is gone.

@@ -18,6 +18,8 @@ actor RunDriver {
     /// The numbers of the carries that are being driven here. One that ends in Redis may still have its answer on the way.
     var carrying: Set<Int> = []
     var isCarrying: Bool { !carrying.isEmpty }
+    /// How many of the copy's calls are known to be those that Redis has opened.
+    var agreed = 0
     /// What dropped copies had to report.
     var misuses: [String] = []
 
@@ -139,6 +141,7 @@ actor RunDriver {
         }
         let copy = RunCopy(maximumSteps: worker.configuration.maximumSteps)
         self.copy = copy
+        agreed = 0
         copy.executor.onForeignJob { [weak self] in
             guard let self else { return }
             Task { await self.foreignJob() }
@@ -168,7 +171,8 @@ actor RunDriver {
             if next >= 0, next < page.records.count {
                 let record: OutcomeRecord
                 do { record = try OutcomeRecord(page.records[next]) } catch {
-                    return copy.halt("outcome \(copy.delivered + 1) of the history cannot be read: \(error.message)")
+                    return copy.halt(
+                        .other("outcome \(copy.delivered + 1) of the history cannot be read: \(error.message)"))
                 }
                 copy.deliver(record.outcome, silent: !isCarrying || copy.delivered < page.carried)
                 // It may have come from outside, its time being up, while the body runs here.

@@ -25,7 +25,8 @@ public struct WorkflowContext: Sendable {
         self.logger = logger
     }
 
-    /// The run's input, for helper functions that do not have it as a parameter.
+    /// The run's input, for helper functions that do not have it as a parameter. A function that lets the error through has its run parked
+    /// rather than failed; one that catches it may try an older type.
     ///
     /// - Throws: ``StepwiseError`` with code `notDecodable`, naming the stored JSON and the path in it.
     public func input<T: Decodable>(as type: T.Type = T.self) throws -> T {
@@ -34,7 +35,7 @@ public struct WorkflowContext: Sendable {
 
     /// The input for the function itself: one that does not decode parks the run instead of failing it.
     package func decodedInput<T: Decodable>(as type: T.Type) async throws -> T {
-        do { return try input(as: type) } catch { try await copy.stop("\(error)") }
+        do { return try input(as: type) } catch { try await copy.stop(.undecodable("\(error)")) }
     }
 
     /// Executes a piece of work as a step: its result is stored once, and a replay returns what was stored.
@@ -115,7 +116,8 @@ public struct WorkflowContext: Sendable {
             return try JSON.decode(
                 type, from: result.json, what: "the result of step \"\(result.step)\" of run \(runID)")
         } catch {
-            try await copy.stop(error.message)
+            // Changed code cannot read what was recorded: the run is parked, the error is not thrown into the function.
+            try await copy.stop(.undecodable(error.message))
         }
     }
 

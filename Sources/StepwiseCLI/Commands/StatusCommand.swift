@@ -67,7 +67,8 @@ struct StatusCommand: AsyncParsableCommand {
         .object([
             ("id", .string(details.id)), ("workflow", .string(details.workflow)),
             ("status", .string(details.status.rawValue)),
-            ("reason", JSONDocument(details.reason)), ("warning", JSONDocument(details.warning)),
+            ("reason", JSONDocument(details.reason)), ("divergence", details.divergence.map(\.json) ?? .null),
+            ("warning", JSONDocument(details.warning)),
             ("cancelled", JSONDocument(details.cancelled)),
             ("labels", Labels.json(details.labels)), ("origin", JSONDocument(details.origin)),
             ("restarted", JSONDocument(details.restarted)),

@@ -50,7 +50,7 @@ struct Core {
         case .finished: "finished"
         case .waiting: "waiting"
         case .escaped: "escaped"
-        case .stuck(let reason): reason
+        case .stuck(let obstacle): "\(obstacle)"
         }
     }
 }

@@ -88,6 +88,24 @@ func complete<Output: Codable & Sendable>(
     return completed
 }
 
+/// Calls `body` while workers of this process work for a Redis that is there already, one for each workflow; ends them, gracefully.
+func withWorkers(
+    _ server: RedisServer, _ workflows: any AnyWorkflow..., grace: Duration = .seconds(5), logger: Logger = quiet,
+    _ body: () async throws -> Void
+) async throws {
+    let workers = try workflows.map { workflow in
+        try StepwiseWorker(
+            redis: RedisEndpoint(server.url), workflows: [workflow], configuration: .init(shutdownGrace: grace),
+            logger: logger)
+    }
+    let tasks = workers.map { worker in Task { try await worker.run() } }
+    let result: Result<Void, any Error>
+    do { result = .success(try await body()) } catch { result = .failure(error) }
+    for task in tasks { task.cancel() }
+    for task in tasks { try await task.value }
+    try result.get()
+}
+
 /// Asks until a condition holds; an issue if it does not within ``patience``.
 func eventually(
     _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool

@@ -16,7 +16,7 @@ redis.call('HLEN', KEYS[6])
 local time, reason = now(), cjson.encode(ARGV[2])
 if run.status ~= 'running' then
   redis.call('UNLINK', KEYS[3], KEYS[4])
-  redis.call('HDEL', KEYS[1], 'reason')
+  redis.call('HDEL', KEYS[1], 'reason', 'divergence')
   redis.call('HSET', KEYS[1], 'status', 'cancelled', 'cancelled', ARGV[2], 'ended', time, 'carrier', '', 'own', '',
     'error', '{"type":"CancellationError","message":' .. reason .. '}')
   redis.pcall('ZREM', KEYS[({ queued = 8, unserved = 10, parked = 11 })[run.status]], ARGV[1])

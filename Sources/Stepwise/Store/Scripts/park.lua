@@ -1,6 +1,7 @@
 -- park: the run waits for other code or a person, with a reason. Its open steps go on to their ends; nobody carries it.
 -- KEYS  1 run:<id>  2 open:<id>  3 claimed:<worker>:<queue>  4 runs:running  5 runs:parked  6 runs:unserved
 -- ARGV  1 id  2 worker  3 text of the claim  4 number of the carry, '' for a step  5 step ('' for a carry)  6 reason  7 attempt of the step
+--       8 where history and code part, as JSON; '' for another reason
 -- Reply {'parked'}, {'stale'} or {'lost'}
 -- Guarantees: only the holder of the claim parks; what it held is marked in `open`, so that resume can queue it again.
 local run = read_run(KEYS[1])
@@ -13,7 +14,10 @@ if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'invo
 if open then redis.call('HSET', KEYS[2], step, open_text(open, 'parked')) end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'carrier', '', 'own', '') end
 -- The first reason is the one that a person needs.
-if run.status ~= 'parked' then redis.call('HSET', KEYS[1], 'status', 'parked', 'reason', ARGV[6]) end
+if run.status ~= 'parked' then
+  redis.call('HSET', KEYS[1], 'status', 'parked', 'reason', ARGV[6])
+  if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'divergence', ARGV[8]) end
+end
 if run.status ~= 'parked' then redis.pcall('ZREM', KEYS[run.status == 'unserved' and 6 or 4], ARGV[1]) end
 redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
 return { 'parked' }

@@ -8,7 +8,7 @@ if not run then return { 'not parked', '' } end
 if run.status ~= 'parked' then return { 'not parked', run.status } end
 redis.call('LLEN', KEYS[3])
 -- A run that is being resumed is parked without a reason: what is queued below may be claimed at once.
-if ARGV[2] == '0' then redis.call('HDEL', KEYS[1], 'reason') end
+if ARGV[2] == '0' then redis.call('HDEL', KEYS[1], 'reason', 'divergence') end
 local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 100)
 for n = 1, #page[2], 2 do
   local open = read_open(page[2][n + 1])

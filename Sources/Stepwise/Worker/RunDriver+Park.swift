@@ -1,0 +1,55 @@
+internal import Logging
+
+/// What keeps a run's function from going on here, and parking the run for it.
+extension RunDriver {
+    /// What stands in the way of the function's next step: its code, or a wait for something that is no step. `nil`: nothing.
+    ///
+    /// - Parameter opened: how many of the function's calls Redis has opened. They are compared with what is open there once for each copy, and
+    ///   again for what others have opened since.
+    func obstacle(_ copy: RunCopy, isAtRest: Bool, opened: Int) async throws -> Obstacle? {
+        if case .stuck(let obstacle) = copy.progress { return obstacle }
+        if !isAtRest { return .other(escape(copy)) }
+        guard opened > agreed else { return nil }
+        if let divergence = try await disagreement(copy, opened: opened) { return .divergence(divergence) }
+        if copy === self.copy { agreed = max(agreed, opened) }
+        return nil
+    }
+
+    private func escape(_ copy: RunCopy) -> String {
+        let place = copy.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
+        return
+            "the function left its executor \(place) and was not back within \(worker.configuration.escapeLimit): it awaited something "
+            + "that is no step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
+    }
+
+    /// A first look at what is new; where it does not fit, a second at everything.
+    private func disagreement(_ copy: RunCopy, opened: Int) async throws -> Divergence? {
+        let (steps, atMost) = copy.mustBeOpen(from: agreed, opened: opened)
+        let fits = try await worker.areOpen(steps, of: run, atMost: atMost) && copy.callCount >= opened
+        if fits { return nil }
+        let open = try await worker.openSteps(of: run)
+        var recorded: Set<String> = []
+        var from = copy.delivered
+        while case let page = try await store.history(run.id, from: from), !page.isEmpty {
+            from += page.count
+            for record in page {
+                if let step = try? OutcomeRecord(record).outcome.step { recorded.insert(step) }
+            }
+        }
+        return copy.divergence(opened: opened, open: open, recorded: recorded)
+    }
+
+    func park(
+        _ text: String, number: Int?, step: String?, attempt: Int = 0, _ obstacle: Obstacle
+    ) async throws {
+        var obstacle = obstacle
+        if case .divergence(let divergence) = obstacle, !divergence.asked.isEmpty {
+            obstacle = .divergence(divergence.leavingOut(Set(try await worker.openSteps(of: run))))
+        }
+        try await store.park(run, text: text, carry: number, step: step.map { ($0, attempt) }, obstacle)
+        worker.logger.warning(
+            "a run was parked",
+            metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "reason": "\(obstacle)"])
+        discard()
+    }
+}
