@@ -39,7 +39,7 @@ extension WorkflowContext {
         throw Self.notStorable(name, T.self)
     }
 
-    fileprivate static func notStorable<T>(_ name: String, _ type: T.Type) -> StepwiseError {
+    static func notStorable<T>(_ name: String, _ type: T.Type) -> StepwiseError {
         StepwiseError(
             .notStorable,
             "the result of step \"\(name)\" is a \(type), which is not Codable & Sendable; return plain data, or nothing"

@@ -3,7 +3,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Value: String, Sendable {
             case invalidStepName, nestedStep, stepOutsideFunction, notStorable, tooLarge, tooManySteps, notDecodable,
-                invalidIdentifier, sagaEnded
+                invalidIdentifier, sagaEnded, invalidGroup
             case runFailed, runCancelled, timedOut, noSuchRun, runGone, wrongStatus
             case redisUnavailable, redisAmbiguous, redisDenied, redisRefused, unsupportedRedis, newerDataFormat
             case invalidConfiguration, closed
@@ -20,6 +20,8 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var stepOutsideFunction: Code { Code(value: .stepOutsideFunction) }
         /// A step was called of a ``Saga`` whose closure had ended.
         public static var sagaEnded: Code { Code(value: .sagaEnded) }
+        /// A parallel group that cannot be: a `maxConcurrency` below 1, or a policy that so many elements cannot meet.
+        public static var invalidGroup: Code { Code(value: .invalidGroup) }
         /// A value cannot be written as JSON (NaN, infinity, an `encode(to:)` that throws).
         public static var notStorable: Code { Code(value: .notStorable) }
         /// A value is larger than what may be stored.

@@ -39,6 +39,13 @@ struct BadProgramTests {
         "a struct that is not Codable": #"let h = try await context.run("a") { Handle(number: 1) }; _ = h"#,
         "a function by name":
             #"@Sendable func open() -> Connection { Connection() }; _ = try await context.run("a", body: open)"#,
+        "in a map": #"let l = try await context.map([1], "a") { _ in Connection() }; _ = l"#,
+        "in a map, with the step":
+            #"_ = try await context.map([1], "a", maxConcurrency: 1) { _, step in Connection() }"#,
+        "in a settle": #"let l = try await context.settle([1], "a", until: .atLeast(1)) { _ in Connection() }; _ = l"#,
+        "in a settle, with the step": #"_ = try await context.settle([1], "a") { _, _ in (1, 2) }"#,
+        "in an any": #"let c = try await context.any([1], "a") { _ in Connection() }; _ = c"#,
+        "in an any, with the step": #"_ = try await context.any([1], "a") { _, _ in Cart() }"#,
         "in a saga":
             #"_ = try await context.saga { s in try await s.run("a") { Connection() } undo: { c in print(await c.query()) } }"#,
         "in a saga, with the step":

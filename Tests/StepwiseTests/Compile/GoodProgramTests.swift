@@ -196,6 +196,43 @@ struct GoodProgramTests {
             return Receipt(text: text)
         }
 
+        func vote(_ judge: String) async throws -> Bool { judge.isEmpty }
+        func warn(_ judge: String, _ step: Step) async throws {}
+
+        func groups(_ context: WorkflowContext, _ judges: [String], _ order: Order) async throws {
+            let lengths = try await context.map(judges, "measure", maxConcurrency: 2) { judge in judge.count }
+            let same: [Int] = try await context.map(judges, "measure", .retry(.never)) { judge in
+                let count = judge.count
+                return count
+            }
+            let keys = try await context.map(judges, "measure") { judge, step in step.idempotencyKey + judge }
+            let squares = try await context.map(0..<10, "square") { $0 * $0 }
+            try await context.map(["a": 1, "b": 2].sorted { $0.key < $1.key }, "pair") { pair in print(pair.key, pair.value) }
+            try await context.map(judges, "tell") { judge in print(judge) }
+            try await context.map(judges, "tell", maxConcurrency: 1) { judge, step in print(judge, step.attempt) }
+            try await context.map(judges, "vote", body: vote)
+            try await context.map(judges, "warn", body: warn)
+            try await context.map(judges, "say") { _ in sideEffect() }
+            let votes = try await context.settle(judges, "vote", until: .atLeast(3, tolerating: 2)) { try await vote($0) }
+            let told = try await context.settle(judges, "tell", .retry(.never)) { judge in print(judge) }
+            let warned = try await context.settle(judges, "tell", until: .tolerating(percent: 10), body: warn)
+            async let first = context.any(judges, "vote", .retry(.never), maxConcurrency: 2) { judge in try await vote(judge) }
+            print(lengths, same, keys, squares, votes.compactMap(\.value), told.compactMap(\.failure), warned.count, try await first)
+            for (judge, outcome) in zip(judges, votes) {
+                switch outcome {
+                case .success(let isGood): print(judge, isGood)
+                case .failure(let failure): print(judge, failure.message)
+                case .withdrawn: print(judge)
+                }
+            }
+            do {
+                _ = try await context.any(judges, "vote") { judge, step in step.attempt }
+            } catch let failure as GroupFailure where failure.reason == .tooFewCanSucceed {
+                print(failure.failures.map(\.step), failure.count, failure.succeeded)
+            }
+            for judge in judges { try await context.run("keyed", .key(judge), .key(order)) {} }
+        }
+
         func enqueues(_ client: StepwiseClient) async throws {
             let run = try await client.enqueue(.processOrder, Order(sku: "A", quantity: 1))
             let receipt = try await run.result()

@@ -7,6 +7,8 @@ indirect enum Program: Sendable {
     case parallel([Program])
     case race([Program])
     case pair(Program, Program)
+    /// So many elements, so many at a time, and which policy.
+    case group(Int, Int, Int)
     /// A saga with so many steps, and a program in the middle of them.
     case saga(Int, Program)
     /// The second is carried out, as cleanup, if the first is cancelled.
@@ -16,13 +18,17 @@ indirect enum Program: Sendable {
         func some() -> [Program] {
             (0..<Int.random(in: 1...3, using: &random)).map { _ in .random(depth: depth - 1, using: &random) }
         }
-        switch depth == 0 ? 0 : Int.random(in: 0..<8, using: &random) {
+        switch depth == 0 ? 0 : Int.random(in: 0..<9, using: &random) {
         case 1, 2: return .sequence(some())
         case 3: return .parallel(some())
         case 4: return .race(some())
         case 5: return .pair(.random(depth: depth - 1, using: &random), .random(depth: depth - 1, using: &random))
         case 6: return .guarded(.random(depth: depth - 1, using: &random), .random(depth: depth - 1, using: &random))
         case 7: return .saga(Int.random(in: 1...3, using: &random), .random(depth: depth - 1, using: &random))
+        case 8:
+            return .group(
+                Int.random(in: 1...5, using: &random), Int.random(in: 1...5, using: &random),
+                Int.random(in: 0...4, using: &random))
         default: return .step(Bool.random(using: &random) ? "a" : "b")
         }
     }
@@ -57,6 +63,18 @@ indirect enum Program: Sendable {
             async let first = left.run(context)
             async let second = right.run(context)
             return "{\(try await second),\(try await first)}"
+        case .group(let count, let width, let kind):
+            do {
+                if kind == 0 { return "\(try await context.map(0..<count, "a", maxConcurrency: width) { $0 })" }
+                if kind == 1 { return "\(try await context.any(0..<count, "a", maxConcurrency: width) { $0 })" }
+                let policy: GroupPolicy = kind == 2 ? .settled : kind == 3 ? .atLeast((count + 1) / 2) : .tolerating(1)
+                let outcomes = try await context.settle(0..<count, "b", until: policy, maxConcurrency: width) { $0 }
+                return "\(outcomes.map { $0.value.map(String.init) ?? $0.failure?.step ?? "-" })"
+            } catch let failure as StepFailure {
+                return failure.step + "."
+            } catch let failure as GroupFailure {
+                return "\(failure.failures.map(\.step)).\(failure.succeeded)"
+            }
         case .saga(let count, let work):
             do {
                 return try await context.saga { saga in
