@@ -88,6 +88,18 @@ let package = Package(
             path: "Sources/Examples/Digest",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "OrderFulfilment",
+            dependencies: [
+                "Stepwise",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/Examples/OrderFulfilment",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "StepwiseRedisTests",
             dependencies: [
@@ -117,7 +129,7 @@ let package = Package(
         ),
         .testTarget(
             name: "KillTests",
-            dependencies: ["TestWorkflows", "TestWorker", "Stepwise", "StepwiseTesting"],
+            dependencies: ["TestWorkflows", "TestWorker", "OrderFulfilment", "Stepwise", "StepwiseTesting"],
             exclude: ["Fixtures"],
             swiftSettings: settings
         ),

@@ -12,18 +12,23 @@ final class WorkerProcess: Sendable {
 
     struct Failure: Error { var errno: Int32 }
 
-    /// Starts the program TestWorker, which is built beside the tests.
-    init(
+    /// Starts the program TestWorker.
+    convenience init(
         redis: String, ledgerRedis: String, ledger: String, author: String, namespace: String, lease: Int = 1000,
         concurrency: Int = 10, grace: Int = 5000, folder: String
     ) throws {
-        let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(
-            "TestWorker"
-        ).path
-        log = folder + "/" + namespace + "-" + author + ".log"
-        let words = [
-            program, redis, ledgerRedis, ledger, author, namespace, String(lease), String(concurrency), String(grace),
-        ]
+        try self.init(
+            program: "TestWorker",
+            [redis, ledgerRedis, ledger, author, namespace, String(lease), String(concurrency), String(grace)],
+            log: folder + "/" + namespace + "-" + author + ".log")
+    }
+
+    /// Starts a program that is built beside the tests.
+    init(program name: String, _ arguments: [String], log: String) throws {
+        let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+            .appendingPathComponent(name).path
+        self.log = log
+        let words = [program] + arguments
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }

@@ -25,7 +25,8 @@ struct HistoryCommand: AsyncParsableCommand {
                         "cancelled: \($0)"
                     } ?? ""
                 table.add(
-                    String(step.number), step.step, String(step.attempts), Output.length(step.took),
+                    String(step.number), step.key.map { "\(step.step) [\(Output.short($0))]" } ?? step.step,
+                    String(step.attempts), Output.length(step.took),
                     Output.time(step.at), step.worker,
                     Output.short(outcome))
             }
