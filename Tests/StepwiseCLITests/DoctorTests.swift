@@ -132,6 +132,7 @@ struct DoctorTests {
         ([["SET ~join:done 0"]], .leftoverOfEndedRun, "run done"),
         ([["HSET ~steps:ghost 1 x"]], .leftoverWithoutRun, "run ghost"),
         ([["LPUSH ~unserved:old", "carry ghost2 1"]], .unservedOfNoLiveRun, "run ghost2"),
+        ([["HSET ~unfit:pay done", "default 2"]], .unfitOfNoParkedRun, "run done"),
         (
             [["LPUSH ~claimed:gone-1-a:default", "carry ghost3 1"]], .claimsWithoutWorker,
             "[stepwise:{default}:claimed:gone-1-a:default]"

@@ -17,6 +17,8 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var reason: String?
     /// Of a run that is parked because the code asks for other steps than were recorded: where, and for which.
     public var divergence: Divergence?
+    /// The versions of the workflow that could not carry it, since it was last resumed.
+    public var unfit: [String]
     /// Why its end was asked for, if it was.
     public var cancelled: String?
     /// A misuse that was noticed, such as a step called from `Task {}`.
@@ -69,7 +71,7 @@ extension StepwiseClient {
         let fields = [
             "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload",
             "output",
-            "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence",
+            "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence", "unfit",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
@@ -81,6 +83,7 @@ extension StepwiseClient {
             recorded: v[3].integer ?? 0,
             carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string,
             divergence: v[17].bytes.flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
+            unfit: v[18].string?.split(separator: " ").map(String.init) ?? [],
             cancelled: v[12].string,
             warning: v[8].string,
             payload: v[9].string ?? "null", output: v[10].string, error: v[11].string, deadline: v[16].integer,
@@ -136,8 +139,10 @@ extension StepwiseClient {
         while true {
             let reply = try await evaluate(
                 ScriptLibrary.resume,
-                [keys.run(id), keys.open(id), keys.queue(details.queue), keys.runs(.parked), keys.runs(.running)],
-                [.init(id), .init(cursor)], doing: "resuming run \(id)")
+                [
+                    keys.run(id), keys.open(id), keys.queue(details.queue), keys.runs(.parked), keys.runs(.running),
+                    keys.unfit(details.workflow),
+                ], [.init(id), .init(cursor), ""], doing: "resuming run \(id)")
             let reader = ReplyReader("resume", reply)
             switch reader.word {
             case "resumed": return

@@ -28,7 +28,7 @@ extension StepwiseClient {
             [
                 keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(details.queue), keys.meta,
                 keys.runs(.cancelled), keys.runs(.queued), keys.runs(.running), keys.runs(.unserved),
-                keys.runs(.parked),
+                keys.runs(.parked), keys.unfit(details.workflow),
             ], [.init(id), .init(String(reason.prefix(1000)))], doing: "cancelling run \(id)")
         let reader = ReplyReader("cancel", reply)
         switch reader.word {

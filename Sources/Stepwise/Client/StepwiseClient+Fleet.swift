@@ -23,6 +23,8 @@ package struct WorkerListing: Sendable, Hashable {
     package var pid = 0
     package var queues: [String] = []
     package var workflows: [String] = []
+    /// The versions of those that have one.
+    package var versions: [String: String] = [:]
     package var concurrency = 0
     package var version = ""
     /// Times are milliseconds since 1970 by Redis' clock.
@@ -88,11 +90,28 @@ extension StepwiseClient {
         if fields["state"] == "dead" { state = .dead } else if let age, age < WorkerListing.silence { state = .alive }
         return WorkerListing(
             name: name, state: state, host: fields["host"] ?? "", pid: fields["pid"].flatMap { Int($0) } ?? 0,
-            queues: words("queues"), workflows: words("workflows"),
+            queues: words("queues"), workflows: words("workflows"), versions: versions(fields["versions"]),
             concurrency: fields["concurrency"].flatMap { Int($0) } ?? 0,
             version: fields["version"] ?? "", started: fields["started"].flatMap { Int($0) }, lastBeat: beat,
             lastClaim: fields["lastClaim"].flatMap { Int($0) }, beatAge: age, isIndexed: beat != nil,
             hasEntry: !flat.isEmpty)
+    }
+
+    /// `<workflow>=<version>`, separated by spaces. A workflow's name may hold a `=`, a version may not.
+    private static func versions(_ text: String?) -> [String: String] {
+        let pairs = text?.split(separator: " ").compactMap { word -> (String, String)? in
+            word.lastIndex(of: "=").map { (String(word[..<$0]), String(word[word.index(after: $0)...])) }
+        }
+        return Dictionary(pairs ?? []) { first, _ in first }
+    }
+
+    /// The version of a run's workflow at the worker that carries it now; `nil` if nobody does, or it has none.
+    package func carryingVersion(of run: RunDetails) async throws -> String? {
+        let worker = String(run.carrier.prefix { $0 != " " })
+        guard run.carrier.contains(" ") else { return nil }
+        let reply = try await command(
+            ["HGET", .init(keys.worker(worker)), "versions"], doing: "reading worker \(worker)")
+        return Self.versions(reply.string)[run.workflow]
     }
 
     /// Whether the fleet can do anything at all.

@@ -32,6 +32,18 @@ package enum Identifier {
             ? nil : "holds spaces, control characters or others than ASCII: \(rule)"
     }
 
+    /// A workflow's version: it stands in lists of versions, and behind a `=`.
+    package static func check(version: String, of workflow: String) throws(StepwiseError) {
+        if version.isEmpty || version.utf8.count > 100 || version.contains("=")
+            || !version.utf8.allSatisfy({ (33...126).contains($0) })
+        {
+            throw StepwiseError(
+                .invalidIdentifier,
+                "the version \(JSON.string(String(version.prefix(120)))) of workflow \"\(workflow)\" cannot be one: use 1 to 100 printable ASCII "
+                    + "characters without spaces and =")
+        }
+    }
+
     /// A new id: 20 characters of `0-9a-z`, the first 9 of them the time in milliseconds, so that ids sort by age.
     package static func random(milliseconds: Int) -> String {
         let digits = Array("0123456789abcdefghijklmnopqrstuvwxyz".utf8)

@@ -22,6 +22,7 @@ package struct Keys: Sendable, Hashable {
     package var delayed: String { "\(prefix)delayed" }
     package func runs(_ status: RunStatus) -> String { "\(prefix)runs:\(status.rawValue)" }
     package func unserved(_ workflow: String) -> String { "\(prefix)unserved:\(workflow)" }
+    package func unfit(_ workflow: String) -> String { "\(prefix)unfit:\(workflow)" }
     package var dead: String { "\(prefix)dead" }
     package var malformed: String { "\(prefix)malformed" }
     package var redelivered: String { "\(prefix)redelivered" }

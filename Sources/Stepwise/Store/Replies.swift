@@ -13,10 +13,18 @@ struct HistoryPage: Sendable {
 
 enum LoadReply: Sendable {
     /// `lost`: how many workers were lost with the step, or with the carry since the last outcome.
-    case loaded(number: Int, opened: Int, page: HistoryPage, lost: Int, about: RunAbout?)
+    case loaded(number: Int, opened: Int, page: HistoryPage, lost: Int, code: CodeMarks, about: RunAbout?)
     case stale
     case lost
     case reset
+}
+
+/// What a run has noted about the code that may carry it.
+struct CodeMarks: Sendable {
+    /// The versions of its workflow that could not.
+    var unfit: [String]
+    /// Its patches, as JSON; empty for none.
+    var patches: [UInt8]
 }
 
 /// What a worker needs to start a run's function.
@@ -106,6 +114,12 @@ struct ReplyReader {
         return HistoryPage(
             from: from, records: records.compactMap(\.bytes), recorded: try integer(index),
             carried: items[index + 1].integer ?? -1)
+    }
+
+    /// `unfit` and `patches`.
+    func code(_ index: Int) throws -> CodeMarks {
+        CodeMarks(
+            unfit: try text(index).split(separator: " ").map(String.init), patches: Array(try text(index + 1).utf8))
     }
 
     func advance(upto: Int) throws -> AdvanceReply {

@@ -62,12 +62,12 @@ struct RunStore: Sendable {
         case "ok":
             var about: RunAbout?
             if cold {
-                guard reader.items.count >= 10, let payload = reader.items[9].bytes else { throw reader.unexpected }
-                about = RunAbout(workflow: try reader.text(7), queue: try reader.text(8), payload: payload)
+                guard reader.items.count >= 12, let payload = reader.items[11].bytes else { throw reader.unexpected }
+                about = RunAbout(workflow: try reader.text(9), queue: try reader.text(10), payload: payload)
             }
             return .loaded(
                 number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen),
-                lost: try reader.integer(6), about: about)
+                lost: try reader.integer(6), code: try reader.code(7), about: about)
         default: throw reader.unexpected
         }
     }
@@ -232,30 +232,35 @@ struct RunStore: Sendable {
     }
 
     /// Parks a run for a reason that a person reads. Of a carry its number, of a step its id proves the claim.
+    ///
+    /// - Parameter version: of the workflow's code here, if it has one.
     func park(
-        _ run: Run, text: String, carry number: Int?, step: (id: String, attempt: Int)?, _ obstacle: Obstacle
+        _ run: Run, text: String, carry number: Int?, step: (id: String, attempt: Int)?, _ obstacle: Obstacle,
+        workflow: String, version: String?
     ) async throws {
         let divergence = try obstacle.divergence.map { try JSON.encode($0, what: "a divergence") }
         _ = try await evaluate(
             ScriptLibrary.park,
             [
                 keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.running),
-                keys.runs(.parked),
-                keys.runs(.unserved),
+                keys.runs(.parked), keys.runs(.unserved), keys.unfit(workflow),
             ],
             [
                 .init(run.id), .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step?.id ?? ""),
                 .init(obstacle.description), .init(step.map { String($0.attempt) } ?? ""), .init(divergence ?? []),
+                .init(obstacle.isChangedCode ? version ?? "" : ""), .init(run.queue),
             ])
     }
 
-    func unserve(_ run: Run, text: String, workflow: String, isCarry: Bool) async throws {
+    func unserve(
+        _ run: Run, text: String, workflow: String, isCarry: Bool, reason: String
+    ) async throws {
         _ = try await evaluate(
             ScriptLibrary.unserve,
             [
                 keys.run(run.id), keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
                 keys.runs(.unserved),
-            ], [.init(run.id), .init(text), .init(worker), isCarry ? "1" : ""])
+            ], [.init(run.id), .init(text), .init(worker), isCarry ? "1" : "", .init(reason)])
     }
 
     func reject(_ item: [UInt8], queue: String, reason: String) async throws {

@@ -11,8 +11,8 @@ struct BeatReply: Sendable {
     var workers: [(name: String, beat: String)]
     /// The number in `meta`.
     var format: Int?
-    /// What the claim lists hold, and workflows with unserved invocations; only in some beats.
-    var lists: (claims: [[UInt8]], unserved: [Int])?
+    /// What the claim lists hold, workflows with unserved invocations, and versioned ones with runs that are unfit; only in some beats.
+    var lists: (claims: [[UInt8]], unserved: [Int], unfit: [Int])?
 }
 
 /// Renews the worker's entry twice a second from an event loop of its own: user code that blocks every thread of Swift's pool
@@ -62,10 +62,11 @@ final class Heartbeat: Sendable {
             ScriptLibrary.beat,
             keys: [keys.workers, keys.worker(worker.name), keys.delayed, keys.meta]
                 + queues.map { keys.claimed(worker.name, $0) }
-                + worker.workflowNames.map { keys.unserved($0) },
+                + worker.workflowNames.map { keys.unserved($0) } + worker.versionedWorkflows.map { keys.unfit($0) },
             arguments: [
                 .init(worker.name), .init(Self.duePage), withLists ? "1" : "", .init(queues.count),
                 worker.takeClaimNote() ? "1" : "", .init(known),
+                .init(worker.workflowNames.count),
             ])
         return future.map { [self] reply in
             let cancels = reply.array?.dropFirst(6).first?.string ?? known
@@ -76,7 +77,7 @@ final class Heartbeat: Sendable {
     }
 
     private static func read(_ reply: RedisValue) -> BeatReply? {
-        guard let items = reply.array, items.count == 8, let due = items[1].array, let index = items[2].array else {
+        guard let items = reply.array, items.count == 9, let due = items[1].array, let index = items[2].array else {
             return nil
         }
         let workers = stride(from: 0, to: index.count - 1, by: 2).compactMap { at -> (name: String, beat: String)? in
@@ -87,6 +88,9 @@ final class Heartbeat: Sendable {
             isBuried: items[0].string != "alive", due: due.compactMap(\.string), workers: workers,
             format: items[5].integer,
             lists: items[7].integer == 1
-                ? (items[3].array?.compactMap(\.bytes) ?? [], items[4].array?.compactMap(\.integer) ?? []) : nil)
+                ? (
+                    items[3].array?.compactMap(\.bytes) ?? [], items[4].array?.compactMap(\.integer) ?? [],
+                    items[8].array?.compactMap(\.integer) ?? []
+                ) : nil)
     }
 }

@@ -7,14 +7,14 @@ extension Incarnation {
         guard beginReadmitting(workflow) else { return }
         spawn {
             defer { self.endReadmitting(workflow) }
-            // What is for other queues is passed over.
+            // What is for other queues and for other versions is passed over.
             var passed = 0
             while passed < 1000, await self.slots.acquire() {
                 let step = (try? await self.readmitOne(of: workflow, passing: passed)) ?? .none
                 if step != .claimed { self.slots.release() }
                 switch step {
                 case .claimed, .gone: break
-                case .otherQueue: passed += 1
+                case .notForUs: passed += 1
                 case .none: return
                 }
             }
@@ -25,16 +25,23 @@ extension Incarnation {
         case claimed
         /// Somebody else was faster, or this was the answer to a second sending: then the comparison of claims finds it.
         case gone
-        case otherQueue
+        case notForUs
         case none
     }
 
     private func readmitOne(of workflow: String, passing passed: Int) async throws -> Readmission {
         let item = try await command(["LINDEX", .init(keys.unserved(workflow)), .init(-1 - passed)])
         guard let text = item.string else { return .none }
-        guard let invocation = Invocation(text), let run = invocation.run else { return .otherQueue }
-        let queue = try await command(["HGET", .init(keys.run(run)), "queue"]).string ?? "default"
-        guard configuration.queues.contains(queue) else { return .otherQueue }
+        guard let invocation = Invocation(text), let run = invocation.run else { return .notForUs }
+        let about = try await command(["HMGET", .init(keys.run(run)), "queue", "unfit", "status"]).array ?? []
+        guard about.count == 3 else { return .notForUs }
+        let queue = about[0].string ?? "default"
+        let unfit = about[1].string?.split(separator: " ").map(String.init) ?? []
+        // What belongs to no live run is dropped by whoever claims it.
+        let isLive = about[2].string.map { !RunStatus(rawValue: $0).isEnded } ?? false
+        guard configuration.queues.contains(queue), !isLive || reasonToWait(workflow, unfit: unfit) == nil else {
+            return .notForUs
+        }
         let isCarry = if case .carry = invocation { true } else { false }
         let reply = try await evaluate(
             ScriptLibrary.readmit, [keys.run(run), keys.unserved(workflow), keys.claimed(name, queue)],

@@ -41,6 +41,8 @@ final class Incarnation: Sendable {
         var clock: UInt64 = 0
         var takingUp: Set<[UInt8]> = []
         var readmitting: Set<String> = []
+        /// Where the walk over a workflow's unfit runs stands.
+        var unfitCursors: [String: String] = [:]
         var warnedOfEscape: Set<String> = []
         var warnedOfUnserved: Set<String> = []
         var endWaiters: [CheckedContinuation<Ending, Never>] = []
@@ -238,6 +240,11 @@ final class Incarnation: Sendable {
         state.withLock { $0.readmitting.insert(workflow).inserted }
     }
 
+    var unfitCursors: [String: String] {
+        get { state.withLock { $0.unfitCursors } }
+        set { state.withLock { $0.unfitCursors = newValue } }
+    }
+
     func endReadmitting(_ workflow: String) {
         state.withLock { _ = $0.readmitting.remove(workflow) }
     }
@@ -328,12 +335,12 @@ final class Incarnation: Sendable {
             metadata: ["workflow": "\(workflow)", "run": "\(run)", "step": "\(lastStep ?? "")"])
     }
 
-    /// Once a workflow: there may be thousands of its invocations.
-    func noteUnserved(workflow: String, run: String) {
-        guard state.withLock({ $0.warnedOfUnserved.insert(workflow).inserted }) else { return }
+    /// Once a workflow and reason: there may be thousands of its invocations.
+    func noteUnserved(workflow: String, run: String, reason: String) {
+        guard state.withLock({ $0.warnedOfUnserved.insert("\(workflow): \(reason)").inserted }) else { return }
         logger.notice(
-            "claimed invocations wait for a worker that has their workflow",
-            metadata: ["run": "\(run)", "workflow": "\(workflow)"])
+            "claimed invocations wait for a worker that can do them",
+            metadata: ["run": "\(run)", "workflow": "\(workflow)", "reason": "\(reason)"])
     }
 
     // MARK: Redis
@@ -446,9 +453,11 @@ final class Incarnation: Sendable {
     // MARK: Its entry in the index
 
     func register(_ workflows: [String]) async throws {
+        let versions = workflows.compactMap { name in functions[name]?.version.map { "\(name)=\($0)" } }
         let fields = [
             "state", "alive", "host", WorkerName.host, "pid", String(WorkerName.processID),
             "queues", configuration.queues.joined(separator: " "), "workflows", workflows.joined(separator: " "),
+            "versions", versions.joined(separator: " "),
             "concurrency", String(configuration.concurrency), "version", DataFormat.version,
         ]
         _ = try await evaluate(

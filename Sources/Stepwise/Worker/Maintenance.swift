@@ -66,6 +66,7 @@ actor Maintenance {
         }
         if let lists = beat.lists {
             for index in lists.unserved { worker.readmit(worker.workflowNames[index]) }
+            for index in lists.unfit { worker.adopt(worker.versionedWorkflows[index]) }
         }
         if leads, now >= nextExpiry {
             let configuration = worker.configuration

@@ -130,7 +130,7 @@ extension RunDriver {
             let reply = try await store.load(
                 run, text: run.carryText, step: nil, seen: copy.delivered, token: worker.nextToken(), cold: false)
             switch reply {
-            case .loaded(_, let opened, let page, _, _):
+            case .loaded(_, let opened, let page, _, _, _):
                 return .goesOn(.more(opened: opened, page: page), opened: opened)
             case .reset: return .goesOn(.reset, opened: opened)
             case .stale, .lost: return .goesOn(.lost, opened: opened)
@@ -264,7 +264,8 @@ extension RunDriver {
         dropCopy()
         let reply = try await store.load(
             run, text: run.carryText, step: nil, seen: 0, token: worker.nextToken(), cold: about == nil)
-        guard case .loaded(let number, let opened, let page, _, let about) = reply else { return nil }
+        guard case .loaded(let number, let opened, let page, _, let code, let about) = reply else { return nil }
+        self.code = code
         if let about { self.about = about }
         guard try await prepareCopy(run.carryText, isCarry: true, carried: page.carried) else { return nil }
         try await synchronize(with: page, isCarrying: true)

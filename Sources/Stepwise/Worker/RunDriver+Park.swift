@@ -46,10 +46,13 @@ extension RunDriver {
         if case .divergence(let divergence) = obstacle, !divergence.asked.isEmpty {
             obstacle = .divergence(divergence.leavingOut(Set(try await worker.openSteps(of: run))))
         }
-        try await store.park(run, text: text, carry: number, step: step.map { ($0, attempt) }, obstacle)
+        let workflow = about?.workflow ?? ""
+        try await store.park(
+            run, text: text, carry: number, step: step.map { ($0, attempt) }, obstacle, workflow: workflow,
+            version: worker.functions[workflow]?.version)
         worker.logger.warning(
             "a run was parked",
-            metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "reason": "\(obstacle)"])
+            metadata: ["run": "\(run.id)", "workflow": "\(workflow)", "reason": "\(obstacle)"])
         discard()
     }
 }

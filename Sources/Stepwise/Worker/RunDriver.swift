@@ -20,6 +20,8 @@ actor RunDriver {
     var isCarrying: Bool { !carrying.isEmpty }
     /// How many of the copy's calls are known to be those that Redis has opened.
     var agreed = 0
+    /// What the run has noted about the code that may carry it, when this worker last asked.
+    var code = CodeMarks(unfit: [], patches: [])
     /// What dropped copies had to report.
     var misuses: [String] = []
 
@@ -100,8 +102,9 @@ actor RunDriver {
         case .reset:
             worker.end(.historyLost(run.id))
             return nil
-        case .loaded(let number, let opened, let page, let lost, let about):
+        case .loaded(let number, let opened, let page, let lost, let code, let about):
             if let about { self.about = about }
+            self.code = code
             let isAlone = step == nil && worker.isLastDelivery(lost: lost)
             if isAlone {
                 guard await worker.beginAlone("the function", run: run.id, lost: lost) else {
@@ -123,22 +126,24 @@ actor RunDriver {
         }
     }
 
-    /// Starts the function, unless a copy is there. `false` if this worker does not have the workflow.
+    /// Starts the function, unless a copy is there. `false` if this worker cannot carry the run; then its claim waits for one that can.
     ///
     /// - Parameter carried: up to which outcome a carry has taken the function before; -1 if none has.
     func prepareCopy(_ text: String, isCarry: Bool, carried: Int) async throws -> Bool {
         if worker.isOver { throw IncarnationOver() }
-        if copy != nil { return true }
-        guard let about, let function = worker.functions[about.workflow] else {
-            try await store.unserve(run, text: text, workflow: about?.workflow ?? "", isCarry: isCarry)
-            worker.noteUnserved(workflow: about?.workflow ?? "", run: run.id)
+        let workflow = about?.workflow ?? ""
+        if let reason = worker.reasonToWait(workflow, unfit: code.unfit) {
+            try await store.unserve(run, text: text, workflow: workflow, isCarry: isCarry, reason: reason)
+            worker.noteUnserved(workflow: workflow, run: run.id, reason: reason)
             return false
         }
+        if copy != nil, !isCarry { return true }
+        guard let about, let function = worker.functions[workflow] else { return false }
         if isCarry, let limit = function.options.runTimeout {
             try await store.arm(run, timeout: Int(max(0, limit.milliseconds)))
             if worker.isOver { throw IncarnationOver() }
-            if copy != nil { return true }
         }
+        if copy != nil { return true }
         let copy = RunCopy(maximumSteps: worker.configuration.maximumSteps)
         self.copy = copy
         agreed = 0

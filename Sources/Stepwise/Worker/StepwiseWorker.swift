@@ -35,6 +35,9 @@ public final class StepwiseWorker: Service, Sendable {
         var functions: [String: WorkflowFunction] = [:]
         for workflow in workflows {
             try Identifier.check(workflow.name, what: "workflow name")
+            if let version = workflow.function.version {
+                try Identifier.check(version: version, of: workflow.name)
+            }
             if functions.updateValue(workflow.function, forKey: workflow.name) != nil {
                 throw StepwiseError(
                     .invalidConfiguration, "two workflows are called \"\(workflow.name)\"; give one another name")

@@ -46,6 +46,7 @@ public struct StepOption: Sendable {
 /// An option of a workflow: a default for its steps.
 public struct WorkflowOption: Sendable {
     package let apply: @Sendable (inout StepOptions) -> Void
+    package var version: String?
 
     /// How often the body of each step is tried where the step does not say.
     public static func retry(_ retry: Retry) -> WorkflowOption {
@@ -62,6 +63,15 @@ public struct WorkflowOption: Sendable {
     /// parked, unserved, paused) fails at once; but as long as no worker with the workflow has begun it, only what its enqueuer said counts.
     public static func runTimeout(_ limit: Duration) -> WorkflowOption {
         WorkflowOption { $0.runTimeout = limit }
+    }
+
+    /// Which code of the workflow this is: 1 to 100 printable ASCII characters without spaces and `=`. To be changed whenever the function asks for
+    /// other steps than before.
+    ///
+    /// A run that changed code cannot carry is parked, and goes on by itself once a worker has another version of its workflow. Each version
+    /// tries once, until somebody resumes the run. Without a version it is parked until somebody does.
+    public static func version(_ version: String) -> WorkflowOption {
+        WorkflowOption(apply: { _ in }, version: version)
     }
 }
 

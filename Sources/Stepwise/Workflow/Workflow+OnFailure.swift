@@ -34,8 +34,10 @@ extension Workflow {
         let body = function.body
         return Workflow(
             name: name,
-            function: WorkflowFunction(options: function.options) { [name] context in
+            function: WorkflowFunction(options: function.options, version: function.version) { [name] context in
                 do { return try await body(context) } catch {
+                    // The run is parked for that, not failed.
+                    if let error = error as? StepwiseError, error.code == .notDecodable { throw error }
                     if context.copy.isEvicted || context.copy.cancelReason != nil { throw error }
                     do { try await lastWord(context, error) } catch let second {
                         if context.copy.isEvicted || context.copy.cancelReason != nil { throw error }

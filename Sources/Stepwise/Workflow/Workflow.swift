@@ -9,6 +9,8 @@ public protocol AnyWorkflow: Sendable {
 /// A workflow's function in the form that a worker executes. Made by ``Workflow``; there is nothing in it to use.
 public struct WorkflowFunction: Sendable {
     package let options: StepOptions
+    /// Which code of the workflow this is; `nil` if it does not say.
+    package var version: String?
     package let body: @Sendable (WorkflowContext) async throws -> [UInt8]
 }
 
@@ -35,7 +37,8 @@ public struct Workflow<Input: Sendable, Output: Sendable>: AnyWorkflow {
         name: String, options: [WorkflowOption], body: @escaping @Sendable (WorkflowContext) async throws -> [UInt8]
     ) {
         self.name = name
-        function = WorkflowFunction(options: StepOptions(workflow: options), body: body)
+        function = WorkflowFunction(
+            options: StepOptions(workflow: options), version: options.compactMap(\.version).last, body: body)
     }
 
     /// The name with the types, for a ``StepwiseClient`` that enqueues.
@@ -43,7 +46,7 @@ public struct Workflow<Input: Sendable, Output: Sendable>: AnyWorkflow {
 
     /// - Parameters:
     ///   - name: what invocations carry; unique among a worker's workflows.
-    ///   - options: defaults for the workflow's steps.
+    ///   - options: defaults for the workflow's steps, and its version.
     ///   - body: the function. What it throws fails the run.
     public init(
         _ name: WorkflowName<Input, Output>, _ options: WorkflowOption...,

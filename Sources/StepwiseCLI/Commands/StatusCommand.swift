@@ -14,15 +14,22 @@ struct StatusCommand: AsyncParsableCommand {
             let details = try await client.run(run).status()
             let open = try await client.openSteps(ofRun: run)
             let unserved = open.isEmpty ? 0 : try await client.unservedInvocations(ofWorkflow: details.workflow)
-            Output.print(connection.json ? json(details, open, unserved).text : text(details, open, unserved))
+            let version = try await client.carryingVersion(of: details)
+            Output.print(
+                connection.json
+                    ? json(details, open, unserved, version).text : text(details, open, unserved, version))
         }
     }
 
-    private func text(_ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int) -> String {
+    private func text(
+        _ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int, _ version: String?
+    ) -> String {
         var table = Table("run", details.id)
         table.add("workflow", details.workflow)
+        if let version { table.add("version", "\(version) (of the worker that carries it)") }
         table.add("status", details.status.rawValue)
         if let reason = details.reason { table.add("reason", reason) }
+        if !details.unfit.isEmpty { table.add("unfit versions", details.unfit.joined(separator: " ")) }
         if let cancelled = details.cancelled { table.add("cancelled", cancelled) }
         if unserved > 0 {
             table.add("unserved", "\(unserved) invocations wait for a worker that has workflow \(details.workflow)")
@@ -62,10 +69,12 @@ struct StatusCommand: AsyncParsableCommand {
         return isEmpty ? "" : table.text
     }
 
-    private func json(_ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int) -> JSONDocument
-    {
+    private func json(
+        _ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int, _ version: String?
+    ) -> JSONDocument {
         .object([
             ("id", .string(details.id)), ("workflow", .string(details.workflow)),
+            ("version", JSONDocument(version)), ("unfit", JSONDocument(details.unfit)),
             ("status", .string(details.status.rawValue)),
             ("reason", JSONDocument(details.reason)), ("divergence", details.divergence.map(\.json) ?? .null),
             ("warning", JSONDocument(details.warning)),

@@ -26,11 +26,16 @@ struct WorkersCommand: AsyncParsableCommand {
                     worker.name, worker.state.rawValue, Output.length(worker.beatAge),
                     "\(worker.claims)/\(worker.concurrency)",
                     Output.length(worker.lastClaim.map { max(0, now - $0) }), worker.queues.joined(separator: " "),
-                    Output.short(worker.workflows.joined(separator: " "), 40), worker.host, String(worker.pid),
+                    Output.short(workflows(worker), 40), worker.host, String(worker.pid),
                     worker.version)
             }
             Output.print(table.text)
         }
+    }
+
+    /// `ship greet=2`: those with a version show it.
+    private func workflows(_ worker: WorkerListing) -> String {
+        worker.workflows.map { name in worker.versions[name].map { "\(name)=\($0)" } ?? name }.joined(separator: " ")
     }
 
     private func json(_ worker: WorkerListing) -> JSONDocument {
@@ -40,6 +45,10 @@ struct WorkersCommand: AsyncParsableCommand {
             ("lastBeat", JSONDocument(worker.lastBeat)), ("claims", .number(worker.claims)),
             ("lastClaim", JSONDocument(worker.lastClaim)),
             ("queues", JSONDocument(worker.queues)), ("workflows", JSONDocument(worker.workflows)),
+            (
+                "versions",
+                .object(worker.versions.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
+            ),
             ("concurrency", .number(worker.concurrency)), ("host", .string(worker.host)), ("pid", .number(worker.pid)),
             ("version", .string(worker.version)), ("started", JSONDocument(worker.started)),
         ])

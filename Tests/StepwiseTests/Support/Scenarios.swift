@@ -90,13 +90,15 @@ func complete<Output: Codable & Sendable>(
 
 /// Calls `body` while workers of this process work for a Redis that is there already, one for each workflow; ends them, gracefully.
 func withWorkers(
-    _ server: RedisServer, _ workflows: any AnyWorkflow..., grace: Duration = .seconds(5), logger: Logger = quiet,
-    _ body: () async throws -> Void
+    _ server: RedisServer, _ workflows: any AnyWorkflow..., grace: Duration = .seconds(5),
+    configuration: StepwiseWorker.Configuration = .init(), logger: Logger = quiet, _ body: () async throws -> Void
 ) async throws {
+    var configuration = configuration
+    configuration.shutdownGrace = grace
+    let settings = configuration
     let workers = try workflows.map { workflow in
         try StepwiseWorker(
-            redis: RedisEndpoint(server.url), workflows: [workflow], configuration: .init(shutdownGrace: grace),
-            logger: logger)
+            redis: RedisEndpoint(server.url), workflows: [workflow], configuration: settings, logger: logger)
     }
     let tasks = workers.map { worker in Task { try await worker.run() } }
     let result: Result<Void, any Error>

@@ -42,6 +42,7 @@ package struct Doctor: Sendable {
         var survey = try await client.surveyInvocations(lists)
         survey.namespace.strangers = strangers
         ids.formUnion(survey.movers.keys)
+        ids.formUnion(survey.unfit.keys)
         // A run of which a key has another type cannot be read; that key is what is reported of it.
         ids.subtract(strangers.keys.compactMap { NamespaceKey($0)?.runID })
         report.note(survey)
@@ -91,7 +92,8 @@ package struct Doctor: Sendable {
         for start in stride(from: 0, to: ids.count, by: 200) {
             for run in try await client.inspect(Array(ids[start..<min(start + 200, ids.count)])) {
                 let diagnosis = RunDiagnosis(
-                    run, movers: survey.movers[run.id] ?? [], served: survey.served, keys: client.keys)
+                    run, movers: survey.movers[run.id] ?? [], served: survey.served, unfit: survey.unfit[run.id] ?? [],
+                    keys: client.keys)
                 report.note(run, stale: diagnosis.stale)
                 if !diagnosis.violations.isEmpty { suspects.insert(run.id) }
             }
@@ -126,6 +128,7 @@ package struct Doctor: Sendable {
             if let fields = run.fields {
                 lists.queues.insert(fields.queue)
                 lists.unserved.insert(fields.workflow)
+                lists.unfit.insert(fields.workflow)
             }
         }
         var survey = try await client.surveyInvocations(lists, of: suspicion.runs)
@@ -134,9 +137,11 @@ package struct Doctor: Sendable {
         var confirmed: [Violation] = []
         for (first, second) in zip(before, after) {
             let movers = survey.movers[first.id] ?? []
-            let seen = Set(RunDiagnosis(second, movers: movers, served: survey.served, keys: client.keys).violations)
-            let both = RunDiagnosis(first, movers: movers, served: survey.served, keys: client.keys).violations
-                .filter(seen.contains)
+            let unfit = survey.unfit[first.id] ?? []
+            let seen = Set(
+                RunDiagnosis(second, movers: movers, served: survey.served, unfit: unfit, keys: client.keys).violations)
+            let both = RunDiagnosis(first, movers: movers, served: survey.served, unfit: unfit, keys: client.keys)
+                .violations.filter(seen.contains)
             confirmed += suspicion.add(both, about: first.id)
         }
         guard suspicion.suspectsNamespace else { return confirmed }

@@ -10,6 +10,8 @@ struct InvocationSurvey: Sendable {
     /// Items that are no invocation; who claims one moves it to `malformed`.
     var unreadable = 0
     var namespace = NamespaceSnapshot()
+    /// The workflows in whose `unfit:<workflow>` a run stands.
+    var unfit: [String: [String]] = [:]
     /// The workflows of the workers that are alive.
     var served: Set<String> = []
 
@@ -17,6 +19,7 @@ struct InvocationSurvey: Sendable {
     struct Lists: Sendable {
         var queues: Set<String> = []
         var unserved: Set<String> = []
+        var unfit: Set<String> = []
         var claims: Set<NamespaceSnapshot.ClaimList> = []
         /// Workers that have an entry, in the index or not.
         var workers: Set<String> = []
@@ -25,6 +28,7 @@ struct InvocationSurvey: Sendable {
             switch key {
             case .queue(let name): queues.insert(name)
             case .unserved(let workflow): unserved.insert(workflow)
+            case .unfit(let workflow): unfit.insert(workflow)
             case .worker(let name): workers.insert(name)
             case .claimed(let worker, let queue): claims.insert(.init(worker: worker, queue: queue))
             default: break
@@ -65,6 +69,13 @@ extension StepwiseClient {
         }
         for workflow in lists.unserved.sorted() {
             try await walk(keys.unserved(workflow), .unserved(workflow: workflow), of: wanted, &survey)
+        }
+        for workflow in lists.unfit.sorted() where try await isType("hash", keys.unfit(workflow)) {
+            try await scanHash(keys.unfit(workflow)) { fields in
+                for run in fields where wanted?.contains(run) ?? true {
+                    survey.unfit[run, default: []].append(workflow)
+                }
+            }
         }
         for queue in lists.queues.sorted() { try await walk(keys.queue(queue), .queue(queue), of: wanted, &survey) }
 

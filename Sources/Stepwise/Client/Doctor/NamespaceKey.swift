@@ -3,6 +3,7 @@ package enum NamespaceKey: Sendable, Hashable {
     case queue(String)
     case claimed(worker: String, queue: String)
     case unserved(String)
+    case unfit(String)
     case worker(String)
     case run(String)
     case steps(String)
@@ -40,6 +41,7 @@ package enum NamespaceKey: Sendable, Hashable {
             else { return nil }
             self = .claimed(worker: worker, queue: queue)
         case "unserved": self = .unserved(rest)
+        case "unfit": self = .unfit(rest)
         case "worker": self = .worker(rest)
         case "run": self = .run(rest)
         case "steps": self = .steps(rest)
@@ -59,7 +61,7 @@ package enum NamespaceKey: Sendable, Hashable {
     package var type: String? {
         switch self {
         case .queue, .claimed, .unserved: "list"
-        case .worker, .run, .steps, .open: "hash"
+        case .worker, .run, .steps, .open, .unfit: "hash"
         case .join: "string"
         case .runs: "zset"
         case .event, .mail: nil

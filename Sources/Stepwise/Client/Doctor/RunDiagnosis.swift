@@ -10,11 +10,16 @@ package struct RunDiagnosis: Sendable {
     let run: RunSnapshot
     let movers: [String: [Mover.Place]]
     let served: Set<String>
+    let unfit: [String]
 
     /// - Parameters:
     ///   - movers: the invocations of this run that were found, wherever they are.
     ///   - served: the workflows of the living workers; what is unserved of these is taken up at their next beat.
-    package init(_ run: RunSnapshot, movers: [Mover], served: Set<String>, keys: Keys) {
+    ///   - unfit: the workflows in whose `unfit:<workflow>` the run stands.
+    package init(
+        _ run: RunSnapshot, movers: [Mover], served: Set<String>, unfit: [String] = [], keys: Keys
+    ) {
+        self.unfit = unfit
         self.keys = keys
         self.run = run
         self.served = served
@@ -25,6 +30,7 @@ package struct RunDiagnosis: Sendable {
 
     private mutating func judge() {
         judgeLists()
+        judgeUnfit()
         guard let fields = run.fields else { return judgeLeftovers() }
         guard RunStatus.all.contains(fields.status) else {
             report(
@@ -95,6 +101,16 @@ package struct RunDiagnosis: Sendable {
                 advice: redisCommand("DEL", key))
         }
         judgeUnserved("does not exist")
+    }
+
+    private mutating func judgeUnfit() {
+        for workflow in Set(unfit).sorted() where run.fields?.status != .parked || run.fields?.workflow != workflow {
+            let why =
+                run.fields.map { "it is \($0.status) and of workflow \"\($0.workflow)\"" } ?? "there is no such run"
+            report(
+                .unfitOfNoParkedRun, key: keys.unfit(workflow), "it waits there for another version, but \(why)",
+                advice: redisCommand("HDEL", keys.unfit(workflow), run.id))
+        }
     }
 
     private mutating func judgeUnserved(_ why: String) {

@@ -43,6 +43,8 @@ package struct Violation: Sendable, Hashable {
         case leftoverWithoutRun
         /// An unserved invocation of a run that is not live.
         case unservedOfNoLiveRun
+        /// A run waits for another version of its workflow and is not parked.
+        case unfitOfNoParkedRun
         /// A claim list that no worker answers for, so that nobody will sweep it.
         case claimsWithoutWorker
         /// `workers` and `worker:<worker>` do not agree.

@@ -3,7 +3,7 @@
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 
 local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited', 'lost', 'bytes',
-  'deadline' }
+  'deadline', 'unfit', 'patches' }
 
 -- The fields of a run that transitions decide by; false if the run does not exist.
 local function read_run(key)
@@ -12,7 +12,7 @@ local function read_run(key)
   return {
     status = v[1], generation = v[2], carrier = v[3] or '', carries = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
     recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] and v[9] ~= '' or false, lost = v[10] or '',
-    bytes = tonumber(v[11]) or 0, deadline = v[12] or '',
+    bytes = tonumber(v[11]) or 0, deadline = v[12] or '', unfit = v[13] or '', patches = v[14] or '',
   }
 end
 
@@ -20,6 +20,11 @@ local ENDED = { completed = true, failed = true, cancelled = true }
 
 local function is_live(run)
   return run and not ENDED[run.status]
+end
+
+-- Whether a word stands in a text of words that are separated by spaces.
+local function has_word(words, word)
+  return string.find(' ' .. words .. ' ', ' ' .. word .. ' ', 1, true) ~= nil
 end
 
 -- Redis' clock in milliseconds, as text; read once a script.

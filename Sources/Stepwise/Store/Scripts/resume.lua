@@ -1,14 +1,24 @@
--- resume: a parked run goes on: its parked steps and a carry are queued.
--- KEYS  1 run:<id>  2 open:<id>  3 queue:<queue>  4 runs:parked  5 runs:running
--- ARGV  1 id  2 cursor of the page of open steps
--- Reply {'more', cursor}; {'resumed'}; {'not parked', status} ('' if there is no such run)
--- Guarantees: pages of about 100 steps; sent again, it queues nothing twice.
-local run = read_run(KEYS[1])
+-- resume: a parked run goes on: its parked steps and a carry are queued. For a person, or by a worker with a version of the workflow that has
+-- not tried it yet: that one gets the carry.
+-- KEYS  1 run:<id>  2 open:<id>  3 queue:<queue>  4 runs:parked  5 runs:running  6 unfit:<workflow>  7 claimed:<worker>:<queue>, for a worker
+-- ARGV  1 id  2 cursor of the page of open steps  3 the worker's version, '' for a person
+-- Reply {'more', cursor}; {'resumed', text}: the carry's text if it is the worker's now, else ''; {'not parked', status} ('' if there is no
+--       such run): it is not, or not for this version
+-- Guarantees: pages of about 100 steps; sent again, it queues nothing twice. A version that could not carry the run does not get it again,
+--       until a person resumes it.
+local run, version = read_run(KEYS[1]), ARGV[3]
+if version ~= '' and (not run or run.status ~= 'parked') then
+  redis.call('HDEL', KEYS[6], ARGV[1])
+end
 if not run then return { 'not parked', '' } end
 if run.status ~= 'parked' then return { 'not parked', run.status } end
+if version ~= '' and (has_word(run.unfit, version) or redis.call('HEXISTS', KEYS[6], ARGV[1]) == 0) then
+  return { 'not parked', run.status }
+end
 redis.call('LLEN', KEYS[3])
+if version ~= '' then redis.call('LLEN', KEYS[7]) end
 -- A run that is being resumed is parked without a reason: what is queued below may be claimed at once.
-if ARGV[2] == '0' then redis.call('HDEL', KEYS[1], 'reason', 'divergence') end
+if ARGV[2] == '0' then redis.call('HDEL', KEYS[1], 'reason', 'divergence', version == '' and 'unfit' or '-') end
 local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 100)
 for n = 1, #page[2], 2 do
   local open = read_open(page[2][n + 1])
@@ -22,10 +32,17 @@ if page[1] ~= '0' then return { 'more', page[1] } end
 if redis.call('HEXISTS', KEYS[1], 'reason') == 1 then return { 'more', '0' } end
 redis.call('HDEL', KEYS[1], '-')
 redis.call('HSET', KEYS[1], 'status', 'running')
+local text = ''
 if run.carrier == '' then
   redis.call('HSET', KEYS[1], 'carrier', 'queue')
-  redis.call('RPUSH', KEYS[3], carry_text(ARGV[1], run.generation))
+  if version == '' then
+    redis.call('RPUSH', KEYS[3], carry_text(ARGV[1], run.generation))
+  else
+    text = carry_text(ARGV[1], run.generation)
+    redis.call('LPUSH', KEYS[7], text)
+  end
 end
+redis.pcall('HDEL', KEYS[6], ARGV[1])
 redis.pcall('ZREM', KEYS[4], ARGV[1])
 redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
-return { 'resumed' }
+return { 'resumed', text }

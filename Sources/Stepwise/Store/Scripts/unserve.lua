@@ -1,6 +1,6 @@
--- unserve: a claimed invocation of a workflow that this worker does not have waits for a worker that has it.
+-- unserve: a claimed invocation that this worker cannot do waits for one that can: it does not have the workflow, or no fitting version of it.
 -- KEYS  1 run:<id>  2 claimed:<worker>:<queue>  3 unserved:<workflow>  4 runs:running  5 runs:unserved
--- ARGV  1 id  2 text  3 worker  4 '1' for a carry
+-- ARGV  1 id  2 text  3 worker  4 '1' for a carry  5 reason
 -- Reply 1, or 0 if the caller does not hold it
 local run = read_run(KEYS[1])
 if not run or not redis.call('LPOS', KEYS[2], ARGV[2]) then return 0 end
@@ -8,7 +8,7 @@ redis.call('LLEN', KEYS[3])
 redis.call('LREM', KEYS[2], -1, ARGV[2])
 redis.call('LPUSH', KEYS[3], ARGV[2])
 if ARGV[4] == '1' then
-  redis.call('HSET', KEYS[1], 'carrier', 'unserved', 'status', 'unserved', 'reason', 'no worker that claimed it has this workflow')
+  redis.call('HSET', KEYS[1], 'carrier', 'unserved', 'status', 'unserved', 'reason', ARGV[5])
   redis.pcall('ZREM', KEYS[4], ARGV[1])
   redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
 end
