@@ -194,6 +194,22 @@ struct DoctorTests {
         }
     }
 
+    @Test("A run or a worker whose key is of a wrong type hides no other in the listings")
+    func wrongTypeInListings() async throws {
+        try await Fixture.with { fixture in
+            for id in ["damaged", "sound"] {
+                _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: id)
+            }
+            for worker in ["w-1-a", "w-2-b"] { try await fixture.send("ZADD ~workers 1 \(worker)") }
+            try await fixture.send("DEL ~run:damaged")
+            for key in ["run:damaged", "worker:w-1-a"] { try await fixture.send("SET ~\(key) oops") }
+            let runs = try await fixture.stepwise("runs")
+            #expect(runs.code == 0 && runs.output.contains("sound"), "\(runs)")
+            let workers = try await fixture.stepwise("workers")
+            #expect(workers.code == 0 && workers.output.contains("w-2-b"), "\(workers)")
+        }
+    }
+
     @Test("What the doctor advises for a lost step and a lost carry makes the namespace sound again")
     func advice() async throws {
         try await Fixture.with { fixture in

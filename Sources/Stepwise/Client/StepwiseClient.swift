@@ -94,13 +94,20 @@ public final class StepwiseClient: Service, Sendable {
         do { return try await commands.send(arguments) } catch { throw StepwiseError(error, doing: what()) }
     }
 
+    /// Reads many keys at once. One of a wrong type is as if it were not there: the doctor names it, and it hides no other.
     func pipeline(_ arguments: [[RedisArgument]], doing what: @autoclosure () -> String) async throws(StepwiseError)
         -> [RedisValue]
     {
         try await prepare()
         do {
             var values: [RedisValue] = []
-            for result in try await commands.pipeline(arguments) { values.append(try result.get()) }
+            for result in try await commands.pipeline(arguments) {
+                if case .failure(let error) = result, error.message.hasPrefix("WRONGTYPE") {
+                    values.append(.null)
+                } else {
+                    values.append(try result.get())
+                }
+            }
             return values
         } catch {
             throw StepwiseError(error, doing: what())

@@ -54,17 +54,20 @@ local function holds_carry(run, worker, number)
   return string.sub(run.carrier, 1, #prefix) == prefix
 end
 
--- What came after number `from`, up to `to`: at most 1,000 outcomes or about 1 MiB.
+-- What came after number `from`, up to `to`: at most 1,000 outcomes or about 1 MiB. It reads a first one and then, by their size so far,
+-- as many as should fit, at most 50 at a time; what does not fit after all comes with the next page.
 local function outcomes_after(steps, from, to)
-  local page, size = {}, 0
-  while from < to and #page < 1000 and size < 1048576 do
+  local page, size, most, bite = {}, 0, 1048576, 1
+  while from < to and #page < 1000 and size < most do
     local numbers = {}
-    for n = from + 1, math.min(from + 50, to) do numbers[#numbers + 1] = n end
+    for n = from + 1, math.min(from + bite, to) do numbers[#numbers + 1] = n end
     for _, record in ipairs(redis.call('HMGET', steps, unpack(numbers))) do
+      if size >= most then break end
       page[#page + 1] = record or ''
       size = size + #(record or '')
     end
     from = from + #numbers
+    bite = math.max(1, math.min(50, 1000 - #page, math.floor((most - size) * #page / size)))
   end
   return page
 end
