@@ -215,7 +215,7 @@ import TestWorkflows
     }
 
     @Test(
-        "A worker dies inside the body of an .atMostOnce step: the function learns of it, and the body is not executed again"
+        "§3a.8 A worker dies inside the body of an .atMostOnce step: the function learns of it, and the body is not executed again"
     )
     func atMostOnce() async throws {
         try await withStage { stage in
@@ -234,7 +234,7 @@ import TestWorkflows
         }
     }
 
-    @Test("A failed attempt and its wait survive the worker's death, and the death counts as no attempt")
+    @Test("§3a.7 A failed attempt and its wait survive the worker's death, and the death counts as no attempt")
     func attemptsSurvive() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("last")

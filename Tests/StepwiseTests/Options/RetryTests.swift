@@ -32,7 +32,7 @@ struct RetryTests {
         #expect(delays(retry, Grave()) == [nil, nil, nil, nil, nil, nil])
     }
 
-    @Test("Errors that are not worth it, NonRetryable and misuses end the step at once")
+    @Test("§3a.4: errors that are not worth it, NonRetryable and misuses end the step at once")
     func worth() {
         let retry = Retry(attempts: 3, initialDelay: .seconds(1)).when { $0 is Hiccup }
         #expect(delays(retry).first == 1000)

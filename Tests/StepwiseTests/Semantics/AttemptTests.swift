@@ -32,7 +32,7 @@ extension Scenarios {
         }
 
         @Test(
-            "An error that is Codable comes back as itself, and NonRetryable is tried once",
+            "§3a.4: an error that is Codable comes back as itself, and NonRetryable is tried once",
             arguments: StepPlace.allCases)
         func typed(_ place: StepPlace) async throws {
             let tries = Tally()
@@ -126,6 +126,46 @@ extension Scenarios {
             #expect(run.recorded("hopeless")?.failed.map(\.attempt) == [1])
         }
 
+        @Test(
+            "§3a.4: an error that the policy's filter turns down ends the step at its attempt, and any other is retried",
+            arguments: StepPlace.allCases)
+        func filtered(_ place: StepPlace) async throws {
+            let retry = Retry.fixed(.milliseconds(1), attempts: 9).when { $0 is Hiccup }
+            let workflow = workflow(place, .retry(retry)) { context -> String in
+                do {
+                    try await context.run("work") { step in
+                        if step.attempt < 3 { throw Hiccup() }
+                        throw Declined(amount: 1, hints: [])
+                    }
+                    return ""
+                } catch let failure as StepFailure { return "\(failure.type) \(failure.attempts)" }
+            }
+            #expect(try await complete(workflow, 0, memory: .cold).output == "Declined 3")
+        }
+
+        @Test(
+            "§3a.5 §3a.6: the policy is asked after each attempt but the last, with its number and error, and nothing waits after the last",
+            arguments: StepPlace.allCases, Memory.allCases)
+        func asked(_ place: StepPlace, _ memory: Memory) async throws {
+            let asked = Tally()
+            // A wait after the third attempt would end no test.
+            let retry = Retry.custom(attempts: 3) { attempt, error in
+                asked.add("\(attempt) \(error)")
+                return attempt < 3 ? .milliseconds(1) : .seconds(3600)
+            }
+            let workflow = workflow(place, .retry(retry)) { context -> Int in
+                do {
+                    try await context.run("work") { step in throw Declined(amount: step.attempt, hints: []) }
+                    return 0
+                } catch let failure as StepFailure { return failure.attempts }
+            }
+            let run = try await complete(workflow, 0, memory: memory)
+            #expect(run.output == 3)
+            let work = try #require(run.recorded("work"))
+            #expect(work.error?.error(as: Declined.self)?.amount == 3 && work.failed.count == 2)
+            #expect(asked.all == [1, 2].map { "\($0) \(Declined(amount: $0, hints: []))" })
+        }
+
         @Test("Where neither step nor workflow says how often, the worker's setting does")
         func setting() async throws {
             let workflow = Workflow("plain") { (context, _: Int) async throws -> Int in
@@ -163,7 +203,7 @@ extension Scenarios {
         }
 
         @Test(
-            "What a body returns after its timeout is refused: the function sees a timeout",
+            "§3a.44: what a body returns after its timeout is refused: the function sees a timeout",
             arguments: StepPlace.allCases)
         func late(_ place: StepPlace) async throws {
             let gate = Gate()

@@ -200,6 +200,39 @@ extension Scenarios {
             }
         }
 
+        @Test("Two people resume a failed run at the same moment: it goes on once")
+        func resumedTwice() async throws {
+            let isMended = Flag()
+            let bodies = Tally()
+            let workflow = Workflow("many", .retry(.never)) { (context, count: Int) async throws -> Int in
+                try await context.run("begin") {}
+                for _ in 0..<count { try await context.run("work") {} }
+                if !isMended.isSet { throw OutOfPaper() }
+                return bodies.add("end")
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 2500)
+                try await fails(run)
+                isMended.set()
+                // Both forget pages of the same outcomes; whoever comes second is told, whichever page it is at.
+                let codes = await withTaskGroup(of: StepwiseError.Code?.self) { group in
+                    for _ in 0..<2 {
+                        group.addTask {
+                            do { try await client.resume(run.id, from: "work") } catch {
+                                return (error as? StepwiseError)?.code
+                            }
+                            return nil
+                        }
+                    }
+                    return await group.reduce(into: []) { $0.append($1) }
+                }
+                #expect(codes.contains(nil) && codes.allSatisfy { $0 == nil || $0 == .wrongStatus })
+                #expect(try await run.result(timeout: patience) == 1)
+                #expect(try await run.status().recorded == 2501)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
         @Test("Restart begins the work anew, once, as a new run that names its origin")
         func restarted() async throws {
             let isMended = Flag()

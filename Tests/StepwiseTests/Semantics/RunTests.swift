@@ -120,7 +120,7 @@ extension Scenarios {
             }
         }
 
-        @Test("The same id twice is one run, and the second call says that it is not new")
+        @Test("§3a.51: the same id twice is one run, in each namespace, and the second call says that it is not new")
         func sameID() async throws {
             let bodies = Tally()
             let workflow = Workflow("once") { (context, input: String) async throws -> String in
@@ -129,7 +129,11 @@ extension Scenarios {
                     return input
                 }
             }
-            try await withWorker([workflow]) { client, _ in
+            try await withWorker([workflow]) { client, server in
+                let elsewhere = try StepwiseClient(
+                    redis: RedisEndpoint(server.url), namespace: "elsewhere", logger: quiet)
+                #expect(try await elsewhere.enqueue(workflow, "first", id: "order-1").isNew)
+                await elsewhere.close()
                 let first = try await client.enqueue(workflow, "first", id: "order-1")
                 let second = try await client.enqueue(workflow, "second", id: "order-1")
                 #expect(first.isNew && !second.isNew)

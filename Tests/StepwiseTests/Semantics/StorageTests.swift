@@ -82,7 +82,9 @@ extension Scenarios {
             }
         }
 
-        @Test("An id that is used again after its run has left begins a run of its own: its input, its steps, its keys")
+        @Test(
+            "§3a.51: an id that is used again after its run has left begins a run of its own: its input, its steps, its keys"
+        )
         func idUsedAgain() async throws {
             let keys = Tally()
             let pair = Workflow("pair") { (context, text: String) async throws -> String in

@@ -13,7 +13,7 @@ extension Scenarios {
         }
 
         @Test(
-            "§3a.11: a step that is not done within its total time fails, its body is cancelled, and what it returns is refused",
+            "§3a.11 §3a.44: a step that is not done within its total time fails, its body is cancelled, and what it returns is refused",
             arguments: Memory.allCases, [false, true])
         func total(_ memory: Memory, besideAnother: Bool) async throws {
             let bodies = Tally()
