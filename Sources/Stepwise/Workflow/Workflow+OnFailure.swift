@@ -13,7 +13,8 @@ extension Workflow {
     /// steps, its output is too large, or it called too many steps. What it throws itself is kept as the run's `warning`. A run that has
     /// recorded steps in it cannot simply be resumed: they come after the error (``StepwiseClient/resume(_:from:)``).
     ///
-    /// - Parameter body: gets the run's input and the function's error: a ``StepFailure``, if a step's was not caught.
+    /// - Parameter body: gets the run's input and the function's error: a ``StepFailure``, if a step's was not caught; ``RunTimeout``, if the
+    ///   run's time was up.
     public func onFailure(
         _ body: @escaping @Sendable (WorkflowContext, Input, any Error) async throws -> Void
     ) -> Workflow where Input: Codable {
@@ -36,18 +37,38 @@ extension Workflow {
             name: name,
             function: WorkflowFunction(options: function.options, version: function.version) { [name] context in
                 do { return try await body(context) } catch {
-                    // The run is parked for that, not failed.
-                    if let error = error as? StepwiseError, error.code == .notDecodable { throw error }
-                    if context.copy.isEvicted || context.copy.cancelReason != nil { throw error }
-                    do { try await lastWord(context, error) } catch let second {
-                        if context.copy.isEvicted || context.copy.cancelReason != nil { throw error }
+                    guard context.copy.isFailure(error) else { throw error }
+                    do {
+                        if context.copy.hasTimedOut {
+                            // The function's task is cancelled: only a cleanup begins steps in it.
+                            let timeout = RunTimeout(message: context.copy.cancelReason ?? "")
+                            try await context.cleanup { try await lastWord(context, timeout) }
+                        } else {
+                            try await lastWord(context, error)
+                        }
+                    } catch let second where context.copy.isFailure(second) {
                         let words = ErrorWords(second)
                         context.copy.noteMisuse(
                             "onFailure of workflow \"\(name)\" ended in an error itself: \(words.type): \(words.message.prefix(500))"
                         )
-                    }
+                    } catch {}
                     throw error
                 }
             })
     }
+}
+
+extension RunCopy {
+    /// Whether the run has failed if its function ends in this error: it was not given up here, cancelled, or parked for other code.
+    fileprivate func isFailure(_ error: any Error) -> Bool {
+        if (error as? StepwiseError)?.code == .notDecodable || isEvicted { return false }
+        return cancelReason == nil || hasTimedOut
+    }
+}
+
+/// What a run has failed with that was not done within its `runTimeout`, for ``Workflow/onFailure(_:)-swift.method``.
+public struct RunTimeout: Error, Sendable, Hashable, CustomStringConvertible {
+    package let message: String
+
+    public var description: String { message }
 }

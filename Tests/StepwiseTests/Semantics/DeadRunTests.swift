@@ -309,6 +309,25 @@ extension Scenarios {
             }
         }
 
+        @Test(
+            "onFailure is told when a run's time was up, and its steps begin all the same", arguments: Memory.allCases)
+        func lastWordInTime(_ memory: Memory) async throws {
+            let bodies = Tally()
+            let workflow = Workflow("long", .runTimeout(.milliseconds(300))) { (context, _: Int) async throws -> Void in
+                try await context.run("wait") { try await Task.sleep(for: .seconds(3600)) }
+            }.onFailure { context, number, error in
+                try await context.run("tell") { _ = bodies.add("\(number) \(type(of: error))") }
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, 7)
+                #expect(await errorCode { try await run.result(timeout: patience) } == .runFailed)
+                #expect(bodies.all == ["7 RunTimeout"])
+                #expect(try await run.status().error?.contains("RunTimeout") == true)
+                #expect(try await run.history().map(\.step) == ["", "tell"])
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
         @Test("onFailure has no say in a run that was cancelled")
         func notWhenCancelled() async throws {
             let bodies = Tally()
