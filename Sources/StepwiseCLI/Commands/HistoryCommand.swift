@@ -17,16 +17,21 @@ struct HistoryCommand: AsyncParsableCommand {
                 Output.print(JSONDocument.object([("run", .string(run)), ("steps", .array(steps.map(json)))]).text)
                 return
             }
-            var table = Table("NUMBER", "STEP", "ATTEMPTS", "TOOK", "RECORDED", "WORKER", "OUTCOME")
+            var table = Table("NUMBER", "STEP", "ATTEMPTS", "LOST", "TOOK", "RECORDED", "WORKER", "OUTCOME")
             for step in steps {
-                for attempt in step.failed { table.add(attempt.row(of: step.step)) }
+                for attempt in step.failed {
+                    var row = attempt.row(of: step.step)
+                    // Workers are lost with the step, not with one of its attempts.
+                    row.insert("", at: 3)
+                    table.add(row)
+                }
                 let outcome =
                     step.error.map { "\($0.type): \($0.message)" } ?? step.value ?? step.cancel.map {
                         "cancelled: \($0)"
                     } ?? ""
                 table.add(
                     String(step.number), step.key.map { "\(step.step) [\(Output.short($0))]" } ?? step.step,
-                    String(step.attempts), Output.length(step.took),
+                    String(step.attempts), step.lost == 0 ? "" : String(step.lost), Output.length(step.took),
                     Output.time(step.at), step.worker,
                     Output.short(outcome))
             }
