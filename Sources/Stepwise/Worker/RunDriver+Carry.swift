@@ -240,8 +240,9 @@ extension RunDriver {
                 return (.failed, failure(problem))
             }
             return (.completed, json)
-        case .failure where copy.hasTimedOut:
-            let words = "\"type\":\"RunTimeout\",\"message\":\(JSON.string(copy.cancelReason ?? ""))"
+        case .failure(let error) where copy.hasTimedOut:
+            let message = Self.message(copy.cancelReason ?? "", of: error)
+            let words = "\"type\":\"RunTimeout\",\"message\":\(JSON.string(message))"
             return (.failed, Array("{\(words),\"worker\":\(JSON.string(worker.name))}".utf8))
         case .failure(let error):
             // What a function does after it was cancelled is its business: it may still return.
@@ -251,12 +252,20 @@ extension RunDriver {
 
     private func failure(_ error: any Error, cancelReason: String? = nil) -> [UInt8] {
         var words = ErrorWords(error)
-        if error is CancellationError, let cancelReason { words.message = cancelReason }
+        if let cancelReason, ((error as? SagaFailure)?.cause ?? error) is CancellationError {
+            words.message = Self.message(cancelReason, of: error)
+        }
         var json = "{\"type\":\(JSON.string(words.type)),\"message\":\(JSON.string(words.message))"
         if let failure = (error as? SagaFailure)?.cause as? StepFailure ?? error as? StepFailure {
             json += ",\"step\":\(JSON.string(failure.step)),\"attempts\":\(failure.attempts)"
         }
         return Array((json + ",\"worker\":\(JSON.string(worker.name))}").utf8)
+    }
+
+    /// A reason, and what a saga could not undo.
+    private static func message(_ reason: String, of error: any Error) -> String {
+        guard let saga = error as? SagaFailure else { return reason }
+        return String("\(reason); \(saga.remainder)".prefix(ErrorWords.limit))
     }
 
     /// Throws the copy away and makes a new one from the history. `nil` if the carry is gone.

@@ -82,8 +82,11 @@ public struct SagaFailure: Error, CustomStringConvertible {
     /// Why each undo failed for good that did, in the order in which they were tried. All others have succeeded.
     public let notUndone: [StepFailure]
 
-    public var description: String {
-        "\(cause); and not everything could be undone: \(notUndone.map { "\($0)" }.joined(separator: "; "))"
+    public var description: String { "\(cause); \(remainder)" }
+
+    /// What is to be told beside the cause.
+    var remainder: String {
+        "and not everything could be undone: \(notUndone.map { "\($0)" }.joined(separator: "; "))"
     }
 }
 

@@ -76,6 +76,44 @@ extension Scenarios {
         }
 
         @Test(
+            "Cancelled, or out of time: what could not be undone is told with the reason",
+            arguments: Memory.allCases)
+        func notUndoneAfterAnEnd(_ memory: Memory) async throws {
+            let bodies = Tally()
+            let workflow = Workflow("cut-off", .retry(.never)) { (context, _: Int) async throws -> Int in
+                try await context.saga { saga in
+                    try await saga.run("charge") {
+                    } undo: {
+                        throw Hiccup()
+                    }
+                    try await context.run("wait") {
+                        bodies.add("wait")
+                        try await Task.sleep(for: .seconds(3600))
+                    }
+                    return 1
+                }
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let cancelled = try await client.enqueue(workflow, 0)
+                try await eventually("the body runs") { bodies["wait"] == 1 }
+                try await cancelled.cancel(reason: "no longer wanted")
+                let late = try await client.enqueue(workflow, 0, .runTimeout(.milliseconds(300)))
+                #expect(await errorCode { _ = try await cancelled.result(timeout: patience) } == .runCancelled)
+                #expect(await errorCode { _ = try await late.result(timeout: patience) } == .runFailed)
+                for (run, type, reason) in [
+                    (cancelled, "SagaFailure", "no longer wanted"),
+                    (late, "RunTimeout", "was not done within its runTimeout"),
+                ] {
+                    let error = try await run.status().error ?? ""
+                    for part in [type, reason, "not everything could be undone", "undo charge"] {
+                        #expect(error.contains(part), "\(error)")
+                    }
+                    #expect(try await run.history().map(\.step).filter { !$0.isEmpty } == ["charge", "undo charge"])
+                }
+            }
+        }
+
+        @Test(
             "§3a.42 Cancelled in the middle: the step under way is done, the next is not begun, everything is undone",
             arguments: Memory.allCases)
         func cancelled(_ memory: Memory) async throws {
