@@ -30,6 +30,8 @@ public struct Divergence: Sendable, Hashable, Codable, CustomStringConvertible {
         case open
         /// Nothing: all that was called is recorded.
         case nothing
+        /// The mark of the expected patch.
+        case patched
     }
 
     /// The number of the outcome in the history, from 1 on.
@@ -68,6 +70,7 @@ public struct Divergence: Sendable, Hashable, Codable, CustomStringConvertible {
     public var description: String {
         let history =
             switch standing {
+            case .patched: "\(words(expected)) was applied at position \(position) of the history"
             case .recorded: "position \(position) of the history is the outcome of \(words(expected))"
             case .open: "\(words(expected)) is open at position \(position) of the history, which is not recorded yet"
             case .nothing: "nothing is open at position \(position) of the history, which is not recorded yet"
@@ -78,6 +81,7 @@ public struct Divergence: Sendable, Hashable, Codable, CustomStringConvertible {
     private func words(_ step: Step?) -> String { step?.description ?? "another step" }
 
     private var code: String {
+        if standing == .patched { return "the code does not ask for it" }
         if asked.isEmpty { return hasEnded ? "the code's function has ended" : "the code asks for no other step" }
         let names = asked.prefix(5).map(\.description).joined(separator: ", ")
         return "the code asks for \(names)" + (asked.count > 5 ? " and \(asked.count - 5) more" : "")

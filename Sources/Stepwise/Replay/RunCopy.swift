@@ -29,6 +29,7 @@ package final class RunCopy: Sendable {
         /// The error with which the run ends although the function has not.
         var overLimit: StepwiseError?
         var stuck: Obstacle?
+        var patches = PatchBook()
         var suspended: [CheckedContinuation<Void, any Error>] = []
         var misuses: [String] = []
         var onMisuse: (@Sendable () -> Void)?
@@ -80,6 +81,7 @@ package final class RunCopy: Sendable {
 
     /// Delivers the next outcome of the history and lets the function run to rest.
     package func deliver(_ outcome: Outcome, silent: Bool = false) {
+        state.withLock { $0.checkPatches() }
         switch outcome.result {
         case .cancel(let reason): return cancel(reason, isTimeout: false, silent: silent)
         case .timeout(let reason): return cancel(reason, isTimeout: true, silent: silent)
@@ -234,7 +236,9 @@ package final class RunCopy: Sendable {
         state.withLock { state in
             // The run ends: nothing is opened for it any more.
             if state.overLimit != nil {
-                return Plan(openings: [], closings: [], unlimited: Self.limited(state), isComplete: true)
+                return Plan(
+                    openings: [], closings: [], unlimited: Self.limited(state), patches: state.patches.marksToWrite,
+                    isComplete: true)
             }
             let end = min(state.calls.count, opened + limit)
             let openings = (min(opened, end)..<end).map { number in
@@ -250,6 +254,7 @@ package final class RunCopy: Sendable {
                 openings: openings, closings: closed.map(\.id),
                 unlimited: state.finished != nil
                     ? Self.limited(state) : closed.filter(\.options.hasLimits).map(\.id),
+                patches: state.patches.marksToWrite,
                 isComplete: end == state.calls.count && closings.count <= limit
             )
         }
@@ -263,6 +268,7 @@ package final class RunCopy: Sendable {
     /// The store has carried out `plan`: its closings need not be asked for again.
     package func confirm(_ plan: Plan) {
         state.withLock { state in
+            state.patches.confirm(plan.patches)
             for step in plan.closings {
                 if let number = state.numbers[step] { state.unclosed.remove(number) }
             }

@@ -42,6 +42,8 @@ package struct Plan: Sendable {
     package var closings: [String]
     /// Steps with limits in time that do not matter any more.
     package var unlimited: [String] = []
+    /// The run's patches, if there are new ones: patch → how many outcomes the function had had when it asked.
+    package var patches: [String: Int] = [:]
     /// Whether nothing is left for another page.
     package var isComplete: Bool
 }

@@ -21,10 +21,13 @@ enum LoadReply: Sendable {
 
 /// What a run has noted about the code that may carry it.
 struct CodeMarks: Sendable {
+    /// Up to which outcome a carry has taken the function, -1 if none has, and how many of its calls are opened.
+    var carried = -1
+    var opened = 0
     /// The versions of its workflow that could not.
-    var unfit: [String]
-    /// Its patches, as JSON; empty for none.
-    var patches: [UInt8]
+    var unfit: [String] = []
+    /// Its patches.
+    var patches: [String: Int] = [:]
 }
 
 /// What a worker needs to start a run's function.
@@ -47,7 +50,7 @@ enum AdvanceReply: Sendable {
 
 enum RecordReply: Sendable {
     case done
-    case took(number: Int, opened: Int, page: HistoryPage)
+    case took(number: Int, opened: Int, page: HistoryPage, code: CodeMarks)
     case withdrawn
     case lost
     case reset
@@ -116,10 +119,12 @@ struct ReplyReader {
             carried: items[index + 1].integer ?? -1)
     }
 
-    /// `unfit` and `patches`.
+    /// `unfit` and `patches`, and from the head of the reply `opened` and `carried`.
     func code(_ index: Int) throws -> CodeMarks {
         CodeMarks(
-            unfit: try text(index).split(separator: " ").map(String.init), patches: Array(try text(index + 1).utf8))
+            carried: items.count > 4 ? items[4].integer ?? -1 : -1, opened: try integer(2),
+            unfit: try text(index).split(separator: " ").map(String.init),
+            patches: PatchMarks.read(try text(index + 1).utf8))
     }
 
     func advance(upto: Int) throws -> AdvanceReply {

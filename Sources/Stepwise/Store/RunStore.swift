@@ -113,7 +113,8 @@ struct RunStore: Sendable {
             ]
         }
         arguments += [.init(plan.closings.count)] + plan.closings.map { .init($0) }
-        return arguments + [.init(plan.unlimited.count)] + plan.unlimited.map { .init($0) }
+        arguments += [.init(plan.unlimited.count)] + plan.unlimited.map { .init($0) }
+        return arguments + [.init(PatchMarks.text(plan.patches))]
     }
 
     func advance(_ run: Run, _ advance: Advance) async throws -> AdvanceReply {
@@ -168,7 +169,8 @@ struct RunStore: Sendable {
         case "done": return .done
         case "took":
             return .took(
-                number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen))
+                number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen),
+                code: try reader.code(6))
         case "withdrawn": return .withdrawn
         case "lost": return .lost
         case "reset": return .reset

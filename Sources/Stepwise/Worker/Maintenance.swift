@@ -121,9 +121,11 @@ actor Maintenance {
     /// What of one run cannot be read must not keep the others waiting.
     private func lapse(_ limit: TimeLimit) async {
         do {
-            if case .ended(let awaited) = try await worker.store.lapse(limit), awaited {
-                await worker.announceEnd(of: limit.run)
-            }
+            guard case .ended(let awaited) = try await worker.store.lapse(limit) else { return }
+            if awaited { await worker.announceEnd(of: limit.run) }
+            // If it was parked for changed code, it need not be looked at any more.
+            let workflow = try await worker.command(["HGET", .init(worker.keys.run(limit.run)), "workflow"])
+            _ = try await worker.command(["HDEL", .init(worker.keys.unfit(workflow.string ?? "")), .init(limit.run)])
         } catch is IncarnationOver {} catch {
             worker.logger.error(
                 "a limit in time could not be applied; see the run with stepwise doctor",

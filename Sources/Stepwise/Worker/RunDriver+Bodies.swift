@@ -60,7 +60,8 @@ extension RunDriver {
             return nil
         }
         switch reply {
-        case .took(let number, let opened, let page):
+        case .took(let number, let opened, let page, let code):
+            self.code = code
             claim.end()
             // Counted: the carry before this one, of the same text, may still be in hand.
             let carry = worker.hand.hold(Array(run.carryText.utf8))

@@ -9,6 +9,7 @@ extension RunDriver {
     func obstacle(_ copy: RunCopy, isAtRest: Bool, opened: Int) async throws -> Obstacle? {
         if case .stuck(let obstacle) = copy.progress { return obstacle }
         if !isAtRest { return .other(escape(copy)) }
+        if let divergence = copy.missingPatch { return .divergence(divergence) }
         guard opened > agreed else { return nil }
         if let divergence = try await disagreement(copy, opened: opened) { return .divergence(divergence) }
         if copy === self.copy { agreed = max(agreed, opened) }

@@ -21,7 +21,7 @@ actor RunDriver {
     /// How many of the copy's calls are known to be those that Redis has opened.
     var agreed = 0
     /// What the run has noted about the code that may carry it, when this worker last asked.
-    var code = CodeMarks(unfit: [], patches: [])
+    var code = CodeMarks()
     /// What dropped copies had to report.
     var misuses: [String] = []
 
@@ -84,7 +84,7 @@ actor RunDriver {
 
     func take(_ text: String, step: (id: String, attempt: Int), _ claim: Claim) async throws -> Kept? {
         // A parked copy that waits for the step needs no history: a plain read tells whether the step is still wanted.
-        if let copy, copy.isWaiting(for: step.id),
+        if let copy, copy.isWaiting(for: step.id), !copy.isProvisional,
             let open = try await worker.open(run, step: step.id, attempt: step.attempt)
         {
             return try await execute(text, step.id, step.attempt, lost: open.lost, claim)
@@ -137,6 +137,7 @@ actor RunDriver {
             worker.noteUnserved(workflow: workflow, run: run.id, reason: reason)
             return false
         }
+        agreeOnPatches()
         if copy != nil, !isCarry { return true }
         guard let about, let function = worker.functions[workflow] else { return false }
         if isCarry, let limit = function.options.runTimeout {
@@ -159,8 +160,15 @@ actor RunDriver {
             workflow: about.workflow, runID: run.id, payload: about.payload, options: function.options,
             logger: worker.logger,
             copy: copy)
+        _ = copy.learn(marks: code.patches, carried: code.carried, opened: code.opened)
         copy.start(context, silent: !isCarry || carried >= 0, function: function.body)
         return true
+    }
+
+    /// A copy that has answered otherwise about a patch than the run was carried has lived what never was.
+    private func agreeOnPatches() {
+        guard let copy, !copy.learn(marks: code.patches, carried: code.carried, opened: code.opened) else { return }
+        dropCopy()
     }
 
     // MARK: Outcomes

@@ -10,8 +10,13 @@ struct Core {
         self.init(Workflow<Void, String>("core", body: body))
     }
 
-    init(_ workflow: any AnyWorkflow) {
+    /// - Parameters:
+    ///   - marks: the run's patches, as the store has them.
+    ///   - carried: up to which outcome the run was carried.
+    ///   - opened: how many calls the store has opened.
+    init(_ workflow: any AnyWorkflow, marks: [String: Int] = [:], carried: Int = -1, opened: Int = 0) {
         self.workflow = workflow
+        _ = copy.learn(marks: marks, carried: carried, opened: opened)
         let context = WorkflowContext(
             workflow: workflow.name, runID: "core", payload: JSON.null, options: workflow.function.options,
             logger: quiet,

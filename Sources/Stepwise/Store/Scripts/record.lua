@@ -2,7 +2,7 @@
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 delayed
 -- ARGV  1 id  2 worker  3 text  4 carry text  5 step  6 generation  7 attempt  8 head  9 tail  10 token  11 seen
 --       12 how many bytes a run's outcomes may take
--- Reply {'done'}: recorded, the carry is elsewhere; {'took', number, opened, recorded, carried, page}: recorded, the caller has the carry;
+-- Reply {'done'}: recorded, the carry is elsewhere; {'took', number, opened, recorded, carried, page, unfit, patches}: recorded, the caller has the carry;
 --       {'withdrawn'}: nobody wants it any more; {'lost'}: the claim is not the caller's; {'reset'} as in load
 -- Guarantees: the first outcome is the only one and alone lowers the join counter; sent again, it gives the same answer.
 local run = read_run(KEYS[1])
@@ -11,7 +11,8 @@ local seen = tonumber(ARGV[11])
 redis.call('HLEN', KEYS[2])
 local function took(number)
   if seen > run.recorded then return { 'reset' } end
-  return { 'took', number, run.opened, run.recorded, run.carried, outcomes_after(KEYS[2], seen, run.recorded) }
+  return { 'took', number, run.opened, run.recorded, run.carried, outcomes_after(KEYS[2], seen, run.recorded), run.unfit,
+    run.patches }
 end
 if not claimed then
   if not run then return { 'lost' } end

@@ -26,6 +26,14 @@ if recorded > keep then
   return { 'more' }
 end
 redis.call('HDEL', KEYS[1], 'error', 'ended', 'lost', 'reason', 'awaited')
+if run.patches ~= '' then
+  -- What was asked for after the outcomes that stay is forgotten with the others.
+  local read, marks = pcall(cjson.decode, run.patches)
+  for patch, delivered in pairs(read and marks or {}) do
+    if delivered > keep then marks[patch] = nil end
+  end
+  redis.call('HSET', KEYS[1], 'patches', read and next(marks) and cjson.encode(marks) or '')
+end
 local number, resumes = string.match(run.generation, '^(%d+)%.?(%d*)$')
 local generation = ARGV[4] == '1' and string.format('%.0f', number + 1) or number .. '.' .. (tonumber(resumes) or 0) + 1
 -- Every call counts as not opened: a replay of what stays tells which are open, and the others only take their numbers.

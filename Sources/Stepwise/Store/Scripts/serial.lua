@@ -74,6 +74,7 @@ if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openin
   local opening = plan.openings[1]
   local failed = close_and_append()
   if failed then return failed end
+  keep_patches(plan)
   redis.call('HSET', KEYS[3], opening.step, open_text(NEW_OPEN, 'carry'))
   redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'own', opening.step, 'carried', call.upto, 'recorded', run.recorded,
     'bytes', run.bytes)

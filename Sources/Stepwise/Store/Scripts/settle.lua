@@ -13,6 +13,7 @@ local function read_plan(base)
   for n = at + 1, at + tonumber(ARGV[at]) do plan.closings[#plan.closings + 1] = ARGV[n] end
   at = at + tonumber(ARGV[at]) + 1
   for n = at + 1, at + tonumber(ARGV[at]) do plan.unlimited[#plan.unlimited + 1] = limit_entry(KEYS[6], ARGV[1], ARGV[5], ARGV[n]) end
+  plan.patches = ARGV[at + tonumber(ARGV[at]) + 1]
   return plan
 end
 
@@ -20,6 +21,11 @@ end
 local function check_keys(plan)
   redis.call('LLEN', KEYS[6])
   if plan.isLimited then redis.call('ZCARD', KEYS[13]) end
+end
+
+-- Patches that the function has asked for on the way here.
+local function keep_patches(plan)
+  if plan.patches ~= '' then redis.call('HSET', KEYS[1], 'patches', plan.patches) end
 end
 
 -- The run has ended; whether somebody waits to be told.
@@ -48,6 +54,7 @@ local function finish(call, plan)
   end
   redis.call('LREM', KEYS[5], -1, call.text)
   local time = now()
+  keep_patches(plan)
   redis.call('HSET', KEYS[1], 'status', call.ending, call.ending == 'completed' and 'output' or 'error', call.result,
     'ended', time, 'carrier', '', 'own', '', 'recorded', call.run.recorded, 'bytes', call.run.bytes)
   redis.pcall('ZREM', KEYS[call.run.status == 'parked' and 10 or 7], call.id)
@@ -63,6 +70,7 @@ end
 local function settle(call, plan)
   local run, opens, new, limits = call.run, {}, {}, {}
   redis.call('HDEL', KEYS[1], 'own')
+  keep_patches(plan)
   for _, opening in ipairs(plan.openings) do
     if opening.number == run.opened then
       run.opened = run.opened + 1
@@ -111,7 +119,8 @@ local function settle(call, plan)
   for n = #queued, 1, -1 do reversed[#reversed + 1] = queued[n] end
   call_in_bites('RPUSH', KEYS[6], reversed)
   if not ends then
-    redis.call('HSET', KEYS[1], 'opened', run.opened)
+    -- What a later page opens was called before the next outcome, too.
+    redis.call('HSET', KEYS[1], 'opened', run.opened, 'carried', call.last and call.upto or run.carried)
     return { 'more', run.opened, run.recorded, run.carried, outcomes_after(KEYS[2], call.upto, run.recorded) }
   end
   redis.call('LREM', KEYS[5], -1, call.text)

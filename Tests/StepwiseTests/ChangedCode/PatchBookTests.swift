@@ -1,0 +1,171 @@
+import Stepwise
+import Testing
+
+@Suite("Replay: patches")
+struct PatchBookTests {
+    /// `one`, the patch, and behind it `new` or `old`.
+    private let workflow = Workflow("patched") { (context: WorkflowContext) async throws -> String in
+        try await context.run("one") {}
+        if try await context.patched("p") {
+            try await context.run("new") {}
+            return "new"
+        }
+        try await context.run("old") {}
+        return "old"
+    }
+
+    @Test("A run that comes to the patch for the first time takes it, and the mark goes with the step that follows")
+    func live() {
+        let core = Core(workflow)
+        #expect(core.copy.plan(opened: 0).patches.isEmpty)
+        core.deliver("one", "null")
+        let plan = core.copy.plan(opened: 1)
+        #expect(plan.openings.map(\.step) == ["new"] && plan.patches == ["p": 1])
+        #expect(core.copy.isProvisional)
+        core.copy.confirm(plan)
+        #expect(core.copy.plan(opened: 2).patches.isEmpty && !core.copy.isProvisional)
+        core.deliver("new", "null")
+        #expect(core.end == "new")
+    }
+
+    @Test("A run that was carried past the patch before the code had it goes the old way, and nothing is kept for that")
+    func past() {
+        let core = Core(workflow, carried: 1, opened: 2)
+        core.deliver("one", "null")
+        #expect(core.pending == ["old"] && core.copy.plan(opened: 2).patches.isEmpty)
+        core.deliver("old", "null")
+        #expect(core.end == "old")
+    }
+
+    @Test("A run that was carried to just before the patch takes it")
+    func justBefore() {
+        let core = Core(workflow, carried: 0, opened: 1)
+        core.deliver("one", "null")
+        #expect(core.pending == ["new"])
+        #expect(core.copy.evict())
+    }
+
+    @Test(
+        "A carry that died between two pages of openings had gone past the patch if it opened what comes behind it",
+        arguments: [false, true])
+    func betweenPages(_ isOpened: Bool) {
+        let wide = Workflow("wide") { (context: WorkflowContext) async throws -> String in
+            async let first: Void = context.run("first") {}
+            async let second: Void = {
+                let name = try await context.patched("p") ? "new" : "old"
+                try await context.run(name) {}
+            }()
+            _ = try await (first, second)
+            return ""
+        }
+        // The carry had not ended: nothing was carried, and one or two calls were opened.
+        let core = Core(wide, carried: -1, opened: isOpened ? 2 : 1)
+        #expect(core.pending == ["first", isOpened ? "old" : "new"])
+        #expect(core.copy.evict())
+    }
+
+    @Test("The mark answers every replay, however far the run was carried since")
+    func marked() {
+        let core = Core(workflow, marks: ["p": 1], carried: 2, opened: 2)
+        core.deliver("one", "null")
+        #expect(core.pending == ["new"] && core.copy.plan(opened: 2).patches.isEmpty)
+        core.deliver("new", "null")
+        #expect(core.end == "new")
+    }
+
+    @Test("The first answer holds for all calls of the run, also behind where the run had come")
+    func memoised() {
+        let loop = Workflow("loop") { (context: WorkflowContext) async throws -> String in
+            var ways = ""
+            for _ in 0..<3 {
+                ways += try await context.patched("p") ? "n" : "o"
+                try await context.run("step") {}
+            }
+            return ways
+        }
+        let old = Core(loop, carried: 0, opened: 1)
+        for step in ["step", "step#2", "step#3"] { old.deliver(step, "null") }
+        #expect(old.end == "ooo")
+        let new = Core(loop)
+        for step in ["step", "step#2", "step#3"] { new.deliver(step, "null") }
+        #expect(new.end == "nnn")
+    }
+
+    @Test("With and without the patch the calls come in the same order: it does not wait")
+    func order() {
+        func branches(_ isPatched: Bool) -> Core {
+            Core(
+                Workflow("branches") { (context: WorkflowContext) async throws -> String in
+                    async let a: Void = {
+                        if isPatched, try await context.patched("p") { try await context.run("new") {} }
+                        try await context.run("a") {}
+                    }()
+                    async let b: Void = context.run("b") {}
+                    _ = try await (a, b)
+                    return ""
+                }, carried: 0, opened: 2)
+        }
+        let (before, after) = (branches(false), branches(true))
+        #expect(before.pending == ["a", "b"] && after.pending == before.pending)
+        #expect(before.copy.evict() && after.copy.evict())
+    }
+
+    @Test("Code without the patch that meets its mark is a divergence that names it")
+    func withoutPatch() {
+        let without = Workflow("patched") { (context: WorkflowContext) async throws -> String in
+            try await context.run("one") {}
+            try await context.run("new") {}
+            return "new"
+        }
+        let core = Core(without, marks: ["p": 1], carried: 1, opened: 2)
+        #expect(core.copy.missingPatch == nil, "it is not there yet")
+        core.deliver("one", "null")
+        #expect(core.copy.missingPatch?.expected == .init("p", kind: "patch"))
+        core.deliver("new", "null")
+        #expect(
+            core.standing.contains(
+                "patch \"p\" was applied at position 2 of the history, but there the code does not ask for it"))
+        #expect(core.copy.evict())
+    }
+
+    @Test("A deprecated patch: runs that took it go on, new ones get no mark")
+    func deprecated() {
+        let later = Workflow("patched") { (context: WorkflowContext) async throws -> String in
+            try await context.run("one") {}
+            try await context.deprecatePatch("p")
+            try await context.run("new") {}
+            return "new"
+        }
+        for marks in [["p": 1], [:]] {
+            let core = Core(later, marks: marks, carried: marks.isEmpty ? -1 : 1, opened: marks.isEmpty ? 0 : 2)
+            core.deliver("one", "null")
+            #expect(core.copy.plan(opened: 2).patches.isEmpty)
+            core.deliver("new", "null")
+            #expect(core.end == "new")
+        }
+    }
+
+    @Test("A copy that ran ahead of the carry and then learns that the run went the old way has lived what never was")
+    func ranAhead() {
+        let core = Core(workflow)
+        core.deliver("one", "null")
+        #expect(core.pending == ["new"] && core.copy.isProvisional)
+        #expect(core.copy.learn(marks: [:], carried: 0, opened: 1), "not decided yet")
+        #expect(!core.copy.learn(marks: [:], carried: 1, opened: 2))
+        #expect(core.copy.evict())
+        let other = Core(workflow)
+        other.deliver("one", "null")
+        #expect(other.copy.learn(marks: ["p": 1], carried: 1, opened: 2), "others took the patch, too")
+        #expect(!other.copy.isProvisional)
+        #expect(other.copy.evict())
+    }
+
+    @Test("A reply that is older than the one before it takes no mark away")
+    func lateReply() {
+        let core = Core(workflow, marks: ["p": 1], carried: 1, opened: 2)
+        #expect(core.copy.learn(marks: [:], carried: 0, opened: 1))
+        core.deliver("one", "null")
+        #expect(core.pending == ["new"])
+        #expect(core.copy.evict())
+    }
+}
