@@ -195,6 +195,24 @@ import TestWorkflows
         }
     }
 
+    @Test("Bodies that block every thread of Swift's pool do not make their worker look dead")
+    func blockedThreads() async throws {
+        try await withStage { stage in
+            let threads = ProcessInfo.processInfo.activeProcessorCount
+            let first = try stage.worker("first", concurrency: threads + 1)
+            let runs = try await stage.client.enqueue(
+                WorkflowName<String, String>("stubborn"), each: (0..<threads).map(String.init))
+            #expect(try await eventually { try await stage.ledger.lines().count == threads })
+            let second = try stage.worker("second")
+            for run in runs { _ = try await run.result(timeout: .seconds(60)) }
+            // No body was given to the second worker, which was there for longer than the lease.
+            #expect(try await stage.ledger.lines().map { $0[0] } == Array(repeating: "first", count: threads))
+            #expect(try await stage.redis("ZCOUNT", .init(stage.keys.workers), "1", "+inf").integer == 2)
+            #expect(try await stage.redis("ZCARD", .init(stage.keys.workers)).integer == 2)
+            for worker in [first, second] { await worker.terminate() }
+        }
+    }
+
     @Test("Drains and restarts of Redis are no losses")
     func noLosses() async throws {
         try await withStage { stage in

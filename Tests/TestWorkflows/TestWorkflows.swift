@@ -19,7 +19,7 @@ package struct TestWorkflows: Sendable {
     }
 
     package var all: [any AnyWorkflow] {
-        [sequential, branches, race, failing, fanOut, retrying, once, patient, poison, fatal, tidying]
+        [sequential, branches, race, failing, fanOut, retrying, once, patient, poison, fatal, tidying, stubborn]
     }
 
     private func step(_ context: WorkflowContext, _ name: String) async throws -> String {
@@ -129,6 +129,17 @@ package struct TestWorkflows: Sendable {
                     _ = try await step(context, "undo-first")
                 }
                 throw error
+            }
+        }
+    }
+
+    /// A step whose body keeps the thread that executes it for itself, for 2.5 seconds.
+    package var stubborn: Workflow<String, String> {
+        Workflow("stubborn") { context, input in
+            try await context.run("block") {
+                try await ledger.execute("block")
+                usleep(2_500_000)
+                return input
             }
         }
     }

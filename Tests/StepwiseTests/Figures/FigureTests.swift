@@ -152,6 +152,22 @@ extension Scenarios {
             }
         }
 
+        @Test("Who waits for a result is told of it, and asks only now and then")
+        func waiting() async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let run = try await client.enqueue(chain, 1)
+                let monitor = try await ScriptMonitor(server)
+                let result = await errorCode { _ = try await run.result(timeout: .seconds(3)) }
+                #expect(result == .timedOut)
+                let requests = try await monitor.requests()
+                monitor.stop()
+                // Among them what opens the connection that is told.
+                #expect(requests.count < 25, "\(requests)")
+                await client.close()
+            }
+        }
+
         @Test("A finished run with 10 steps of 100 bytes takes less than 4 KB of Redis' memory")
         func memory() async throws {
             let text = String(repeating: "x", count: 98)

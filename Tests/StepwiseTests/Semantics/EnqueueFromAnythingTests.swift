@@ -1,5 +1,6 @@
 import Foundation
 import Stepwise
+import StepwiseRedis
 import StepwiseTesting
 import Testing
 
@@ -39,6 +40,29 @@ extension Scenarios {
                 try await eventually("the run exists") { (try? await run.status()) != nil }
                 let output = try await run.result(timeout: patience)
                 #expect(output == Order(sku: "A1", count: 42))
+            }
+        }
+
+        @Test("A pushed payload is the function's input: a string, a number, an optional, or none")
+        func inputs() async throws {
+            let text = Workflow("text") { (_, input: String) async throws -> String in input }
+            let number = Workflow("number") { (_, input: Int) async throws -> Int in input + 1 }
+            let maybe = Workflow("maybe") { (_, input: Int?) async throws -> Int in input ?? -1 }
+            let none = Workflow("none") { (_: WorkflowContext) async throws -> Bool in true }
+            let cases = [
+                ("text", #","payload":"a \"b\" ü""#, #""a \"b\" ü""#), ("number", #","payload":41"#, "42"),
+                ("maybe", #","payload":7"#, "7"), ("maybe", #","payload":null"#, "-1"), ("maybe", "", "-1"),
+                ("none", #","payload":null"#, "true"), ("none", "", "true"),
+            ]
+            try await withWorker([text, number, maybe, none]) { client, server in
+                for (index, (workflow, payload, output)) in cases.enumerated() {
+                    _ = try await server.command(
+                        "LPUSH", "stepwise:{default}:queue:default",
+                        .init("{\"workflow\":\"\(workflow)\",\"id\":\"r\(index)\"\(payload)}"))
+                    let run = client.run("r\(index)")
+                    try await eventually("run \(index) ends") { (try? await run.status())?.status.isEnded == true }
+                    #expect(try await run.status().output == output, "\(workflow)\(payload)")
+                }
             }
         }
 
