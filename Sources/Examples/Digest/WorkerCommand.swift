@@ -19,6 +19,10 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "The queue to work on.")
     var queue = "default"
 
+    func validate() throws {
+        if !(1...86_400).contains(lease) { throw ValidationError("--lease is \(lease); it must be 1 to 86400 seconds") }
+    }
+
     func run() async throws {
         let logger = common.logger()
         let worker = try StepwiseWorker(

@@ -76,9 +76,10 @@ struct ClaimLoop: Sendable {
     private func accept(_ item: [UInt8]) async {
         worker.noteClaim()
         if worker.isDraining {
-            worker.slots.release()
             // What cannot be given back now goes back with the worker's end.
             try? await worker.giveBack(item, queue: queue)
+            // Only now: who waits to be alone would else end the process while the item is still claimed.
+            worker.slots.release()
         } else {
             worker.accept(item, from: queue)
         }

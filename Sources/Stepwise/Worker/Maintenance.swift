@@ -230,7 +230,7 @@ actor Maintenance {
         let keys = worker.keys
         for _ in 0..<20 {
             let reply = try await worker.evaluate(
-                ScriptLibrary.expired, [keys.runs(status)], [.init(Int(age.milliseconds))])
+                ScriptLibrary.expired, [keys.runs(status)], [.init(age.wholeMilliseconds)])
             let ids = reply.array?.compactMap(\.string) ?? []
             if ids.isEmpty { return true }
             _ = try await worker.evaluate(

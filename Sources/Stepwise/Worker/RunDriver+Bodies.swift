@@ -159,7 +159,7 @@ extension RunDriver {
             }
             let note = FailedAttempt.note(attempt: attempt, error: error, worker: worker.name, took: body.took)
             let again = RunStore.Again(
-                failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map { Int($0.milliseconds) },
+                failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map(\.wholeMilliseconds),
                 took: body.took, note: note)
             return .again(again, else: failure)
         }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// How many invocations a worker may still take. A slot is held from before the claim to the invocation's end.
-final class Slots: Sendable {
+package final class Slots: Sendable {
     private struct State {
         var free: Int
         var isStopped = false
@@ -14,7 +14,7 @@ final class Slots: Sendable {
     private let state: Mutex<State>
     private let count: Int
 
-    init(_ count: Int) {
+    package init(_ count: Int) {
         self.count = count
         state = Mutex(State(free: count))
     }
@@ -36,7 +36,7 @@ final class Slots: Sendable {
     }
 
     /// Takes up to `count` slots that are free now; none once stopped.
-    func take(upTo count: Int) -> Int {
+    package func take(upTo count: Int) -> Int {
         state.withLock { state in
             guard !state.isStopped, !state.isPaused else { return 0 }
             let taken = max(0, min(count, state.free))
@@ -45,8 +45,8 @@ final class Slots: Sendable {
         }
     }
 
-    func release(_ count: Int = 1) {
-        for _ in 0..<count {
+    package func release(_ number: Int = 1) {
+        for _ in 0..<number {
             let (waiter, quiet) = state.withLock { state in
                 if state.waiters.isEmpty || state.isPaused {
                     state.free += 1
@@ -70,7 +70,7 @@ final class Slots: Sendable {
     ///
     /// - Parameter onPause: called once nobody gets a slot any more.
     /// - Returns: whether it is so; `false` at once if somebody else is alone already, or once stopped.
-    func pause(_ onPause: () -> Void) async -> Bool {
+    package func pause(_ onPause: () -> Void) async -> Bool {
         let isFirst = state.withLock { state in
             guard !state.isStopped, !state.isPaused else { return false }
             state.isPaused = true
@@ -92,7 +92,7 @@ final class Slots: Sendable {
     }
 
     /// Slots are given out again.
-    func resume() {
+    package func resume() {
         let waiters = state.withLock { state in
             state.isPaused = false
             let number = min(state.free, state.waiters.count)

@@ -18,6 +18,12 @@ struct RetryTests {
         #expect(delays(Retry(attempts: .max, initialDelay: .seconds(1), multiplier: 1e300)).last == 60_000)
     }
 
+    @Test("A duration that means for ever is a number, not a trap")
+    func forEver() {
+        #expect(Duration.seconds(Int64.max).wholeMilliseconds == 315_360_000_000_000)
+        #expect(Duration.milliseconds(1500).wholeMilliseconds == 1500)
+    }
+
     @Test("A fixed wait is the same each time")
     func fixed() {
         #expect(delays(.fixed(.milliseconds(20), attempts: 3), chance: 1) == [20, 20, nil, nil, nil, nil])
