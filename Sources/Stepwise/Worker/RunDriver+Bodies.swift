@@ -72,7 +72,12 @@ extension RunDriver {
         case .reset:
             worker.end(.historyLost(run.id))
             return nil
-        case .done, .withdrawn, .lost:
+        case .lost:
+            worker.logger.notice(
+                "what a body returned is refused: its claim was given to another worker, whose outcome counts",
+                metadata: ["run": "\(run.id)", "step": "\(step)", "attempt": "\(attempt)"])
+            return nil
+        case .done, .withdrawn:
             return nil
         }
     }
