@@ -17,8 +17,12 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var reason: String?
     /// Of a run that is parked because the code asks for other steps than were recorded: where, and for which.
     public var divergence: Divergence?
-    /// The patches that were applied in it, sorted.
-    public var patches: [String]
+    /// The patches that were applied in it: id → how many outcomes its function had had when it asked.
+    public var patches: [String: Int]
+    /// Up to which outcome its function was carried; `nil` before the first time.
+    public var carried: Int?
+    /// How many step calls of its function were opened.
+    public var opened: Int?
     /// The versions of the workflow that could not carry it, since it was last resumed.
     public var unfit: [String]
     /// Why its end was asked for, if it was.
@@ -74,7 +78,7 @@ extension StepwiseClient {
             "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload",
             "output",
             "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence", "unfit",
-            "patches",
+            "patches", "carried", "opened",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
@@ -86,7 +90,8 @@ extension StepwiseClient {
             recorded: v[3].integer ?? 0,
             carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string,
             divergence: v[17].bytes.flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
-            patches: v[19].bytes.map { PatchMarks.read($0).keys.sorted() } ?? [],
+            patches: v[19].bytes.map { PatchMarks.read($0) } ?? [:], carried: v[20].integer,
+            opened: v[21].integer,
             unfit: v[18].string?.split(separator: " ").map(String.init) ?? [],
             cancelled: v[12].string,
             warning: v[8].string,
