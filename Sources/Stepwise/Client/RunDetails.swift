@@ -13,7 +13,7 @@ public struct RunDetails: Sendable, Hashable, Codable {
     /// Milliseconds since 1970 by Redis' clock.
     public var created: Int?
     public var ended: Int?
-    /// Why a parked or unserved run waits.
+    /// Why a parked, paused or unserved run waits.
     public var reason: String?
     /// Of a run that is parked because the code asks for other steps than were recorded: where, and for which.
     public var divergence: Divergence?
@@ -124,7 +124,7 @@ extension StepwiseClient {
         }
     }
 
-    /// Lets a parked or failed run go on, under the same id.
+    /// Lets a parked, paused or failed run go on, under the same id.
     ///
     /// A failed run keeps every recorded value and tries again what failed: the step whose error ended it, with all its attempts, or, if
     /// it was no step's, the function. That is for runs in which nothing was recorded after that error; after a compensation, say, what
@@ -150,7 +150,7 @@ extension StepwiseClient {
                 ScriptLibrary.resume,
                 [
                     keys.run(id), keys.open(id), keys.queue(details.queue), keys.runs(.parked), keys.runs(.running),
-                    keys.unfit(details.workflow),
+                    keys.unfit(details.workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.unserved),
                 ], [.init(id), .init(cursor), ""], doing: "resuming run \(id)")
             let reader = ReplyReader("resume", reply)
             switch reader.word {
@@ -159,7 +159,8 @@ extension StepwiseClient {
             default:
                 throw StepwiseError(
                     .wrongStatus,
-                    "run \(id) is not parked, it is \(details.status): only parked and failed runs can be resumed")
+                    "run \(id) is not parked, it is \(details.status): only parked, paused and failed runs can be resumed"
+                )
             }
         }
     }

@@ -34,7 +34,7 @@ local text = bounded_outcome(run, ARGV[1], ARGV[12], ARGV[8], open, ARGV[9])
 redis.call('HSET', KEYS[2], run.recorded, text)
 redis.pcall('DECR', KEYS[4])
 if open.limits ~= '' then redis.pcall('ZREM', KEYS[6], limit_entry(KEYS[5], ARGV[1], ARGV[6], ARGV[5])) end
-if run.carrier ~= '' or run.status == 'parked' then
+if run.carrier ~= '' or is_held(run) then
   redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
   return { 'done' }
 end
