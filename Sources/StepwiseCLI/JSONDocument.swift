@@ -23,6 +23,11 @@ indirect enum JSONDocument {
         self = JSON.problem(with: Array(text.utf8)) == nil ? .stored(text) : .string(text)
     }
 
+    /// Patches, sorted by their ids.
+    init(patches: [String: Int]) {
+        self = .object(patches.sorted { $0.key < $1.key }.map { ($0.key, .number($0.value)) })
+    }
+
     /// One line.
     var text: String {
         switch self {

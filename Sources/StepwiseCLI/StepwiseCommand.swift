@@ -12,7 +12,8 @@ struct StepwiseCommand: AsyncParsableCommand {
             """,
         version: stepwiseVersion,
         subcommands: [
-            EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, ResumeCommand.self, CancelCommand.self,
+            EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, PauseCommand.self, ResumeCommand.self,
+            CancelCommand.self,
             DeadCommand.self,
             RunsCommand.self,
             WorkersCommand.self, QueuesCommand.self, DoctorCommand.self, HealthCommand.self,

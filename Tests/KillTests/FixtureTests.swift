@@ -46,6 +46,36 @@ import TestWorkflows
         }
     }
 
+    @Test(
+        "The histories of earlier releases are replayed by this one's code, and changed code is told from it",
+        arguments: ["format-1"])
+    func histories(_ name: String) async throws {
+        try await RedisServer.withServer { server in
+            try load(name, into: server)
+            let ledger = try Ledger(url: server.url, name: "old", author: "new")
+            let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: "old", logger: .silent)
+            let workflows = TestWorkflows(ledger: ledger).all
+            for id in ["queued", "carried", "fanned", "failing", "done"] {
+                let run = client.run(id)
+                let details = try await run.status()
+                let open = try await client.openSteps(ofRun: id).map(\.step)
+                let history = RecordedHistory(run: details, steps: try await run.history(), open: open)
+                let workflow = try #require(workflows.first { $0.name == details.workflow })
+                try await ReplayCheck(workflow).check(history)
+                let other = Workflow(WorkflowName<String, String>(details.workflow)) { context, _ in
+                    try await context.run("another") { "" }
+                }
+                // Of a run that has not begun, every code is right.
+                if id != "queued" {
+                    await #expect(throws: ReplayFailure.self) { try await ReplayCheck(other).check(history) }
+                }
+            }
+            #expect(try await ledger.lines().isEmpty)
+            await client.close()
+            await ledger.client.close()
+        }
+    }
+
     private func load(_ name: String, into server: RedisServer) throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
             "Fixtures/\(name).redis")

@@ -1,6 +1,7 @@
 import Foundation
 import Stepwise
 import StepwiseRedis
+import StepwiseTesting
 import Testing
 
 private struct Declined: Error {}
@@ -42,6 +43,10 @@ struct CommandTests {
                 try document(try await fixture.stepwise("history", "r1", "--json").output)["steps"] as? [[String: Any]]
             #expect(steps?.count == 1)
             #expect(steps?.first?["value"] as? Int == 42)
+            for (id, workflow) in [("r1", double as any AnyWorkflow), ("bad", decline)] {
+                let json = try await fixture.stepwise("history", id, "--json").output
+                try await ReplayCheck(workflow).check(RecordedHistory(json: json))
+            }
             let status = try await fixture.stepwise("status", "r1")
             #expect(status.output.contains("completed"))
             #expect(try document(try await fixture.stepwise("status", "r1", "--json").output)["output"] as? Int == 42)

@@ -13,12 +13,16 @@ public struct RunDetails: Sendable, Hashable, Codable {
     /// Milliseconds since 1970 by Redis' clock.
     public var created: Int?
     public var ended: Int?
-    /// Why a parked or unserved run waits.
+    /// Why a parked, paused or unserved run waits.
     public var reason: String?
     /// Of a run that is parked because the code asks for other steps than were recorded: where, and for which.
     public var divergence: Divergence?
-    /// The patches that were applied in it, sorted.
-    public var patches: [String]
+    /// The patches that were applied in it: id → how many outcomes its function had had when it asked.
+    public var patches: [String: Int]
+    /// Up to which outcome its function was carried; `nil` before the first time.
+    public var carried: Int?
+    /// How many step calls of its function were opened.
+    public var opened: Int?
     /// The versions of the workflow that could not carry it, since it was last resumed.
     public var unfit: [String]
     /// Why its end was asked for, if it was.
@@ -74,7 +78,7 @@ extension StepwiseClient {
             "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload",
             "output",
             "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence", "unfit",
-            "patches",
+            "patches", "carried", "opened",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
@@ -86,7 +90,8 @@ extension StepwiseClient {
             recorded: v[3].integer ?? 0,
             carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string,
             divergence: v[17].bytes.flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
-            patches: v[19].bytes.map { PatchMarks.read($0).keys.sorted() } ?? [],
+            patches: v[19].bytes.map { PatchMarks.read($0) } ?? [:], carried: v[20].integer,
+            opened: v[21].integer,
             unfit: v[18].string?.split(separator: " ").map(String.init) ?? [],
             cancelled: v[12].string,
             warning: v[8].string,
@@ -119,7 +124,7 @@ extension StepwiseClient {
         }
     }
 
-    /// Lets a parked or failed run go on, under the same id.
+    /// Lets a parked, paused or failed run go on, under the same id.
     ///
     /// A failed run keeps every recorded value and tries again what failed: the step whose error ended it, with all its attempts, or, if
     /// it was no step's, the function. That is for runs in which nothing was recorded after that error; after a compensation, say, what
@@ -145,7 +150,7 @@ extension StepwiseClient {
                 ScriptLibrary.resume,
                 [
                     keys.run(id), keys.open(id), keys.queue(details.queue), keys.runs(.parked), keys.runs(.running),
-                    keys.unfit(details.workflow),
+                    keys.unfit(details.workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.unserved),
                 ], [.init(id), .init(cursor), ""], doing: "resuming run \(id)")
             let reader = ReplyReader("resume", reply)
             switch reader.word {
@@ -154,7 +159,8 @@ extension StepwiseClient {
             default:
                 throw StepwiseError(
                     .wrongStatus,
-                    "run \(id) is not parked, it is \(details.status): only parked and failed runs can be resumed")
+                    "run \(id) is not parked, it is \(details.status): only parked, paused and failed runs can be resumed"
+                )
             }
         }
     }

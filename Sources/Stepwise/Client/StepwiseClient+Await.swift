@@ -57,6 +57,7 @@ extension StepwiseClient {
     private static func prospect(_ run: RunDetails) -> String {
         switch run.status {
         case .parked: "parked; its status says why, resume it"
+        case .paused: "paused; resume it"
         case .unserved:
             "unserved; no worker that claims from queue \"\(run.queue)\" has workflow \"\(run.workflow)\": start one that has it"
         case .queued:

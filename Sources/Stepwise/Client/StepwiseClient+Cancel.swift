@@ -7,7 +7,7 @@ public enum Cancellation: Sendable, Hashable {
     case requested
     /// It was requested before; nothing was changed.
     case alreadyRequested
-    /// Nobody was carrying the run on (it was queued, parked or unserved): it is cancelled now, and its function was not told.
+    /// Nobody was carrying the run on (it was queued, parked, paused or unserved): it is cancelled now, and its function was not told.
     case cancelled
     /// The run had ended like this; nothing was changed.
     case alreadyEnded(RunStatus)
@@ -28,7 +28,7 @@ extension StepwiseClient {
             [
                 keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(details.queue), keys.meta,
                 keys.runs(.cancelled), keys.runs(.queued), keys.runs(.running), keys.runs(.unserved),
-                keys.runs(.parked), keys.unfit(details.workflow),
+                keys.runs(.parked), keys.unfit(details.workflow), keys.runs(.paused),
             ], [.init(id), .init(String(reason.prefix(1000)))], doing: "cancelling run \(id)")
         let reader = ReplyReader("cancel", reply)
         switch reader.word {

@@ -30,7 +30,7 @@ package struct JSONMembers: Sendable {
         values[key].flatMap { Int(String(decoding: $0, as: UTF8.self)) }
     }
 
-    private struct Scanner {
+    fileprivate struct Scanner {
         let bytes: [UInt8]
         var at = 0
 
@@ -101,4 +101,16 @@ package struct JSONMembers: Sendable {
             return end > start ? Array(bytes[start..<end]) : nil
         }
     }
+}
+
+/// The elements of a JSON array as they stand in its text; empty for what is none.
+package func jsonElements(_ bytes: [UInt8]) -> [[UInt8]] {
+    var scanner = JSONMembers.Scanner(bytes: bytes)
+    guard scanner.take(UInt8(ascii: "[")) else { return [] }
+    var elements: [[UInt8]] = []
+    while let element = scanner.value() {
+        elements.append(element)
+        if !scanner.take(UInt8(ascii: ",")) { break }
+    }
+    return elements
 }

@@ -23,6 +23,7 @@ package struct Keys: Sendable, Hashable {
     package func runs(_ status: RunStatus) -> String { "\(prefix)runs:\(status.rawValue)" }
     package func unserved(_ workflow: String) -> String { "\(prefix)unserved:\(workflow)" }
     package func unfit(_ workflow: String) -> String { "\(prefix)unfit:\(workflow)" }
+    package var paused: String { "\(prefix)paused" }
     package var dead: String { "\(prefix)dead" }
     package var malformed: String { "\(prefix)malformed" }
     package var redelivered: String { "\(prefix)redelivered" }
@@ -49,11 +50,15 @@ public struct RunStatus: RawRepresentable, Sendable, Hashable, Codable, CustomSt
     public static var unserved: RunStatus { RunStatus(rawValue: "unserved") }
     /// Waits for other code or a person; the run's `reason` says why.
     public static var parked: RunStatus { RunStatus(rawValue: "parked") }
+    /// Waits until somebody resumes it, because somebody asked for that.
+    public static var paused: RunStatus { RunStatus(rawValue: "paused") }
     public static var completed: RunStatus { RunStatus(rawValue: "completed") }
     public static var failed: RunStatus { RunStatus(rawValue: "failed") }
     public static var cancelled: RunStatus { RunStatus(rawValue: "cancelled") }
 
     /// Every status, in the order of a run's life.
-    public static var all: [RunStatus] { [.queued, .running, .unserved, .parked, .completed, .failed, .cancelled] }
+    public static var all: [RunStatus] {
+        [.queued, .running, .unserved, .parked, .paused, .completed, .failed, .cancelled]
+    }
     public var isEnded: Bool { self == .completed || self == .failed || self == .cancelled }
 }

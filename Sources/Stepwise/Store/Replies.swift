@@ -42,6 +42,8 @@ enum AdvanceReply: Sendable {
     case carry(step: String, attempt: Int, lost: Int)
     case more(opened: Int, page: HistoryPage)
     case released([String])
+    /// The run is paused: the carry has gone, nothing of the plan was done; claims of the caller.
+    case paused([String])
     case finished(awaited: Bool)
     case rebuild
     case lost
@@ -132,6 +134,7 @@ struct ReplyReader {
         case "carry": .carry(step: try text(1), attempt: try integer(2), lost: try integer(3))
         case "more": .more(opened: try integer(1), page: try page(2, from: upto))
         case "released": .released(items.dropFirst().compactMap(\.string))
+        case "paused": .paused(items.dropFirst().compactMap(\.string))
         case "finished": .finished(awaited: try integer(1) == 1)
         case "rebuild": .rebuild
         case "lost": .lost

@@ -304,7 +304,7 @@ struct RunStore: Sendable {
                 keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(limit.queue), keys.delayed,
                 keys.meta,
                 keys.runs(.failed), keys.dead, keys.runs(.queued), keys.runs(.running), keys.runs(.unserved),
-                keys.runs(.parked), keys.runs(RunStatus(rawValue: "paused")),
+                keys.runs(.parked), keys.runs(.paused),
             ],
             [.init(id), .init(limit.generation), .init(limit.step ?? ""), .init(limit.entry), .init(worker)])
         let reader = ReplyReader("lapse", reply)

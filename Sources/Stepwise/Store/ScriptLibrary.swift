@@ -22,6 +22,7 @@ enum ScriptLibrary {
     static let restart = script("restart", PackageResources.restart_lua)
     static let lapse = script("lapse", PackageResources.lapse_lua)
     static let arm = script("arm", PackageResources.arm_lua)
+    static let pause = script("pause", PackageResources.pause_lua)
     static let poke = script("poke", PackageResources.poke_lua)
     static let cancel = script("cancel", PackageResources.cancel_lua)
     static let note = script("note", PackageResources.note_lua)

@@ -61,7 +61,8 @@ extension Incarnation {
                 ScriptLibrary.resume,
                 [
                     keys.run(id), keys.open(id), keys.queue(queue), keys.runs(.parked), keys.runs(.running),
-                    keys.unfit(workflow), keys.claimed(name, queue),
+                    keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.unserved),
+                    keys.claimed(name, queue),
                 ], [.init(id), .init(cursor), .init(version)])
             let reader = ReplyReader("resume", reply)
             switch reader.word {

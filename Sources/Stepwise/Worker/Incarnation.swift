@@ -402,6 +402,13 @@ final class Incarnation: Sendable {
         return open.attempt == attempt && open.place == "invocation" ? open : nil
     }
 
+    /// The same, of a run that is not paused. Both questions leave in one write.
+    func openUnlessPaused(_ run: RunStore.Run, step: String, attempt: Int) async throws -> OpenStep? {
+        async let status = command(["HGET", .init(keys.run(run.id)), "status"])
+        let open = try await open(run, step: step, attempt: attempt)
+        return try await status.string == RunStatus.paused.rawValue ? nil : open
+    }
+
     /// Whether all of these steps are open, and no more than so many are in all.
     func areOpen(_ steps: [String], of run: RunStore.Run, atMost: Int) async throws -> Bool {
         let key = RedisArgument(keys.open(run.id))

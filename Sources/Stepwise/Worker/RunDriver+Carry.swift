@@ -42,6 +42,10 @@ extension RunDriver {
                 worker.slots.release(reserved)
                 throw error
             }
+            if case .paused(let texts) = reply {
+                worker.slots.release(reserved)
+                return try await putAside(texts, number: number, claim)
+            }
             opened += plan.openings.count
             agreed = opened
             confirm(plan, copy)
@@ -79,6 +83,8 @@ extension RunDriver {
             case .reset:
                 worker.end(.historyLost(run.id))
                 return nil
+            case .paused(let texts):
+                return try await putAside(texts, number: number, claim)
             case .released, .carry:
                 return nil
             }
@@ -180,9 +186,11 @@ extension RunDriver {
             worker.slots.release(reserved)
             throw error
         }
-        if case .rebuild = reply {
+        switch reply {
+        case .rebuild, .paused:
             worker.slots.release(reserved)
             return .goesOn(reply, opened: opened)
+        default: break
         }
         confirm(plan, copy)
         let nowOpened = opened + plan.openings.count
@@ -219,6 +227,26 @@ extension RunDriver {
             }
         }
         return kept.first
+    }
+
+    /// The run is paused. A body that ran under the carry goes on, as a claimed step's; what has not begun is put aside.
+    private func putAside(_ texts: [String], number: Int, _ claim: Claim) async throws -> Kept? {
+        carrying.remove(number)
+        own = nil
+        claim.end()
+        var kept: Kept?
+        for text in texts {
+            guard case .step(_, _, let attempt, let id)? = Invocation(text),
+                let claim = worker.hand.begin(Array(text.utf8))
+            else { continue }
+            if bodies[id] != nil, kept == nil {
+                kept = Kept(text: text, isNew: false, claim: claim)
+            } else {
+                _ = try await load(text, step: (id, attempt), claim)
+                claim.end()
+            }
+        }
+        return kept
     }
 
     func hasMoved(_ copy: RunCopy, opened: Int) -> Bool {

@@ -3,7 +3,8 @@ import Stepwise
 
 struct HistoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "history", abstract: "Lists a run's outcomes in the order in which they were recorded.")
+        commandName: "history", abstract: "Lists a run's outcomes in the order in which they were recorded.",
+        discussion: "With --json it has all that StepwiseTesting's ReplayCheck needs: keep it in a file.")
 
     @Argument(help: "The run's id.")
     var run: String
@@ -12,11 +13,11 @@ struct HistoryCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withClient { client in
-            let steps = try await client.run(run).history()
             if connection.json {
-                Output.print(JSONDocument.object([("run", .string(run)), ("steps", .array(steps.map(json)))]).text)
+                Output.print(try await document(client).text)
                 return
             }
+            let steps = try await client.run(run).history()
             var table = Table("NUMBER", "STEP", "ATTEMPTS", "LOST", "TOOK", "RECORDED", "WORKER", "OUTCOME")
             for step in steps {
                 for attempt in step.failed {
@@ -37,6 +38,34 @@ struct HistoryCommand: AsyncParsableCommand {
             }
             Output.print(table.text)
         }
+    }
+
+    /// Everything of one moment. Of a run that moves all the while, what is open is left out.
+    private func document(_ client: StepwiseClient) async throws -> JSONDocument {
+        var look = 0
+        while true {
+            let before = try await client.run(run).status()
+            let steps = try await client.run(run).history()
+            let open = before.status.isEnded ? [] : try await client.openSteps(ofRun: run).map(\.step)
+            var after = try await client.run(run).status()
+            if (before.recorded, before.opened, before.carried) == (after.recorded, after.opened, after.carried) {
+                return document(after, steps, open)
+            }
+            look += 1
+            if look == 5 {
+                (after.opened, after.carried) = (nil, nil)
+                return document(after, steps, [])
+            }
+        }
+    }
+
+    private func document(_ run: RunDetails, _ steps: [RecordedStep], _ open: [String]) -> JSONDocument {
+        .object([
+            ("run", .string(run.id)), ("workflow", .string(run.workflow)), ("status", .string(run.status.rawValue)),
+            ("payload", JSONDocument(stored: run.payload)), ("carried", JSONDocument(run.carried)),
+            ("opened", JSONDocument(run.opened)), ("patches", JSONDocument(patches: run.patches)),
+            ("open", JSONDocument(open)), ("steps", .array(steps.map(json))),
+        ])
     }
 
     private func json(_ step: RecordedStep) -> JSONDocument {

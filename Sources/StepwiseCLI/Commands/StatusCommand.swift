@@ -29,7 +29,7 @@ struct StatusCommand: AsyncParsableCommand {
         if let version { table.add("version", "\(version) (of the worker that carries it)") }
         table.add("status", details.status.rawValue)
         if let reason = details.reason { table.add("reason", reason) }
-        if !details.patches.isEmpty { table.add("patches", details.patches.joined(separator: ", ")) }
+        if !details.patches.isEmpty { table.add("patches", details.patches.keys.sorted().joined(separator: ", ")) }
         if !details.unfit.isEmpty { table.add("unfit versions", details.unfit.joined(separator: " ")) }
         if let cancelled = details.cancelled { table.add("cancelled", cancelled) }
         if unserved > 0 {
@@ -76,7 +76,7 @@ struct StatusCommand: AsyncParsableCommand {
         .object([
             ("id", .string(details.id)), ("workflow", .string(details.workflow)),
             ("version", JSONDocument(version)), ("unfit", JSONDocument(details.unfit)),
-            ("patches", JSONDocument(details.patches)),
+            ("patches", JSONDocument(patches: details.patches)),
             ("status", .string(details.status.rawValue)),
             ("reason", JSONDocument(details.reason)), ("divergence", details.divergence.map(\.json) ?? .null),
             ("warning", JSONDocument(details.warning)),

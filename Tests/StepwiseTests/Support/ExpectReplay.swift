@@ -8,6 +8,7 @@ func replay(_ workflow: any AnyWorkflow, _ details: RunDetails, _ history: some 
         workflow: workflow.name, runID: details.id, payload: Array(details.payload.utf8),
         options: workflow.function.options,
         logger: quiet, copy: copy)
+    _ = copy.learn(marks: details.patches, carried: .max, opened: 0)
     copy.start(context, silent: true, function: workflow.function.body)
     for step in history {
         let result: Outcome.Result =

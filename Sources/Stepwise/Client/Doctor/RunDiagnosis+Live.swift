@@ -11,7 +11,7 @@ extension RunDiagnosis {
                     .carryTooMany, key: keys.key(of: places[0]), "a carry lies there, but the run's carrier is empty",
                     advice: redisCommand("LREM", keys.key(of: places[0]), "1", text), evidence: grounds)
             }
-            if fields.status == .parked { return }
+            if fields.status == .parked || fields.status == .paused { return }
             if fields.recorded > fields.carried {
                 report(
                     .historyNotCarried, key: keys.run(run.id),
@@ -117,7 +117,7 @@ extension RunDiagnosis {
                     evidence: "\(grounds) \(fields.own) \(fields.carrier)")
             }
         case "parked":
-            if fields.status != .parked {
+            if fields.status != .parked, fields.status != .paused {
                 report(
                     .parkedStepOfMovingRun, step: step, key: keys.open(run.id),
                     "it is parked, but the run is \(fields.status)",
@@ -177,10 +177,10 @@ extension RunDiagnosis {
     }
 
     mutating func judgeReason(_ fields: RunSnapshot.Fields) {
-        guard fields.status == .parked || fields.status == .unserved, fields.reason?.isEmpty ?? true else { return }
+        guard [.parked, .paused, .unserved].contains(fields.status), fields.reason?.isEmpty ?? true else { return }
         report(
             .waitsWithoutReason, key: keys.run(run.id), "it is \(fields.status) and has no reason",
-            advice: fields.status == .parked
+            advice: fields.status != .unserved
                 ? "stepwise resume \(run.id)" : "start a worker that has workflow \"\(fields.workflow)\"")
     }
 }

@@ -19,7 +19,7 @@ package struct Violation: Sendable, Hashable {
         case nobodyMovesRun
         /// A live run whose history is longer than `carried` and that has no carry.
         case historyNotCarried
-        /// A parked or unserved run without a reason.
+        /// A parked, paused or unserved run without a reason.
         case waitsWithoutReason
         /// The join counter is not the number of open steps.
         case joinDiffers

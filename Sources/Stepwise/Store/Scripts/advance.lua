@@ -8,6 +8,7 @@
 --       then how many steps whose limits do not matter any more, then each
 -- Reply {'carry', step, attempt, lost}: the carry goes on, this is the only open step and its body the caller's;
 --       {'more', opened, recorded, carried, page}: the carry stays; {'released', text...}: the carry ended, the texts are claims of the caller;
+--       {'paused', text...}: as released, and nothing was opened, closed or ended;
 --       {'finished', awaited}; {'reset'}: the history is shorter than `upto`
 -- Guarantees: only the holder of the carry changes anything; openings below `opened` are not repeated, so it may arrive twice and late.
 local call = {
@@ -17,6 +18,7 @@ local call = {
 if not is_live(call.run) then return finished_reply(call.run) end
 if not holds_carry(call.run, call.worker, ARGV[3]) then return no_carry(call) end
 if call.upto > call.run.recorded then return { 'reset' } end
+if call.run.status == 'paused' then return put_aside(call) end
 local plan = read_plan(11)
 check_keys(plan)
 if already_carried(call, plan) then return carry_reply(call.run) end

@@ -1,7 +1,7 @@
 -- cancel: a run is to end. Of one that has begun, the function learns of it as of an outcome; one that nobody carries on (it waits in
 -- a queue for its first carry, for a person, or for other code) ends at once.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 queue:<queue>  6 meta  7 runs:cancelled
---       8 runs:queued  9 runs:running  10 runs:unserved  11 runs:parked  12 unfit:<workflow>
+--       8 runs:queued  9 runs:running  10 runs:unserved  11 runs:parked  12 unfit:<workflow>  13 runs:paused
 -- ARGV  1 id  2 reason
 -- Reply {'requested'}; {'ended', awaited}: it is cancelled now; {'already'}: it was requested before; {'over', status}: it has ended, nothing
 --       was changed; {'missing'}
@@ -19,7 +19,7 @@ if run.status ~= 'running' then
   redis.call('HDEL', KEYS[1], 'reason', 'divergence')
   redis.call('HSET', KEYS[1], 'status', 'cancelled', 'cancelled', ARGV[2], 'ended', time, 'carrier', '', 'own', '',
     'error', '{"type":"CancellationError","message":' .. reason .. '}')
-  redis.pcall('ZREM', KEYS[({ queued = 8, unserved = 10, parked = 11 })[run.status]], ARGV[1])
+  redis.pcall('ZREM', KEYS[({ queued = 8, unserved = 10, parked = 11, paused = 13 })[run.status]], ARGV[1])
   redis.pcall('HDEL', KEYS[12], ARGV[1])
   redis.pcall('ZADD', KEYS[7], time, ARGV[1])
   return { 'ended', run.awaited and 1 or 0 }

@@ -22,6 +22,11 @@ local function is_live(run)
   return run and not ENDED[run.status]
 end
 
+-- Whether nobody carries the run on until somebody resumes it.
+local function is_held(run)
+  return run.status == 'parked' or run.status == 'paused'
+end
+
 -- Whether a word stands in a text of words that are separated by spaces.
 local function has_word(words, word)
   return string.find(' ' .. words .. ' ', ' ' .. word .. ' ', 1, true) ~= nil

@@ -26,7 +26,7 @@ end
 if wanted and step ~= '' then open = read_open(redis.call('HGET', KEYS[2], step)) end
 if wanted and ARGV[3] == 'step' then wanted = open and open.attempt == ARGV[6] and open.where == 'invocation' end
 redis.call('HLEN', KEYS[6])
-local carry_losses = wanted and lost and ARGV[3] == 'carry' and not open and lost_carries(run) + 1
+local carry_losses = wanted and lost and ARGV[3] == 'carry' and not open and not is_held(run) and lost_carries(run) + 1
 redis.call('LREM', KEYS[3], -1, ARGV[1])
 if not wanted then return { 'stale' } end
 
@@ -55,7 +55,7 @@ if lost and open then
     redis.pcall('DECR', KEYS[7])
     redis.call('HSET', KEYS[1], 'recorded', run.recorded)
     if ARGV[3] == 'carry' then redis.call('HSET', KEYS[1], 'own', '') end
-    carry_is_due = carry_is_due or (run.carrier == '' and run.status ~= 'parked')
+    carry_is_due = carry_is_due or (run.carrier == '' and not is_held(run))
     text = carry_is_due and carry_text(ARGV[9], run.generation)
   else
     redis.call('HSET', KEYS[2], step, open_text(open, open.where))

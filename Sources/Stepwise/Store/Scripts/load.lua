@@ -19,10 +19,15 @@ local number = 0
 local lost
 if ARGV[5] == '' then
   local holder, held_number = string.match(run.carrier, '^(%S+) (%d+) ')
-  if run.carrier == 'queue' and run.status == 'parked' then
-    -- Nobody carries a parked run; resume queues a new carry.
+  if run.carrier == 'queue' and is_held(run) then
+    -- Nobody carries a parked or paused run; resume queues a new carry.
+    local own = run.own ~= '' and redis.call('HEXISTS', KEYS[1], 'reason') == 1 and read_open(redis.call('HGET', KEYS[3], run.own))
     redis.call('LREM', KEYS[4], -1, ARGV[2])
     redis.call('HSET', KEYS[1], 'carrier', '')
+    if own then
+      redis.call('HSET', KEYS[3], run.own, open_text(own, 'parked'))
+      redis.call('HSET', KEYS[1], 'own', '')
+    end
     return { 'stale' }
   elseif run.carrier == 'queue' then
     number = run.carries + 1
@@ -41,7 +46,7 @@ if ARGV[5] == '' then
 else
   local open = read_open(redis.call('HGET', KEYS[3], ARGV[5]))
   if not open or open.attempt ~= ARGV[6] or open.where ~= 'invocation' then return stale() end
-  if run.status == 'parked' and redis.call('HEXISTS', KEYS[1], 'reason') == 1 then
+  if is_held(run) and redis.call('HEXISTS', KEYS[1], 'reason') == 1 then
     redis.call('LREM', KEYS[4], -1, ARGV[2])
     redis.call('HSET', KEYS[3], ARGV[5], open_text(open, 'parked'))
     return { 'stale' }

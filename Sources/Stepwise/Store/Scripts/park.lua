@@ -11,13 +11,13 @@ if not is_live(run) or not redis.call('LPOS', KEYS[3], ARGV[3]) then return { 'l
 if ARGV[4] ~= '' and not holds_carry(run, ARGV[2], ARGV[4]) then return { 'lost' } end
 local step = ARGV[4] ~= '' and run.own or ARGV[5]
 local open = step ~= '' and read_open(redis.call('HGET', KEYS[2], step))
-local listed = ARGV[9] ~= '' and (run.status ~= 'parked' or redis.pcall('HEXISTS', KEYS[7], ARGV[1]) == 1)
+local listed = ARGV[9] ~= '' and (not is_held(run) or redis.pcall('HEXISTS', KEYS[7], ARGV[1]) == 1)
 redis.call('LREM', KEYS[3], -1, ARGV[3])
 if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation') then return { 'stale' } end
 if open then redis.call('HSET', KEYS[2], step, open_text(open, 'parked')) end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'carrier', '', 'own', '') end
 -- The first reason is the one that a person needs.
-if run.status ~= 'parked' then
+if not is_held(run) then
   redis.call('HSET', KEYS[1], 'status', 'parked', 'reason', ARGV[6])
   if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'divergence', ARGV[8]) end
 end
@@ -26,6 +26,8 @@ if listed then
   redis.call('HSET', KEYS[1], 'unfit', unfit)
   redis.pcall('HSET', KEYS[7], ARGV[1], ARGV[10] .. ' ' .. unfit)
 end
-if run.status ~= 'parked' then redis.pcall('ZREM', KEYS[run.status == 'unserved' and 6 or 4], ARGV[1]) end
-redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
+if not is_held(run) then
+  redis.pcall('ZREM', KEYS[run.status == 'unserved' and 6 or 4], ARGV[1])
+  redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
+end
 return { 'parked' }

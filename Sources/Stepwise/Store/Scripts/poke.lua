@@ -3,7 +3,7 @@
 -- ARGV  1 id
 -- Reply 1 if a carry was queued, else 0
 local run = read_run(KEYS[1])
-if not is_live(run) or run.status == 'parked' or run.carrier ~= '' then return 0 end
+if not is_live(run) or is_held(run) or run.carrier ~= '' then return 0 end
 redis.call('LLEN', KEYS[2])
 redis.call('HDEL', KEYS[1], '-')
 redis.call('HSET', KEYS[1], 'carrier', 'queue')

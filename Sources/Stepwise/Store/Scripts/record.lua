@@ -2,7 +2,8 @@
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 delayed
 -- ARGV  1 id  2 worker  3 text  4 carry text  5 step  6 generation  7 attempt  8 head  9 tail  10 token  11 seen
 --       12 how many bytes a run's outcomes may take
--- Reply {'done'}: recorded, the carry is elsewhere; {'took', number, opened, recorded, carried, page, unfit, patches}: recorded, the caller has the carry;
+-- Reply {'done'}: recorded, the carry is elsewhere; {'took', number, opened, recorded, carried, page, unfit, patches}: and the caller
+--       has the carry;
 --       {'withdrawn'}: nobody wants it any more; {'lost'}: the claim is not the caller's; {'reset'} as in load
 -- Guarantees: the first outcome is the only one and alone lowers the join counter; sent again, it gives the same answer.
 local run = read_run(KEYS[1])
@@ -33,7 +34,7 @@ local text = bounded_outcome(run, ARGV[1], ARGV[12], ARGV[8], open, ARGV[9])
 redis.call('HSET', KEYS[2], run.recorded, text)
 redis.pcall('DECR', KEYS[4])
 if open.limits ~= '' then redis.pcall('ZREM', KEYS[6], limit_entry(KEYS[5], ARGV[1], ARGV[6], ARGV[5])) end
-if run.carrier ~= '' or run.status == 'parked' then
+if run.carrier ~= '' or is_held(run) then
   redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
   return { 'done' }
 end

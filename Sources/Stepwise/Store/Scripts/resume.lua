@@ -1,6 +1,7 @@
--- resume: a parked run goes on: its parked steps and a carry are queued. For a person, or by a worker with a version of the workflow that has
--- not tried it yet: that one gets the carry.
--- KEYS  1 run:<id>  2 open:<id>  3 queue:<queue>  4 runs:parked  5 runs:running  6 unfit:<workflow>  7 claimed:<worker>:<queue>, for a worker
+-- resume: a parked or paused run goes on: its parked steps and a carry are queued. For a person, or by a worker with a version of the
+-- workflow that has not tried it yet: that one gets the carry.
+-- KEYS  1 run:<id>  2 open:<id>  3 queue:<queue>  4 runs:parked  5 runs:running  6 unfit:<workflow>  7 runs:paused  8 runs:queued
+--       9 runs:unserved  10 claimed:<worker>:<queue>, for a worker
 -- ARGV  1 id  2 cursor of the page of open steps  3 the worker's version, '' for a person
 -- Reply {'more', cursor}; {'resumed', text}: the carry's text if it is the worker's now, else ''; {'not parked', status} ('' if there is no
 --       such run): it is not, or not for this version
@@ -11,12 +12,12 @@ if version ~= '' and (not run or run.status ~= 'parked') then
   redis.call('HDEL', KEYS[6], ARGV[1])
 end
 if not run then return { 'not parked', '' } end
-if run.status ~= 'parked' then return { 'not parked', run.status } end
+if not is_held(run) then return { 'not parked', run.status } end
 if version ~= '' and (has_word(run.unfit, version) or redis.call('HEXISTS', KEYS[6], ARGV[1]) == 0) then
   return { 'not parked', run.status }
 end
 redis.call('LLEN', KEYS[3])
-if version ~= '' then redis.call('LLEN', KEYS[7]) end
+if version ~= '' then redis.call('LLEN', KEYS[10]) end
 -- A run that is being resumed is parked without a reason: what is queued below may be claimed at once.
 if ARGV[2] == '0' then redis.call('HDEL', KEYS[1], 'reason', 'divergence', version == '' and 'unfit' or '-') end
 local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 100)
@@ -31,18 +32,29 @@ if page[1] ~= '0' then return { 'more', page[1] } end
 -- Parked again meanwhile: from the beginning.
 if redis.call('HEXISTS', KEYS[1], 'reason') == 1 then return { 'more', '0' } end
 redis.call('HDEL', KEYS[1], '-')
-redis.call('HSET', KEYS[1], 'status', 'running')
+-- A run that was paused before it had begun, or while no worker could do it, stands there again.
+local status, list = 'running', 5
+if run.carrier == 'unserved' then status, list = 'unserved', 9 elseif run.carries == 0 then status, list = 'queued', 8 end
+redis.call('HSET', KEYS[1], 'status', status)
+if status == 'unserved' then redis.call('HSET', KEYS[1], 'reason', 'no worker could do it before it was paused') end
 local text = ''
+local own = run.carrier == '' and run.own ~= '' and read_open(redis.call('HGET', KEYS[2], run.own))
+if own then
+  -- Its carry was put aside after the pages above were turned.
+  redis.call('HSET', KEYS[2], run.own, open_text(own, 'invocation'))
+  redis.call('HSET', KEYS[1], 'own', '')
+  redis.call('RPUSH', KEYS[3], 'step ' .. ARGV[1] .. ' ' .. run.generation .. ' ' .. own.attempt .. ' ' .. run.own)
+end
 if run.carrier == '' then
   redis.call('HSET', KEYS[1], 'carrier', 'queue')
   if version == '' then
     redis.call('RPUSH', KEYS[3], carry_text(ARGV[1], run.generation))
   else
     text = carry_text(ARGV[1], run.generation)
-    redis.call('LPUSH', KEYS[7], text)
+    redis.call('LPUSH', KEYS[10], text)
   end
 end
 redis.pcall('HDEL', KEYS[6], ARGV[1])
-redis.pcall('ZREM', KEYS[4], ARGV[1])
-redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
+redis.pcall('ZREM', KEYS[run.status == 'parked' and 4 or 7], ARGV[1])
+redis.pcall('ZADD', KEYS[list], now(), ARGV[1])
 return { 'resumed', text }

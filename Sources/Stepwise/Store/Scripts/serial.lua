@@ -63,6 +63,14 @@ if run.recorded ~= call.upto or not fits then
   redis.call('DEL', KEYS[4])
   return { 'rebuild' }
 end
+if run.status == 'paused' then
+  local failed = close_and_append()
+  if failed then return failed end
+  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
+  redis.call('DEL', KEYS[4])
+  run.own = ''
+  return put_aside(call)
+end
 if call.ending ~= '' then
   call.record = record
   return finish(call, read_plan(17))

@@ -65,6 +65,20 @@ local function finish(call, plan)
   return finished_reply(call.run)
 end
 
+-- The run is paused: the carry goes, and nothing is opened. A body that may run under the carry becomes a claimed step's.
+local function put_aside(call)
+  local run, reply = call.run, { 'paused' }
+  local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
+  redis.call('LREM', KEYS[5], -1, call.text)
+  if own then
+    redis.call('HSET', KEYS[3], run.own, open_text(own, 'invocation'))
+    reply[2] = 'step ' .. call.id .. ' ' .. call.generation .. ' ' .. own.attempt .. ' ' .. run.own
+    redis.call('LPUSH', KEYS[5], reply[2])
+  end
+  redis.call('HSET', KEYS[1], 'carrier', '', 'own', '')
+  return reply
+end
+
 -- Opens and closes what the plan says; then the carry stays, goes on with the one open step, or ends.
 -- `call`: id, worker, text, generation, upto, slots, last, own (the step that was open under the carry, or '').
 local function settle(call, plan)
@@ -134,7 +148,7 @@ end
 -- The answer to a call whose sender no longer holds the carry: what this worker still holds for the run.
 local function no_carry(call)
   if not is_live(call.run) then return finished_reply(call.run) end
-  local reply, prefix = { 'released' }, 'step ' .. call.id .. ' '
+  local reply, prefix = { call.run.status == 'paused' and 'paused' or 'released' }, 'step ' .. call.id .. ' '
   for _, text in ipairs(redis.call('LRANGE', KEYS[5], 0, 999)) do
     if string.sub(text, 1, #prefix) == prefix then reply[#reply + 1] = text end
   end

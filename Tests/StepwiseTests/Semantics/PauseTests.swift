@@ -1,0 +1,194 @@
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import Testing
+
+extension Scenarios {
+    /// §3a.53: nothing new begins, what runs ends and is recorded, and everything goes on after resume.
+    @Suite("Paused runs", .serialized) struct PausedRuns {
+        private let gate = Gate()
+        private let tally = Tally()
+
+        private func workflow(_ calls: String) -> Workflow<String, String> { Calls(calls).workflow(gate, tally) }
+
+        /// Everything that was claimed or queued of it has been put aside.
+        private func isQuiet(_ client: StepwiseClient) async throws {
+            try await eventually("something is still claimed or queued") {
+                try await client.queueTotals().queues.allSatisfy { $0.ready + $0.claimed == 0 }
+            }
+        }
+
+        private func expectSound(_ client: StepwiseClient) async throws {
+            let violations = try await Doctor(client).examine().violations.map(\.line)
+            #expect(violations.isEmpty)
+        }
+
+        @Test(
+            "§3a.53 Paused while a body runs: it ends and is recorded, the next step begins after resume",
+            arguments: Memory.allCases)
+        func whileABodyRuns(_ memory: Memory) async throws {
+            let code = workflow("one slow two")
+            try await withWorker([code], memory: memory) { client, _ in
+                let run = try await client.enqueue(code, "in")
+                try await eventually("the body does not run") { tally.all == ["one", "slow"] }
+                #expect(try await run.pause(reason: "the shop is closed"))
+                #expect(try await run.pause() == false)
+                gate.open()
+                try await eventually("it is not recorded") { try await run.history().map(\.step) == ["one", "slow"] }
+                try await isQuiet(client)
+                let details = try await run.status()
+                #expect(details.status == .paused && details.reason == "paused: the shop is closed")
+                #expect(tally.all == ["one", "slow"])
+                try await expectSound(client)
+                try await run.resume()
+                #expect(try await run.result(timeout: patience) == "in")
+                #expect(tally.all == ["one", "slow", "two"])
+                #expect(try await run.status().reason == nil)
+            }
+        }
+
+        @Test(
+            "§3a.53 Paused in parallel steps: those that run end, those that wait in a queue begin after resume",
+            arguments: Memory.allCases)
+        func inParallel(_ memory: Memory) async throws {
+            let code = workflow("slow1+slow2+slow3+slow4+slow5+slow6+slow7 last")
+            let configuration = StepwiseWorker.Configuration(concurrency: 2)
+            try await withWorker([code], memory: memory, configuration: configuration) { client, _ in
+                let run = try await client.enqueue(code, "in")
+                let running = memory == .hot ? 2 : 4
+                try await eventually("not all slots are taken") { tally.all.count == running }
+                try await run.pause()
+                gate.open()
+                try await isQuiet(client)
+                #expect(try await run.history().count == running)
+                #expect(tally.all.count == running)
+                #expect(try await client.openSteps(ofRun: run.id).count == 7 - running)
+                try await expectSound(client)
+                try await run.resume()
+                #expect(try await run.result(timeout: patience) == "in")
+                #expect(tally.all.sorted() == ["last", "slow1", "slow2", "slow3", "slow4", "slow5", "slow6", "slow7"])
+            }
+        }
+
+        @Test("§3a.53 Paused when only the function's end is left: it ends after resume")
+        func beforeTheEnd() async throws {
+            let code = workflow("slow")
+            try await withWorker([code]) { client, _ in
+                let run = try await client.enqueue(code, "in")
+                try await eventually("the body does not run") { tally.all == ["slow"] }
+                try await run.pause()
+                gate.open()
+                try await isQuiet(client)
+                #expect(try await run.status().status == .paused)
+                #expect(try await run.history().map(\.step) == ["slow"])
+                try await expectSound(client)
+                try await run.resume()
+                #expect(try await run.result(timeout: patience) == "in")
+            }
+        }
+
+        @Test("§3a.53 Paused while a retry waits: the next attempt is made after resume, and counts")
+        func whileARetryWaits() async throws {
+            let tally = tally
+            let retry = Retry(attempts: 3, initialDelay: .milliseconds(300), multiplier: 1)
+            let code = Workflow("flaky") { (context, text: String) async throws -> String in
+                try await context.run("flaky", .retry(retry)) { step in
+                    tally.add("\(step.attempt)")
+                    if step.attempt == 1 { throw RetryAfter(.milliseconds(300)) }
+                    return text
+                }
+            }
+            try await withWorker([code]) { client, _ in
+                let run = try await client.enqueue(code, "in")
+                try await eventually("it does not wait") { try await client.queueTotals().delayed == 1 }
+                try await run.pause()
+                try await eventually("it is not due") {
+                    try await client.openSteps(ofRun: run.id).map(\.state.place) == ["parked"]
+                }
+                try await expectSound(client)
+                #expect(tally.all == ["1"])
+                try await run.resume()
+                #expect(try await run.result(timeout: patience) == "in")
+                #expect(tally.all == ["1", "2"])
+            }
+        }
+
+        @Test("§3a.53 Paused in the queue, or while no worker has its workflow: it stands there again after resume")
+        func beforeItBegins() async throws {
+            let code = workflow("one")
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let queued = try await client.enqueue(code, "in")
+                let resumedAtOnce = try await client.enqueue(code, "in")
+                for run in [queued, resumedAtOnce] { try await run.pause() }
+                try await resumedAtOnce.resume()
+                #expect(try await resumedAtOnce.status().status == .queued)
+                try await expectSound(client)
+                try await withWorkers(server, Workflow("other") { (_: WorkflowContext) in }) {
+                    try await eventually("it is not unserved") {
+                        try await resumedAtOnce.status().status == .unserved
+                    }
+                    try await isQuiet(client)
+                    try await resumedAtOnce.pause()
+                    try await expectSound(client)
+                    try await resumedAtOnce.resume()
+                    let details = try await resumedAtOnce.status()
+                    #expect(details.status == .unserved && details.reason != nil)
+                    try await expectSound(client)
+                }
+                try await withWorkers(server, code) {
+                    let output = try await resumedAtOnce.result(timeout: patience)
+                    #expect(output == "in" && tally.all == ["one"])
+                    #expect(try await queued.status().status == .paused)
+                    try await queued.resume()
+                    _ = try await queued.result(timeout: patience)
+                }
+                await client.close()
+            }
+        }
+
+        @Test("The worker of a paused run dies: its body is not executed again before resume")
+        func workerDies() async throws {
+            let code = workflow("one slow two")
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let run = try await client.enqueue(code, "in")
+                try await withWorkers(server, code, grace: .zero) {
+                    try await eventually("the body does not run") { tally.all == ["one", "slow"] }
+                    try await run.pause()
+                }
+                try await withWorkers(server, code) {
+                    try await isQuiet(client)
+                    try await expectSound(client)
+                    #expect(tally.all == ["one", "slow"])
+                    gate.open()
+                    try await run.resume()
+                    _ = try await run.result(timeout: patience)
+                    #expect(tally.all == ["one", "slow", "slow", "two"])
+                }
+                await client.close()
+            }
+        }
+
+        @Test(
+            "A paused run is cancelled at once; what has ended, is parked or does not exist cannot be paused, and says so"
+        )
+        func errors() async throws {
+            let code = workflow("one")
+            let parked = Workflow("parked") { (context: WorkflowContext, _: Int) async throws -> Void in }
+            try await withWorker([code, parked]) { client, _ in
+                let done = try await client.enqueue(code, "in")
+                _ = try await done.result(timeout: patience)
+                #expect(await errorCode { try await done.pause() } == .wrongStatus)
+                #expect(await errorCode { try await client.pause("nobody") } == .noSuchRun)
+                let bad = try await client.enqueue(workflow: "parked", payloadJSON: "\"no number\"")
+                try await eventually("it is not parked") { try await bad.status().status == .parked }
+                #expect(await errorCode { try await bad.pause() } == .wrongStatus)
+                let later = try await client.enqueue(code, "in", .queue("nobody-serves-it"))
+                try await later.pause()
+                #expect(try await later.cancel() == .cancelled)
+                try await expectSound(client)
+            }
+        }
+    }
+}
