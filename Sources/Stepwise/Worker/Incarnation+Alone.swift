@@ -18,11 +18,24 @@ extension Incarnation {
                 Task { await self.unblock(client) }
             }
         }
-        if isAlone, isOver {
+        guard isAlone else { return false }
+        await giveBackRest()
+        if isOver {
             slots.resume()
             return false
         }
-        return isAlone
+        return true
+    }
+
+    /// What was given back and claimed again before its first handling had ended has no slot, and would be lost with the process.
+    private func giveBackRest() async {
+        for queue in configuration.queues {
+            let list = try? await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "-1"])
+            let inHand = hand.items
+            for item in list?.array?.compactMap(\.bytes) ?? [] where !inHand.contains(item) {
+                try? await giveBack(item, queue: queue)
+            }
+        }
     }
 
     func endAlone() { slots.resume() }
