@@ -140,7 +140,7 @@ actor RunDriver {
         agreeOnPatches()
         if copy != nil, !isCarry { return true }
         guard let about, let function = worker.functions[workflow] else { return false }
-        if isCarry, let limit = function.options.runTimeout {
+        if copy == nil, isCarry, let limit = function.options.runTimeout {
             try await store.arm(run, timeout: Int(max(0, limit.milliseconds)))
             if worker.isOver { throw IncarnationOver() }
         }
