@@ -53,6 +53,32 @@ struct CommandTests {
         }
     }
 
+    @Test("A run, a queue and a workflow are paused, shown as such, and resumed")
+    func pause() async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.stepwise("enqueue", "double", "21", "--id", "r1")
+            #expect(try await fixture.stepwise("pause", "r1", "--reason", "lunch").output == "r1\n")
+            let status = try document(try await fixture.stepwise("status", "r1", "--json").output)
+            #expect(status["status"] as? String == "paused" && status["reason"] as? String == "paused: lunch")
+            #expect(try await fixture.stepwise("runs", "--status", "paused").output.contains("lunch"))
+            #expect(try await fixture.stepwise("resume", "r1").output == "r1\n")
+            #expect(try await fixture.stepwise("pause", "--queue", "default", "--workflow", "double").code == 0)
+            #expect(try await fixture.stepwise("pause", "--queue", "default").output == "default was paused before\n")
+            let shown = try await fixture.stepwise("status", "r1").output
+            #expect(shown.contains("paused queue") && shown.contains("paused workflow"), "\(shown)")
+            let queues = try document(try await fixture.stepwise("queues", "--json").output)
+            #expect((queues["queues"] as? [[String: Any]])?.first?["pausedSince"] is Int)
+            #expect((queues["pausedWorkflows"] as? [String: Int])?.keys.sorted() == ["double"])
+            #expect(try await fixture.stepwise("doctor").code == 0)
+            #expect(try await fixture.stepwise("resume", "--queue", "default", "--workflow", "double").code == 0)
+            #expect(try await fixture.stepwise("pause").code == 64)
+            try await fixture.withWorker([double]) {
+                #expect(try await fixture.client.run("r1", as: Int.self).result(timeout: .seconds(30)) == 42)
+                _ = try await fixture.client.workers()
+            }
+        }
+    }
+
     @Test("Runs are cancelled by id or by workflow, and a dry run changes nothing")
     func cancel() async throws {
         try await Fixture.with { fixture in

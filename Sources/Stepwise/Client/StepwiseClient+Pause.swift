@@ -30,6 +30,81 @@ extension StepwiseClient {
     }
 }
 
+/// What is paused besides runs.
+public struct PausedWork: Sendable, Hashable {
+    /// Queue to the time of its pause, in milliseconds since 1970 by Redis' clock.
+    public var queues: [String: Int] = [:]
+    /// Workflow to that time.
+    public var workflows: [String: Int] = [:]
+
+    package init() {}
+}
+
+extension StepwiseClient {
+    /// Pauses a queue: within two heartbeats (a second) nothing is claimed from it any more. What is claimed goes on, and a run under way may go
+    /// on from step to step as long as its worker keeps it.
+    ///
+    /// - Returns: whether this call did it; `false` if it was paused before.
+    /// - Throws: ``StepwiseError``: `invalidIdentifier`, or one of the `redis…` codes.
+    @discardableResult
+    public func pause(queue: String) async throws -> Bool {
+        try Identifier.check(queue, what: "queue")
+        return try await pause("queue:\(queue)")
+    }
+
+    /// Pauses a workflow: within two heartbeats (a second) nothing of its runs begins any more. What is claimed of it waits in
+    /// `unserved:<workflow>`.
+    ///
+    /// - Returns: whether this call did it; `false` if it was paused before.
+    /// - Throws: ``StepwiseError``: `invalidIdentifier`, or one of the `redis…` codes.
+    @discardableResult
+    public func pause(workflow: String) async throws -> Bool {
+        try Identifier.check(workflow, what: "workflow name")
+        return try await pause("workflow:\(workflow)")
+    }
+
+    /// Lets a paused queue go on.
+    ///
+    /// - Returns: whether it was paused.
+    /// - Throws: ``StepwiseError``, one of the `redis…` codes.
+    @discardableResult
+    public func resume(queue: String) async throws -> Bool { try await resume(paused: "queue:\(queue)") }
+
+    /// Lets a paused workflow go on. Workers take up what has waited at their next look, within two seconds.
+    ///
+    /// - Returns: whether it was paused.
+    /// - Throws: ``StepwiseError``, one of the `redis…` codes.
+    @discardableResult
+    public func resume(workflow: String) async throws -> Bool { try await resume(paused: "workflow:\(workflow)") }
+
+    /// What is paused besides runs.
+    ///
+    /// - Throws: ``StepwiseError``, one of the `redis…` codes.
+    public func paused() async throws -> PausedWork {
+        let flat = try await command(["HGETALL", .init(keys.paused)], doing: "reading \(keys.paused)").array ?? []
+        var paused = PausedWork()
+        for at in stride(from: 0, to: flat.count - 1, by: 2) {
+            let name = flat[at].string ?? ""
+            let since = flat[at + 1].integer ?? 0
+            if name.hasPrefix("queue:") { paused.queues[String(name.dropFirst(6))] = since }
+            if name.hasPrefix("workflow:") { paused.workflows[String(name.dropFirst(9))] = since }
+        }
+        return paused
+    }
+
+    private func pause(_ name: String) async throws -> Bool {
+        try await prepare(writes: true)
+        let since = try await redisTime()
+        let reply = try await command(
+            ["HSETNX", .init(keys.paused), .init(name), .init(since)], doing: "pausing \(name)")
+        return reply.integer == 1
+    }
+
+    private func resume(paused name: String) async throws -> Bool {
+        try await command(["HDEL", .init(keys.paused), .init(name)], doing: "resuming \(name)").integer == 1
+    }
+}
+
 extension WorkflowRun {
     /// Pauses the run: see ``StepwiseClient/pause(_:reason:)``.
     @discardableResult

@@ -7,6 +7,8 @@ package struct QueueListing: Sendable, Hashable {
     package var ready = 0
     /// Invocations that workers hold.
     package var claimed = 0
+    /// Since when it is paused, in milliseconds since 1970 by Redis' clock.
+    package var pausedSince: Int?
     /// How many living workers claim from it.
     package var workers = 0
 }
@@ -17,6 +19,8 @@ package struct QueueTotals: Sendable, Hashable {
     package var malformed = 0
     /// Workflow to invocations that wait for a worker that has it.
     package var unserved: [String: Int] = [:]
+    /// Workflow to since when it is paused.
+    package var pausedWorkflows: [String: Int] = [:]
 }
 
 extension StepwiseClient {
@@ -48,6 +52,9 @@ extension StepwiseClient {
                 }
             }
         }
+        let paused = try await paused()
+        totals.pausedWorkflows = paused.workflows
+        for (queue, since) in paused.queues { queues[queue, default: QueueListing(name: queue)].pausedSince = since }
         for list in claims {
             queues[list.queue, default: QueueListing(name: list.queue)].claimed += try await length(
                 keys.claimed(list.worker, list.queue))

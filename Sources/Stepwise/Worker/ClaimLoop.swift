@@ -14,10 +14,14 @@ struct ClaimLoop: Sendable {
     func run() async {
         var pause = Duration.milliseconds(50)
         var isBusy = false
-        while await worker.slots.acquire() {
+        while await slot() {
             if worker.isLeaving {
                 worker.slots.release()
                 return
+            }
+            if worker.isPaused(queue: queue) {
+                worker.slots.release()
+                continue
             }
             do {
                 isBusy = try await claim(isBusy: isBusy)
@@ -31,6 +35,11 @@ struct ClaimLoop: Sendable {
                 pause = min(pause * 2, .seconds(2))
             }
         }
+    }
+
+    private func slot() async -> Bool {
+        await worker.waitWhilePaused(queue: queue)
+        return await worker.slots.acquire()
     }
 
     /// One round; it holds one slot already.
@@ -72,10 +81,10 @@ struct ClaimLoop: Sendable {
         [command, .init(worker.keys.queue(queue)), .init(worker.keys.claimed(worker.name, queue)), "RIGHT", "LEFT"]
     }
 
-    /// What arrives after the worker has begun to drain goes back at once.
+    /// What arrives after the worker has begun to drain, or the queue was paused, goes back at once.
     private func accept(_ item: [UInt8]) async {
         worker.noteClaim()
-        if worker.isDraining {
+        if worker.isDraining || worker.isPaused(queue: queue) {
             // What cannot be given back now goes back with the worker's end.
             try? await worker.giveBack(item, queue: queue)
             // Only now: who waits to be alone would else end the process while the item is still claimed.

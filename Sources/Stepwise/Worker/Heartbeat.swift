@@ -9,6 +9,8 @@ struct BeatReply: Sendable {
     var due: [String]
     /// Every worker that is not buried, with its last beat.
     var workers: [(name: String, beat: String)]
+    /// What is paused of this worker's queues and workflows.
+    var paused: Set<String>
     /// The number in `meta`.
     var format: Int?
     /// What the claim lists hold, workflows with unserved invocations, and versioned ones with runs that are unfit; only in some beats.
@@ -60,14 +62,14 @@ final class Heartbeat: Sendable {
         let keys = worker.keys
         let future = client.submit(
             ScriptLibrary.beat,
-            keys: [keys.workers, keys.worker(worker.name), keys.delayed, keys.meta]
+            keys: [keys.workers, keys.worker(worker.name), keys.delayed, keys.meta, keys.paused]
                 + queues.map { keys.claimed(worker.name, $0) }
                 + worker.workflowNames.map { keys.unserved($0) } + worker.versionedWorkflows.map { keys.unfit($0) },
             arguments: [
                 .init(worker.name), .init(Self.duePage), withLists ? "1" : "", .init(queues.count),
                 worker.takeClaimNote() ? "1" : "", .init(known),
                 .init(worker.workflowNames.count),
-            ])
+            ] + worker.pausables.map { .init($0) })
         return future.map { [self] reply in
             let cancels = reply.array?.dropFirst(6).first?.string ?? known
             // What was claimed since the last look is looked at twice.
@@ -77,7 +79,7 @@ final class Heartbeat: Sendable {
     }
 
     private static func read(_ reply: RedisValue) -> BeatReply? {
-        guard let items = reply.array, items.count == 9, let due = items[1].array, let index = items[2].array else {
+        guard let items = reply.array, items.count == 10, let due = items[1].array, let index = items[2].array else {
             return nil
         }
         let workers = stride(from: 0, to: index.count - 1, by: 2).compactMap { at -> (name: String, beat: String)? in
@@ -86,7 +88,7 @@ final class Heartbeat: Sendable {
         }
         return BeatReply(
             isBuried: items[0].string != "alive", due: due.compactMap(\.string), workers: workers,
-            format: items[5].integer,
+            paused: Set(items[9].array?.compactMap(\.string) ?? []), format: items[5].integer,
             lists: items[7].integer == 1
                 ? (
                     items[3].array?.compactMap(\.bytes) ?? [], items[4].array?.compactMap(\.integer) ?? [],

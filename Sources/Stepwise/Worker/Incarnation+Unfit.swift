@@ -6,6 +6,9 @@ extension Incarnation {
     ///
     /// - Parameter unfit: the versions of the workflow that could not carry the run.
     func reasonToWait(_ workflow: String, unfit: [String]) -> String? {
+        if isPaused(workflow: workflow) {
+            return "the workflow is paused; stepwise resume --workflow \(workflow)"
+        }
         guard let function = functions[workflow] else { return "no worker that claimed it has this workflow" }
         if let version = function.version, unfit.contains(version) {
             return "no worker that claimed it has a version of this workflow that can carry it; these cannot: "
@@ -22,7 +25,9 @@ extension Incarnation {
     func adopt(_ workflow: String) {
         // Readmitting is over another list: a name with a space is no workflow's.
         let job = "unfit \(workflow)"
-        guard let version = functions[workflow]?.version, beginReadmitting(job) else { return }
+        guard let version = functions[workflow]?.version, !isPaused(workflow: workflow), beginReadmitting(job) else {
+            return
+        }
         spawn {
             defer { self.endReadmitting(job) }
             try? await self.adoptPages(of: workflow, version)
@@ -40,7 +45,7 @@ extension Incarnation {
             var hasFound = false
             for at in stride(from: 0, to: flat.count - 1, by: 2) {
                 let words = flat[at + 1].split(separator: " ").map(String.init)
-                guard let queue = words.first, configuration.queues.contains(queue),
+                guard let queue = words.first, configuration.queues.contains(queue), !isPaused(queue: queue),
                     !words.dropFirst().contains(version)
                 else { continue }
                 hasFound = true

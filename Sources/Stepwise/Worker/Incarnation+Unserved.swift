@@ -4,7 +4,7 @@ extension Incarnation {
     /// Claims unserved invocations of a workflow, the oldest first, of the queues that this worker serves, until none is left. Stands in line
     /// for slots with the claim loops.
     func readmit(_ workflow: String) {
-        guard beginReadmitting(workflow) else { return }
+        guard !isPaused(workflow: workflow), beginReadmitting(workflow) else { return }
         spawn {
             defer { self.endReadmitting(workflow) }
             // What is for other queues and for other versions is passed over.
@@ -39,7 +39,9 @@ extension Incarnation {
         let unfit = about[1].string?.split(separator: " ").map(String.init) ?? []
         // What belongs to no live run is dropped by whoever claims it.
         let isLive = about[2].string.map { !RunStatus(rawValue: $0).isEnded } ?? false
-        guard configuration.queues.contains(queue), !isLive || reasonToWait(workflow, unfit: unfit) == nil else {
+        guard configuration.queues.contains(queue), !isPaused(queue: queue),
+            !isLive || reasonToWait(workflow, unfit: unfit) == nil
+        else {
             return .notForUs
         }
         let isCarry = if case .carry = invocation { true } else { false }

@@ -46,6 +46,9 @@ final class Incarnation: Sendable {
         var warnedOfEscape: Set<String> = []
         var warnedOfUnserved: Set<String> = []
         var endWaiters: [CheckedContinuation<Ending, Never>] = []
+        var paused: Set<String> = []
+        /// Who waits until something else is paused, or this name ends.
+        var pauseWaiters: [CheckedContinuation<Void, Never>] = []
 
         mutating func noteUse(of run: RunStore.Run, _ driver: RunDriver) {
             let key = run.key
@@ -132,6 +135,7 @@ final class Incarnation: Sendable {
     func drain() {
         state.withLock { $0.isDraining = true }
         slots.stop()
+        endPauseWaits()
     }
 
     /// Ends the name. The first reason counts.
@@ -144,6 +148,7 @@ final class Incarnation: Sendable {
         }
         for waiter in waiters { waiter.resume(returning: ending) }
         slots.stop()
+        endPauseWaits()
     }
 
     func waitForEnd() async -> Ending {
@@ -154,6 +159,43 @@ final class Incarnation: Sendable {
             }
             if let ending { continuation.resume(returning: ending) }
         }
+    }
+
+    // MARK: What is paused
+
+    var paused: Set<String> { state.withLock { $0.paused } }
+
+    /// - Returns: what was paused before.
+    func exchangePaused(_ now: Set<String>) -> Set<String> {
+        let (before, waiters) = state.withLock { state in
+            defer { if now != state.paused { (state.paused, state.pauseWaiters) = (now, []) } }
+            return (state.paused, now == state.paused ? [] : state.pauseWaiters)
+        }
+        for waiter in waiters { waiter.resume() }
+        return before
+    }
+
+    /// Waits while a queue is paused; not past the worker's draining.
+    func waitWhilePaused(queue: String) async {
+        while true {
+            await withCheckedContinuation { continuation in
+                let isFree = state.withLock { state in
+                    let isFree = state.isDraining || state.ending != nil || !state.paused.contains("queue:\(queue)")
+                    if !isFree { state.pauseWaiters.append(continuation) }
+                    return isFree
+                }
+                if isFree { continuation.resume() }
+            }
+            if isLeaving || !isPaused(queue: queue) { return }
+        }
+    }
+
+    private func endPauseWaits() {
+        let waiters = state.withLock { state in
+            defer { state.pauseWaiters = [] }
+            return state.pauseWaiters
+        }
+        for waiter in waiters { waiter.resume() }
     }
 
     // MARK: Jobs

@@ -36,6 +36,7 @@ actor Maintenance {
                 worker.end(.formatChanged)
                 return
             }
+            worker.setPaused(beat.paused)
             do {
                 try await tend(beat)
             } catch is IncarnationOver {

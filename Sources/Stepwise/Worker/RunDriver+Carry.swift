@@ -95,7 +95,7 @@ extension RunDriver {
     func request(
         number: Int, upto: Int, plan: Plan, ending: (status: RunStatus, json: [UInt8])?
     ) -> (RunStore.Advance, reserved: Int) {
-        let isDraining = worker.isDraining
+        let isDraining = worker.isDraining || isWorkflowPaused
         let reserved = isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
         // The first slot is for the step whose body runs under the carry.
         let kept = isDraining && own == nil ? 0 : reserved + 1
@@ -114,7 +114,7 @@ extension RunDriver {
 
     /// Executes the only open step under the carry, then records it and advances in one script.
     func serial(number: Int, step: String, attempt: Int, lost: Int, opened: Int) async throws -> SerialEnd {
-        if worker.isDraining, bodies[step] == nil {
+        if worker.isDraining || isWorkflowPaused, bodies[step] == nil {
             try await worker.giveBack(Array(run.carryText.utf8), queue: run.queue)
             return .over
         }

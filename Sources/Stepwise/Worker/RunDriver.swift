@@ -31,6 +31,9 @@ actor RunDriver {
         store = worker.store
     }
 
+    /// Whether nothing of the run's workflow may begin.
+    var isWorkflowPaused: Bool { about.map { worker.isPaused(workflow: $0.workflow) } ?? false }
+
     // MARK: A claimed invocation
 
     /// Does what an invocation asks for, from the first check to the last script.
@@ -84,7 +87,7 @@ actor RunDriver {
 
     func take(_ text: String, step: (id: String, attempt: Int), _ claim: Claim) async throws -> Kept? {
         // A parked copy that waits for the step needs no history: a plain read tells whether the step is still wanted.
-        if let copy, copy.isWaiting(for: step.id), !copy.isProvisional,
+        if let copy, copy.isWaiting(for: step.id), !copy.isProvisional, !isWorkflowPaused,
             let open = try await worker.openUnlessPaused(run, step: step.id, attempt: step.attempt)
         {
             return try await execute(text, step.id, step.attempt, lost: open.lost, claim)

@@ -107,6 +107,7 @@ public final class StepwiseWorker: Service, Sendable {
             }
             do {
                 try await incarnation.register(functions.keys.sorted())
+                try await incarnation.askForPaused()
             } catch is IncarnationOver {
                 // Redis went away or was another one in between, or a shutdown came first.
                 stop.cancel()

@@ -29,11 +29,12 @@ struct QueuesCommand: AsyncParsableCommand {
 
     private func show(_ totals: QueueTotals) {
         let unserved = totals.unserved.sorted { $0.key < $1.key }
+        let paused = totals.pausedWorkflows.sorted { $0.key < $1.key }
         if connection.json {
             let queues = totals.queues.map { queue in
                 JSONDocument.object([
                     ("name", .string(queue.name)), ("ready", .number(queue.ready)), ("claimed", .number(queue.claimed)),
-                    ("workers", .number(queue.workers)),
+                    ("workers", .number(queue.workers)), ("pausedSince", JSONDocument(queue.pausedSince)),
                 ])
             }
             Output.print(
@@ -41,17 +42,25 @@ struct QueuesCommand: AsyncParsableCommand {
                     ("queues", .array(queues)), ("delayed", .number(totals.delayed)),
                     ("malformed", .number(totals.malformed)),
                     ("unserved", .object(unserved.map { ($0.key, .number($0.value)) })),
+                    ("pausedWorkflows", .object(paused.map { ($0.key, .number($0.value)) })),
                 ]).text)
             return
         }
-        var table = Table("QUEUE", "READY", "CLAIMED", "WORKERS")
+        var table = Table("QUEUE", "READY", "CLAIMED", "WORKERS", "PAUSED SINCE")
         for queue in totals.queues {
-            table.add(queue.name, String(queue.ready), String(queue.claimed), String(queue.workers))
+            table.add(
+                queue.name, String(queue.ready), String(queue.claimed), String(queue.workers),
+                queue.pausedSince.map { Output.time($0) } ?? "")
         }
         var lines = [table.text, "", "delayed    \(totals.delayed)", "malformed  \(totals.malformed)"]
         if !unserved.isEmpty {
             var waiting = Table("UNSERVED WORKFLOW", "INVOCATIONS")
             for (workflow, count) in unserved { waiting.add(workflow, String(count)) }
+            lines += ["", waiting.text]
+        }
+        if !paused.isEmpty {
+            var waiting = Table("PAUSED WORKFLOW", "SINCE")
+            for (workflow, since) in paused { waiting.add(workflow, Output.time(since)) }
             lines += ["", waiting.text]
         }
         Output.print(lines.joined(separator: "\n"))

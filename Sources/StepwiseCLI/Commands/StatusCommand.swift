@@ -17,12 +17,15 @@ struct StatusCommand: AsyncParsableCommand {
             let version = try await client.carryingVersion(of: details)
             Output.print(
                 connection.json
-                    ? json(details, open, unserved, version).text : text(details, open, unserved, version))
+                    ? json(details, open, unserved, version).text
+                    : text(
+                        details, open, unserved, version, details.status.isEnded ? .init() : try await client.paused()))
         }
     }
 
     private func text(
-        _ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int, _ version: String?
+        _ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int, _ version: String?,
+        _ paused: PausedWork
     ) -> String {
         var table = Table("run", details.id)
         table.add("workflow", details.workflow)
@@ -32,6 +35,12 @@ struct StatusCommand: AsyncParsableCommand {
         if !details.patches.isEmpty { table.add("patches", details.patches.keys.sorted().joined(separator: ", ")) }
         if !details.unfit.isEmpty { table.add("unfit versions", details.unfit.joined(separator: " ")) }
         if let cancelled = details.cancelled { table.add("cancelled", cancelled) }
+        if let since = paused.queues[details.queue] {
+            table.add("paused queue", "\(details.queue), since \(Output.time(since))")
+        }
+        if let since = paused.workflows[details.workflow] {
+            table.add("paused workflow", "\(details.workflow), since \(Output.time(since))")
+        }
         if unserved > 0 {
             table.add("unserved", "\(unserved) invocations wait for a worker that has workflow \(details.workflow)")
         }

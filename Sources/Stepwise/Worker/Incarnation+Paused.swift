@@ -1,0 +1,32 @@
+internal import Logging
+internal import StepwiseRedis
+
+/// What is paused, as the last beat told: `queue:<queue>` and `workflow:<workflow>`.
+extension Incarnation {
+    /// What of this worker can be paused.
+    var pausables: [String] {
+        configuration.queues.map { "queue:\($0)" } + workflowNames.map { "workflow:\($0)" }
+    }
+
+    func isPaused(queue: String) -> Bool { paused.contains("queue:\(queue)") }
+    func isPaused(workflow: String) -> Bool { paused.contains("workflow:\(workflow)") }
+
+    /// Takes in what is paused now. Claims that wait on a queue which is newly paused are ended.
+    func setPaused(_ now: Set<String>) {
+        let before = exchangePaused(now)
+        if now == before { return }
+        logger.notice(
+            "what is paused has changed",
+            metadata: ["paused": "\(now.sorted().joined(separator: " "))"])
+        for (queue, client) in connections.blocking
+        where now.contains("queue:\(queue)") && !before.contains("queue:\(queue)") {
+            Task { await self.unblock(client) }
+        }
+    }
+
+    /// Asked before the first claim.
+    func askForPaused() async throws {
+        let reply = try await command(["HMGET", .init(keys.paused)] + pausables.map { .init($0) })
+        setPaused(Set(zip(pausables, reply.array ?? []).compactMap { $1.string == nil ? nil : $0 }))
+    }
+}
