@@ -79,7 +79,7 @@ public struct RecordedHistory: Sendable {
             } else {
                 .value(Array((step.value ?? "null").utf8))
             }
-        return Outcome(step: step.step, result: result, key: step.key)
+        return Outcome(step: step.step, result: result, key: step.key, kind: step.kind)
     }
 
     private static func outcome(_ bytes: [UInt8]) throws -> Outcome {
@@ -90,14 +90,16 @@ public struct RecordedHistory: Sendable {
         let key = member("key").map { String(decoding: $0, as: UTF8.self) }
         if let reason = members.string("cancel") { return Outcome(step: step, result: .cancel(reason)) }
         guard let error = member("error"), let words = JSONMembers(error) else {
-            return Outcome(step: step, result: .value(members.values["value"] ?? JSON.null), key: key)
+            return Outcome(
+                step: step, result: .value(members.values["value"] ?? JSON.null), key: key, kind: members.string("kind")
+            )
         }
         let failure = StepFailure(
             step: step, attempts: members.integer("attempts") ?? 1, type: words.string("type") ?? "",
             message: words.string("message") ?? "",
-            cause: words.string("cause").map { .init(rawValue: $0) } ?? .failed,
+            cause: words.string("cause").map { .init(rawValue: $0) } ?? .failed, child: words.string("child"),
             value: words.values["value"].flatMap { $0 == JSON.null ? nil : String(decoding: $0, as: UTF8.self) })
-        return Outcome(step: step, result: .error(failure), key: key)
+        return Outcome(step: step, result: .error(failure), key: key, kind: members.string("kind"))
     }
 }
 

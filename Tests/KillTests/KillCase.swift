@@ -130,6 +130,17 @@ struct KillCase: Sendable {
         { output = "cancelled" }
         let history = try await run.history()
         var violations: [String] = []
+        var live: [String] = []
+        let haveEnded = try await eventually {
+            // A child may be struck after the end of its parent.
+            if proxy.hasStruck, fault != .cut, second == nil { try startSecond() }
+            live = []
+            for status in RunStatus.all where !status.isEnded {
+                live += try await client.runs(status: status, limit: 10).map(\.id)
+            }
+            return live.isEmpty
+        }
+        if !haveEnded { violations.append("children live on: \(live)") }
         if fault == .freeze, proxy.hasStruck {
             // The announcement of the run's end is a request as well: it can be struck when the run was seen to have ended.
             if second == nil { try startSecond() }

@@ -42,6 +42,11 @@ import TestWorkflows
         Expectation(
             workflow: "tidying", outputs: ["cancelled"],
             steps: ["first", "", "undo-left", "undo-right", "undo-first"], cancelledAt: "work"),
+        Expectation(
+            workflow: "family", outputs: ["in,childFailed:Declined,GROW,BESIDE,LAST"],
+            steps: ["bad", "good", "beside", "last"]),
+        // §3a.41, §3a.42: the child has to end, too.
+        Expectation(workflow: "guardian", outputs: ["cancelled"], steps: ["", "tidy"], cancelledAt: "work"),
     ]
 
     @Test(

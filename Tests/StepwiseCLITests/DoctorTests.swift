@@ -128,6 +128,13 @@ struct DoctorTests {
             .outcomeMissing, "run p16"
         ),
         ([["HSET ~run:p17 deadline 9"]], .limitNotKept, "run p17"),
+        (
+            [
+                ["HSET ~open:p18 invited", "invoke 1 0 child:cancel:c18"], ["SET ~join:p18 1"],
+                ["HSET ~run:p18 status running carried 0 carrier", ""], ["LREM ~queue:default 0", "carry p18@"],
+                ["ZREM ~runs:queued p18"], ["ZADD ~runs:running 1 p18"],
+            ], .stepWithoutChild, "run p18, step \"invited\""
+        ),
         ([["HDEL ~run:parked reason"]], .waitsWithoutReason, "run parked"),
         ([["SET ~join:done 0"]], .leftoverOfEndedRun, "run done"),
         ([["HSET ~steps:ghost 1 x"]], .leftoverWithoutRun, "run ghost"),
@@ -150,7 +157,7 @@ struct DoctorTests {
         try await Fixture.with { fixture in
             try await populate(fixture)
             var generations: [String: String] = [:]
-            for run in (1...17).map({ "p\($0)" }) {
+            for run in (1...18).map({ "p\($0)" }) {
                 _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: run)
                 generations[run] = try await fixture.generation(of: run)
             }

@@ -81,6 +81,23 @@ struct RunDiagnosisTests {
         #expect(ended.stale == 1)
     }
 
+    @Test(
+        "A step that waits for its child is sound while that one lives, and while its message is on the way, also twice"
+    )
+    func waitingForChild() throws {
+        var (run, movers) = Self.waiting()
+        run.open["c"] = "invoke 1 0 child:cancel:c1"
+        run.children["c1"] = .init(status: .queued, parent: "r 1 c")
+        movers.removeFirst()
+        #expect(try Self.diagnosis(run, movers).violations.isEmpty)
+        run.children["c1"] = .init(status: .failed, parent: "r 1 c")
+        movers += [
+            Mover("ended r 1 c1 c", .queue("default")), Mover("ended r 1 c1 c", .claimed(worker: "w", queue: "q")),
+        ]
+        let diagnosis = try Self.diagnosis(run, movers)
+        #expect(diagnosis.violations.isEmpty && diagnosis.stale == 0)
+    }
+
     static let plants = [
         Plant("a lost invocation", .stepWithoutMover) { _, movers in movers.removeFirst() },
         Plant("an invocation of an older attempt only", .stepWithoutMover) { _, movers in
@@ -103,6 +120,24 @@ struct RunDiagnosisTests {
         Plant("an open step that nobody can read", .unreadableOpenStep) { run, movers in
             run.open["c"] = "later"
             movers.removeFirst()
+        },
+        Plant("a child that is gone", .stepWithoutChild) { run, movers in
+            run.open["c"] = "invoke 1 0 child:cancel:c1"
+            movers.removeFirst()
+        },
+        Plant("a child that has ended and sent nothing", .stepWithoutChild) { run, movers in
+            run.open["c"] = "invoke 1 0 child:abandon:c1"
+            run.children["c1"] = .init(status: .completed, parent: "r 1 c")
+            movers[0].text = "ended r 0 c1 c"
+        },
+        Plant("a child of another run", .stepWithoutChild) { run, movers in
+            run.open["c"] = "invoke 1 0 child:cancel:c1"
+            run.children["c1"] = .init(status: .running, parent: "r2 1 c")
+            movers.removeFirst()
+        },
+        Plant("an invocation of a step that waits for its child", .stepWithTwoMovers) { run, _ in
+            run.open["c"] = "invoke 1 0 child:cancel:c1"
+            run.children["c1"] = .init(status: .running, parent: "r 1 c")
         },
         Plant("a carry that is nowhere", .carryMissing) { run, _ in run.fields?.carrier = "queue" },
         Plant("a carry on a queue that a worker is said to hold", .carryMissing) { run, movers in

@@ -19,7 +19,11 @@ package struct TestWorkflows: Sendable {
     }
 
     package var all: [any AnyWorkflow] {
-        [sequential, branches, race, failing, fanOut, retrying, once, patient, poison, fatal, tidying, stubborn]
+        [
+            sequential, branches, race, failing, fanOut, retrying, once, patient, poison, fatal, tidying, leaf,
+            refusing,
+            waiting, family, guardian, stubborn,
+        ]
     }
 
     private func step(_ context: WorkflowContext, _ name: String) async throws -> String {
@@ -140,6 +144,50 @@ package struct TestWorkflows: Sendable {
                 try await ledger.execute("block")
                 usleep(2_500_000)
                 return input
+            }
+        }
+    }
+
+    /// A child: one step, called as its input is.
+    package var leaf: Workflow<String, String> {
+        Workflow("leaf") { context, input in try await step(context, input) }
+    }
+
+    /// A child that fails.
+    package var refusing: Workflow<String, String> {
+        Workflow("refusing") { _, _ in throw Declined() }
+    }
+
+    /// A child that only a cancellation ends.
+    package var waiting: Workflow<String, String> {
+        Workflow("waiting") { context, input in
+            try await context.run("work") { step in
+                try await ledger.execute(step.id, attempt: step.attempt)
+                try await Task.sleep(for: .seconds(3600))
+                return input
+            }
+        }
+    }
+
+    /// A child that fails, alone; then a child beside a step.
+    package var family: Workflow<String, String> {
+        Workflow("family") { context, input in
+            var failure = ""
+            do { failure = try await context.invoke(refusing, input, name: "bad") } catch let error as StepFailure {
+                failure = "\(error.cause):\(error.type)"
+            }
+            async let child = context.invoke(leaf, "grow", name: "good")
+            async let beside = step(context, "beside")
+            return try await [input, failure, child, beside, step(context, "last")].joined(separator: ",")
+        }
+    }
+
+    /// A child that has to end with its parent, and a cleanup.
+    package var guardian: Workflow<String, String> {
+        Workflow("guardian") { context, input in
+            do { return try await context.invoke(waiting, input, name: "child") } catch {
+                try await context.cleanup { _ = try await step(context, "tidy") }
+                throw error
             }
         }
     }

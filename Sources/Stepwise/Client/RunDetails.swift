@@ -43,6 +43,12 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var origin: String?
     /// The run that began this failed one's work anew.
     public var restarted: String?
+    /// The run of which this one is a child.
+    public var parent: String?
+    /// The step of the parent that made it.
+    public var parentStep: String?
+    /// The parent's queue, if it waits for this run's end.
+    package var parentQueue: String?
 }
 
 /// One recorded outcome.
@@ -69,6 +75,10 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var cancel: String?
     /// The JSON of the key that the step was called with.
     public var key: String?
+    /// `invoke` or `start` for a step that made a run; `nil` for one with a body.
+    public var kind: String?
+    /// The id of the run that it made.
+    public var child: String?
 }
 
 extension StepwiseClient {
@@ -79,12 +89,14 @@ extension StepwiseClient {
             "output",
             "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence", "unfit",
             "patches", "carried", "opened",
+            "parent", "parentQueue",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
         guard let v = reply.array, v.count == fields.count, let workflow = v[0].string, let status = v[1].string else {
             return nil
         }
+        let parent = v[22].string.flatMap { ParentStep($0) }
         return RunDetails(
             id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
             recorded: v[3].integer ?? 0,
@@ -96,7 +108,8 @@ extension StepwiseClient {
             cancelled: v[12].string,
             warning: v[8].string,
             payload: v[9].string ?? "null", output: v[10].string, error: v[11].string, deadline: v[16].integer,
-            labels: RunLabels(stored: v[13].string).values, origin: v[14].string, restarted: v[15].string)
+            labels: RunLabels(stored: v[13].string).values, origin: v[14].string, restarted: v[15].string,
+            parent: parent?.run, parentStep: parent?.step, parentQueue: v[23].string)
     }
 
     /// A run's outcomes in their order, read in pages.
@@ -114,6 +127,7 @@ extension StepwiseClient {
                     at: record.at,
                     worker: String(record.claim.prefix { $0 != "/" }), lost: record.lost, failed: record.failed)
                 step.key = record.outcome.key
+                (step.kind, step.child) = (record.outcome.kind, record.child)
                 switch record.outcome.result {
                 case .value(let json): step.value = String(decoding: json, as: UTF8.self)
                 case .error(let failure): step.error = failure

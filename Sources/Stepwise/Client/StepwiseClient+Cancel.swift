@@ -25,11 +25,9 @@ extension StepwiseClient {
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
         let reply = try await evaluate(
             ScriptLibrary.cancel,
-            [
-                keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(details.queue), keys.meta,
-                keys.runs(.cancelled), keys.runs(.queued), keys.runs(.running), keys.runs(.unserved),
-                keys.runs(.parked), keys.unfit(details.workflow), keys.runs(.paused),
-            ], [.init(id), .init(String(reason.prefix(1000)))], doing: "cancelling run \(id)")
+            cancelKeys(
+                keys, id, queue: details.queue, workflow: details.workflow, parentQueue: details.parentQueue),
+            [.init(id), .init(String(reason.prefix(1000))), ""], doing: "cancelling run \(id)")
         let reader = ReplyReader("cancel", reply)
         switch reader.word {
         case "requested": return .requested

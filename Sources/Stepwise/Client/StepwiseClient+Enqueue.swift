@@ -4,7 +4,7 @@ internal import StepwiseRedis
 public struct EnqueueOption: Sendable {
     package let apply: @Sendable (inout EnqueueOptions) -> Void
 
-    /// The queue to enqueue on. Default: `default`.
+    /// The queue to enqueue on. Default: `default`; for a child its parent's.
     public static func queue(_ name: String) -> EnqueueOption {
         EnqueueOption { $0.queue = name }
     }
@@ -35,7 +35,8 @@ package struct EnqueueOptions: Sendable, Hashable {
     /// The failed run whose work this one begins anew.
     package var origin: String?
 
-    package init(_ options: [EnqueueOption] = []) {
+    package init(_ options: [EnqueueOption] = [], queue: String = "default") {
+        self.queue = queue
         for option in options { option.apply(&self) }
     }
 }
@@ -142,10 +143,14 @@ extension StepwiseClient {
         let runID = id ?? Identifier.random(milliseconds: wallClockMilliseconds())
         try await prepare(writes: true)
         let reply = try await evaluate(
-            ScriptLibrary.enqueue, [keys.run(runID), keys.queue(options.queue), keys.runs(.queued), keys.delayed],
+            ScriptLibrary.enqueue,
+            [
+                keys.run(runID), keys.queue(options.queue), keys.runs(.queued), keys.delayed,
+                keys.queue(options.queue),
+            ],
             [
                 .init(runID), .init(workflow), .init(options.queue), .init(payload), .init(options.labels.json),
-                .init(options.origin ?? ""), .init(options.timeout.map(String.init) ?? ""),
+                .init(options.origin ?? ""), .init(options.timeout.map(String.init) ?? ""), "", "", "",
             ],
             doing: "enqueuing run \(runID) of workflow \"\(workflow)\"")
         let reader = ReplyReader("enqueue", reply)

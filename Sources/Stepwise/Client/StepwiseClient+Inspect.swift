@@ -33,7 +33,17 @@ extension StepwiseClient {
             }
             seen = outcomes.isEmpty || run.outcomes.count >= outcomeCount ? nil : run.outcomes.count
         }
+        try await lookAtChildren(of: &run)
         return run
+    }
+
+    private func lookAtChildren(of run: inout RunSnapshot) async throws {
+        for child in Set(run.open.values.compactMap { OpenStep($0)?.child }).sorted() {
+            let reply = try await command(
+                ["HMGET", .init(keys.run(child)), "status", "parent"], doing: "looking at run \(child)")
+            run.children[child] = .init(
+                status: reply.array?.first?.string.map { RunStatus(rawValue: $0) }, parent: reply.array?.last?.string)
+        }
     }
 
     private static func fields(_ v: [RedisValue]) -> RunSnapshot.Fields? {

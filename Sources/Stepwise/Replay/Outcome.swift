@@ -16,9 +16,21 @@ package struct Outcome: Sendable, Hashable {
     /// The key that it was called with, as JSON; `nil` if it had none.
     package var key: String?
 
-    package init(step: String, result: Result, key: String? = nil) {
+    /// What kind of step it is: `nil` for one with a body, or for an outcome of which that is not known.
+    package var kind: String?
+
+    package init(step: String, result: Result, key: String? = nil, kind: String? = nil) {
         self.step = step
+        self.kind = kind
         self.result = result
         self.key = key
+    }
+
+    /// Whether it can be the outcome of a call of this kind. What a script has written by itself does not tell its kind.
+    package func fits(kind asked: String?) -> Bool {
+        if kind == nil, case .error(let failure) = result, [.workersLost, .timedOut].contains(failure.cause) {
+            return true
+        }
+        return kind == asked
     }
 }

@@ -51,7 +51,9 @@ extension RunCopy.State {
     func divergence(
         _ standing: Divergence.Standing, at position: Int, expected: Divergence.Step?
     ) -> Divergence {
-        let asked = calls.indices.filter(isWaiting).compactMap { calls[$0].map { Divergence.Step($0.id) } }
+        let asked = calls.indices.filter(isWaiting).compactMap {
+            calls[$0].map { Divergence.Step($0.id, kind: $0.kind) }
+        }
         return Divergence(
             position: position, standing: standing, expected: expected, asked: asked, hasEnded: finished != nil)
     }

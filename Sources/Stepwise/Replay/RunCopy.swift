@@ -25,6 +25,8 @@ package final class RunCopy: Sendable {
         var delivered = 0
         /// Abandoned calls whose closing the store has not confirmed.
         var unclosed: Set<Int> = []
+        /// Calls with a child that is to end when nobody waits for it.
+        var parents: Set<Int> = []
         var finished: Result<[UInt8], any Error>?
         /// The error with which the run ends although the function has not.
         var overLimit: StepwiseError?
@@ -94,7 +96,18 @@ package final class RunCopy: Sendable {
             guard let number = state.numbers[outcome.step] else {
                 if state.stuck == nil {
                     state.stuck = .divergence(
-                        state.divergence(.recorded, at: state.delivered, expected: .init(outcome.step)))
+                        state.divergence(
+                            .recorded, at: state.delivered, expected: .init(outcome.step, kind: outcome.kind)))
+                }
+                return nil
+            }
+            if let call = state.calls[number], !outcome.fits(kind: call.kind) {
+                if state.stuck == nil {
+                    state.stuck = .divergence(
+                        Divergence(
+                            position: state.delivered, standing: .recorded,
+                            expected: .init(outcome.step, kind: outcome.kind),
+                            asked: [.init(outcome.step, kind: call.kind)]))
                 }
                 return nil
             }
@@ -108,6 +121,7 @@ package final class RunCopy: Sendable {
                 return nil
             }
             state.calls[number] = nil
+            state.parents.remove(number)
             state.unclosed.remove(number)
             state.lastStep = outcome.step
             guard case .waiting(let continuation) = state.standings[number] else { return nil }
@@ -238,7 +252,7 @@ package final class RunCopy: Sendable {
             if state.overLimit != nil {
                 return Plan(
                     openings: [], closings: [], unlimited: Self.limited(state), patches: state.patches.marksToWrite,
-                    isComplete: true)
+                    orphans: Self.orphans(state, opened: opened), isComplete: true)
             }
             let end = min(state.calls.count, opened + limit)
             let openings = (min(opened, end)..<end).map { number in
@@ -255,6 +269,9 @@ package final class RunCopy: Sendable {
                 unlimited: state.finished != nil
                     ? Self.limited(state) : closed.filter(\.options.hasLimits).map(\.id),
                 patches: state.patches.marksToWrite,
+                orphans: state.finished != nil
+                    ? Self.orphans(state, opened: opened)
+                    : Self.orphans(state, among: closings.prefix(limit)),
                 isComplete: end == state.calls.count && closings.count <= limit
             )
         }
@@ -265,14 +282,33 @@ package final class RunCopy: Sendable {
         state.calls.compactMap { call in call.flatMap { $0.options.hasLimits ? $0.id : nil } }
     }
 
+    private static func orphans(_ state: State, opened: Int) -> [Plan.Orphan] {
+        orphans(state, among: state.parents.filter { $0 < opened }.sorted())
+    }
+
+    private static func orphans(_ state: State, among numbers: some Sequence<Int>) -> [Plan.Orphan] {
+        if state.parents.isEmpty { return [] }
+        return numbers.compactMap { number in
+            guard state.parents.contains(number), let call = state.calls[number], let order = call.child else {
+                return nil
+            }
+            return Plan.Orphan(step: call.id, order: order)
+        }
+    }
+
     /// The store has carried out `plan`: its closings need not be asked for again.
     package func confirm(_ plan: Plan) {
         state.withLock { state in
             state.patches.confirm(plan.patches)
             for step in plan.closings {
-                if let number = state.numbers[step] { state.unclosed.remove(number) }
+                guard let number = state.numbers[step] else { continue }
+                state.unclosed.remove(number)
+                state.parents.remove(number)
             }
-            for opening in plan.openings where opening.withdrawn { state.unclosed.remove(opening.number) }
+            for opening in plan.openings where opening.withdrawn {
+                state.unclosed.remove(opening.number)
+                state.parents.remove(opening.number)
+            }
         }
     }
 
@@ -314,7 +350,7 @@ package final class RunCopy: Sendable {
     /// - Parameter isDerived: whether the name was made of another step's id; then it may end in `#` and digits.
     /// - Throws: ``Evicted``, `CancellationError`, the step's recorded ``StepFailure``, or a ``StepwiseError`` about the name.
     package func call(
-        name: String, isDerived: Bool = false, options: StepOptions,
+        name: String, isDerived: Bool = false, options: StepOptions, child: ChildOrder? = nil,
         body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) async throws -> StepResult {
         if let leaked = evictedCall() {
@@ -331,7 +367,7 @@ package final class RunCopy: Sendable {
             throw CancellationError()
         }
         if !isDerived { try StepName.check(name) }
-        guard let (number, id) = try register(name: name, options: options, body: body) else {
+        guard let (number, id) = try register(name: name, options: options, child: child, body: body) else {
             try await suspendUntilEviction()
         }
         let result = try await withTaskCancellationHandler {
@@ -392,7 +428,7 @@ package final class RunCopy: Sendable {
 
     /// - Returns: the call's number and id; `nil` if it is one too many, with which the run ends.
     private func register(
-        name: String, options: StepOptions, body: @escaping @Sendable (Step) async throws -> [UInt8]
+        name: String, options: StepOptions, child: ChildOrder?, body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) throws -> (number: Int, id: String)? {
         let key = try options.key?.get().json
         return state.withLock { state in
@@ -412,7 +448,8 @@ package final class RunCopy: Sendable {
                 // "undo charge#2" may be the undo of "charge#2".
             } while state.numbers[id] != nil
             let number = state.calls.count
-            state.calls.append(StepCall(number: number, id: id, key: key, options: options, body: body))
+            state.calls.append(StepCall(number: number, id: id, key: key, options: options, child: child, body: body))
+            if child?.endsWithParent == true { state.parents.insert(number) }
             state.standings.append(.called)
             state.numbers[id] = number
             return (number, id)

@@ -44,6 +44,21 @@ package enum Identifier {
         }
     }
 
+    /// The id of the run that a step makes: `<run>/<generation>/<step>`; where that is none, a hash stands for its end.
+    package static func child(of run: String, generation: String, step: String) -> String {
+        let plain = "\(run)/\(generation)/\(step)"
+        if problem(with: plain) == nil { return plain }
+        var hashes: [UInt64] = [0xcbf2_9ce4_8422_2325, 0x8422_2325_cbf2_9ce4]
+        for byte in plain.utf8 {
+            for index in hashes.indices { hashes[index] = (hashes[index] ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        }
+        let digits = hashes.map { hash in
+            let text = String(hash, radix: 16)
+            return String(repeating: "0", count: 16 - text.count) + text
+        }
+        return "\(run.prefix(160))/" + digits.joined()
+    }
+
     /// A new id: 20 characters of `0-9a-z`, the first 9 of them the time in milliseconds, so that ids sort by age.
     package static func random(milliseconds: Int) -> String {
         let digits = Array("0123456789abcdefghijklmnopqrstuvwxyz".utf8)

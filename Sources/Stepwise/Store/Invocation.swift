@@ -1,10 +1,15 @@
 /// An item on a Redis list that asks a worker to do something for a run.
 ///
 /// `carry <run> <generation>` takes the run's function forward; `step <run> <generation> <attempt> <step>` executes one step's
-/// body; anything that begins with `{` is a raw item, a run that another service pushed. Scripts compare the text whole.
+/// body; `ended <run> <generation> <child> <step>` tells the step that its child has ended; `cancel <child> <workflow> <run> <generation>
+/// <step>` ends the child for which that step no longer waits; anything that begins with `{` is a raw item, a run that another service pushed. Scripts compare the text whole.
 package enum Invocation: Sendable, Hashable {
     case carry(run: String, generation: String)
     case step(run: String, generation: String, attempt: Int, step: String)
+    /// A message from a child to the step that waits for it.
+    case ended(run: String, generation: String, child: String, step: String)
+    /// A message from a parent to its child. The workflow is `-` if the child was made for certain.
+    case cancel(child: String, workflow: String, run: String, generation: String, step: String)
     case raw
 
     /// `nil` if the text is none of them.
@@ -20,16 +25,38 @@ package enum Invocation: Sendable, Hashable {
         case ("step", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[4].isEmpty:
             guard let attempt = Int(parts[3]) else { return nil }
             self = .step(run: String(parts[1]), generation: String(parts[2]), attempt: attempt, step: String(parts[4]))
+        case ("ended", 5)
+        where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[3].isEmpty && !parts[4].isEmpty:
+            self = .ended(
+                run: String(parts[1]), generation: String(parts[2]), child: String(parts[3]), step: String(parts[4]))
+        case ("cancel", 5):
+            let rest = parts[4].split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+            guard rest.count == 2, Generation.isOne(rest[0]), !rest[1].isEmpty, parts[1...3].allSatisfy({ !$0.isEmpty })
+            else { return nil }
+            self = .cancel(
+                child: String(parts[1]), workflow: String(parts[2]), run: String(parts[3]), generation: String(rest[0]),
+                step: String(rest[1]))
         default:
             return nil
         }
     }
 
+    /// The run that it is for.
     package var run: String? {
         switch self {
-        case .carry(let run, _), .step(let run, _, _, _): run
+        case .carry(let run, _), .step(let run, _, _, _), .ended(let run, _, _, _), .cancel(let run, _, _, _, _): run
         case .raw: nil
         }
+    }
+
+    package static func endedText(run: String, generation: String, child: String, step: String) -> String {
+        "ended \(run) \(generation) \(child) \(step)"
+    }
+
+    package static func cancelText(child: String, workflow: String, run: String, generation: String, step: String)
+        -> String
+    {
+        "cancel \(child) \(workflow) \(run) \(generation) \(step)"
     }
 
     package static func carryText(run: String, generation: String) -> String { "carry \(run) \(generation)" }

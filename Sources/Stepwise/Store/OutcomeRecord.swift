@@ -2,7 +2,8 @@
 ///
 /// `{"step":"charge","attempts":2,"took":12,"claim":"<worker>/<n>","at":<ms>,"value":…}` or, in place of `value`,
 /// `"error":{"type":"Declined","message":"…"}`, with `cause` unless it is `failed`, and `value`, the error's own JSON, if it has one. No
-/// `attempts` means 1. Behind `step` comes `key`, if it was called with one. `took` is the last attempt's time in ms by the worker's clock, `at` Redis' time. Behind `at` come, if there are any,
+/// `attempts` means 1. Behind `step` come `kind`, unless it is a step with a body,
+/// `child`, the run that it has made, and `key`, if it was called with one. `took` is the last attempt's time in ms by the worker's clock, `at` Redis' time. Behind `at` come, if there are any,
 /// `lost`, the workers that died with the step, and `failed`, the attempts before the last.
 package struct OutcomeRecord: Sendable, Hashable {
     package var outcome: Outcome
@@ -14,10 +15,15 @@ package struct OutcomeRecord: Sendable, Hashable {
     package var at: Int?
     package var lost: Int
     package var failed: [FailedAttempt]
+    /// The run that the step has made.
+    package var child: String?
 
     /// The record's text before the time, which only Redis knows.
-    package static func head(step: String, key: String?, attempts: Int, took: Int, claim: String) -> String {
-        "{\"step\":\(JSON.string(step))" + (key.map { ",\"key\":\($0)" } ?? "")
+    package static func head(
+        step: String, kind: String? = nil, child: String? = nil, key: String?, attempts: Int, took: Int, claim: String
+    ) -> String {
+        "{\"step\":\(JSON.string(step))" + (kind.map { ",\"kind\":\(JSON.string($0))" } ?? "")
+            + (child.map { ",\"child\":\(JSON.string($0))" } ?? "") + (key.map { ",\"key\":\($0)" } ?? "")
             + (attempts == 1 ? "" : ",\"attempts\":\(attempts)")
             + ",\"took\":\(took),\"claim\":\(JSON.string(claim))"
     }
@@ -49,6 +55,7 @@ package struct OutcomeRecord: Sendable, Hashable {
         took = members.integer("took")
         claim = members.string("claim") ?? ""
         at = members.integer("at")
+        child = members.string("child")
         lost = members.integer("lost") ?? 0
         failed = members.values["failed"].flatMap { try? JSON.decode([FailedAttempt].self, from: $0, what: "") } ?? []
         if let value = members.values["value"] {
@@ -57,7 +64,7 @@ package struct OutcomeRecord: Sendable, Hashable {
             let failure = StepFailure(
                 step: step, attempts: attempts, type: words.string("type") ?? "",
                 message: words.string("message") ?? "",
-                cause: words.string("cause").map { .init(rawValue: $0) } ?? .failed,
+                cause: words.string("cause").map { .init(rawValue: $0) } ?? .failed, child: child,
                 value: words.values["value"].map { String(decoding: $0, as: UTF8.self) })
             outcome = Outcome(step: step, result: .error(failure))
         } else if let reason = members.string("cancel") {
@@ -67,6 +74,7 @@ package struct OutcomeRecord: Sendable, Hashable {
         } else {
             throw StepwiseError(.notDecodable, "the recorded outcome of step \"\(step)\" has neither value nor error")
         }
+        outcome.kind = members.string("kind")
         outcome.key = members.values["key"].map { String(decoding: $0, as: UTF8.self) }
     }
 }

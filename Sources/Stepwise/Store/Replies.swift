@@ -35,6 +35,10 @@ struct RunAbout: Sendable {
     var workflow: String
     var queue: String
     var payload: [UInt8]
+    /// The queue of the run that waits for this one's end, if one does.
+    var parentQueue: String?
+    /// How many runs are above it.
+    var depth = 0
 }
 
 /// The answer to `advance` and `serial`.
@@ -68,6 +72,13 @@ enum RetryReply: Sendable {
     case delayed
     /// It is too late for another attempt; nothing was changed.
     case exhausted
+    case more(opened: Int, page: HistoryPage)
+    case withdrawn
+    case lost
+}
+
+enum WaitReply: Sendable {
+    case waits
     case more(opened: Int, page: HistoryPage)
     case withdrawn
     case lost

@@ -62,8 +62,11 @@ struct RunStore: Sendable {
         case "ok":
             var about: RunAbout?
             if cold {
-                guard reader.items.count >= 12, let payload = reader.items[11].bytes else { throw reader.unexpected }
-                about = RunAbout(workflow: try reader.text(9), queue: try reader.text(10), payload: payload)
+                guard reader.items.count >= 14, let payload = reader.items[11].bytes else { throw reader.unexpected }
+                let parentQueue = try reader.text(12)
+                about = RunAbout(
+                    workflow: try reader.text(9), queue: try reader.text(10), payload: payload,
+                    parentQueue: parentQueue.isEmpty ? nil : parentQueue, depth: try reader.integer(13))
             }
             return .loaded(
                 number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen),
@@ -86,13 +89,15 @@ struct RunStore: Sendable {
         var plan: Plan
         /// The run's end, if the function has returned or thrown.
         var ending: (status: RunStatus, json: [UInt8])?
+        /// The queue of the run that waits for this one's end.
+        var parentQueue: String?
     }
 
-    private func advanceKeys(_ run: Run) -> [String] {
+    private func advanceKeys(_ run: Run, _ advance: Advance) -> [String] {
         [
             keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
             keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed), keys.runs(.parked),
-            keys.runs(.cancelled), keys.dead, keys.delayed,
+            keys.runs(.cancelled), keys.dead, keys.delayed, keys.queue(advance.parentQueue ?? run.queue),
         ]
     }
 
@@ -105,7 +110,7 @@ struct RunStore: Sendable {
         ]
     }
 
-    private func planArguments(_ plan: Plan) -> [RedisArgument] {
+    private func planArguments(_ plan: Plan, of run: Run) -> [RedisArgument] {
         var arguments: [RedisArgument] = [.init(plan.openings.count)]
         for opening in plan.openings {
             arguments += [
@@ -114,12 +119,17 @@ struct RunStore: Sendable {
         }
         arguments += [.init(plan.closings.count)] + plan.closings.map { .init($0) }
         arguments += [.init(plan.unlimited.count)] + plan.unlimited.map { .init($0) }
+        arguments.append(.init(plan.orphans.count))
+        for orphan in plan.orphans {
+            arguments += [.init(orphan.step), .init(cancelText(orphan.order, of: orphan.step, run))]
+        }
         return arguments + [.init(PatchMarks.text(plan.patches))]
     }
 
     func advance(_ run: Run, _ advance: Advance) async throws -> AdvanceReply {
         let reply = try await evaluate(
-            ScriptLibrary.advance, advanceKeys(run), advanceArguments(run, advance) + planArguments(advance.plan))
+            ScriptLibrary.advance, advanceKeys(run, advance),
+            advanceArguments(run, advance) + planArguments(advance.plan, of: run))
         return try ReplyReader("advance", reply).advance(upto: advance.upto)
     }
 
@@ -131,9 +141,13 @@ struct RunStore: Sendable {
         var result: Outcome.Result
         var took: Int
         var token: String
+        var kind: String?
+        var child: String?
 
         var head: RedisArgument {
-            .init(OutcomeRecord.head(step: step, key: key, attempts: attempt, took: took, claim: token))
+            .init(
+                OutcomeRecord.head(
+                    step: step, kind: kind, child: child, key: key, attempts: attempt, took: took, claim: token))
         }
         var tail: RedisArgument { .init(OutcomeRecord.tail(result)) }
     }
@@ -141,13 +155,13 @@ struct RunStore: Sendable {
     /// - Parameter isNew: whether the open step's text tells no more than that it is open.
     func serial(_ run: Run, _ advance: Advance, _ record: Record, isNew: Bool) async throws -> AdvanceReply {
         let reply = try await evaluate(
-            ScriptLibrary.serial, advanceKeys(run),
+            ScriptLibrary.serial, advanceKeys(run, advance),
             advanceArguments(run, advance)
                 + [
                     .init(record.step), record.head, record.tail, .init(record.token), .init(isNew ? "" : "1"),
                     .init(maximumRunSize),
                 ]
-                + planArguments(advance.plan))
+                + planArguments(advance.plan, of: run))
         return try ReplyReader("serial", reply).advance(upto: advance.upto)
     }
 
@@ -296,7 +310,9 @@ struct RunStore: Sendable {
     }
 
     /// A limit's time has come.
-    func lapse(_ limit: TimeLimit) async throws -> LapseReply {
+    ///
+    /// - Parameter parentQueue: the queue of the run that waits for this one's end.
+    func lapse(_ limit: TimeLimit, parentQueue: String?) async throws -> LapseReply {
         let id = limit.run
         let reply = try await evaluate(
             ScriptLibrary.lapse,
@@ -304,7 +320,7 @@ struct RunStore: Sendable {
                 keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(limit.queue), keys.delayed,
                 keys.meta,
                 keys.runs(.failed), keys.dead, keys.runs(.queued), keys.runs(.running), keys.runs(.unserved),
-                keys.runs(.parked), keys.runs(.paused),
+                keys.runs(.parked), keys.runs(.paused), keys.queue(parentQueue ?? limit.queue),
             ],
             [.init(id), .init(limit.generation), .init(limit.step ?? ""), .init(limit.entry), .init(worker)])
         let reader = ReplyReader("lapse", reply)
@@ -328,7 +344,7 @@ struct RunStore: Sendable {
 /// One claimed invocation goes back to its queue. Used by workers for themselves and for the dead.
 func giveBackCommand(
     keys: Keys, item: RedisArgument, invocation: Invocation?, worker: String, queue: String, lost: Bool,
-    maximumLost: Int
+    maximumLost: Int, parentQueue: String? = nil
 ) -> (keys: [String], arguments: [RedisArgument]) {
     var kind = "raw"
     var generation = ""
@@ -341,6 +357,7 @@ func giveBackCommand(
     case .step(_, let itsGeneration, let itsAttempt, let itsStep):
         kind = "step"
         (generation, attempt, step) = (itsGeneration, String(itsAttempt), itsStep)
+    case .ended, .cancel: kind = "message"
     case .raw, nil:
         break
     }
@@ -349,6 +366,7 @@ func giveBackCommand(
         [
             keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.redelivered,
             keys.steps(run), keys.join(run), keys.runs(.running), keys.runs(.failed), keys.dead,
+            keys.queue(parentQueue ?? queue),
         ],
         [
             item, .init(worker), .init(kind), .init(generation), .init(step), .init(attempt), lost ? "1" : "",

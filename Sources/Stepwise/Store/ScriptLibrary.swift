@@ -23,6 +23,8 @@ enum ScriptLibrary {
     static let lapse = script("lapse", PackageResources.lapse_lua)
     static let arm = script("arm", PackageResources.arm_lua)
     static let pause = script("pause", PackageResources.pause_lua)
+    static let wait = script("wait", PackageResources.wait_lua)
+    static let childEnd = script("childend", PackageResources.childend_lua)
     static let poke = script("poke", PackageResources.poke_lua)
     static let cancel = script("cancel", PackageResources.cancel_lua)
     static let note = script("note", PackageResources.note_lua)

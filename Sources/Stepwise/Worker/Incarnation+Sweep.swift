@@ -24,9 +24,12 @@ extension Incarnation {
             var moved = false
             for item in items {
                 let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
+                var parentQueue: String?
+                if case .carry(let run, _)? = invocation, lost { parentQueue = try await self.parentQueue(of: run) }
                 let call = giveBackCommand(
                     keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue,
-                    lost: lost && counted.insert(item).inserted, maximumLost: configuration.maximumLost)
+                    lost: lost && counted.insert(item).inserted, maximumLost: configuration.maximumLost,
+                    parentQueue: parentQueue)
                 do {
                     let reply = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments).array ?? []
                     moved = reply.first?.string != "gone" || moved

@@ -246,6 +246,9 @@ final class Incarnation: Sendable {
                 guard let text, let invocation else { return }
                 let run = RunStore.Run(id: id, generation: generation, queue: queue)
                 await self.with(run) { await $0.handle(text, invocation, claim) }
+            case .ended?, .cancel?:
+                guard let text, let invocation else { return }
+                await self.guarding { try await self.deliver(text, invocation, from: queue) }
             case nil:
                 await self.guarding {
                     try await self.store.reject(item, queue: queue, reason: RawOrder.reasonAgainst(item))

@@ -122,7 +122,10 @@ actor Maintenance {
     /// What of one run cannot be read must not keep the others waiting.
     private func lapse(_ limit: TimeLimit) async {
         do {
-            guard case .ended(let awaited) = try await worker.store.lapse(limit) else { return }
+            let parentQueue = limit.step == nil ? try await worker.parentQueue(of: limit.run) : nil
+            guard case .ended(let awaited) = try await worker.store.lapse(limit, parentQueue: parentQueue) else {
+                return
+            }
             if awaited { await worker.announceEnd(of: limit.run) }
             // If it was parked for changed code, it need not be looked at any more.
             let workflow = try await worker.command(["HGET", .init(worker.keys.run(limit.run)), "workflow"])
@@ -215,7 +218,7 @@ actor Maintenance {
                     break
                 }
                 if try await worker.recorded(run) > delivered { await driver.lookUp() }
-            case .raw, nil:
+            case .ended, .cancel, .raw, nil:
                 break
             }
         }

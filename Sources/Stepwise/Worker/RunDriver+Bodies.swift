@@ -13,6 +13,8 @@ extension RunDriver {
         case ended(Outcome.Result, took: Int)
         /// Another attempt is allowed, unless it is too late for one: then it has failed for good.
         case again(RunStore.Again, else: StepFailure)
+        /// Its child is made; it waits for that one's end.
+        case waits(ChildOrder)
         /// The worker's name is done for; nothing may be written.
         case over
     }
@@ -49,11 +51,13 @@ extension RunDriver {
                     return nil
                 }
                 (result, took) = (.error(failure), again.took)
+            case .waits(let order):
+                _ = try await store.wait(run, text: text, carry: nil, step: step, attempt: attempt, order)
+                return nil
             case .ended(let itsResult, let itsTime):
                 (result, took) = (itsResult, itsTime)
             }
-            let record = RunStore.Record(
-                step: step, key: call.key, attempt: attempt, result: result, took: took, token: worker.nextToken())
+            let record = record(of: call, attempt: attempt, result, took: took)
             reply = try await store.record(run, text: text, record, seen: self.copy?.delivered ?? 0)
         } catch let error as RedisError {
             try await park(text, number: nil, step: step, attempt: attempt, .other(refusal(error)))
@@ -124,7 +128,47 @@ extension RunDriver {
         if bodies[call.id] === body { bodies[call.id] = nil }
         if own == call.id { own = nil }
         if worker.isOver { return .over }
-        return judge(end, of: call, body)
+        let judgement = judge(end, of: call, body)
+        guard let order = call.child, case .ended(.value(let payload), let took) = judgement else { return judgement }
+        if let failure = try await makeChild(order, of: call.id, attempt: attempt, payload: payload) {
+            return .ended(.error(failure), took: took)
+        }
+        if order.isAwaited { return .waits(order) }
+        return .ended(.value(Array(JSON.string(store.childID(order, of: call.id, run)).utf8)), took: took)
+    }
+
+    /// - Returns: why it could not be made.
+    private func makeChild(
+        _ order: ChildOrder, of step: String, attempt: Int, payload: [UInt8]
+    ) async throws -> StepFailure? {
+        let limit = worker.configuration.maximumDepth
+        let child = RunStore.Child(
+            id: store.childID(order, of: step, run), payload: payload,
+            options: EnqueueOptions(order.options, queue: run.queue), depth: (about?.depth ?? 0) + 1)
+        var problem: StepwiseError?
+        if child.depth > limit {
+            problem = StepwiseError(
+                .tooDeep,
+                "the child that step \"\(step)\" of run \(run.id) makes would have \(child.depth) runs above it, and the limit is \(limit) "
+                    + "(maximumDepth of the worker's configuration): does a workflow invoke itself without end? Else raise the limit"
+            )
+        } else if let owner = try await store.make(child, order, of: step, run) {
+            problem = StepwiseError(
+                .invalidIdentifier,
+                "step \"\(step)\" of run \(run.id) cannot make its child: run id \(child.id) belongs to \(owner); choose another id"
+            )
+        }
+        return problem.map { StepFailure(step: step, attempts: attempt, error: $0) }
+    }
+
+    func record(of call: StepCall, attempt: Int, _ result: Outcome.Result, took: Int) -> RunStore.Record {
+        var record = RunStore.Record(
+            step: call.id, key: call.key, attempt: attempt, result: result, took: took, token: worker.nextToken())
+        record.kind = call.kind
+        if let order = call.child, !order.isAwaited, case .value = result {
+            record.child = store.childID(order, of: call.id, run)
+        }
+        return record
     }
 
     private func start(_ call: StepCall, attempt: Int) -> RunningBody {
@@ -144,7 +188,9 @@ extension RunDriver {
         switch end {
         case .success(let json):
             if let problem = worker.configuration.problem(
-                withSizeOf: json, what: "the result of step \"\(call.id)\" of run \(run.id)")
+                withSizeOf: json,
+                what: (call.child == nil ? "the result of" : "the input for the child of")
+                    + " step \"\(call.id)\" of run \(run.id)")
             {
                 return .ended(
                     .error(StepFailure(step: call.id, attempts: attempt, error: problem)), took: body.took)

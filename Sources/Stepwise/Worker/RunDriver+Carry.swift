@@ -101,7 +101,8 @@ extension RunDriver {
         let kept = isDraining && own == nil ? 0 : reserved + 1
         return (
             RunStore.Advance(
-                number: number, upto: upto, slots: kept, plan: plan, ending: ending), reserved
+                number: number, upto: upto, slots: kept, plan: plan, ending: ending,
+                parentQueue: about?.parentQueue), reserved
         )
     }
 
@@ -149,6 +150,11 @@ extension RunDriver {
             case .exhausted: (result, took) = (.error(failure), again.took)
             case .delayed, .withdrawn, .lost: return .over
             }
+        case .waits(let order):
+            let reply = try await store.wait(
+                run, text: run.carryText, carry: (number, copy.delivered), step: step, attempt: attempt, order)
+            guard case .more(let opened, let page) = reply else { return .over }
+            return .goesOn(.more(opened: opened, page: page), opened: opened)
         case .ended(let itsResult, let itsTime):
             (result, took) = (itsResult, itsTime)
         }
@@ -161,7 +167,7 @@ extension RunDriver {
 
         // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
         let upto = copy.delivered + 1
-        copy.deliver(Outcome(step: step, result: result))
+        copy.deliver(Outcome(step: step, result: result, kind: call.kind))
         var plan = copy.plan(opened: opened)
         let ending = plan.isComplete ? ending(of: copy) : nil
         if ending != nil {
@@ -175,8 +181,7 @@ extension RunDriver {
             }
         }
         let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
-        let record = RunStore.Record(
-            step: step, key: call.key, attempt: attempt, result: result, took: took, token: worker.nextToken())
+        let record = record(of: call, attempt: attempt, result, took: took)
         let reply: AdvanceReply
         do {
             reply = try await store.serial(

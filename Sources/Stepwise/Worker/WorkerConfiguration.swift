@@ -23,6 +23,8 @@ extension StepwiseWorker {
         public var maximumRunSize: Int
         /// The most steps that a run may call. A function that calls another one fails its run.
         public var maximumSteps: Int
+        /// How many runs a run may have above it: its parent, that one's parent, and so on. A step that would make one below that fails.
+        public var maximumDepth: Int
         /// How many workers may be lost while they execute a step's body until that is the step's outcome; the last delivery is executed alone.
         public var maximumLost: Int
         /// How often step bodies are tried where neither step nor workflow says.
@@ -36,7 +38,7 @@ extension StepwiseWorker {
             shutdownGrace: Duration = .seconds(25), escapeLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
             parkedSteps: Int = 100_000, maximumSize: Int = 1_048_576, retry: Retry = Retry(),
-            maximumLost: Int = 3, maximumRunSize: Int = 64 << 20, maximumSteps: Int = 100_000
+            maximumLost: Int = 3, maximumRunSize: Int = 64 << 20, maximumSteps: Int = 100_000, maximumDepth: Int = 10
         ) {
             self.namespace = namespace
             self.queues = queues
@@ -52,6 +54,7 @@ extension StepwiseWorker {
             self.maximumLost = maximumLost
             self.maximumRunSize = maximumRunSize
             self.maximumSteps = maximumSteps
+            self.maximumDepth = maximumDepth
         }
 
         /// - Parameter what: names the value in the error.
@@ -99,6 +102,9 @@ extension StepwiseWorker {
             }
             if maximumSteps < 1 {
                 throw StepwiseError(.invalidConfiguration, "maximumSteps is \(maximumSteps); it must be at least 1")
+            }
+            if maximumDepth < 0 {
+                throw StepwiseError(.invalidConfiguration, "maximumDepth is \(maximumDepth); it must not be negative")
             }
             if maximumLost < 1 {
                 throw StepwiseError(.invalidConfiguration, "maximumLost is \(maximumLost); it must be at least 1")

@@ -25,6 +25,10 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
         public static var tooLarge: Cause { Cause(rawValue: "tooLarge") }
         /// The worker was lost while the body of an `.atMostOnce` step ran: nobody knows how far it came.
         public static var interrupted: Cause { Cause(rawValue: "interrupted") }
+        /// The child run failed, or was removed before its end could be read; type and message are those of its error.
+        public static var childFailed: Cause { Cause(rawValue: "childFailed") }
+        /// The child run was cancelled; the message is the reason.
+        public static var childCancelled: Cause { Cause(rawValue: "childCancelled") }
     }
 
     /// The step's id.
@@ -39,10 +43,14 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
     public let cause: Cause
     /// The last attempt's error as JSON, if it is `Encodable` and takes at most 16 KiB.
     public let value: String?
+    /// The id of the child run whose end this is, if it is one.
+    public let child: String?
 
     package init(
-        step: String, attempts: Int, type: String, message: String, cause: Cause = .failed, value: String? = nil
+        step: String, attempts: Int, type: String, message: String, cause: Cause = .failed, child: String? = nil,
+        value: String? = nil
     ) {
+        self.child = child
         self.step = step
         self.attempts = attempts
         self.type = type
@@ -75,7 +83,8 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
     }
 
     public var description: String {
-        "step \"\(step)\" failed after \(attempts) attempt\(attempts == 1 ? "" : "s") with \(type): \(message)"
+        if let child { return "step \"\(step)\" failed with run \(child), its child: \(type): \(message)" }
+        return "step \"\(step)\" failed after \(attempts) attempt\(attempts == 1 ? "" : "s") with \(type): \(message)"
     }
 
     public init(from decoder: any Decoder) throws {
@@ -87,6 +96,7 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
         // What an earlier version stored has no cause.
         cause = try container.decodeIfPresent(Cause.self, forKey: .cause) ?? .failed
         value = try container.decodeIfPresent(String.self, forKey: .value)
+        child = try container.decodeIfPresent(String.self, forKey: .child)
     }
 }
 

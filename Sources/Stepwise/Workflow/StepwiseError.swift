@@ -3,7 +3,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Value: String, Sendable {
             case invalidStepName, nestedStep, stepOutsideFunction, notStorable, tooLarge, tooManySteps, notDecodable,
-                invalidIdentifier, sagaEnded, invalidGroup
+                invalidIdentifier, sagaEnded, invalidGroup, tooDeep
             case runFailed, runCancelled, timedOut, noSuchRun, runGone, wrongStatus
             case redisUnavailable, redisAmbiguous, redisDenied, redisRefused, unsupportedRedis, newerDataFormat
             case invalidConfiguration, closed
@@ -22,6 +22,8 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var sagaEnded: Code { Code(value: .sagaEnded) }
         /// A parallel group that cannot be: a `maxConcurrency` below 1, or a policy that so many elements cannot meet.
         public static var invalidGroup: Code { Code(value: .invalidGroup) }
+        /// A run would be the child of a child of a child… more often than the workers allow.
+        public static var tooDeep: Code { Code(value: .tooDeep) }
         /// A value cannot be written as JSON (NaN, infinity, an `encode(to:)` that throws).
         public static var notStorable: Code { Code(value: .notStorable) }
         /// A value is larger than what may be stored.

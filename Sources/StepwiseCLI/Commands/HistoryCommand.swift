@@ -70,7 +70,8 @@ struct HistoryCommand: AsyncParsableCommand {
 
     private func json(_ step: RecordedStep) -> JSONDocument {
         .object([
-            ("number", .number(step.number)), ("step", .string(step.step)), ("key", JSONDocument(stored: step.key)),
+            ("number", .number(step.number)), ("step", .string(step.step)), ("kind", JSONDocument(step.kind)),
+            ("child", JSONDocument(step.child)), ("key", JSONDocument(stored: step.key)),
             ("attempts", .number(step.attempts)),
             ("took", JSONDocument(step.took)), ("at", JSONDocument(step.at)), ("worker", .string(step.worker)),
             ("value", JSONDocument(stored: step.value)), ("cancel", JSONDocument(step.cancel)),
@@ -83,7 +84,7 @@ struct HistoryCommand: AsyncParsableCommand {
         .object([
             ("type", .string(error.type)), ("message", .string(error.message)),
             ("cause", .string(error.cause.rawValue)),
-            ("value", JSONDocument(stored: error.value)),
+            ("child", JSONDocument(error.child)), ("value", JSONDocument(stored: error.value)),
         ])
     }
 }

@@ -48,6 +48,7 @@ struct StatusCommand: AsyncParsableCommand {
         if !details.labels.isEmpty { table.add("labels", Labels.text(details.labels)) }
         if let origin = details.origin { table.add("restart of", origin) }
         if let restarted = details.restarted { table.add("restarted as", restarted) }
+        if let parent = details.parent { table.add("child of", "\(parent), step \(details.parentStep ?? "")") }
         table.add("queue", details.queue)
         table.add("carrier", details.carrier.isEmpty ? "-" : details.carrier)
         table.add("recorded", String(details.recorded))
@@ -61,7 +62,8 @@ struct StatusCommand: AsyncParsableCommand {
         var steps = Table("OPEN STEP", "ATTEMPT", "LOST", "MOVED BY", "UNTIL")
         for (step, state) in open {
             steps.add(
-                step, String(state.attempt), String(state.lost), state.place, Output.time(state.limits.values.min()))
+                step, String(state.attempt), String(state.lost), state.child.map { "child \($0)" } ?? state.place,
+                Output.time(state.limits.values.min()))
         }
         let failures = failedAttempts(open)
         return table.text + "\n\n" + steps.text + (failures.isEmpty ? "" : "\n\n" + failures)
@@ -92,6 +94,7 @@ struct StatusCommand: AsyncParsableCommand {
             ("cancelled", JSONDocument(details.cancelled)),
             ("labels", Labels.json(details.labels)), ("origin", JSONDocument(details.origin)),
             ("restarted", JSONDocument(details.restarted)),
+            ("parent", JSONDocument(details.parent)), ("parentStep", JSONDocument(details.parentStep)),
             ("queue", .string(details.queue)), ("unserved", .number(unserved)),
             ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)),
             ("created", JSONDocument(details.created)),
@@ -105,7 +108,7 @@ struct StatusCommand: AsyncParsableCommand {
                         .object([
                             ("step", .string(step)), ("kind", .string(state.kind)), ("attempt", .number(state.attempt)),
                             ("lost", .number(state.lost)), ("until", JSONDocument(state.limits.values.min())),
-                            ("mover", .string(state.place)),
+                            ("mover", .string(state.place)), ("child", JSONDocument(state.child)),
                             ("failed", .array(state.failed.map(\.json))),
                         ])
                     })

@@ -19,7 +19,7 @@ func replay(_ workflow: any AnyWorkflow, _ details: RunDetails, _ history: some 
             } else {
                 .value(Array((step.value ?? "null").utf8))
             }
-        copy.deliver(Outcome(step: step.step, result: result, key: step.key), silent: true)
+        copy.deliver(Outcome(step: step.step, result: result, key: step.key, kind: step.kind), silent: true)
     }
     return copy
 }

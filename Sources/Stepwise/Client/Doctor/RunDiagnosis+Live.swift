@@ -124,6 +124,7 @@ extension RunDiagnosis {
                     advice: "give it an invocation: \(rewrite(step, open)) && \(queue(invocation, fields))",
                     evidence: "\(grounds) \(fields.status)")
             }
+        case "child": judgeChild(step, open.child ?? "", fields, grounds)
         default:
             report(
                 .unreadableOpenStep, step: step, key: keys.open(run.id),
@@ -140,6 +141,26 @@ extension RunDiagnosis {
                     : "its mover is said to be \"\(open.place)\", but an invocation of it lies in \(names(places))",
                 advice: remove(invocation, from: last), evidence: grounds)
         }
+    }
+
+    /// A live child tells its parent when it has ended; an ended one has sent a message, perhaps more than one.
+    private mutating func judgeChild(
+        _ step: String, _ child: String, _ fields: RunSnapshot.Fields, _ grounds: String
+    ) {
+        let message = Invocation.endedText(run: run.id, generation: fields.generation, child: child, step: step)
+        let messages = movers[message]?.count ?? 0
+        stale -= messages
+        let state = run.children[child] ?? .init()
+        let isParent = state.parent == ParentStep(run: run.id, generation: fields.generation, step: step).text
+        if messages > 0 || (isParent && state.status?.isEnded == false) { return }
+        let why =
+            state.status.map { isParent ? "which is \($0)" : "which is \($0) and not its child" }
+            ?? "which is not there"
+        report(
+            .stepWithoutChild, step: step, key: keys.open(run.id),
+            "it waits for run \(child), \(why), and no message of its end is anywhere",
+            advice: "queue one: \(queue(message, fields))",
+            evidence: "\(grounds) \(state.status?.rawValue ?? "") \(state.parent ?? "")")
     }
 
     private func remove(_ text: String, from place: Mover.Place) -> String {

@@ -19,6 +19,17 @@ package struct RunSnapshot: Sendable, Hashable {
         package init() {}
     }
 
+    /// How a child stood, a moment later; with neither status nor parent it is not there.
+    package struct Child: Sendable, Hashable {
+        package var status: RunStatus?
+        /// `<run> <generation> <step>`.
+        package var parent: String?
+
+        package init(status: RunStatus? = nil, parent: String? = nil) {
+            (self.status, self.parent) = (status, parent)
+        }
+    }
+
     package var id: String
     /// `nil` if there is no `run:<id>`.
     package var fields: Fields?
@@ -30,6 +41,8 @@ package struct RunSnapshot: Sendable, Hashable {
     package var openCount = 0
     /// `open:<id>`, step to text.
     package var open: [String: String] = [:]
+    /// The children that open steps wait for.
+    package var children: [String: Child] = [:]
     /// The text of `join:<id>`.
     package var join: String?
     /// HLEN of `steps:<id>`.
@@ -80,7 +93,10 @@ package struct OpenStep: Sendable, Hashable {
     package var kind: String
     package var attempt: Int
     package var lost: Int
+    /// `invocation`, `carry`, `parked` or `child`.
     package var place: String
+    /// The run that it waits for, at place `child`.
+    package var child: String?
     /// Until when it must be done (`total`) and begun (`claim`), in milliseconds since 1970.
     package var limits: [String: Int]
     /// When its first attempt began, in milliseconds since 1970; known once one has failed.
@@ -93,6 +109,8 @@ package struct OpenStep: Sendable, Hashable {
         let parts = lines[0].split(separator: " ", omittingEmptySubsequences: false)
         guard parts.count >= 4, let attempt = Int(parts[1]), let lost = Int(parts[2]) else { return nil }
         (kind, self.attempt, self.lost, place) = (String(parts[0]), attempt, lost, String(parts[3]))
+        let words = place.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        if words.count == 3, words[0] == "child" { (place, child) = ("child", String(words[2])) }
         limits = [:]
         for part in parts.dropFirst(4) {
             if let since = Int(part) {

@@ -9,6 +9,8 @@ package struct Violation: Sendable, Hashable {
         case stepNotUnderCarry
         /// A parked step of a run that is not parked.
         case parkedStepOfMovingRun
+        /// An open step that waits for a child which will not tell that it has ended.
+        case stepWithoutChild
         /// What `open:<id>` holds is not what a script writes.
         case unreadableOpenStep
         /// `carrier` names a place where the carry is not.

@@ -3,7 +3,7 @@
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 
 local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited', 'lost', 'bytes',
-  'deadline', 'unfit', 'patches' }
+  'deadline', 'unfit', 'patches', 'parent', 'parentQueue', 'children' }
 
 -- The fields of a run that transitions decide by; false if the run does not exist.
 local function read_run(key)
@@ -13,6 +13,7 @@ local function read_run(key)
     status = v[1], generation = v[2], carrier = v[3] or '', carries = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
     recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] and v[9] ~= '' or false, lost = v[10] or '',
     bytes = tonumber(v[11]) or 0, deadline = v[12] or '', unfit = v[13] or '', patches = v[14] or '',
+    parent = v[15] or '', parentQueue = v[16] or '', children = v[17] or '',
   }
 end
 
@@ -46,6 +47,22 @@ end
 -- apart from it by every copy and every invocation that is still about.
 local function carry_text(id, generation)
   return 'carry ' .. id .. ' ' .. generation
+end
+
+-- To be called before the first write of a script that may end a run; `key`: the queue of the run that waits for it, or any list.
+local function check_parent(run, key)
+  if run.parentQueue ~= '' then redis.call('LLEN', key) end
+end
+
+-- What lets a parent, given as '<run> <generation> <step>', look at its child's end.
+local function ended_text(parent, child)
+  local id, generation, step = string.match(parent, '^(%S+) (%S+) (.+)$')
+  return 'ended ' .. id .. ' ' .. generation .. ' ' .. child .. ' ' .. step
+end
+
+-- The run has ended: the run that waits for it is told.
+local function tell_parent(run, id, key)
+  if run.parentQueue ~= '' then redis.call('RPUSH', key, ended_text(run.parent, id)) end
 end
 
 -- The carrier as text: who has the carry, the number of this taking, and the call that took it.
@@ -97,6 +114,22 @@ local function read_open(text)
     limits, rest = limits .. limit, more
   end
   return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where, limits = limits, rest = rest }
+end
+
+-- The invocations that end the children for which a run waits and which are to end with it.
+local function cancel_texts(run, id, open_key)
+  local texts, cursor = {}, '0'
+  if run.children == '' then return texts end
+  repeat
+    local page = redis.call('HSCAN', open_key, cursor, 'COUNT', 1000)
+    for n = 1, #page[2], 2 do
+      local open = read_open(page[2][n + 1])
+      local child = open and string.match(open.where, '^child:cancel:(.+)$')
+      if child then texts[#texts + 1] = 'cancel ' .. child .. ' - ' .. id .. ' ' .. run.generation .. ' ' .. page[2][n] end
+    end
+    cursor = page[1]
+  until cursor == '0'
+  return texts
 end
 
 -- A newly opened step; `durations` are its limits, such as 'total=30000 claim=5000', or ''.

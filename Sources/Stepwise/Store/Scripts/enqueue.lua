@@ -1,11 +1,37 @@
 -- enqueue: makes a run and queues its first carry, once for an id.
--- KEYS  1 run:<id>  2 queue:<queue>  3 runs:queued  4 delayed
+-- KEYS  1 run:<id>  2 queue:<queue>  3 runs:queued  4 delayed  5 queue:<queue> of the run that waits for it, or any list
 -- ARGV  1 id  2 workflow  3 queue  4 payload  5 labels as JSON or ''  6 the run that this one restarts, or ''
 --       7 within how many ms it has to be done, or ''
--- Reply {'new'} or {'exists', workflow}
+--       8 the step that makes it: '<run> <generation> <step>', or ''  9 the queue of that run if it waits for the end, or ''
+--       10 how many runs are above it
+-- Reply {'new'}; {'exists', workflow, parent}: there is one already. A child that has ended, and whose parent asks for it again, tells it
+--       again; if the parent was resumed meanwhile, it has a new parent
 -- Guarantees: one id makes one run, however often this arrives. Refused as a whole at maxmemory.
-local existing = redis.call('HGET', KEYS[1], 'workflow')
-if existing then return { 'exists', existing } end
+-- Whether a parent is a later life of the same run than another.
+local function is_newer(parent, other)
+  local number, resumes = string.match(parent, '^%S+ (%d+)%.?(%d*)')
+  local its_number, its_resumes = string.match(other, '^%S+ (%d+)%.?(%d*)')
+  if number ~= its_number then return tonumber(number) > tonumber(its_number) end
+  return (tonumber(resumes) or 0) > (tonumber(its_resumes) or 0)
+end
+
+local existing = redis.call('HMGET', KEYS[1], 'workflow', 'parent', 'status')
+if existing[1] then
+  local parent = existing[2] or ''
+  local run, step = string.match(parent, '^(%S+) %S+ (.+)$')
+  local its_run, its_step = string.match(ARGV[8], '^(%S+) %S+ (.+)$')
+  if its_run and existing[1] == ARGV[2] and run == its_run and step == its_step then
+    local ends = ENDED[existing[3]] and ARGV[9] ~= ''
+    if ends then redis.call('LLEN', KEYS[5]) end
+    if is_newer(ARGV[8], parent) then
+      redis.call('HDEL', KEYS[1], '-')
+      redis.call('HSET', KEYS[1], 'parent', ARGV[8])
+      parent = ARGV[8]
+    end
+    if ends then redis.call('RPUSH', KEYS[5], ended_text(parent, ARGV[1])) end
+  end
+  return { 'exists', existing[1], parent }
+end
 redis.call('LLEN', KEYS[2])
 redis.call('ZCARD', KEYS[3])
 redis.call('ZCARD', KEYS[4])
@@ -14,6 +40,10 @@ redis.call('HSET', KEYS[1], 'workflow', ARGV[2], 'queue', ARGV[3], 'payload', AR
   'carrier', 'queue', 'created', time)
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'labels', ARGV[5]) end
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'origin', ARGV[6]) end
+if ARGV[8] ~= '' then
+  redis.call('HSET', KEYS[1], 'parent', ARGV[8], 'depth', ARGV[10])
+  if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'parentQueue', ARGV[9]) end
+end
 if ARGV[7] ~= '' then set_deadline(KEYS[1], KEYS[4], KEYS[2], ARGV[1], time, ARGV[7]) end
 redis.call('LPUSH', KEYS[2], carry_text(ARGV[1], time))
 redis.pcall('ZADD', KEYS[3], time, ARGV[1])

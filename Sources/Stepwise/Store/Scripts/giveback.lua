@@ -2,17 +2,18 @@
 -- workers as it may is not delivered again: that is its outcome. A function that loses them between its steps ends its run.
 -- KEYS  1 run:<id> (of a raw item: any key)  2 open:<id>  3 claimed:<worker>:<queue>  4 queue:<queue>  5 redelivered
 --       6 steps:<id>  7 join:<id>  8 runs:running  9 runs:failed  10 dead
--- ARGV  1 text  2 worker  3 'carry', 'step' or 'raw'  4 generation  5 step  6 attempt  7 '1' if the worker was lost with it
+--       11 queue:<queue> of the run that waits for it, or any list
+-- ARGV  1 text  2 worker  3 'carry', 'step', 'raw' or 'message'  4 generation  5 step  6 attempt  7 '1' if the worker was lost with it
 --       8 how many workers a step may lose  9 id
 -- Reply {'moved'}, {'stale'} (dropped), {'gone'} (it is not in the list), {'failed', awaited} (the run has ended)
 -- Guarantees: list to list; a carry is marked as queued in the same step, so its old holder can change nothing any more.
 if not redis.call('LPOS', KEYS[3], ARGV[1]) then return { 'gone' } end
 redis.call('LLEN', KEYS[4])
 local lost, most = ARGV[7] == '1', tonumber(ARGV[8])
-if ARGV[3] == 'raw' then
+if ARGV[3] == 'raw' or ARGV[3] == 'message' then
   redis.call('LREM', KEYS[3], -1, ARGV[1])
   redis.call('RPUSH', KEYS[4], ARGV[1])
-  if lost then redis.pcall('HINCRBY', KEYS[5], redis.sha1hex(ARGV[1]), 1) end
+  if lost and ARGV[3] == 'raw' then redis.pcall('HINCRBY', KEYS[5], redis.sha1hex(ARGV[1]), 1) end
   return { 'moved' }
 end
 local run = read_run(KEYS[1])
@@ -27,10 +28,13 @@ if wanted and step ~= '' then open = read_open(redis.call('HGET', KEYS[2], step)
 if wanted and ARGV[3] == 'step' then wanted = open and open.attempt == ARGV[6] and open.where == 'invocation' end
 redis.call('HLEN', KEYS[6])
 local carry_losses = wanted and lost and ARGV[3] == 'carry' and not open and not is_held(run) and lost_carries(run) + 1
+local fails = carry_losses and carry_losses >= most
+if fails then check_parent(run, KEYS[11]) end
+local cancels = fails and cancel_texts(run, ARGV[9], KEYS[2])
 redis.call('LREM', KEYS[3], -1, ARGV[1])
 if not wanted then return { 'stale' } end
 
-if carry_losses and carry_losses >= most then
+if fails then
   redis.call('UNLINK', KEYS[2], KEYS[7])
   redis.call('HSET', KEYS[1], 'status', 'failed', 'ended', now(), 'carrier', '', 'own', '', 'error',
     '{"type":"WorkersLost","message":"' .. carry_losses .. ' workers were lost while they executed the workflow\'s function after outcome '
@@ -38,6 +42,8 @@ if carry_losses and carry_losses >= most then
   redis.pcall('ZREM', KEYS[8], ARGV[9])
   redis.pcall('ZADD', KEYS[9], now(), ARGV[9])
   redis.pcall('ZADD', KEYS[10], now(), ARGV[9])
+  call_in_bites('RPUSH', KEYS[4], cancels)
+  tell_parent(run, ARGV[9], KEYS[11])
   return { 'failed', run.awaited and 1 or 0 }
 end
 if carry_losses then redis.call('HSET', KEYS[1], 'lost', carry_losses .. ' ' .. run.recorded) end

@@ -1,6 +1,7 @@
 -- lapse: a time limit has come: of a step that is not done, or not begun, or of a run. What comes of it is an outcome from outside.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 queue:<queue>  6 delayed  7 meta  8 runs:failed  9 dead
 --       10 runs:queued  11 runs:running  12 runs:unserved  13 runs:parked  14 runs:paused
+--       15 queue:<queue> of the run that waits for it, or any list
 -- ARGV  1 id  2 generation  3 step, '' for the run's own limit  4 the entry of `delayed`  5 worker
 -- Reply {'lapsed'}: it is recorded; {'ended', awaited}: a run that nobody carries on has failed; {'stale'}: nobody waits for it any more;
 --       {'early'}: it is not due, or another limit is next
@@ -14,6 +15,9 @@ local open = wanted and step ~= '' and read_open(redis.call('HGET', KEYS[3], ste
 if step == '' then wanted = wanted and tonumber(run.deadline) else wanted = open end
 redis.call('LLEN', KEYS[5])
 redis.call('HLEN', KEYS[2])
+local ends = wanted and step == '' and run.status ~= 'running'
+if ends then check_parent(run, KEYS[15]) end
+local cancels = ends and cancel_texts(run, ARGV[1], KEYS[3])
 redis.call('ZREM', KEYS[6], ARGV[4])
 if not wanted then return { 'stale' } end
 
@@ -37,13 +41,15 @@ if step ~= '' then
   if run.own == step then redis.call('HSET', KEYS[1], 'own', '') end
 else
   local message = 'the run was not done within its runTimeout'
-  if run.status ~= 'running' then
+  if ends then
     redis.call('UNLINK', KEYS[3], KEYS[4])
     redis.call('HSET', KEYS[1], 'status', 'failed', 'ended', now(), 'carrier', '', 'own', '',
       'error', '{"type":"RunTimeout","message":"' .. message .. '; it was ' .. run.status .. '"}')
     redis.pcall('ZREM', KEYS[({ queued = 10, unserved = 12, parked = 13, paused = 14 })[run.status]], ARGV[1])
     redis.pcall('ZADD', KEYS[8], now(), ARGV[1])
     redis.pcall('ZADD', KEYS[9], now(), ARGV[1])
+    call_in_bites('RPUSH', KEYS[5], cancels)
+    tell_parent(run, ARGV[1], KEYS[15])
     return { 'ended', run.awaited and 1 or 0 }
   end
   record = '{"step":"","at":' .. now() .. ',"timeout":"' .. message .. '"}'

@@ -3,7 +3,7 @@
 
 -- Reads the openings and closings that ARGV lists from `base` on.
 local function read_plan(base)
-  local plan, at = { openings = {}, closings = {}, unlimited = {} }, base + 1
+  local plan, at = { openings = {}, closings = {}, unlimited = {}, cancels = {} }, base + 1
   for _ = 1, tonumber(ARGV[base]) do
     local opening = { number = tonumber(ARGV[at]), step = ARGV[at + 1], withdrawn = ARGV[at + 2] == '1', limits = ARGV[at + 3] }
     plan.openings[#plan.openings + 1] = opening
@@ -13,7 +13,12 @@ local function read_plan(base)
   for n = at + 1, at + tonumber(ARGV[at]) do plan.closings[#plan.closings + 1] = ARGV[n] end
   at = at + tonumber(ARGV[at]) + 1
   for n = at + 1, at + tonumber(ARGV[at]) do plan.unlimited[#plan.unlimited + 1] = limit_entry(KEYS[6], ARGV[1], ARGV[5], ARGV[n]) end
-  plan.patches = ARGV[at + tonumber(ARGV[at]) + 1]
+  at = at + tonumber(ARGV[at]) + 1
+  -- A step that was closed before has cancelled its child.
+  for n = at + 1, at + 2 * tonumber(ARGV[at]), 2 do
+    if redis.call('HEXISTS', KEYS[3], ARGV[n]) == 1 then plan.cancels[#plan.cancels + 1] = ARGV[n + 1] end
+  end
+  plan.patches = ARGV[at + 2 * tonumber(ARGV[at]) + 1]
   return plan
 end
 
@@ -42,6 +47,8 @@ end
 
 -- Ends the run. The caller holds the carry.
 local function finish(call, plan)
+  check_parent(call.run, KEYS[14])
+  if #plan.cancels > 0 then redis.call('LLEN', KEYS[6]) end
   redis.call('UNLINK', KEYS[3], KEYS[4])
   if call.record then
     -- If the history's key is of another type, nothing has happened: the only open step is the carry holder's own.
@@ -62,6 +69,8 @@ local function finish(call, plan)
   if call.ending == 'failed' then redis.pcall('ZADD', KEYS[12], time, call.id) end
   if call.run.deadline ~= '' then table.insert(plan.unlimited, limit_entry(KEYS[6], call.id, call.generation, '')) end
   drop_limits(plan.unlimited)
+  call_in_bites('RPUSH', KEYS[6], plan.cancels)
+  tell_parent(call.run, call.id, KEYS[14])
   return finished_reply(call.run)
 end
 
@@ -104,6 +113,7 @@ local function settle(call, plan)
   call_in_bites('HSET', KEYS[3], opens)
   call_in_bites('ZADD', KEYS[13], limits)
   drop_limits(plan.unlimited)
+  call_in_bites('RPUSH', KEYS[6], plan.cancels)
   local ends = call.last and run.recorded == call.upto
   local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
   if own and ends then
