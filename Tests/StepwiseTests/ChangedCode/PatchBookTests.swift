@@ -37,6 +37,24 @@ struct PatchBookTests {
         #expect(core.end == "old")
     }
 
+    @Test("A run that waits behind the patch for a step that was called before it has gone past it")
+    func waitsBehind() {
+        let body: @Sendable (WorkflowContext) async throws -> String = { context in
+            async let first: Void = context.run("first") {}
+            try await context.run("zero") {}
+            let isNew = try await context.patched("p")
+            try await first
+            return isNew ? "new" : "old"
+        }
+        // It made no call between the patch and its rest: only how far it was carried tells.
+        for (carried, end) in [(1, "old"), (0, "new")] {
+            let core = Core(Workflow<Void, String>("waits", body: body), carried: carried, opened: 2)
+            core.deliver("zero", "null")
+            core.deliver("first", "null")
+            #expect(core.end == end)
+        }
+    }
+
     @Test("A run that was carried to just before the patch takes it")
     func justBefore() {
         let core = Core(workflow, carried: 0, opened: 1)
