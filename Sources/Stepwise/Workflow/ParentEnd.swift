@@ -4,4 +4,7 @@ public enum ParentEnd: String, Sendable, Hashable {
     case cancel
     /// It goes on by itself.
     case abandon
+    /// The parent waits for it all the same: a cancellation does not reach the call, which returns when the child has ended. A parent that ends
+    /// without its function (cancelled while it was parked, say) leaves it.
+    case wait
 }

@@ -149,8 +149,13 @@ extension WorkflowContext {
         let order = ChildOrder(
             workflow: workflow, id: id, options: options, isAwaited: onParentEnd != nil,
             onParentEnd: onParentEnd ?? .abandon)
-        return try await copy.call(name: step, options: self.options, child: order) { _ in
-            try JSON.encode(input, what: "the input of workflow \"\(workflow)\"")
+        let call = { @Sendable [copy, stepOptions = self.options] in
+            try await copy.call(name: step, options: stepOptions, child: order) { _ in
+                try JSON.encode(input, what: "the input of workflow \"\(workflow)\"")
+            }
         }
+        guard order.onParentEnd == .wait else { return try await call() }
+        try Task.checkCancellation()
+        return try await copy.shield(call)
     }
 }

@@ -96,6 +96,55 @@ extension Scenarios {
             }
         }
 
+        @Test(
+            "§3a.41 With onParentEnd: .wait a cancelled parent ends after its child, which is not cancelled",
+            arguments: Memory.allCases)
+        func wait(_ memory: Memory) async throws {
+            let bodies = Tally()
+            let gate = Gate()
+            let child = waiting(bodies, gate)
+            let parent = Workflow("parent") { (context, number: Int) async throws -> Int in
+                let result = try await context.invoke(child, number, id: "c", onParentEnd: .wait)
+                // In a run that was cancelled nothing new begins, also no child for which somebody would wait.
+                return try await context.invoke(child, result, id: "d", onParentEnd: .wait)
+            }
+            try await withWorker([parent, child], memory: memory) { client, _ in
+                let run = try await client.enqueue(parent, 9, id: "p")
+                try await eventually("the child runs") { bodies["wait"] == 1 }
+                try await run.cancel()
+                try await eventually("the function knows") { try await run.history().count == 1 }
+                #expect(try await client.openSteps(ofRun: "p").first?.state.child == "c")
+                gate.open()
+                #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runCancelled)
+                #expect(try await client.run("c").status().output == "9")
+                #expect(await errorCode { _ = try await client.run("d").status() } == .noSuchRun)
+                expectReplay(of: try await run.status(), try await run.history(), by: parent)
+                try await eventually("nothing is left over") { try await Doctor(client).examine().violations.isEmpty }
+            }
+        }
+
+        @Test("A child that ends while its parent is paused is recorded, and the parent goes on when it is resumed")
+        func paused() async throws {
+            let bodies = Tally()
+            let gate = Gate()
+            let child = waiting(bodies, gate)
+            let parent = Workflow("parent") { (context, number: Int) async throws -> Int in
+                try await context.invoke(child, number, id: "c")
+            }
+            try await withWorker([parent, child]) { client, _ in
+                let run = try await client.enqueue(parent, 4, id: "p")
+                try await eventually("the child runs") { bodies["wait"] == 1 }
+                try await client.pause("p")
+                gate.open()
+                try await eventually("its end is recorded") { try await run.status().recorded == 1 }
+                #expect(try await run.status().status == .paused)
+                #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+                try await client.resume("p")
+                let completed = try await complete(run, of: parent)
+                #expect(completed.output == 4)
+            }
+        }
+
         @Test("§3a.41 A child that loses a race is cancelled, and its parent goes on", arguments: Memory.allCases)
         func race(_ memory: Memory) async throws {
             let bodies = Tally()

@@ -1,7 +1,7 @@
 -- wait: a step has made its child, and now waits for it: no claim and no carry moves it any more, the child's end does.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 claimed:<worker>:<queue>  5 queue:<queue>
 -- ARGV  1 worker  2 text of the claim (the step's, or the carry's)  3 number of the carry, '' for a claimed step
---       4 step  5 generation  6 attempt  7 upto, with a carry  8 child  9 'cancel' or 'abandon': what becomes of it when nobody waits for it
+--       4 step  5 generation  6 attempt  7 upto, with a carry  8 child  9 'cancel', 'abandon' or 'wait': what becomes of it when nobody waits for it
 --       10 the invocation that cancels it
 -- Reply {'waits'}; {'more', opened, recorded, carried, page}: it waits or was closed, and the carry stays for what was recorded meanwhile;
 --       {'withdrawn'}: nobody waits for the child; {'lost'}
