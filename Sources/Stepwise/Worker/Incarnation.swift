@@ -434,9 +434,13 @@ final class Incarnation: Sendable {
         return steps
     }
 
-    /// How many outcomes a run has.
-    func recorded(_ run: RunStore.Run) async throws -> Int {
-        try await command(["HGET", .init(keys.run(run.id)), "recorded"]).integer ?? 0
+    /// Whether a run has more outcomes than that, or has ended: one that is paused ends without another outcome.
+    func hasMoved(_ run: RunStore.Run, beyond outcomes: Int) async throws -> Bool {
+        let reply = try await command(["HMGET", .init(keys.run(run.id)), "recorded", "generation", "status"])
+        guard let v = reply.array, v.count == 3, let status = v[2].string, v[1].string == run.generation else {
+            return true
+        }
+        return v[0].integer ?? 0 > outcomes || RunStatus(rawValue: status).isEnded
     }
 
     func exists(_ run: RunStore.Run) async throws -> Bool {

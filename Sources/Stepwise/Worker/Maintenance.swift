@@ -213,7 +213,7 @@ actor Maintenance {
                 guard let driver = worker.driver(of: run), let delivered = await driver.deliveredBesideOwn else {
                     break
                 }
-                if try await worker.recorded(run) > delivered { await driver.lookUp() }
+                if try await worker.hasMoved(run, beyond: delivered) { await driver.lookUp() }
             case .raw, nil:
                 break
             }

@@ -232,6 +232,35 @@ extension Scenarios {
         }
 
         @Test(
+            "The end of a paused run, cancelled or out of time, makes workers look for its bodies at once",
+            arguments: [false, true])
+        func bodiesEnd(isOutOfTime: Bool) async throws {
+            let ended = tally
+            let code = Workflow("long") { (context, _: Int) async throws -> Void in
+                try await context.run("wait") {
+                    ended.add("begun")
+                    try? await Task.sleep(for: .seconds(3600))
+                    ended.add("ended")
+                }
+            }
+            try await withWorker([code]) { client, server in
+                let run =
+                    isOutOfTime
+                    ? try await client.enqueue(code, 0, .runTimeout(.milliseconds(500)))
+                    : try await client.enqueue(code, 0)
+                try await eventually("the body does not run") { ended.all == ["begun"] }
+                try await run.pause()
+                if !isOutOfTime { try await run.cancel() }
+                try await eventually("the body goes on") { ended.all == ["begun", "ended"] }
+                let redis = RedisClient(
+                    address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: quiet)
+                #expect(try await redis.send(["HGET", "stepwise:{default}:meta", "cancels"]).integer == 1)
+                await redis.close()
+                try await expectSound(client)
+            }
+        }
+
+        @Test(
             "A paused run is cancelled at once; what has ended, is parked or does not exist cannot be paused, and says so"
         )
         func errors() async throws {

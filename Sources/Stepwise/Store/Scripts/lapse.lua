@@ -44,6 +44,7 @@ else
     redis.pcall('ZREM', KEYS[({ queued = 10, unserved = 12, parked = 13, paused = 14 })[run.status]], ARGV[1])
     redis.pcall('ZADD', KEYS[8], now(), ARGV[1])
     redis.pcall('ZADD', KEYS[9], now(), ARGV[1])
+    redis.pcall('HINCRBY', KEYS[7], 'cancels', 1)
     return { 'ended', run.awaited and 1 or 0 }
   end
   record = '{"step":"","at":' .. now() .. ',"timeout":"' .. message .. '"}'
