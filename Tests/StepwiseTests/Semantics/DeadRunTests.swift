@@ -1,5 +1,6 @@
 import Foundation
 import Stepwise
+import StepwiseRedis
 import StepwiseTesting
 import Synchronization
 import Testing
@@ -257,6 +258,48 @@ extension Scenarios {
                 #expect(await errorCode { try await client.resume(run.id) } == .wrongStatus)
                 #expect(await errorCode { try await client.restart(again.id) } == .wrongStatus)
                 #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test(
+            "What is still queued of a run from before it was resumed is dropped, also where a copy of then is parked")
+        func staleAfterResume() async throws {
+            let bodies = Tally()
+            let gate = Gate()
+            let workflow = Workflow("pair") { (context, number: Int) async throws -> Int in
+                async let left = context.run("left") {
+                    bodies.add("left")
+                    await gate.wait()
+                }
+                async let right = context.run("right") {
+                    bodies.add("right")
+                    await gate.wait()
+                }
+                _ = try await (left, right)
+                return number
+            }
+            try await withWorker([workflow]) { client, server in
+                // It ends from outside, while it is paused: the worker's copy is not given up.
+                let run = try await client.enqueue(workflow, 0, .runTimeout(.milliseconds(500)))
+                try await eventually("the bodies do not run") { bodies.all.count == 2 }
+                let redis = RedisClient(
+                    address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: quiet)
+                let key = RedisArgument("stepwise:{default}:run:\(run.id)")
+                let before = try await redis.send(["HGET", key, "generation"]).string ?? ""
+                try await run.pause()
+                try await fails(run)
+                try await client.resume(run.id)
+                try await eventually("the bodies do not run again") { bodies.all.count == 4 }
+                let queue = "stepwise:{default}:queue:default"
+                _ = try await redis.send(["RPUSH", .init(queue), .init("step \(run.id) \(before) 1 left")])
+                try await eventually("it is not dropped") {
+                    let totals = try await client.queueTotals().queues
+                    return totals.allSatisfy { $0.ready == 0 } && totals.map(\.claimed).reduce(0, +) == 2
+                }
+                #expect(bodies["left"] == 2)
+                gate.open()
+                _ = try await run.result(timeout: patience)
+                await redis.close()
             }
         }
 
