@@ -261,6 +261,29 @@ extension Scenarios {
             }
         }
 
+        @Test("A restart under an id that another run has is refused, and both ways on stay open")
+        func restartedAsAnother() async throws {
+            let isMended = Flag()
+            let workflow = printing(Tally(), isMended)
+            let other = Workflow("other") { (_: WorkflowContext, number: Int) async throws -> Int in number }
+            try await withWorker([workflow, other]) { client, _ in
+                let run = try await client.enqueue(workflow, 7, id: "book")
+                try await fails(run)
+                isMended.set()
+                _ = try await client.enqueue(other, 1, id: "other").result(timeout: patience)
+                _ = try await client.enqueue(workflow, 8, id: "magazine").result(timeout: patience)
+                for taken in ["other", "magazine", "book"] {
+                    #expect(await errorCode { try await client.restart(run.id, as: taken) } == .invalidIdentifier)
+                }
+                #expect(try await run.status().restarted == nil)
+                #expect(try await client.deadRuns().runs.map(\.id) == ["book"])
+                let again = try await client.restart(run.id, as: "book-2")
+                #expect(again.isNew)
+                #expect(try await client.restart(run.id, as: "book-2").isNew == false)
+                try await again.result(timeout: patience)
+            }
+        }
+
         @Test(
             "What is still queued of a run from before it was resumed is dropped, also where a copy of then is parked")
         func staleAfterResume() async throws {
