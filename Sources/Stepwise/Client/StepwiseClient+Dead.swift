@@ -124,7 +124,9 @@ extension StepwiseClient {
     private func revival(of run: RunDetails, from step: String?) async throws -> Revival {
         let history = try await outline(ofRun: run.id)
         if let step { return try Revival(resuming: run.id, from: step, history) }
-        return try Revival(resuming: run.id, failed: RunFailure(stored: run.error).step, history)
+        let failure = RunFailure(stored: run.error)
+        return try Revival(
+            resuming: run.id, failed: failure.step, isTimeUp: failure.type == "RunTimeout", history)
     }
 
     /// What is recorded of a run, without the values, read in pages.

@@ -284,6 +284,38 @@ extension Scenarios {
             }
         }
 
+        @Test("Resume refuses a run whose time was up and that has cleaned up since; without a cleanup it goes on")
+        func resumedAfterItsTime() async throws {
+            let isMended = Flag()
+            let workflow = Workflow("long", .runTimeout(.milliseconds(300))) {
+                (context, cleans: Bool) async throws -> Int in
+                do {
+                    return try await context.run("work") {
+                        if !isMended.isSet { try await Task.sleep(for: .seconds(3600)) }
+                        return 1
+                    }
+                } catch {
+                    if cleans { try await context.cleanup { try await context.run("undo") {} } }
+                    throw error
+                }
+            }
+            try await withWorker([workflow]) { client, _ in
+                let cleaned = try await client.enqueue(workflow, true)
+                let left = try await client.enqueue(workflow, false)
+                for run in [cleaned, left] { try await fails(run) }
+                isMended.set()
+                do {
+                    try await client.resume(cleaned.id)
+                    Issue.record("a run that has cleaned up was resumed, and ends again at once")
+                } catch let error as StepwiseError {
+                    #expect(error.code == .wrongStatus)
+                    #expect(error.message.contains("its time was up") && error.message.contains("\"undo\""))
+                }
+                try await client.resume(left.id)
+                #expect(try await left.result(timeout: patience) == 1)
+            }
+        }
+
         @Test(
             "What is still queued of a run from before it was resumed is dropped, also where a copy of then is parked")
         func staleAfterResume() async throws {
