@@ -27,9 +27,12 @@ package struct Revival: Sendable, Hashable {
     /// - Parameters:
     ///   - failed: the step that the run's error names, if it names one; else an error that was recorded last counts as what failed, else
     ///     the function itself, which is taken forward again with nothing forgotten.
+    ///   - isTimeUp: whether the run has failed because its time was up.
     /// - Throws: ``StepwiseError`` with code `wrongStatus` if something was recorded after the error: what those steps did stays done, and
     ///   to forget them is not for a resume to decide.
-    package init(resuming run: String, failed step: String?, _ history: [Line]) throws(StepwiseError) {
+    package init(
+        resuming run: String, failed step: String?, isTimeUp: Bool = false, _ history: [Line]
+    ) throws(StepwiseError) {
         raisesGeneration = false
         forgetsCancel = false
         let ofStep = step.flatMap { step in history.lastIndex { $0.step == step && $0.isError } }
@@ -38,17 +41,23 @@ package struct Revival: Sendable, Hashable {
             keep = history.count
             while keep > 0, history[keep - 1].isCancel { keep -= 1 }
             forgetsCancel = keep < history.count
+            if isTimeUp, let end = history[..<keep].lastIndex(where: \.isCancel) {
+                throw Self.refusal(run, "its time was up", history[(end + 1)..<keep])
+            }
             return
         }
         keep = failure
         let later = history[(failure + 1)...]
-        if later.isEmpty { return }
+        if !later.isEmpty { throw Self.refusal(run, "step \"\(history[failure].step)\" failed", later) }
+    }
+
+    private static func refusal(_ run: String, _ end: String, _ later: ArraySlice<Line>) -> StepwiseError {
         let named =
             later.prefix(10).map(\.words).joined(separator: ", ")
             + (later.count > 10 ? " and \(later.count - 10) more" : "")
-        throw StepwiseError(
+        return StepwiseError(
             .wrongStatus,
-            "run \(run) cannot be resumed: after step \"\(history[failure].step)\" failed, \(named) \(later.count == 1 ? "was" : "were") "
+            "run \(run) cannot be resumed: after \(end), \(named) \(later.count == 1 ? "was" : "were") "
                 + "recorded, and would be forgotten though done. Restart it (a new run, from the beginning), or resume it from a step "
                 + "(which forgets that step and everything recorded after it)")
     }

@@ -171,9 +171,11 @@ extension StepwiseClient {
             case "resumed": return
             case "more": cursor = try reader.text(1)
             default:
+                let status = try reader.text(1)
+                if status.isEmpty { throw noSuchRun(id) }
                 throw StepwiseError(
                     .wrongStatus,
-                    "run \(id) is not parked, it is \(details.status): only parked, paused and failed runs can be resumed"
+                    "run \(id) is not parked, it is \(status): only parked, paused and failed runs can be resumed"
                 )
             }
         }

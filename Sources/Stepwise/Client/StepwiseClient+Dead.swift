@@ -124,7 +124,9 @@ extension StepwiseClient {
     private func revival(of run: RunDetails, from step: String?) async throws -> Revival {
         let history = try await outline(ofRun: run.id)
         if let step { return try Revival(resuming: run.id, from: step, history) }
-        return try Revival(resuming: run.id, failed: RunFailure(stored: run.error).step, history)
+        let failure = RunFailure(stored: run.error)
+        return try Revival(
+            resuming: run.id, failed: failure.step, isTimeUp: failure.type == "RunTimeout", history)
     }
 
     /// What is recorded of a run, without the values, read in pages.
@@ -152,10 +154,22 @@ extension StepwiseClient {
     ///   - newID: the new run's id; `nil` for a new one. A run is restarted once: a second call returns the same new run, and may be made
     ///     after any error.
     /// - Returns: the new run; `isNew` says whether this call started it.
-    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it is not failed, `invalidIdentifier`, or one of the `redis…` codes.
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it is not failed, `invalidIdentifier` if the id is none or another run has it, or
+    ///   one of the `redis…` codes.
     @discardableResult
     public func restart(_ id: String, as newID: String? = nil) async throws -> WorkflowRun<Void> {
-        if let newID { try Identifier.check(newID, what: "run id") }
+        if let newID {
+            try Identifier.check(newID, what: "run id")
+            // Once noted it stays: then neither this run could be resumed nor a new one begun for it.
+            let taken = try await command(
+                ["HMGET", .init(keys.run(newID)), "workflow", "origin"], doing: "reading run \(newID)")
+            if let workflow = taken.array?.first?.string, taken.array?.last?.string != id {
+                throw StepwiseError(
+                    .invalidIdentifier,
+                    "run id \(newID) belongs to a run of workflow \"\(workflow)\" that is no restart of run \(id); choose another id"
+                )
+            }
+        }
         try await prepare(writes: true)
         let reply = try await evaluate(
             ScriptLibrary.restart, [keys.run(id)],

@@ -440,18 +440,20 @@ final class Incarnation: Sendable {
         return reply.string.flatMap { OpenStep($0) }?.lost ?? 0
     }
 
-    /// A step that is still open at this attempt, and moved by an invocation; one plain read, no script.
-    func open(_ run: RunStore.Run, step: String, attempt: Int) async throws -> OpenStep? {
+    /// A step that is still open at this attempt, in this generation of its run, and moved by an invocation; plain reads, no script. Both
+    /// questions leave in one write.
+    ///
+    /// - Parameter evenIfPaused: whether it counts also while its run is paused.
+    func open(
+        _ run: RunStore.Run, step: String, attempt: Int, evenIfPaused: Bool
+    ) async throws -> OpenStep? {
+        async let about = command(["HMGET", .init(keys.run(run.id)), "generation", "status"])
         let reply = try await command(["HGET", .init(keys.open(run.id)), .init(step)])
-        guard let open = reply.string.flatMap({ OpenStep($0) }) else { return nil }
-        return open.attempt == attempt && open.place == "invocation" ? open : nil
-    }
-
-    /// The same, of a run that is not paused. Both questions leave in one write.
-    func openUnlessPaused(_ run: RunStore.Run, step: String, attempt: Int) async throws -> OpenStep? {
-        async let status = command(["HGET", .init(keys.run(run.id)), "status"])
-        let open = try await open(run, step: step, attempt: attempt)
-        return try await status.string == RunStatus.paused.rawValue ? nil : open
+        guard let now = try await about.array, now.count == 2, now[0].string == run.generation,
+            evenIfPaused || now[1].string != RunStatus.paused.rawValue,
+            let open = reply.string.flatMap({ OpenStep($0) }), open.attempt == attempt, open.place == "invocation"
+        else { return nil }
+        return open
     }
 
     /// Whether all of these steps are open, and no more than so many are in all.
@@ -479,9 +481,13 @@ final class Incarnation: Sendable {
         return steps
     }
 
-    /// How many outcomes a run has.
-    func recorded(_ run: RunStore.Run) async throws -> Int {
-        try await command(["HGET", .init(keys.run(run.id)), "recorded"]).integer ?? 0
+    /// Whether a run has more outcomes than that, or has ended: one that is paused ends without another outcome.
+    func hasMoved(_ run: RunStore.Run, beyond outcomes: Int) async throws -> Bool {
+        let reply = try await command(["HMGET", .init(keys.run(run.id)), "recorded", "generation", "status"])
+        guard let v = reply.array, v.count == 3, let status = v[2].string, v[1].string == run.generation else {
+            return true
+        }
+        return v[0].integer ?? 0 > outcomes || RunStatus(rawValue: status).isEnded
     }
 
     func exists(_ run: RunStore.Run) async throws -> Bool {

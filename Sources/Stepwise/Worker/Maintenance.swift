@@ -209,7 +209,7 @@ actor Maintenance {
             switch Invocation(String(decoding: item, as: UTF8.self)) {
             case .step(let id, let generation, let attempt, let step):
                 let run = RunStore.Run(id: id, generation: generation, queue: "")
-                if try await worker.open(run, step: step, attempt: attempt) == nil {
+                if try await worker.open(run, step: step, attempt: attempt, evenIfPaused: true) == nil {
                     await worker.driver(of: run)?.cancelBody(of: step)
                 }
             case .carry(let id, let generation):
@@ -217,7 +217,7 @@ actor Maintenance {
                 guard let driver = worker.driver(of: run), let delivered = await driver.deliveredBesideOwn else {
                     break
                 }
-                if try await worker.recorded(run) > delivered { await driver.lookUp() }
+                if try await worker.hasMoved(run, beyond: delivered) { await driver.lookUp() }
             case .ended, .cancel, .raw, nil:
                 break
             }

@@ -88,7 +88,7 @@ actor RunDriver {
     func take(_ text: String, step: (id: String, attempt: Int), _ claim: Claim) async throws -> Kept? {
         // A parked copy that waits for the step needs no history: a plain read tells whether the step is still wanted.
         if let copy, copy.isWaiting(for: step.id), !copy.isProvisional, !isWorkflowPaused,
-            let open = try await worker.openUnlessPaused(run, step: step.id, attempt: step.attempt)
+            let open = try await worker.open(run, step: step.id, attempt: step.attempt, evenIfPaused: false)
         {
             return try await execute(text, step.id, step.attempt, lost: open.lost, claim)
         } else {

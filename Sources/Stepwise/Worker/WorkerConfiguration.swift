@@ -19,7 +19,8 @@ extension StepwiseWorker {
         public var failedRetention: Duration
         /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.
         public var maximumSize: Int
-        /// The most bytes that all recorded outcomes of a run may have together. A result with which they would have more fails its step.
+        /// The most bytes that all recorded outcomes of a run may have together. A result with which they would have more fails its step;
+        /// steps without a result, such as undos, always fit.
         public var maximumRunSize: Int
         /// The most steps that a run may call. A function that calls another one fails its run.
         public var maximumSteps: Int

@@ -78,6 +78,33 @@ extension Scenarios {
             }
         }
 
+        @Test("§3a.58: a saga in a run that is full undoes what it has done, and each undo is recorded as done")
+        func undoneWhenFull() async throws {
+            let bodies = Tally()
+            let workflow = Workflow("saga") { (context, _: Int) async throws -> Void in
+                try await context.saga { saga in
+                    for number in 0..<100 {
+                        try await saga.run("work") {
+                            number
+                        } undo: { number in
+                            bodies.add("\(number)")
+                        }
+                    }
+                }
+            }
+            try await withWorker(
+                [workflow], configuration: .init(maximumSize: 1024, maximumRunSize: 1024)
+            ) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
+                let history = try await run.history()
+                let done = history.count { $0.value != nil && $0.step.hasPrefix("work") }
+                #expect(done > 1 && bodies.all == (0..<done).reversed().map { "\($0)" })
+                #expect(history.compactMap(\.error).map(\.cause) == [.tooLarge])
+                #expect(history.count == 2 * done + 1)
+            }
+        }
+
         @Test("§3a.58: an input that is too large is refused before anything is sent")
         func inputTooLarge() async throws {
             try await RedisServer.withServer { server in

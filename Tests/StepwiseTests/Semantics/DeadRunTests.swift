@@ -1,5 +1,6 @@
 import Foundation
 import Stepwise
+import StepwiseRedis
 import StepwiseTesting
 import Synchronization
 import Testing
@@ -257,6 +258,103 @@ extension Scenarios {
                 #expect(await errorCode { try await client.resume(run.id) } == .wrongStatus)
                 #expect(await errorCode { try await client.restart(again.id) } == .wrongStatus)
                 #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("A restart under an id that another run has is refused, and both ways on stay open")
+        func restartedAsAnother() async throws {
+            let isMended = Flag()
+            let workflow = printing(Tally(), isMended)
+            let other = Workflow("other") { (_: WorkflowContext, number: Int) async throws -> Int in number }
+            try await withWorker([workflow, other]) { client, _ in
+                let run = try await client.enqueue(workflow, 7, id: "book")
+                try await fails(run)
+                isMended.set()
+                _ = try await client.enqueue(other, 1, id: "other").result(timeout: patience)
+                _ = try await client.enqueue(workflow, 8, id: "magazine").result(timeout: patience)
+                for taken in ["other", "magazine", "book"] {
+                    #expect(await errorCode { try await client.restart(run.id, as: taken) } == .invalidIdentifier)
+                }
+                #expect(try await run.status().restarted == nil)
+                #expect(try await client.deadRuns().runs.map(\.id) == ["book"])
+                let again = try await client.restart(run.id, as: "book-2")
+                #expect(again.isNew)
+                #expect(try await client.restart(run.id, as: "book-2").isNew == false)
+                try await again.result(timeout: patience)
+            }
+        }
+
+        @Test("Resume refuses a run whose time was up and that has cleaned up since; without a cleanup it goes on")
+        func resumedAfterItsTime() async throws {
+            let isMended = Flag()
+            let workflow = Workflow("long", .runTimeout(.milliseconds(300))) {
+                (context, cleans: Bool) async throws -> Int in
+                do {
+                    return try await context.run("work") {
+                        if !isMended.isSet { try await Task.sleep(for: .seconds(3600)) }
+                        return 1
+                    }
+                } catch {
+                    if cleans { try await context.cleanup { try await context.run("undo") {} } }
+                    throw error
+                }
+            }
+            try await withWorker([workflow]) { client, _ in
+                let cleaned = try await client.enqueue(workflow, true)
+                let left = try await client.enqueue(workflow, false)
+                for run in [cleaned, left] { try await fails(run) }
+                isMended.set()
+                do {
+                    try await client.resume(cleaned.id)
+                    Issue.record("a run that has cleaned up was resumed, and ends again at once")
+                } catch let error as StepwiseError {
+                    #expect(error.code == .wrongStatus)
+                    #expect(error.message.contains("its time was up") && error.message.contains("\"undo\""))
+                }
+                try await client.resume(left.id)
+                #expect(try await left.result(timeout: patience) == 1)
+            }
+        }
+
+        @Test(
+            "What is still queued of a run from before it was resumed is dropped, also where a copy of then is parked")
+        func staleAfterResume() async throws {
+            let bodies = Tally()
+            let gate = Gate()
+            let workflow = Workflow("pair") { (context, number: Int) async throws -> Int in
+                async let left = context.run("left") {
+                    bodies.add("left")
+                    await gate.wait()
+                }
+                async let right = context.run("right") {
+                    bodies.add("right")
+                    await gate.wait()
+                }
+                _ = try await (left, right)
+                return number
+            }
+            try await withWorker([workflow]) { client, server in
+                // It ends from outside, while it is paused: the worker's copy is not given up.
+                let run = try await client.enqueue(workflow, 0, .runTimeout(.milliseconds(500)))
+                try await eventually("the bodies do not run") { bodies.all.count == 2 }
+                let redis = RedisClient(
+                    address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: quiet)
+                let key = RedisArgument("stepwise:{default}:run:\(run.id)")
+                let before = try await redis.send(["HGET", key, "generation"]).string ?? ""
+                try await run.pause()
+                try await fails(run)
+                try await client.resume(run.id)
+                try await eventually("the bodies do not run again") { bodies.all.count == 4 }
+                let queue = "stepwise:{default}:queue:default"
+                _ = try await redis.send(["RPUSH", .init(queue), .init("step \(run.id) \(before) 1 left")])
+                try await eventually("it is not dropped") {
+                    let totals = try await client.queueTotals().queues
+                    return totals.allSatisfy { $0.ready == 0 } && totals.map(\.claimed).reduce(0, +) == 2
+                }
+                #expect(bodies["left"] == 2)
+                gate.open()
+                _ = try await run.result(timeout: patience)
+                await redis.close()
             }
         }
 

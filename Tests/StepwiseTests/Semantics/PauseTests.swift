@@ -1,3 +1,4 @@
+import Foundation
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
@@ -167,6 +168,95 @@ extension Scenarios {
                     #expect(tally.all == ["one", "slow", "slow", "two"])
                 }
                 await client.close()
+            }
+        }
+
+        private func script(_ name: String) throws -> String {
+            let scripts = URL(filePath: #filePath).deletingLastPathComponent()
+                .appending(path: "../../../Sources/Stepwise/Store/Scripts")
+            return try ["common", name].map {
+                try String(contentsOf: scripts.appending(path: "\($0).lua"), encoding: .utf8)
+            }.joined(separator: "\n")
+        }
+
+        @Test(
+            "Paused, or paused and cancelled, between a carry's claim and the worker's finding that it cannot do it: it stays that",
+            arguments: [false, true])
+        func beforeItIsUnserved(isCancelled: Bool) async throws {
+            let code = workflow("one")
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let redis = RedisClient(
+                    address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: quiet)
+                func eval(_ name: String, _ keys: [String], _ arguments: [String]) async throws -> RedisValue {
+                    try await redis.send(
+                        ["EVAL", .init(try script(name)), .init(keys.count)]
+                            + (keys.map { "stepwise:{default}:" + $0 } + arguments).map { .init($0) })
+                }
+                let run = try await client.enqueue(code, "in", id: "r")
+                let generation = try #require(try await run.status().created)
+                let carry = "carry r \(generation)"
+                _ = try await redis.send([
+                    "LMOVE", "stepwise:{default}:queue:default", "stepwise:{default}:claimed:w:default", "RIGHT",
+                    "LEFT",
+                ])
+                _ = try await eval(
+                    "load",
+                    [
+                        "run:r", "steps:r", "open:r", "claimed:w:default", "runs:queued", "runs:running",
+                        "runs:unserved",
+                    ],
+                    ["r", carry, "w", "\(generation)", "", "", "0", "w/1", "1"])
+                try await run.pause(reason: "the shop is closed")
+                if isCancelled { #expect(try await run.cancel() == .cancelled) }
+                _ = try await eval(
+                    "unserve", ["run:r", "claimed:w:default", "unserved:changed", "runs:running", "runs:unserved"],
+                    ["r", carry, "w", "1", "nobody has it"])
+                try await expectSound(client)
+                let details = try await run.status()
+                if isCancelled {
+                    #expect(details.status == .cancelled)
+                } else {
+                    #expect(details.status == .paused && details.reason == "paused: the shop is closed")
+                    try await run.resume()
+                    #expect(try await run.status().status == .unserved)
+                    try await expectSound(client)
+                    try await withWorkers(server, code) {
+                        let output = try await run.result(timeout: patience)
+                        #expect(output == "in")
+                    }
+                }
+                await redis.close()
+                await client.close()
+            }
+        }
+
+        @Test(
+            "The end of a paused run, cancelled or out of time, makes workers look for its bodies at once",
+            arguments: [false, true])
+        func bodiesEnd(isOutOfTime: Bool) async throws {
+            let ended = tally
+            let code = Workflow("long") { (context, _: Int) async throws -> Void in
+                try await context.run("wait") {
+                    ended.add("begun")
+                    try? await Task.sleep(for: .seconds(3600))
+                    ended.add("ended")
+                }
+            }
+            try await withWorker([code]) { client, server in
+                let run =
+                    isOutOfTime
+                    ? try await client.enqueue(code, 0, .runTimeout(.milliseconds(500)))
+                    : try await client.enqueue(code, 0)
+                try await eventually("the body does not run") { ended.all == ["begun"] }
+                try await run.pause()
+                if !isOutOfTime { try await run.cancel() }
+                try await eventually("the body goes on") { ended.all == ["begun", "ended"] }
+                let redis = RedisClient(
+                    address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: quiet)
+                #expect(try await redis.send(["HGET", "stepwise:{default}:meta", "cancels"]).integer == 1)
+                await redis.close()
+                try await expectSound(client)
             }
         }
 

@@ -32,7 +32,7 @@ extension Scenarios {
                 async let left = context.run("left") { text }
                 async let right = context.run("right") { text }
                 let both = try await left + right
-                return try await context.run("last") { both }
+                return try await context.run("last", .atMostOnce) { both }
             }
             try await withWorker([gated]) { client, server in
                 let run = try await client.enqueue(gated, "x")

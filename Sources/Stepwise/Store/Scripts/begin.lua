@@ -12,6 +12,7 @@ local open = read_open(redis.call('HGET', KEYS[2], ARGV[4]))
 local carries = ARGV[3] ~= ''
 if carries and not (holds_carry(run, ARGV[1], ARGV[3]) and run.own == ARGV[4]) then return { 'lost' } end
 if not open or open.attempt ~= ARGV[6] or open.where ~= (carries and 'carry' or 'invocation') then return { 'lost' } end
+redis.call('HDEL', KEYS[1], '-')
 if limit_of(open, 'claim') then
   open.limits = string.gsub(open.limits, ' claim=%d+', '')
   local entry = limit_entry(KEYS[3], ARGV[9], ARGV[5], ARGV[4])

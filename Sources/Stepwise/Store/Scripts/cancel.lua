@@ -47,6 +47,7 @@ if run.status ~= 'running' then
   redis.pcall('ZREM', KEYS[({ queued = 8, unserved = 10, parked = 11, paused = 13 })[run.status]], ARGV[1])
   redis.pcall('HDEL', KEYS[12], ARGV[1])
   redis.pcall('ZADD', KEYS[7], time, ARGV[1])
+  redis.pcall('HINCRBY', KEYS[6], 'cancels', 1)
   call_in_bites('RPUSH', KEYS[5], cancels)
   tell_parent(run, ARGV[1], KEYS[14])
   return { 'ended', run.awaited and 1 or 0 }

@@ -177,10 +177,10 @@ local function outcome_text(head, open, tail)
 end
 
 -- The record of an outcome, and whether it is what was asked for: a value with which a run's outcomes would take more than `limit` bytes
--- becomes an error. Counts the record.
+-- becomes an error; a step without a result always fits: it may be the undo of what a full run has done. Counts the record.
 local function bounded_outcome(run, id, limit, head, open, tail)
   local text, fits = outcome_text(head, open, tail), true
-  if string.sub(tail, 1, 8) == '"value":' and run.bytes + #text > tonumber(limit) then
+  if string.sub(tail, 1, 8) == '"value":' and tail ~= '"value":null' and run.bytes + #text > tonumber(limit) then
     fits = false
     text = outcome_text(head, open, '"error":{"type":"StepwiseError","message":' .. cjson.encode('with this result run ' .. id
       .. ' would have ' .. string.format('%.0f', run.bytes + #text) .. ' bytes of outcomes, and the limit is ' .. limit

@@ -48,6 +48,7 @@ else
     redis.pcall('ZREM', KEYS[({ queued = 10, unserved = 12, parked = 13, paused = 14 })[run.status]], ARGV[1])
     redis.pcall('ZADD', KEYS[8], now(), ARGV[1])
     redis.pcall('ZADD', KEYS[9], now(), ARGV[1])
+    redis.pcall('HINCRBY', KEYS[7], 'cancels', 1)
     call_in_bites('RPUSH', KEYS[5], cancels)
     tell_parent(run, ARGV[1], KEYS[15])
     return { 'ended', run.awaited and 1 or 0 }

@@ -19,7 +19,11 @@ end
 redis.call('LLEN', KEYS[3])
 if version ~= '' then redis.call('LLEN', KEYS[10]) end
 -- A run that is being resumed is parked without a reason: what is queued below may be claimed at once.
-if ARGV[2] == '0' then redis.call('HDEL', KEYS[1], 'reason', 'divergence', version == '' and 'unfit' or '-') end
+if ARGV[2] == '0' then
+  redis.call('HDEL', KEYS[1], 'reason', 'divergence', version == '' and 'unfit' or '-')
+else
+  redis.call('HDEL', KEYS[1], '-')
+end
 local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 100)
 for n = 1, #page[2], 2 do
   local open = read_open(page[2][n + 1])
