@@ -53,6 +53,33 @@ struct CommandTests {
         }
     }
 
+    @Test("Status shows for which child a run waits, and whose child a run is; a history with children replays")
+    func children() async throws {
+        let parent = Workflow("parent") { (context, amount: Int) async throws -> Int in
+            try await context.invoke(double, amount, name: "twice", id: "c", .queue("later"))
+        }
+        try await Fixture.with { fixture in
+            try await fixture.withWorker([parent, double]) {
+                _ = try await fixture.stepwise("enqueue", "parent", "4", "--id", "p")
+                try await fixture.until {
+                    try await fixture.stepwise("status", "p").output.contains("child c")
+                }
+                let open = try document(try await fixture.stepwise("status", "p", "--json").output)["open"]
+                let step = (open as? [[String: Any]])?.first
+                #expect(step?["kind"] as? String == "invoke" && step?["child"] as? String == "c")
+                #expect(try await fixture.stepwise("status", "c").output.contains("p, step twice"))
+                #expect(
+                    try document(try await fixture.stepwise("status", "c", "--json").output)["parent"] as? String == "p"
+                )
+                #expect(try await fixture.stepwise("cancel", "c").code == 0)
+                try await fixture.until { try await fixture.client.run("p").status().status == .failed }
+            }
+            let json = try await fixture.stepwise("history", "p", "--json").output
+            #expect(json.contains(#""kind":"invoke","child":"c""#) && json.contains(#""cause":"childCancelled""#))
+            try await ReplayCheck(parent).check(RecordedHistory(json: json))
+        }
+    }
+
     @Test("A run, a queue and a workflow are paused, shown as such, and resumed")
     func pause() async throws {
         try await Fixture.with { fixture in
