@@ -120,10 +120,10 @@ final class Incarnation: Sendable {
 
     var isOver: Bool { state.withLock { $0.ending != nil } }
     /// Whether calls to Redis are still made: until the end, and for the last ones after it.
-    private var mayCall: Bool { Closing.isOn || state.withLock { $0.ending == nil } }
+    var mayCall: Bool { Closing.isOn || state.withLock { $0.ending == nil } }
 
     /// Whether the current task makes the last calls of a name that has ended.
-    private enum Closing {
+    enum Closing {
         @TaskLocal static var isOn = false
     }
 
@@ -388,183 +388,9 @@ final class Incarnation: Sendable {
             metadata: ["run": "\(run)", "workflow": "\(workflow)", "reason": "\(reason)"])
     }
 
-    // MARK: Redis
-
     /// The name of a call that writes: the worker and a number. Stored with what it wrote, so that a second sending is known.
     func nextToken() -> String {
         "\(name)/\(tokens.wrappingAdd(1, ordering: .relaxed).newValue)"
-    }
-
-    func newRunID() -> String { Identifier.random(milliseconds: wallClockMilliseconds()) }
-
-    var store: RunStore {
-        RunStore(keys: keys, worker: name, maximumRunSize: configuration.maximumRunSize) {
-            [unowned self] script, keys, arguments in
-            try await self.evaluate(script, keys, arguments)
-        }
-    }
-
-    /// One script, sent until an answer came.
-    func evaluate(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument]) async throws -> RedisValue {
-        try await insist { try await self.connections.commands.evaluate(script, keys: keys, arguments: arguments) }
-    }
-
-    /// One plain command, sent until an answer came.
-    func command(_ arguments: [RedisArgument]) async throws -> RedisValue {
-        try await insist { try await self.connections.commands.send(arguments) }
-    }
-
-    /// Sends until an answer came. Everything that goes through here may arrive twice.
-    private func insist(_ body: () async throws -> RedisValue) async throws -> RedisValue {
-        var pause = Duration.milliseconds(20)
-        while true {
-            if !mayCall { throw IncarnationOver() }
-            do {
-                return try await body()
-            } catch let error as RedisError {
-                if !mayCall || error.kind == .closed || error.kind == .cancelled { throw IncarnationOver() }
-                if error.kind == .refused || error.kind == .denied {
-                    // Memory that is full and a disk that is full pass; a key of a wrong type does not.
-                    guard error.kind == .denied || error.isPassing else { throw error }
-                    logger.error("redis refused a call; it is sent again", metadata: ["error": "\(error)"])
-                }
-                try? await Task.sleep(for: pause)
-                pause = min(pause * 2, .seconds(2))
-            }
-        }
-    }
-
-    /// How many workers were lost with an open step.
-    func lost(with step: String, of run: RunStore.Run) async throws -> Int {
-        let reply = try await command(["HGET", .init(keys.open(run.id)), .init(step)])
-        return reply.string.flatMap { OpenStep($0) }?.lost ?? 0
-    }
-
-    /// A step that is still open at this attempt, in this generation of its run, and moved by an invocation; plain reads, no script. Both
-    /// questions leave in one write.
-    ///
-    /// - Parameter evenIfPaused: whether it counts also while its run is paused.
-    func open(
-        _ run: RunStore.Run, step: String, attempt: Int, evenIfPaused: Bool
-    ) async throws -> OpenStep? {
-        async let about = command(["HMGET", .init(keys.run(run.id)), "generation", "status"])
-        let reply = try await command(["HGET", .init(keys.open(run.id)), .init(step)])
-        guard let now = try await about.array, now.count == 2, now[0].string == run.generation,
-            evenIfPaused || now[1].string != RunStatus.paused.rawValue,
-            let open = reply.string.flatMap({ OpenStep($0) }), open.attempt == attempt, open.place == "invocation"
-        else { return nil }
-        return open
-    }
-
-    /// Whether all of these steps are open, and no more than so many are in all.
-    func areOpen(_ steps: [String], of run: RunStore.Run, atMost: Int) async throws -> Bool {
-        let key = RedisArgument(keys.open(run.id))
-        for start in stride(from: 0, to: steps.count, by: 1000) {
-            let some = steps[start..<min(start + 1000, steps.count)]
-            let reply = try await command(["HMGET", key] + some.map { .init($0) })
-            guard let states = reply.array, states.allSatisfy({ $0.string != nil }) else { return false }
-        }
-        return try await command(["HLEN", key]).integer ?? 0 <= atMost
-    }
-
-    /// The names of a run's open steps, in pages of about 1,000.
-    func openSteps(of run: RunStore.Run) async throws -> [String] {
-        var steps: [String] = []
-        var cursor = "0"
-        repeat {
-            let reply = try await command(["HSCAN", .init(keys.open(run.id)), .init(cursor), "COUNT", "1000"])
-            guard let items = reply.array, items.count == 2, let next = items[0].string else { return steps }
-            let flat = items[1].array ?? []
-            steps += stride(from: 0, to: flat.count, by: 2).compactMap { flat[$0].string }
-            cursor = next
-        } while cursor != "0"
-        return steps
-    }
-
-    /// Whether a run has more outcomes than that, or has ended: one that is paused ends without another outcome.
-    func hasMoved(_ run: RunStore.Run, beyond outcomes: Int) async throws -> Bool {
-        let reply = try await command(["HMGET", .init(keys.run(run.id)), "recorded", "generation", "status"])
-        guard let v = reply.array, v.count == 3, let status = v[2].string, v[1].string == run.generation else {
-            return true
-        }
-        return v[0].integer ?? 0 > outcomes || RunStatus(rawValue: status).isEnded
-    }
-
-    func exists(_ run: RunStore.Run) async throws -> Bool {
-        try await command(["EXISTS", .init(keys.run(run.id))]).integer == 1
-    }
-
-    func announceEnd(of id: String) async {
-        // Only a hint: who waits for the run also asks from time to time.
-        _ = try? await connections.commands.send(["PUBLISH", .init(keys.ended(id)), "ended"])
-    }
-
-    /// Gives a claim of this worker back to its queue, unasked: it drains.
-    func giveBack(_ item: [UInt8], queue: String) async throws {
-        let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
-        let call = giveBackCommand(
-            keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: false,
-            maximumLost: configuration.maximumLost)
-        _ = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments)
-    }
-
-    // MARK: Its entry in the index
-
-    func register(_ workflows: [String]) async throws {
-        let versions = workflows.compactMap { name in functions[name]?.version.map { "\(name)=\($0)" } }
-        let fields = [
-            "state", "alive", "host", WorkerName.host, "pid", String(WorkerName.processID),
-            "queues", configuration.queues.joined(separator: " "), "workflows", workflows.joined(separator: " "),
-            "versions", versions.joined(separator: " "),
-            "concurrency", String(configuration.concurrency), "version", DataFormat.version,
-        ]
-        _ = try await evaluate(
-            ScriptLibrary.register, [keys.workers, keys.worker(name)], [.init(name)] + fields.map { .init($0) })
-    }
-
-    /// A clean exit: everything that is still in the claim lists goes back, and the name leaves last.
-    func leave() async {
-        await finally {
-            for queue in self.configuration.queues {
-                try await self.giveBackAll(of: self.name, queue: queue, lost: false)
-            }
-            _ = try await self.evaluate(
-                ScriptLibrary.leave,
-                [self.keys.workers, self.keys.worker(self.name)]
-                    + self.configuration.queues.map { self.keys.claimed(self.name, $0) },
-                [.init(self.name), ""])
-        }
-    }
-
-    /// The name is given up before its time: others need not wait for the lease.
-    func burySelf() async {
-        await finally {
-            _ = try await self.evaluate(
-                ScriptLibrary.bury, [self.keys.workers, self.keys.worker(self.name)], [.init(self.name), ""])
-            for queue in self.configuration.queues {
-                try await self.giveBackAll(of: self.name, queue: queue, lost: false)
-            }
-        }
-    }
-
-    /// The last calls of a name, after its end. If Redis cannot be reached within 5 s, the sweep does their work.
-    private func finally(_ body: @escaping @Sendable () async throws -> Void) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Closing.$isOn.withValue(true) { try? await body() } }
-            group.addTask { try? await Task.sleep(for: .seconds(5)) }
-            await group.next()
-            group.cancelAll()
-        }
-    }
-
-    /// Waits until nothing is in hand, at most for a while.
-    func waitUntilEmpty(atMost limit: Duration) async {
-        let empty = Latch()
-        Task.detached {
-            await self.hand.waitUntilEmpty()
-            empty.open()
-        }
-        await empty.wait(atMost: limit)
     }
 
     // MARK: Notes for the beat

@@ -1,0 +1,61 @@
+internal import StepwiseRedis
+
+/// A worker's entry in the index of workers: how a name comes, and how it goes.
+extension Incarnation {
+    func register(_ workflows: [String]) async throws {
+        let versions = workflows.compactMap { name in functions[name]?.version.map { "\(name)=\($0)" } }
+        let fields = [
+            "state", "alive", "host", WorkerName.host, "pid", String(WorkerName.processID),
+            "queues", configuration.queues.joined(separator: " "), "workflows", workflows.joined(separator: " "),
+            "versions", versions.joined(separator: " "),
+            "concurrency", String(configuration.concurrency), "version", DataFormat.version,
+        ]
+        _ = try await evaluate(
+            ScriptLibrary.register, [keys.workers, keys.worker(name)], [.init(name)] + fields.map { .init($0) })
+    }
+
+    /// A clean exit: everything that is still in the claim lists goes back, and the name leaves last.
+    func leave() async {
+        await finally {
+            for queue in self.configuration.queues {
+                try await self.giveBackAll(of: self.name, queue: queue, lost: false)
+            }
+            _ = try await self.evaluate(
+                ScriptLibrary.leave,
+                [self.keys.workers, self.keys.worker(self.name)]
+                    + self.configuration.queues.map { self.keys.claimed(self.name, $0) },
+                [.init(self.name), ""])
+        }
+    }
+
+    /// The name is given up before its time: others need not wait for the lease.
+    func burySelf() async {
+        await finally {
+            _ = try await self.evaluate(
+                ScriptLibrary.bury, [self.keys.workers, self.keys.worker(self.name)], [.init(self.name), ""])
+            for queue in self.configuration.queues {
+                try await self.giveBackAll(of: self.name, queue: queue, lost: false)
+            }
+        }
+    }
+
+    /// The last calls of a name, after its end. If Redis cannot be reached within 5 s, the sweep does their work.
+    private func finally(_ body: @escaping @Sendable () async throws -> Void) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await Closing.$isOn.withValue(true) { try? await body() } }
+            group.addTask { try? await Task.sleep(for: .seconds(5)) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Waits until nothing is in hand, at most for a while.
+    func waitUntilEmpty(atMost limit: Duration) async {
+        let empty = Latch()
+        Task.detached {
+            await self.hand.waitUntilEmpty()
+            empty.open()
+        }
+        await empty.wait(atMost: limit)
+    }
+}
