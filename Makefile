@@ -1,13 +1,16 @@
 # make demo [DIR=folder] [WORKERS=3]   digests a folder with a fleet that loses a worker on the way
 # make test                            the whole suite
 # make mutants [ONLY=rule-4]           plants 45 defects, one after the other, and expects the tests to find each; half an hour
+# make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
 # make lint                            formats, scripts, compose file, and a release build without warnings
 # make deps                            installs what these need; with YES=1 without asking
 DIR ?=
 WORKERS ?= 3
 ONLY ?=
+SECONDS ?= 40
+SEED ?=
 
-.PHONY: help demo test mutants lint deps
+.PHONY: help demo test mutants chaos lint deps
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -23,6 +26,11 @@ test:
 mutants:
 	@.ci/deps.sh test
 	@.ci/mutants.sh $(ONLY)
+
+chaos:
+	@.ci/deps.sh test
+	@swift build --product TestWorker && swift build --product stepwise
+	@python3 .ci/chaos.py "$$(swift build --show-bin-path)" $(SECONDS) $(SEED)
 
 lint:
 	@.ci/deps.sh lint
