@@ -127,9 +127,12 @@ actor Maintenance {
                 return
             }
             if awaited { await worker.announceEnd(of: limit.run) }
-            // If it was parked for changed code, it need not be looked at any more.
-            let workflow = try await worker.command(["HGET", .init(worker.keys.run(limit.run)), "workflow"])
-            _ = try await worker.command(["HDEL", .init(worker.keys.unfit(workflow.string ?? "")), .init(limit.run)])
+            // If it was parked for changed code, it need not be looked at any more; nor if no worker has its workflow.
+            let keys = worker.keys
+            let workflow = try await worker.command(["HGET", .init(keys.run(limit.run)), "workflow"]).string ?? ""
+            _ = try await worker.command(["HDEL", .init(keys.unfit(workflow)), .init(limit.run)])
+            let carry = Invocation.carryText(run: limit.run, generation: limit.generation)
+            _ = try await worker.command(["LREM", .init(keys.unserved(workflow)), "1", .init(carry)])
         } catch is IncarnationOver {} catch {
             worker.logger.error(
                 "a limit in time could not be applied; see the run with stepwise doctor",

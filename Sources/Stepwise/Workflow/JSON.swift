@@ -60,8 +60,15 @@ package enum JSON {
 
     /// What to do about a value that has no JSON form, where that is known.
     private static func advice(_ error: any Error) -> String {
-        guard case EncodingError.invalidValue(let value, _) = error, value is any BinaryFloatingPoint else { return "" }
-        return ". NaN and infinity have no JSON form: return an optional or a string instead"
+        guard case EncodingError.invalidValue(let value, let context) = error else { return "" }
+        if value is any BinaryFloatingPoint {
+            return ". NaN and infinity have no JSON form: return an optional or a string instead"
+        }
+        // All that Foundation says of a value that has encoded itself, and is nested too deep to be written.
+        if context.debugDescription.contains("given top-level value") {
+            return ". If it is nested deeper than \(depthLimit - 1) levels of arrays and objects, make it flatter"
+        }
+        return ""
     }
 
     /// `items[0].price`

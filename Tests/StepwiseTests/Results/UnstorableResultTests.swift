@@ -33,9 +33,50 @@ private struct Stubborn: Codable, Sendable {
     func encode(to encoder: any Encoder) throws { throw No() }
 }
 
+/// As many arrays in each other as wanted.
+private struct Nested: Codable, Sendable {
+    var depth: Int
+    init(_ depth: Int) { self.depth = depth }
+    init(from decoder: any Decoder) throws {
+        var container = try decoder.unkeyedContainer()
+        depth = container.isAtEnd ? 1 : try container.decode(Nested.self).depth + 1
+    }
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.unkeyedContainer()
+        if depth > 1 { try container.encode(Nested(depth - 1)) }
+    }
+}
+
 extension Scenarios {
     @Suite("Results that cannot be stored")
     struct UnstorableResults {
+        @Test(
+            "§3a.58: what is nested too deep fails its step at once, or its run, and is refused as an input"
+        )
+        func nestedTooDeep() async throws {
+            let bodies = Tally()
+            let workflow = Workflow("nested", .retry(soon)) { (context, input: Nested) async throws -> Nested in
+                let deep = try await context.run("deep") { Nested(511) }
+                do {
+                    try await context.run("deeper") {
+                        bodies.add("deeper")
+                        return Nested(512)
+                    }
+                } catch let failure as StepFailure {
+                    bodies.add("\(failure)")
+                    return Nested(deep.depth + 1)
+                }
+                return input
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, Nested(1))
+                #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
+                #expect(bodies.all.count == 2 && bodies.all.last?.contains("nested deeper than 511 levels") == true)
+                #expect(try await run.status().error?.contains("nested deeper than 511 levels") == true)
+                #expect(await errorCode { _ = try await client.enqueue(workflow, Nested(512)) } == .notStorable)
+            }
+        }
+
         @Test("§3a.10: NaN and infinity fail the step at once, with a sentence that says what to return instead")
         func nan() async throws {
             let bodies = Tally()

@@ -187,6 +187,21 @@ extension Scenarios {
             }
         }
 
+        @Test(
+            "§3a.45 A run that no worker can do is cancelled, or is out of time: nothing of it is left",
+            arguments: [false, true])
+        func unserved(isOutOfTime: Bool) async throws {
+            let other = Workflow("other") { (_: WorkflowContext) in }
+            try await withWorker([other]) { client, _ in
+                let limit = isOutOfTime ? Duration.seconds(2) : nil
+                let run = try await client.enqueue(WorkflowName<Int, Int>("nobody-has-it"), 1, .runTimeout(limit))
+                try await eventually("it is not unserved") { try await run.status().status == .unserved }
+                if !isOutOfTime { #expect(try await run.cancel() == .cancelled) }
+                try await eventually("it does not end") { try await run.status().status.isEnded }
+                try await eventually("its carry stays") { try await Doctor(client).examine().violations.isEmpty }
+            }
+        }
+
         @Test("§3a.43 A cancel that meets the end: one terminal state, nothing left over", arguments: Memory.allCases)
         func meetsTheEnd(_ memory: Memory) async throws {
             let workflow = Workflow("short") { (context, count: Int) async throws -> Int in

@@ -2,7 +2,8 @@
 -- a queue for its first carry, for a person, or for other code) ends at once.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 queue:<queue>  6 meta  7 runs:cancelled
 --       8 runs:queued  9 runs:running  10 runs:unserved  11 runs:parked  12 unfit:<workflow>  13 runs:paused
---       14 queue:<queue> of the run that waits for it, or any list  15 claimed:<worker>:<queue>, for a worker
+--       14 queue:<queue> of the run that waits for it, or any list  15 unserved:<workflow>
+--       16 claimed:<worker>:<queue>, for a worker
 -- ARGV  1 id  2 reason  3 text of the claim, '' for a person  then, for a worker  4 the step that made the run: '<run> <generation> <step>'
 --       5 the run's workflow, '-' if it was made for certain
 -- Reply {'requested'}; {'ended', awaited}: it is cancelled now; {'already'}: it was requested before; {'over', status}: it has ended, nothing
@@ -12,18 +13,18 @@
 local run = read_run(KEYS[1])
 local by_parent = ARGV[3] ~= ''
 if by_parent then
-  if not redis.call('LPOS', KEYS[15], ARGV[3]) then return { 'lost' } end
+  if not redis.call('LPOS', KEYS[16], ARGV[3]) then return { 'lost' } end
   local is_child = run and run.parent == ARGV[4]
   local is_requested = is_child and run.status == 'running' and redis.call('HEXISTS', KEYS[1], 'cancelled') == 1
   if run and (not is_child or not is_live(run) or is_requested) or not run and ARGV[5] == '-' then
-    redis.call('LREM', KEYS[15], -1, ARGV[3])
+    redis.call('LREM', KEYS[16], -1, ARGV[3])
     return { 'already' }
   end
 end
 if not run and not by_parent then return { 'missing' } end
 if not run then
   local time = now()
-  redis.call('LREM', KEYS[15], -1, ARGV[3])
+  redis.call('LREM', KEYS[16], -1, ARGV[3])
   redis.call('HSET', KEYS[1], 'workflow', ARGV[5], 'queue', string.match(KEYS[5], '}:queue:(.+)$'), 'payload', 'null', 'status', 'cancelled',
     'generation', time, 'carrier', '', 'created', time, 'ended', time, 'parent', ARGV[4], 'cancelled', ARGV[2],
     'error', '{"type":"CancellationError","message":' .. cjson.encode(ARGV[2]) .. '}')
@@ -38,7 +39,7 @@ redis.call('HLEN', KEYS[6])
 check_parent(run, KEYS[14])
 local time, reason = now(), cjson.encode(ARGV[2])
 local cancels = run.status ~= 'running' and cancel_texts(run, ARGV[1], KEYS[3])
-if by_parent then redis.call('LREM', KEYS[15], -1, ARGV[3]) end
+if by_parent then redis.call('LREM', KEYS[16], -1, ARGV[3]) end
 if run.status ~= 'running' then
   redis.call('UNLINK', KEYS[3], KEYS[4])
   redis.call('HDEL', KEYS[1], 'reason', 'divergence')
@@ -46,6 +47,8 @@ if run.status ~= 'running' then
     'error', '{"type":"CancellationError","message":' .. reason .. '}')
   redis.pcall('ZREM', KEYS[({ queued = 8, unserved = 10, parked = 11, paused = 13 })[run.status]], ARGV[1])
   redis.pcall('HDEL', KEYS[12], ARGV[1])
+  -- Where no worker has the workflow, nobody else would ever drop it.
+  if run.carrier == 'unserved' then redis.pcall('LREM', KEYS[15], 1, carry_text(ARGV[1], run.generation)) end
   redis.pcall('ZADD', KEYS[7], time, ARGV[1])
   redis.pcall('HINCRBY', KEYS[6], 'cancels', 1)
   call_in_bites('RPUSH', KEYS[5], cancels)
