@@ -78,33 +78,38 @@ extension StepwiseClient {
         let generation = try await command(["HGET", .init(keys.run(id)), "generation"], doing: "reading run \(id)")
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
         let revival = try await revival(of: details, from: step)
-        while true {
-            let reply = try await evaluate(
-                ScriptLibrary.revive,
-                [
-                    keys.run(id), keys.steps(id), keys.queue(details.queue), keys.runs(.failed), keys.dead,
-                    keys.runs(.running),
-                ],
-                [
-                    .init(id), .init(generation.string ?? ""), .init(revival.keep),
-                    revival.raisesGeneration ? "1" : "", revival.forgetsCancel ? "1" : "",
-                ], doing: "resuming run \(id)")
-            let reader = ReplyReader("revive", reply)
-            switch reader.word {
-            case "revived": return
-            case "more": continue
-            case "missing": throw noSuchRun(id)
-            case "changed":
-                throw StepwiseError(
-                    .wrongStatus,
-                    "run \(id) is \(try reader.text(1)): it was changed while it was to be resumed; look at it again")
-            case "restarted":
-                throw StepwiseError(
-                    .wrongStatus,
-                    "run \(id) was restarted: run \(try reader.text(1)) does its work. Look at that one, or delete this one"
-                )
-            default: throw reader.unexpected
-            }
+        while try await forgetPage(ofRun: details, generation: generation.string ?? "", revival) {}
+    }
+
+    /// One page of a resume.
+    ///
+    /// - Returns: whether there is another; if not, the run goes on.
+    package func forgetPage(ofRun run: RunDetails, generation: String, _ revival: Revival) async throws -> Bool {
+        let id = run.id
+        let reply = try await evaluate(
+            ScriptLibrary.revive,
+            [
+                keys.run(id), keys.steps(id), keys.queue(run.queue), keys.runs(.failed), keys.dead, keys.runs(.running),
+            ],
+            [
+                .init(id), .init(generation), .init(revival.keep), revival.raisesGeneration ? "1" : "",
+                revival.forgetsCancel ? "1" : "",
+            ], doing: "resuming run \(id)")
+        let reader = ReplyReader("revive", reply)
+        switch reader.word {
+        case "revived": return false
+        case "more": return true
+        case "missing": throw noSuchRun(id)
+        case "changed":
+            throw StepwiseError(
+                .wrongStatus,
+                "run \(id) is \(try reader.text(1)): it was changed while it was to be resumed; look at it again")
+        case "restarted":
+            throw StepwiseError(
+                .wrongStatus,
+                "run \(id) was restarted: run \(try reader.text(1)) does its work. Look at that one, or delete this one"
+            )
+        default: throw reader.unexpected
         }
     }
 

@@ -201,6 +201,37 @@ extension Scenarios {
             }
         }
 
+        @Test(
+            "Who died while he resumed a run from a step has made other steps of those that were forgotten, whoever goes on"
+        )
+        func resumedHalfway() async throws {
+            let isMended = Flag()
+            let workflow = Workflow("many", .retry(.never)) { (context, count: Int) async throws -> String in
+                try await context.run("begin") {}
+                var last = ""
+                for _ in 0..<count { last = try await context.run("work") { step in step.idempotencyKey } }
+                if !isMended.isSet { throw OutOfPaper() }
+                return last
+            }
+            try await withWorker([workflow]) { client, server in
+                let run = try await client.enqueue(workflow, 1500, id: "many")
+                try await fails(run)
+                isMended.set()
+                // Its first page is all that the caller lives to see.
+                let generation = try await server.command("HGET", "stepwise:{default}:run:many", "generation").string
+                let revival = try Revival(
+                    resuming: "many", from: "work", [.init(step: "begin"), .init(step: "work")])
+                #expect(
+                    try await client.forgetPage(ofRun: run.status(), generation: generation ?? "", revival))
+                #expect(try await run.status().status == .failed)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+                try await client.resume("many")
+                let created = try #require(try await run.status().created)
+                #expect(try await run.result(timeout: patience) == "many/\(created + 1)/work#1500")
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
         @Test("Two people resume a failed run at the same moment: it goes on once")
         func resumedTwice() async throws {
             let isMended = Flag()

@@ -9,8 +9,10 @@
 local run = read_run(KEYS[1])
 if not run then return { 'missing' } end
 if run.status ~= 'failed' or run.generation ~= ARGV[2] then return { 'changed', run.status, run.generation } end
-local restarted = redis.call('HGET', KEYS[1], 'restarted')
-if restarted then return { 'restarted', restarted } end
+local v = redis.call('HMGET', KEYS[1], 'restarted', 'rewinding')
+if v[1] then return { 'restarted', v[1] } end
+-- A resume from a step that was not carried to its end: what it has forgotten is another step when it is executed again, whoever goes on.
+local raises = ARGV[4] == '1' or v[2]
 redis.call('LLEN', KEYS[3])
 redis.call('HLEN', KEYS[2])
 local keep, numbers = tonumber(ARGV[3]), {}
@@ -23,9 +25,10 @@ call_in_bites('HDEL', KEYS[2], numbers)
 local recorded = run.recorded - #numbers
 if recorded > keep then
   redis.call('HSET', KEYS[1], 'recorded', recorded, 'bytes', run.bytes)
+  if raises then redis.call('HSET', KEYS[1], 'rewinding', '1') end
   return { 'more' }
 end
-redis.call('HDEL', KEYS[1], 'error', 'ended', 'lost', 'reason', 'awaited')
+redis.call('HDEL', KEYS[1], 'error', 'ended', 'lost', 'reason', 'awaited', 'rewinding')
 if run.patches ~= '' then
   -- What was asked for after the outcomes that stay is forgotten with the others.
   local read, marks = pcall(cjson.decode, run.patches)
@@ -35,7 +38,7 @@ if run.patches ~= '' then
   redis.call('HSET', KEYS[1], 'patches', read and next(marks) and cjson.encode(marks) or '')
 end
 local number, resumes = string.match(run.generation, '^(%d+)%.?(%d*)$')
-local generation = ARGV[4] == '1' and string.format('%.0f', number + 1) or number .. '.' .. (tonumber(resumes) or 0) + 1
+local generation = raises and string.format('%.0f', number + 1) or number .. '.' .. (tonumber(resumes) or 0) + 1
 -- Every call counts as not opened: a replay of what stays tells which are open, and the others only take their numbers.
 redis.call('HSET', KEYS[1], 'status', 'running', 'generation', generation, 'carrier', 'queue', 'own', '', 'opened', 0,
   'recorded', recorded, 'carried', recorded, 'bytes', run.bytes,
