@@ -205,19 +205,19 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it has not ended, or one of the `redis…` codes.
     public func delete(_ id: String) async throws {
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
-        var removed = 0
-        if details.status.isEnded {
-            removed =
-                try await evaluate(
-                    ScriptLibrary.forget, forgetKeys(keys, details.status, [id]),
-                    [.init(details.status.rawValue), .init(id)], doing: "deleting run \(id)"
-                ).integer ?? 0
-        }
-        if removed == 0 {
+        guard details.status.isEnded, try await forget(details) else {
             throw StepwiseError(
                 .wrongStatus,
                 "run \(id) is \(details.status): only runs that have ended can be deleted; cancel it first")
         }
+    }
+
+    /// - Returns: `false` if the run has another status by now.
+    private func forget(_ run: RunDetails) async throws -> Bool {
+        let reply = try await evaluate(
+            ScriptLibrary.forget, forgetKeys(keys, run.status, [run.id]), [.init(run.status.rawValue), .init(run.id)],
+            doing: "deleting run \(run.id)")
+        return reply.integer == 1
     }
 
     func noSuchRun(_ id: String) -> StepwiseError {
