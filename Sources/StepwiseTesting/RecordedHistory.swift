@@ -26,7 +26,7 @@ public struct RecordedHistory: Sendable {
         self.run = run.id
         workflow = run.workflow
         payload = Array(run.payload.utf8)
-        outcomes = steps.map(Self.outcome)
+        outcomes = steps.map(\.outcome)
         patches = run.patches
         let isOver = run.status.isEnded
         carried = isOver ? .max : run.carried ?? -1
@@ -68,18 +68,6 @@ public struct RecordedHistory: Sendable {
     public static func all(inFolder path: String) throws -> [RecordedHistory] {
         try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".json") }.sorted()
             .map { try RecordedHistory(contentsOfFile: path + "/" + $0) }
-    }
-
-    private static func outcome(_ step: RecordedStep) -> Outcome {
-        let result: Outcome.Result =
-            if let failure = step.error {
-                .error(failure)
-            } else if let reason = step.cancel {
-                .cancel(reason)
-            } else {
-                .value(Array((step.value ?? "null").utf8))
-            }
-        return Outcome(step: step.step, result: result, key: step.key, kind: step.kind)
     }
 
     private static func outcome(_ bytes: [UInt8]) throws -> Outcome {

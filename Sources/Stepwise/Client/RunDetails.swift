@@ -81,6 +81,21 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var child: String?
 }
 
+extension RecordedStep {
+    /// The outcome that it tells of, for a replay.
+    package var outcome: Outcome {
+        let result: Outcome.Result =
+            if let error {
+                .error(error)
+            } else if let cancel {
+                .cancel(cancel)
+            } else {
+                .value(Array((value ?? "null").utf8))
+            }
+        return Outcome(step: step, result: result, key: key, kind: kind)
+    }
+}
+
 extension StepwiseClient {
     /// What is stored of a run; `nil` if there is none.
     func details(ofRun id: String) async throws -> RunDetails? {

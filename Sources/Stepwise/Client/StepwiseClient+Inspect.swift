@@ -89,9 +89,7 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``: `noSuchRun`, `timedOut`, or one of the `redis…` codes.
     package func storedEnd(ofRun id: String, timeout: Duration?) async throws -> StoredEnd {
         guard let end = try await awaitEnd(ofRun: id, timeout: timeout) else {
-            throw StepwiseError(
-                .noSuchRun,
-                "no run \(id) in namespace \"\(keys.namespace)\"; if it ended long ago, retention removed it")
+            throw noSuchRun(id)
         }
         return StoredEnd(
             status: end.status, output: String(decoding: end.output, as: UTF8.self),

@@ -32,9 +32,7 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
     private var missing: StepwiseError {
         wasSeen
             ? StepwiseError(.runGone, "run \(id) is gone: it ended and was removed by retention")
-            : StepwiseError(
-                .noSuchRun,
-                "no run \(id) in namespace \"\(client.keys.namespace)\"; if it ended long ago, retention removed it")
+            : client.noSuchRun(id)
     }
 
     /// Waits for the run's end.

@@ -10,17 +10,7 @@ func replay(_ workflow: any AnyWorkflow, _ details: RunDetails, _ history: some 
         logger: quiet, copy: copy)
     _ = copy.learn(marks: details.patches, carried: .max, opened: 0)
     copy.start(context, silent: true, function: workflow.function.body)
-    for step in history {
-        let result: Outcome.Result =
-            if let failure = step.error {
-                .error(failure)
-            } else if let reason = step.cancel {
-                .cancel(reason)
-            } else {
-                .value(Array((step.value ?? "null").utf8))
-            }
-        copy.deliver(Outcome(step: step.step, result: result, key: step.key, kind: step.kind), silent: true)
-    }
+    for step in history { copy.deliver(step.outcome, silent: true) }
     return copy
 }
 
