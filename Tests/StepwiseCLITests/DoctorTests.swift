@@ -87,6 +87,10 @@ struct DoctorTests {
             [["HSET ~open:p3 ship", "run 1 0 invocation"], ["SET ~join:p3 1"]], .stepWithoutMover,
             "run p3, step \"ship\""
         ),
+        (
+            [["HSET ~open:p19 click", "waitForEvent 1 0 event:0:clicked"], ["SET ~join:p19 1"]], .stepWithoutEvent,
+            "run p19, step \"click\""
+        ),
         ([["SET ~join:p4 3"]], .joinDiffers, "run p4"),
         ([["HSET ~run:p5 recorded 2"]], .recordedDiffers, "run p5"),
         (
@@ -157,7 +161,7 @@ struct DoctorTests {
         try await Fixture.with { fixture in
             try await populate(fixture)
             var generations: [String: String] = [:]
-            for run in (1...18).map({ "p\($0)" }) {
+            for run in (1...19).map({ "p\($0)" }) {
                 _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: run)
                 generations[run] = try await fixture.generation(of: run)
             }

@@ -34,6 +34,7 @@ extension StepwiseClient {
             seen = outcomes.isEmpty || run.outcomes.count >= outcomeCount ? nil : run.outcomes.count
         }
         try await lookAtChildren(of: &run)
+        try await lookAtEvents(of: &run)
         return run
     }
 
@@ -43,6 +44,21 @@ extension StepwiseClient {
                 ["HMGET", .init(keys.run(child)), "status", "parent"], doing: "looking at run \(child)")
             run.children[child] = .init(
                 status: reply.array?.first?.string.map { RunStatus(rawValue: $0) }, parent: reply.array?.last?.string)
+        }
+    }
+
+    private func lookAtEvents(of run: inout RunSnapshot) async throws {
+        guard let fields = run.fields else { return }
+        for (step, text) in run.open {
+            guard let event = OpenStep(text)?.event else { continue }
+            let waiter = EventWaiter(queue: fields.queue, run: run.id, generation: fields.generation, step: step)
+            let mail = MailWaiter(
+                event: event.name, generation: fields.generation, number: event.number, step: step)
+            async let isListed = command(
+                ["ZSCORE", .init(keys.event(event.name)), .init(waiter.text)], doing: "looking at run \(run.id)")
+            let isInMail = try await command(
+                ["ZSCORE", .init(keys.mail(run.id)), .init(mail.text)], doing: "looking at run \(run.id)")
+            if try await isListed.string != nil, isInMail.string != nil { run.listening.insert(step) }
         }
     }
 

@@ -25,8 +25,8 @@ package final class RunCopy: Sendable {
         var delivered = 0
         /// Abandoned calls whose closing the store has not confirmed.
         var unclosed: Set<Int> = []
-        /// Calls with a child that is to end when nobody waits for it.
-        var parents: Set<Int> = []
+        /// Calls with something outside the run that is to end when nobody waits for it.
+        var attached: Set<Int> = []
         var finished: Result<[UInt8], any Error>?
         /// The error with which the run ends although the function has not.
         var overLimit: StepwiseError?
@@ -121,7 +121,7 @@ package final class RunCopy: Sendable {
                 return nil
             }
             state.calls[number] = nil
-            state.parents.remove(number)
+            state.attached.remove(number)
             state.unclosed.remove(number)
             state.lastStep = outcome.step
             guard case .waiting(let continuation) = state.standings[number] else { return nil }
@@ -260,14 +260,14 @@ package final class RunCopy: Sendable {
                 let call = state.calls[number]
                 return Plan.Opening(
                     number: number, step: call?.id ?? "", withdrawn: !isWaiting,
-                    limits: isWaiting ? call?.options.limits ?? "" : "")
+                    limits: isWaiting ? call?.limits ?? "" : "", wait: call?.wait)
             }
             let closings = state.unclosed.filter { $0 < opened }.sorted()
             let closed = closings.prefix(limit).compactMap { state.calls[$0] }
             return Plan(
                 openings: openings, closings: closed.map(\.id),
                 unlimited: state.finished != nil
-                    ? Self.limited(state) : closed.filter(\.options.hasLimits).map(\.id),
+                    ? Self.limited(state) : closed.filter { !$0.limits.isEmpty }.map(\.id),
                 patches: state.patches.marksToWrite,
                 orphans: state.finished != nil
                     ? Self.orphans(state, opened: opened)
@@ -279,20 +279,19 @@ package final class RunCopy: Sendable {
 
     /// The steps with limits in time of which no outcome was delivered.
     private static func limited(_ state: State) -> [String] {
-        state.calls.compactMap { call in call.flatMap { $0.options.hasLimits ? $0.id : nil } }
+        state.calls.compactMap { call in call.flatMap { $0.limits.isEmpty ? nil : $0.id } }
     }
 
     private static func orphans(_ state: State, opened: Int) -> [Plan.Orphan] {
-        orphans(state, among: state.parents.filter { $0 < opened }.sorted())
+        orphans(state, among: state.attached.filter { $0 < opened }.sorted())
     }
 
     private static func orphans(_ state: State, among numbers: some Sequence<Int>) -> [Plan.Orphan] {
-        if state.parents.isEmpty { return [] }
+        if state.attached.isEmpty { return [] }
         return numbers.compactMap { number in
-            guard state.parents.contains(number), let call = state.calls[number], let order = call.child else {
-                return nil
-            }
-            return Plan.Orphan(step: call.id, order: order)
+            guard state.attached.contains(number), let call = state.calls[number] else { return nil }
+            if let order = call.child { return Plan.Orphan(number: number, step: call.id, left: .child(order)) }
+            return call.wait?.event.map { Plan.Orphan(number: number, step: call.id, left: .event($0)) }
         }
     }
 
@@ -303,11 +302,11 @@ package final class RunCopy: Sendable {
             for step in plan.closings {
                 guard let number = state.numbers[step] else { continue }
                 state.unclosed.remove(number)
-                state.parents.remove(number)
+                state.attached.remove(number)
             }
             for opening in plan.openings where opening.withdrawn {
                 state.unclosed.remove(opening.number)
-                state.parents.remove(opening.number)
+                state.attached.remove(opening.number)
             }
         }
     }
@@ -351,7 +350,7 @@ package final class RunCopy: Sendable {
     /// - Throws: ``Evicted``, `CancellationError`, the step's recorded ``StepFailure``, or a ``StepwiseError`` about the name.
     package func call(
         name: String, isDerived: Bool = false, options: StepOptions, child: ChildOrder? = nil,
-        body: @escaping @Sendable (Step) async throws -> [UInt8]
+        notice: Notice? = nil, wait: StepWait? = nil, body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) async throws -> StepResult {
         if let leaked = evictedCall() {
             if leaked { await Self.suspendForGood() }
@@ -367,7 +366,12 @@ package final class RunCopy: Sendable {
             throw CancellationError()
         }
         if !isDerived { try StepName.check(name) }
-        guard let (number, id) = try register(name: name, options: options, child: child, body: body) else {
+        let made = try register(name: name, options: options) { number, id, key in
+            StepCall(
+                number: number, id: id, key: key, options: options, child: child, notice: notice, wait: wait,
+                body: body)
+        }
+        guard let (number, id) = made else {
             try await suspendUntilEviction()
         }
         let result = try await withTaskCancellationHandler {
@@ -428,7 +432,7 @@ package final class RunCopy: Sendable {
 
     /// - Returns: the call's number and id; `nil` if it is one too many, with which the run ends.
     private func register(
-        name: String, options: StepOptions, child: ChildOrder?, body: @escaping @Sendable (Step) async throws -> [UInt8]
+        name: String, options: StepOptions, _ make: (_ number: Int, _ id: String, _ key: String?) -> StepCall
     ) throws -> (number: Int, id: String)? {
         let key = try options.key?.get().json
         return state.withLock { state in
@@ -448,8 +452,9 @@ package final class RunCopy: Sendable {
                 // "undo charge#2" may be the undo of "charge#2".
             } while state.numbers[id] != nil
             let number = state.calls.count
-            state.calls.append(StepCall(number: number, id: id, key: key, options: options, child: child, body: body))
-            if child?.endsWithParent == true { state.parents.insert(number) }
+            let call = make(number, id, key)
+            state.calls.append(call)
+            if call.isAttached { state.attached.insert(number) }
             state.standings.append(.called)
             state.numbers[id] = number
             return (number, id)

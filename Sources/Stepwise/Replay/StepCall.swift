@@ -7,13 +7,25 @@ package struct StepCall: Sendable {
     package let options: StepOptions
     /// The run that it makes; then what the body returns is that run's input. `nil` for a step with a body.
     package var child: ChildOrder?
+    /// The event that it sends; then what the body returns is the event's value.
+    package var notice: Notice?
+    /// What it waits for, if it has no body: then nobody executes it.
+    package var wait: StepWait?
     /// Executes the step once and returns its value as JSON.
     package let body: @Sendable (Step) async throws -> [UInt8]
 }
 
 extension StepCall {
     /// The word for its kind; `nil` for a step with a body.
-    package var kind: String? { child.map { $0.isAwaited ? "invoke" : "start" } }
+    package var kind: String? {
+        wait?.kind ?? notice.map { _ in "notify" } ?? child.map { $0.isAwaited ? "invoke" : "start" }
+    }
+
+    /// Its limits in time as the store takes them; empty for none.
+    package var limits: String { wait?.limits ?? options.limits }
+
+    /// Whether it ends something outside its run when nobody waits for it any more.
+    package var isAttached: Bool { child?.endsWithParent == true || wait?.event != nil }
 }
 
 /// The run that a step makes.
@@ -28,6 +40,18 @@ package struct ChildOrder: Sendable {
 
     /// Whether the run is to be cancelled when nobody waits for it any more.
     package var endsWithParent: Bool { isAwaited && onParentEnd == .cancel }
+}
+
+/// The event that a step sends.
+package struct Notice: Sendable {
+    package enum Target: Sendable {
+        case run(String)
+        /// To all who wait for it; for so many milliseconds also to those who come later.
+        case everybody(keep: Int?)
+    }
+
+    package var event: String
+    package var target: Target
 }
 
 /// What a call returns: the id that the step got, and its value's JSON.
@@ -57,11 +81,21 @@ package struct Plan: Sendable {
         package var withdrawn: Bool
         /// Its limits in time, as the store takes them; empty for none.
         package var limits = ""
+        package var wait: StepWait?
     }
 
+    /// A step for which the function no longer waits, and that leaves something outside the run.
     package struct Orphan: Sendable {
+        package enum Left: Sendable {
+            /// A child that is not to go on without it.
+            case child(ChildOrder)
+            /// An entry among those who wait for an event.
+            case event(String)
+        }
+
+        package var number: Int
         package var step: String
-        package var order: ChildOrder
+        package var left: Left
     }
 
     package var openings: [Opening]
@@ -70,7 +104,7 @@ package struct Plan: Sendable {
     package var unlimited: [String] = []
     /// The run's patches, if there are new ones: patch → how many outcomes the function had had when it asked.
     package var patches: [String: Int] = [:]
-    /// Children for which the function no longer waits, and which are not to go on without it.
+    /// What the function no longer waits for, and what has to be ended outside the run.
     package var orphans: [Orphan] = []
     /// Whether nothing is left for another page.
     package var isComplete: Bool

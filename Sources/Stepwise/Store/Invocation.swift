@@ -2,7 +2,9 @@
 ///
 /// `carry <run> <generation>` takes the run's function forward; `step <run> <generation> <attempt> <step>` executes one step's
 /// body; `ended <run> <generation> <child> <step>` tells the step that its child has ended; `cancel <child> <workflow> <run> <generation>
-/// <step>` ends the child for which that step no longer waits; anything that begins with `{` is a raw item, a run that another service pushed. Scripts compare the text whole.
+/// <step>` ends the child for which that step no longer waits; `tell <event> <time> <value>` reaches everybody who waits for the event since
+/// before that time, in microseconds since 1970; `withdraw <run> <generation> <number> <event> <step>` lets the event's list forget a step;
+/// anything that begins with `{` is a raw item, a run or an event that another service pushed. Scripts compare the text whole.
 package enum Invocation: Sendable, Hashable {
     case carry(run: String, generation: String)
     case step(run: String, generation: String, attempt: Int, step: String)
@@ -10,6 +12,10 @@ package enum Invocation: Sendable, Hashable {
     case ended(run: String, generation: String, child: String, step: String)
     /// A message from a parent to its child. The workflow is `-` if the child was made for certain.
     case cancel(child: String, workflow: String, run: String, generation: String, step: String)
+    /// To all who wait for an event.
+    case tell(event: String, time: Int, value: [UInt8])
+    /// A step no longer waits for an event.
+    case withdraw(run: String, generation: String, number: Int, event: String, step: String)
     case raw
 
     /// `nil` if the text is none of them.
@@ -36,6 +42,18 @@ package enum Invocation: Sendable, Hashable {
             self = .cancel(
                 child: String(parts[1]), workflow: String(parts[2]), run: String(parts[3]), generation: String(rest[0]),
                 step: String(rest[1]))
+        case ("tell", 4...):
+            let parts = text.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+            guard let time = Int(parts[2]), !parts[1].isEmpty, !parts[3].isEmpty else { return nil }
+            self = .tell(event: String(parts[1]), time: time, value: Array(parts[3].utf8))
+        case ("withdraw", 5):
+            let rest = parts[4].split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+            guard rest.count == 2, Generation.isOne(parts[2]), let number = Int(parts[3]), !parts[1].isEmpty,
+                rest.allSatisfy({ !$0.isEmpty })
+            else { return nil }
+            self = .withdraw(
+                run: String(parts[1]), generation: String(parts[2]), number: number, event: String(rest[0]),
+                step: String(rest[1]))
         default:
             return nil
         }
@@ -44,8 +62,10 @@ package enum Invocation: Sendable, Hashable {
     /// The run that it is for.
     package var run: String? {
         switch self {
-        case .carry(let run, _), .step(let run, _, _, _), .ended(let run, _, _, _), .cancel(let run, _, _, _, _): run
-        case .raw: nil
+        case .carry(let run, _), .step(let run, _, _, _), .ended(let run, _, _, _), .cancel(let run, _, _, _, _),
+            .withdraw(let run, _, _, _, _):
+            run
+        case .raw, .tell: nil
         }
     }
 
@@ -57,6 +77,12 @@ package enum Invocation: Sendable, Hashable {
         -> String
     {
         "cancel \(child) \(workflow) \(run) \(generation) \(step)"
+    }
+
+    package static func withdrawText(run: String, generation: String, number: Int, event: String, step: String)
+        -> String
+    {
+        "withdraw \(run) \(generation) \(number) \(event) \(step)"
     }
 
     package static func carryText(run: String, generation: String) -> String { "carry \(run) \(generation)" }

@@ -24,6 +24,16 @@ package struct Keys: Sendable, Hashable {
     package func unserved(_ workflow: String) -> String { "\(prefix)unserved:\(workflow)" }
     package func unfit(_ workflow: String) -> String { "\(prefix)unfit:\(workflow)" }
     package var paused: String { "\(prefix)paused" }
+    /// Who waits for an event.
+    package func event(_ name: String) -> String { "\(prefix)event:\(name)" }
+    /// An event that is kept for those who come later.
+    package func kept(_ event: String) -> String { "\(prefix)kept:\(event)" }
+    /// What was sent to a run, and the steps of it that wait for something to be sent.
+    package func mail(_ id: String) -> String { "\(prefix)mail:\(id)" }
+    /// The ids of the events that were sent to a run, or by it.
+    package func seen(_ id: String) -> String { "\(prefix)seen:\(id)" }
+    /// The runs that were sent events before they existed.
+    package var expected: String { "\(prefix)expected" }
     package var dead: String { "\(prefix)dead" }
     package var malformed: String { "\(prefix)malformed" }
     package var redelivered: String { "\(prefix)redelivered" }

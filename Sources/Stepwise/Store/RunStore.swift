@@ -98,7 +98,14 @@ struct RunStore: Sendable {
             keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
             keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed), keys.runs(.parked),
             keys.runs(.cancelled), keys.dead, keys.delayed, keys.queue(advance.parentQueue ?? run.queue),
-        ]
+        ] + eventKeys(run, advance.plan)
+    }
+
+    private static let firstEventKey = 16
+
+    private func eventKeys(_ run: Run, _ plan: Plan) -> [String] {
+        let events = plan.openings.compactMap { $0.withdrawn ? nil : $0.wait?.event }
+        return events.isEmpty ? [] : [keys.mail(run.id)] + events.flatMap { [keys.event($0), keys.kept($0)] }
     }
 
     private func advanceArguments(_ run: Run, _ advance: Advance) -> [RedisArgument] {
@@ -112,18 +119,32 @@ struct RunStore: Sendable {
 
     private func planArguments(_ plan: Plan, of run: Run) -> [RedisArgument] {
         var arguments: [RedisArgument] = [.init(plan.openings.count)]
+        var eventKey = Self.firstEventKey
         for opening in plan.openings {
+            var wait = opening.wait?.kind ?? ""
+            if let event = opening.wait?.event, !opening.withdrawn {
+                wait += " \(event) \(eventKey)"
+                eventKey += 2
+            }
             arguments += [
                 .init(opening.number), .init(opening.step), opening.withdrawn ? "1" : "", .init(opening.limits),
+                .init(wait),
             ]
         }
         arguments += [.init(plan.closings.count)] + plan.closings.map { .init($0) }
         arguments += [.init(plan.unlimited.count)] + plan.unlimited.map { .init($0) }
         arguments.append(.init(plan.orphans.count))
         for orphan in plan.orphans {
-            arguments += [.init(orphan.step), .init(cancelText(orphan.order, of: orphan.step, run))]
+            let text =
+                switch orphan.left {
+                case .child(let order): cancelText(order, of: orphan.step, run)
+                case .event(let event):
+                    Invocation.withdrawText(
+                        run: run.id, generation: run.generation, number: orphan.number, event: event, step: orphan.step)
+                }
+            arguments += [.init(orphan.step), .init(text)]
         }
-        return arguments + [.init(PatchMarks.text(plan.patches))]
+        return arguments + [.init(PatchMarks.text(plan.patches)), .init(maximumRunSize)]
     }
 
     func advance(_ run: Run, _ advance: Advance) async throws -> AdvanceReply {
@@ -357,7 +378,7 @@ func giveBackCommand(
     case .step(_, let itsGeneration, let itsAttempt, let itsStep):
         kind = "step"
         (generation, attempt, step) = (itsGeneration, String(itsAttempt), itsStep)
-    case .ended, .cancel: kind = "message"
+    case .ended, .cancel, .tell, .withdraw: kind = "message"
     case .raw, nil:
         break
     }

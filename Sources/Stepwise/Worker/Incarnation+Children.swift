@@ -1,6 +1,6 @@
 internal import StepwiseRedis
 
-/// Messages between parents and children, carried out by whoever claims them.
+/// Messages from one run to another, carried out by whoever claims them.
 extension Incarnation {
     func deliver(_ text: String, _ message: Invocation, from queue: String) async throws {
         switch message {
@@ -14,6 +14,12 @@ extension Incarnation {
             let isAwaited = try await store.cancelChild(
                 child, workflow, of: parent, text: text, queue: queue, about: about(child: child))
             if isAwaited { await announceEnd(of: child) }
+        case .tell(let event, let time, let value):
+            try await tell(event, since: time, value, text: text, queue: queue)
+        case .withdraw(let id, let generation, let number, let event, let step):
+            try await store.withdraw(
+                RunStore.Run(id: id, generation: generation, queue: queue), text: text, number: number, event: event,
+                step: step)
         case .carry, .step, .raw: break
         }
     }

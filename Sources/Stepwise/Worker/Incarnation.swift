@@ -246,7 +246,7 @@ final class Incarnation: Sendable {
                 guard let text, let invocation else { return }
                 let run = RunStore.Run(id: id, generation: generation, queue: queue)
                 await self.with(run) { await $0.handle(text, invocation, claim) }
-            case .ended?, .cancel?:
+            case .ended?, .cancel?, .tell?, .withdraw?:
                 guard let text, let invocation else { return }
                 await self.guarding { try await self.deliver(text, invocation, from: queue) }
             case nil:
@@ -298,6 +298,9 @@ final class Incarnation: Sendable {
         await guarding {
             let order: RawOrder
             do {
+                if let event = try RawEvent(item, maximumSize: self.configuration.maximumSize) {
+                    return try await self.send(event, item, from: queue, claim)
+                }
                 order = try RawOrder(item, maximumSize: self.configuration.maximumSize)
             } catch let problem as RawOrder.Problem {
                 try await self.store.reject(item, queue: queue, reason: problem.reason)

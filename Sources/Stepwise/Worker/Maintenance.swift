@@ -75,6 +75,7 @@ actor Maintenance {
                 try await expire(.completed, age: configuration.completedRetention),
                 try await expire(.cancelled, age: configuration.completedRetention),
                 try await expire(.failed, age: configuration.failedRetention),
+                try await forgetUnexpected(age: configuration.failedRetention),
             ].allSatisfy { $0 }
             // Where there is more it goes on with the next beat.
             nextExpiry = isDone ? now + .seconds(60) : now
@@ -105,12 +106,14 @@ actor Maintenance {
     /// An entry is the queue's name, a space, and the invocation, or a limit in time.
     private func promote(_ entries: [String]) async throws {
         var queues: [String: [String]] = [:]
-        for entry in entries {
-            if let limit = TimeLimit(entry) {
-                await lapse(limit)
-                continue
+        await withDiscardingTaskGroup { group in
+            for entry in entries {
+                if let limit = TimeLimit(entry) {
+                    group.addTask { await self.lapse(limit) }
+                } else {
+                    queues[String(entry.prefix { $0 != " " }), default: []].append(entry)
+                }
             }
-            queues[String(entry.prefix { $0 != " " }), default: []].append(entry)
         }
         for (queue, entries) in queues {
             _ = try await worker.evaluate(
@@ -221,7 +224,7 @@ actor Maintenance {
                     break
                 }
                 if try await worker.hasMoved(run, beyond: delivered) { await driver.lookUp() }
-            case .ended, .cancel, .raw, nil:
+            case .ended, .cancel, .tell, .withdraw, .raw, nil:
                 break
             }
         }
@@ -248,8 +251,30 @@ actor Maintenance {
     }
 }
 
+extension Maintenance {
+    /// What was sent to runs that never came to be; at most 20 pages of 100 runs.
+    ///
+    /// - Returns: whether nothing is left that is past its age.
+    private func forgetUnexpected(age: Duration) async throws -> Bool {
+        guard age > .zero else { return true }
+        let keys = worker.keys
+        for _ in 0..<20 {
+            let reply = try await worker.evaluate(
+                ScriptLibrary.expired, [keys.expected], [.init(age.wholeMilliseconds)])
+            let ids = reply.array?.compactMap(\.string) ?? []
+            if ids.isEmpty { return true }
+            _ = try await worker.evaluate(
+                ScriptLibrary.unexpect, [keys.expected] + ids.flatMap { [keys.run($0), keys.mail($0), keys.seen($0)] },
+                ids.map { .init($0) })
+        }
+        return false
+    }
+}
+
 /// What `forget` is about: the runs of one status, at most 100.
 func forgetKeys(_ keys: Keys, _ status: RunStatus, _ ids: [String]) -> [String] {
     [keys.runs(status), keys.dead]
-        + ids.flatMap { [keys.run($0), keys.steps($0), keys.open($0), keys.join($0)] }
+        + ids.flatMap {
+            [keys.run($0), keys.steps($0), keys.open($0), keys.join($0), keys.mail($0), keys.seen($0)]
+        }
 }

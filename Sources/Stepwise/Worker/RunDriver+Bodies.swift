@@ -129,7 +129,15 @@ extension RunDriver {
         if own == call.id { own = nil }
         if worker.isOver { return .over }
         let judgement = judge(end, of: call, body)
-        guard let order = call.child, case .ended(.value(let payload), let took) = judgement else { return judgement }
+        guard case .ended(.value(let payload), let took) = judgement else { return judgement }
+        if let notice = call.notice {
+            let step = step(of: call, attempt: attempt)
+            guard let problem = try await worker.send(notice, value: payload, from: run, step: step) else {
+                return .ended(.value(JSON.null), took: took)
+            }
+            return .ended(.error(StepFailure(step: call.id, attempts: attempt, error: problem)), took: took)
+        }
+        guard let order = call.child else { return judgement }
         if let failure = try await makeChild(order, of: call.id, attempt: attempt, payload: payload) {
             return .ended(.error(failure), took: took)
         }
@@ -171,8 +179,12 @@ extension RunDriver {
         return record
     }
 
+    private func step(of call: StepCall, attempt: Int) -> Step {
+        Step(runID: run.id, generation: Generation.number(of: run.generation), id: call.id, attempt: attempt)
+    }
+
     private func start(_ call: StepCall, attempt: Int) -> RunningBody {
-        let step = Step(runID: run.id, generation: Generation.number(of: run.generation), id: call.id, attempt: attempt)
+        let step = step(of: call, attempt: attempt)
         worker.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
         let body = RunningBody(attempt: attempt, timeout: call.options.timeout) {

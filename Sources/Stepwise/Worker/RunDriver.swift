@@ -42,7 +42,7 @@ actor RunDriver {
             switch invocation {
             case .carry: return try await self.load(text, step: nil, claim)
             case .step(_, _, let attempt, let id): return try await self.take(text, step: (id, attempt), claim)
-            case .ended, .cancel, .raw: return nil
+            case .ended, .cancel, .tell, .withdraw, .raw: return nil
             }
         }
         claim.end()

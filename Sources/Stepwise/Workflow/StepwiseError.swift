@@ -4,7 +4,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         private enum Value: String, Sendable {
             case invalidStepName, nestedStep, stepOutsideFunction, notStorable, tooLarge, tooManySteps, notDecodable,
                 invalidIdentifier, sagaEnded, invalidGroup, tooDeep
-            case runFailed, runCancelled, timedOut, noSuchRun, runGone, wrongStatus
+            case runFailed, runCancelled, timedOut, noSuchRun, runGone, wrongStatus, mailboxFull
             case redisUnavailable, redisAmbiguous, redisDenied, redisRefused, unsupportedRedis, newerDataFormat
             case invalidConfiguration, closed
         }
@@ -46,6 +46,8 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var runGone: Code { Code(value: .runGone) }
         /// The run's status does not allow what was asked for; nothing was changed.
         public static var wrongStatus: Code { Code(value: .wrongStatus) }
+        /// A run has more events to ask for than may wait for it.
+        public static var mailboxFull: Code { Code(value: .mailboxFull) }
         /// Redis could not be reached or is not ready; nothing was done.
         public static var redisUnavailable: Code { Code(value: .redisUnavailable) }
         /// The connection was lost after sending: done or not done. Enqueuing with an id may be repeated.

@@ -38,7 +38,10 @@ final class ScriptMonitor: Sendable {
             }
         }
         // Beats and burials name `workers`, promotions begin with `delayed`, retention has one index as its first key.
-        let upkeep = [":workers\"", "\"1\" \"stepwise:{default}:runs:", "\"2\" \"stepwise:{default}:delayed\""]
+        let upkeep = [
+            ":workers\"", "\"1\" \"stepwise:{default}:runs:", "\"1\" \"stepwise:{default}:expected\"",
+            "\"2\" \"stepwise:{default}:delayed\"",
+        ]
         return scripts.filter { script in !upkeep.contains { script.keys.contains($0) } }
     }
 

@@ -12,13 +12,15 @@ package enum NamespaceKey: Sendable, Hashable {
     case runs(RunStatus)
     case event(String)
     case mail(String)
+    case kept(String)
+    case seen(String)
     /// One of those that a namespace has once, such as `delayed`.
     case single(String)
 
     private static let singles = [
         "workers": "zset", "delayed": "zset", "dead": "zset", "malformed": "list", "redelivered": "hash",
         "schedules": "hash",
-        "meta": "hash", "paused": "hash",
+        "meta": "hash", "paused": "hash", "expected": "zset",
     ]
 
     /// - Parameter name: the key without the namespace's prefix. `nil` for a name that the contract does not know.
@@ -49,6 +51,8 @@ package enum NamespaceKey: Sendable, Hashable {
         case "join": self = .join(rest)
         case "event": self = .event(rest)
         case "mail": self = .mail(rest)
+        case "kept": self = .kept(rest)
+        case "seen": self = .seen(rest)
         case "runs":
             let status = RunStatus(rawValue: rest)
             guard RunStatus.all.contains(status) else { return nil }
@@ -57,14 +61,13 @@ package enum NamespaceKey: Sendable, Hashable {
         }
     }
 
-    /// What `TYPE` says of it; `nil` where the contract leaves it open.
+    /// What `TYPE` says of it.
     package var type: String? {
         switch self {
         case .queue, .claimed, .unserved: "list"
         case .worker, .run, .steps, .open, .unfit: "hash"
-        case .join: "string"
-        case .runs: "zset"
-        case .event, .mail: nil
+        case .join, .kept: "string"
+        case .runs, .event, .mail, .seen: "zset"
         case .single(let name): Self.singles[name]
         }
     }

@@ -125,6 +125,8 @@ extension RunDiagnosis {
                     evidence: "\(grounds) \(fields.status)")
             }
         case "child": judgeChild(step, open.child ?? "", fields, grounds)
+        case "timer" where open.limits["wake"] != nil: break
+        case "event": judgeEvent(step, open, fields, grounds)
         default:
             report(
                 .unreadableOpenStep, step: step, key: keys.open(run.id),
@@ -141,6 +143,20 @@ extension RunDiagnosis {
                     : "its mover is said to be \"\(open.place)\", but an invocation of it lies in \(names(places))",
                 advice: remove(invocation, from: last), evidence: grounds)
         }
+    }
+
+    /// Who sends the event must find the step, in the run's mailbox and in the event's list.
+    private mutating func judgeEvent(
+        _ step: String, _ open: OpenStep, _ fields: RunSnapshot.Fields, _ grounds: String
+    ) {
+        guard let event = open.event, !run.listening.contains(step) else { return }
+        let waiter = EventWaiter(queue: fields.queue, run: run.id, generation: fields.generation, step: step)
+        let mail = MailWaiter(event: event.name, generation: fields.generation, number: event.number, step: step)
+        report(
+            .stepWithoutEvent, step: step, key: keys.mail(run.id),
+            "it waits for event \"\(event.name)\", but who sends one would not find it",
+            advice: redisCommand("ZADD", keys.mail(run.id), "0", mail.text) + " && "
+                + redisCommand("ZADD", keys.event(event.name), "0", waiter.text), evidence: grounds)
     }
 
     /// A live child tells its parent when it has ended; an ended one has sent a message, perhaps more than one.

@@ -43,6 +43,8 @@ package struct RunSnapshot: Sendable, Hashable {
     package var open: [String: String] = [:]
     /// The children that open steps wait for.
     package var children: [String: Child] = [:]
+    /// The steps that wait for an event and can be reached by it: they stand in the run's mailbox and in the event's list.
+    package var listening: Set<String> = []
     /// The text of `join:<id>`.
     package var join: String?
     /// HLEN of `steps:<id>`.
@@ -89,15 +91,17 @@ extension Keys {
 
 /// An open step's text, as scripts write it: `<kind> <attempt> <lost> <where>`, and once an attempt has failed ` <since>` and a line for
 /// each of the last 20, a JSON object.
-package struct OpenStep: Sendable, Hashable {
+package struct OpenStep: Sendable {
     package var kind: String
     package var attempt: Int
     package var lost: Int
-    /// `invocation`, `carry`, `parked` or `child`.
+    /// `invocation`, `carry`, `parked`, `child`, `timer` or `event`.
     package var place: String
     /// The run that it waits for, at place `child`.
     package var child: String?
-    /// Until when it must be done (`total`) and begun (`claim`), in milliseconds since 1970.
+    /// The event that it waits for, and the number of its call, at place `event`.
+    package var event: (name: String, number: Int)?
+    /// Until when it must be done (`total`) and begun (`claim`), or waits (`wake`), in milliseconds since 1970.
     package var limits: [String: Int]
     /// When its first attempt began, in milliseconds since 1970; known once one has failed.
     package var since: Int?
@@ -111,6 +115,9 @@ package struct OpenStep: Sendable, Hashable {
         (kind, self.attempt, self.lost, place) = (String(parts[0]), attempt, lost, String(parts[3]))
         let words = place.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
         if words.count == 3, words[0] == "child" { (place, child) = ("child", String(words[2])) }
+        if words.count == 3, words[0] == "event", let number = Int(words[1]) {
+            (place, event) = ("event", (String(words[2]), number))
+        }
         limits = [:]
         for part in parts.dropFirst(4) {
             if let since = Int(part) {

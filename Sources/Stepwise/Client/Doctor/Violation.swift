@@ -11,6 +11,8 @@ package struct Violation: Sendable, Hashable {
         case parkedStepOfMovingRun
         /// An open step that waits for a child which will not tell that it has ended.
         case stepWithoutChild
+        /// An open step that waits for an event which would not find it.
+        case stepWithoutEvent
         /// What `open:<id>` holds is not what a script writes.
         case unreadableOpenStep
         /// `carrier` names a place where the carry is not.

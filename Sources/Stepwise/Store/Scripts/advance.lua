@@ -3,11 +3,14 @@
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 queue:<queue>
 --       7 runs:running  8 runs:completed  9 runs:failed  10 runs:parked  11 runs:cancelled  12 dead  13 delayed
 --       14 queue:<queue> of the run that waits for this one, or any list
+--       where steps wait for events also 15 mail:<id>, then for each such event event:<name> and kept:<name>
 -- ARGV  1 id  2 worker  3 number  4 carry text  5 generation  6 upto  7 slots  8 '1' if this is the last page
 --       9 ending ('', 'completed', 'failed', 'cancelled')  10 output or error as JSON
---       11 how many openings, then for each: number, step, '1' if withdrawn, its limits in time; then how many closings, then each step;
---       then how many steps whose limits do not matter any more, then each; then how many of the steps that it no longer waits for have
---       children to be cancelled, then for each: step, the invocation that does
+--       11 how many openings, then for each: number, step, '1' if withdrawn, its limits in time, what it waits for
+--       ('' for a step with a body, 'sleep', or 'waitForEvent <name> <n>', KEYS[n] being event:<name>); then how many closings, then each step;
+--       then how many steps whose limits do not matter any more, then each; then how many of the steps that it no longer waits for leave
+--       something outside the run, then for each: step, the invocation that ends it; then the run's patches, '' for no change;
+--       how many bytes a run's outcomes may take
 -- Reply {'carry', step, attempt, lost}: the carry goes on, this is the only open step and its body the caller's;
 --       {'more', opened, recorded, carried, page}: the carry stays; {'released', text...}: the carry ended, the texts are claims of the caller;
 --       {'paused', text...}: as released, and nothing was opened, closed or ended;

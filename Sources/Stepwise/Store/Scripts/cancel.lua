@@ -38,7 +38,7 @@ redis.call('HLEN', KEYS[2])
 redis.call('HLEN', KEYS[6])
 check_parent(run, KEYS[14])
 local time, reason = now(), cjson.encode(ARGV[2])
-local cancels = run.status ~= 'running' and cancel_texts(run, ARGV[1], KEYS[3])
+local cancels = run.status ~= 'running' and ending_texts(run, ARGV[1], KEYS[3])
 if by_parent then redis.call('LREM', KEYS[16], -1, ARGV[3]) end
 if run.status ~= 'running' then
   redis.call('UNLINK', KEYS[3], KEYS[4])

@@ -24,8 +24,5 @@ run.recorded = run.recorded + 1
 local text = bounded_outcome(run, ARGV[1], ARGV[8], head, open, ARGV[6])
 redis.call('HSET', KEYS[2], run.recorded, text)
 redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
-if run.carrier == '' and run.status == 'running' then
-  redis.call('HSET', KEYS[1], 'carrier', 'queue')
-  redis.call('RPUSH', KEYS[5], carry_text(ARGV[1], run.generation))
-end
+queue_carry(run, ARGV[1], KEYS[1], KEYS[5])
 return { 'recorded' }

@@ -3,7 +3,7 @@
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 
 local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited', 'lost', 'bytes',
-  'deadline', 'unfit', 'patches', 'parent', 'parentQueue', 'children' }
+  'deadline', 'unfit', 'patches', 'parent', 'parentQueue', 'children', 'listens' }
 
 -- The fields of a run that transitions decide by; false if the run does not exist.
 local function read_run(key)
@@ -13,7 +13,7 @@ local function read_run(key)
     status = v[1], generation = v[2], carrier = v[3] or '', carries = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
     recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] and v[9] ~= '' or false, lost = v[10] or '',
     bytes = tonumber(v[11]) or 0, deadline = v[12] or '', unfit = v[13] or '', patches = v[14] or '',
-    parent = v[15] or '', parentQueue = v[16] or '', children = v[17] or '',
+    parent = v[15] or '', parentQueue = v[16] or '', children = v[17] or '', listens = v[18] or '',
   }
 end
 
@@ -43,6 +43,12 @@ local function now()
   return clock
 end
 
+-- The same in microseconds: no two scripts have the same.
+local function now_exactly()
+  local t = redis.call('TIME')
+  return string.format('%.0f', t[1] * 1000000 + t[2])
+end
+
 -- A carry's invocation. A run's generation begins as the time of its creation: an id that is used again after its run has left is told
 -- apart from it by every copy and every invocation that is still about.
 local function carry_text(id, generation)
@@ -63,6 +69,13 @@ end
 -- The run has ended: the run that waits for it is told.
 local function tell_parent(run, id, key)
   if run.parentQueue ~= '' then redis.call('RPUSH', key, ended_text(run.parent, id)) end
+end
+
+-- The function has something to learn: if it has no carry, and somebody carries it on, one is queued.
+local function queue_carry(run, id, run_key, queue)
+  if run.carrier ~= '' or run.status ~= 'running' then return end
+  redis.call('HSET', run_key, 'carrier', 'queue')
+  redis.call('RPUSH', queue, carry_text(id, run.generation))
 end
 
 -- The carrier as text: who has the carry, the number of this taking, and the call that took it.
@@ -95,8 +108,8 @@ local function outcomes_after(steps, from, to)
 end
 
 -- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is. If it has limits in time, also
--- ` total=<ms>` and ` claim=<ms>`: until when it must be done, and begun. Once an attempt has failed also a space and since when the step
--- was tried, and a line for each of the last 20 failed attempts: a JSON object.
+-- ` total=<ms>` and ` claim=<ms>`: until when it must be done, and begun; ` wake=<ms>`: when a sleep, or the wait for an event, is over. Once
+-- an attempt has failed also a space and since when the step was tried, and a line for each of the last 20 failed attempts: a JSON object.
 local NEW_OPEN = { kind = 'run', attempt = '1', lost = 0, limits = '', rest = '' }
 
 local function open_text(open, where)
@@ -116,29 +129,47 @@ local function read_open(text)
   return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where, limits = limits, rest = rest }
 end
 
--- The invocations that end the children for which a run waits and which are to end with it.
-local function cancel_texts(run, id, open_key)
+-- How a step that waits for an event stands in its run's mailbox, in the order of the calls, and in the event's list.
+local function mail_waiter(name, generation, number, step)
+  return name .. ' w ' .. generation .. ' ' .. string.format('%09d', number) .. ' ' .. step
+end
+
+local function event_waiter(queue, id, generation, step)
+  return queue .. ' ' .. id .. ' ' .. generation .. ' ' .. step
+end
+
+-- What lets the mailbox and the list of an event forget a step that no longer waits for it; `place`: 'event:<number>:<name>'.
+local function withdraw_text(id, generation, step, place)
+  local number, name = string.match(place, '^event:(%d+):(.+)$')
+  return number and 'withdraw ' .. id .. ' ' .. generation .. ' ' .. number .. ' ' .. name .. ' ' .. step
+end
+
+-- The invocations that end what a run's open steps leave outside it: children that are to end with it, and waits for events.
+local function ending_texts(run, id, open_key)
   local texts, cursor = {}, '0'
-  if run.children == '' then return texts end
+  if run.children == '' and run.listens == '' then return texts end
   repeat
     local page = redis.call('HSCAN', open_key, cursor, 'COUNT', 1000)
     for n = 1, #page[2], 2 do
       local open = read_open(page[2][n + 1])
       local child = open and string.match(open.where, '^child:cancel:(.+)$')
       if child then texts[#texts + 1] = 'cancel ' .. child .. ' - ' .. id .. ' ' .. run.generation .. ' ' .. page[2][n] end
+      texts[#texts + 1] = open and withdraw_text(id, run.generation, page[2][n], open.where)
     end
     cursor = page[1]
   until cursor == '0'
   return texts
 end
 
--- A newly opened step; `durations` are its limits, such as 'total=30000 claim=5000', or ''.
-local function new_open(durations)
-  if durations == '' then return NEW_OPEN end
-  local limits = string.gsub(durations, '(%l+)=(%d+) ?', function(name, ms)
-    return ' ' .. name .. '=' .. string.format('%.0f', now() + ms)
+-- A newly opened step; `durations` are its limits, such as 'total=30000 claim=5000' or 'wake@1795340073201', or ''. A millisecond that has
+-- begun does not count: nothing ends early.
+local function new_open(durations, kind)
+  if durations == '' and not kind then return NEW_OPEN end
+  local limits = string.gsub(durations, '(%l+)([=@])(%d+) ?', function(name, sort, ms)
+    local time = sort == '@' and ms or ms == '0' and now() or now() + ms + 1
+    return ' ' .. name .. '=' .. string.format('%.0f', time)
   end)
-  return { kind = 'run', attempt = '1', lost = 0, limits = limits, rest = '' }
+  return { kind = kind or 'run', attempt = '1', lost = 0, limits = limits, rest = '' }
 end
 
 local function limit_of(open, name)
@@ -158,6 +189,12 @@ end
 local function limit_entry(list, id, generation, step)
   local queue = string.match(list, '}:queue:(.+)$') or string.match(list, '}:claimed:[^:]+:(.+)$')
   return queue .. ' timeout ' .. id .. ' ' .. generation .. (step == '' and '' or ' ' .. step)
+end
+
+-- The end of a wait whose time is up, as the tail of its record.
+local function wait_end(kind, event)
+  if kind == 'sleep' then return '"value":null' end
+  return '"error":{"type":"EventTimeout","message":' .. cjson.encode('no event "' .. event .. '" came in time') .. ',"cause":"timedOut"}'
 end
 
 -- Until when a new run has to be done.

@@ -30,7 +30,7 @@ redis.call('HLEN', KEYS[6])
 local carry_losses = wanted and lost and ARGV[3] == 'carry' and not open and not is_held(run) and lost_carries(run) + 1
 local fails = carry_losses and carry_losses >= most
 if fails then check_parent(run, KEYS[11]) end
-local cancels = fails and cancel_texts(run, ARGV[9], KEYS[2])
+local cancels = fails and ending_texts(run, ARGV[9], KEYS[2])
 redis.call('LREM', KEYS[3], -1, ARGV[1])
 if not wanted then return { 'stale' } end
 

@@ -1,4 +1,5 @@
--- lapse: a time limit has come: of a step that is not done, or not begun, or of a run. What comes of it is an outcome from outside.
+-- lapse: a time has come: the end of a sleep or of the wait for an event, or the limit of a step that is not done, or not begun, or of a run.
+-- What comes of it is an outcome from outside.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 queue:<queue>  6 delayed  7 meta  8 runs:failed  9 dead
 --       10 runs:queued  11 runs:running  12 runs:unserved  13 runs:parked  14 runs:paused
 --       15 queue:<queue> of the run that waits for it, or any list
@@ -17,15 +18,18 @@ redis.call('LLEN', KEYS[5])
 redis.call('HLEN', KEYS[2])
 local ends = wanted and step == '' and run.status ~= 'running'
 if ends then check_parent(run, KEYS[15]) end
-local cancels = ends and cancel_texts(run, ARGV[1], KEYS[3])
+local cancels = ends and ending_texts(run, ARGV[1], KEYS[3])
 redis.call('ZREM', KEYS[6], ARGV[4])
 if not wanted then return { 'stale' } end
 
-local record
+local record, is_asleep
 if step ~= '' then
-  local total, claim = limit_of(open, 'total'), limit_of(open, 'claim')
-  local reason
-  if total and total <= tonumber(now()) then
+  local total, claim, wake = limit_of(open, 'total'), limit_of(open, 'claim'), limit_of(open, 'wake')
+  local tail, reason
+  if wake and wake <= tonumber(now()) then
+    is_asleep = true
+    tail = wait_end(open.kind, string.match(open.where, '^event:%d+:(.+)$'))
+  elseif total and total <= tonumber(now()) then
     reason = 'the step was not done within its totalTimeout'
   elseif claim and claim <= tonumber(now()) then
     reason = 'no worker had begun the step within its claimTimeout'
@@ -33,12 +37,14 @@ if step ~= '' then
     if next_limit(open) then redis.call('ZADD', KEYS[6], next_limit(open), ARGV[4]) end
     return { 'early' }
   end
-  local head = '{"step":' .. cjson.encode(step) .. (open.attempt == '1' and '' or ',"attempts":' .. open.attempt)
-    .. ',"claim":' .. cjson.encode(ARGV[5])
-  record = outcome_text(head, open, '"error":{"type":"StepTimeout","message":"' .. reason .. '","cause":"timedOut"}')
+  local head = '{"step":' .. cjson.encode(step) .. (is_asleep and ',"kind":"' .. open.kind .. '"' or '')
+    .. (open.attempt == '1' and '' or ',"attempts":' .. open.attempt) .. ',"claim":' .. cjson.encode(ARGV[5])
+  record = outcome_text(head, open, tail or '"error":{"type":"StepTimeout","message":"' .. reason .. '","cause":"timedOut"}')
   redis.call('HDEL', KEYS[3], step)
   redis.pcall('DECR', KEYS[4])
   if run.own == step then redis.call('HSET', KEYS[1], 'own', '') end
+  local withdrawal = withdraw_text(ARGV[1], run.generation, step, open.where)
+  if withdrawal then redis.call('RPUSH', KEYS[5], withdrawal) end
 else
   local message = 'the run was not done within its runTimeout'
   if ends then
@@ -59,10 +65,8 @@ end
 run.recorded = run.recorded + 1
 redis.call('HSET', KEYS[2], run.recorded, record)
 redis.call('HSET', KEYS[1], 'recorded', run.recorded)
-if run.carrier == '' and run.status == 'running' then
-  redis.call('HSET', KEYS[1], 'carrier', 'queue')
-  redis.call('RPUSH', KEYS[5], carry_text(ARGV[1], run.generation))
-end
--- Workers look through what they hold when they see another number here.
-redis.pcall('HINCRBY', KEYS[7], 'cancels', 1)
+local is_held_back = run.carrier ~= '' and run.carrier ~= 'queue'
+queue_carry(run, ARGV[1], KEYS[1], KEYS[5])
+-- Workers look through what they hold when they see another number here: a body may be for nobody now, or keep its run from going on.
+if not is_asleep or is_held_back then redis.pcall('HINCRBY', KEYS[7], 'cancels', 1) end
 return { 'lapsed' }

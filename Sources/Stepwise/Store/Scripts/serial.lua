@@ -77,6 +77,7 @@ if call.ending ~= '' then
 end
 local plan = read_plan(17)
 if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openings[1].withdrawn and plan.openings[1].limits == ''
+  and plan.openings[1].wait == ''
   and #plan.unlimited == 0 then
   -- One step closes and one opens: the count of open steps stays 1.
   local opening = plan.openings[1]

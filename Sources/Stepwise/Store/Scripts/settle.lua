@@ -5,10 +5,13 @@
 local function read_plan(base)
   local plan, at = { openings = {}, closings = {}, unlimited = {}, cancels = {} }, base + 1
   for _ = 1, tonumber(ARGV[base]) do
-    local opening = { number = tonumber(ARGV[at]), step = ARGV[at + 1], withdrawn = ARGV[at + 2] == '1', limits = ARGV[at + 3] }
+    local opening = {
+      number = tonumber(ARGV[at]), step = ARGV[at + 1], withdrawn = ARGV[at + 2] == '1', limits = ARGV[at + 3], wait = ARGV[at + 4],
+    }
     plan.openings[#plan.openings + 1] = opening
     if opening.limits ~= '' then plan.isLimited = true end
-    at = at + 4
+    if opening.wait ~= '' then plan.waits = true end
+    at = at + 5
   end
   for n = at + 1, at + tonumber(ARGV[at]) do plan.closings[#plan.closings + 1] = ARGV[n] end
   at = at + tonumber(ARGV[at]) + 1
@@ -18,7 +21,8 @@ local function read_plan(base)
   for n = at + 1, at + 2 * tonumber(ARGV[at]), 2 do
     if redis.call('HEXISTS', KEYS[3], ARGV[n]) == 1 then plan.cancels[#plan.cancels + 1] = ARGV[n + 1] end
   end
-  plan.patches = ARGV[at + 2 * tonumber(ARGV[at]) + 1]
+  at = at + 2 * tonumber(ARGV[at]) + 1
+  plan.patches, plan.most = ARGV[at], ARGV[at + 1]
   return plan
 end
 
@@ -26,6 +30,14 @@ end
 local function check_keys(plan)
   redis.call('LLEN', KEYS[6])
   if plan.isLimited then redis.call('ZCARD', KEYS[13]) end
+  if not plan.waits then return end
+  redis.call('HLEN', KEYS[2])
+  if not KEYS[15] then return end
+  redis.call('ZCARD', KEYS[15])
+  for n = 16, #KEYS, 2 do
+    redis.call('ZCARD', KEYS[n])
+    redis.call('STRLEN', KEYS[n + 1])
+  end
 end
 
 -- Patches that the function has asked for on the way here.
@@ -88,6 +100,56 @@ local function put_aside(call)
   return reply
 end
 
+-- What a step that waits for an event finds: the oldest message of that name to its run, or an event that was kept; nil for nothing.
+local function find_event(name, index)
+  local message = redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
+  if message then
+    redis.call('ZREM', KEYS[15], message)
+    return string.match(message, '^%S+ m %d+ (.*)$')
+  end
+  local till, value = string.match(redis.call('GET', KEYS[index + 1]) or '', '^(%d+) (.*)$')
+  return till and tonumber(till) > tonumber(now()) and value
+end
+
+-- Opens a step that nobody executes: it waits in the mailbox, in the event's list and in `delayed`, all at once. What is there already, or
+-- due, is its outcome at once.
+local function open_wait(call, plan, opening, opens, limits)
+  local run, step = call.run, opening.step
+  local kind, name, index = string.match(opening.wait, '^(%S+) ?(%S*) ?(%d*)$')
+  local open, tail = new_open(opening.limits, kind), nil
+  local value = kind ~= 'sleep' and find_event(name, tonumber(index))
+  if value then
+    tail = '"value":' .. value
+  elseif open.limits ~= '' and limit_of(open, 'wake') <= tonumber(now()) then
+    tail = wait_end(kind, name)
+  end
+  if tail then
+    run.recorded = run.recorded + 1
+    local head = '{"step":' .. cjson.encode(step) .. ',"kind":"' .. kind .. '","claim":' .. cjson.encode(call.worker)
+    local record = bounded_outcome(run, call.id, plan.most, head, nil, tail)
+    redis.call('HSET', KEYS[2], run.recorded, record)
+    redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
+    return
+  end
+  local place = 'timer'
+  if kind ~= 'sleep' then
+    place = 'event:' .. opening.number .. ':' .. name
+    local queue = string.match(KEYS[6], '}:queue:(.+)$')
+    redis.call('ZADD', KEYS[15], 0, mail_waiter(name, call.generation, opening.number, step))
+    redis.call('ZADD', KEYS[tonumber(index)], now_exactly(), event_waiter(queue, call.id, call.generation, step))
+    if run.listens == '' then
+      redis.call('HSET', KEYS[1], 'listens', '1')
+      run.listens = '1'
+    end
+  end
+  opens[#opens + 1] = step
+  opens[#opens + 1] = open_text(open, place)
+  if open.limits ~= '' then
+    limits[#limits + 1] = next_limit(open)
+    limits[#limits + 1] = limit_entry(KEYS[6], call.id, call.generation, step)
+  end
+end
+
 -- Opens and closes what the plan says; then the carry stays, goes on with the one open step, or ends.
 -- `call`: id, worker, text, generation, upto, slots, last, own (the step that was open under the carry, or '').
 local function settle(call, plan)
@@ -97,7 +159,9 @@ local function settle(call, plan)
   for _, opening in ipairs(plan.openings) do
     if opening.number == run.opened then
       run.opened = run.opened + 1
-      if not opening.withdrawn then
+      if opening.wait ~= '' and not opening.withdrawn then
+        open_wait(call, plan, opening, opens, limits)
+      elseif not opening.withdrawn then
         local open = new_open(opening.limits)
         opens[#opens + 1] = opening.step
         opens[#opens + 1] = open_text(open, 'invocation')

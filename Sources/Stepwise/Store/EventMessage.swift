@@ -1,0 +1,154 @@
+internal import StepwiseRedis
+
+/// An event on its way: to one run, or to everybody who waits for it.
+struct EventMessage: Sendable {
+    var event: String
+    /// Its value as JSON.
+    var value: [UInt8]
+    /// The event's own id: with it, what is sent twice arrives once.
+    var id: String?
+
+    /// What came of an event for one run.
+    enum Reply: Sendable, Hashable {
+        case received
+        case kept
+        case seen
+        case over(RunStatus)
+        case full
+        case lost
+    }
+
+    /// The most messages that a run may have which it has not asked for.
+    static let mostMessages = 10_000
+
+    /// Sends the event to one run.
+    ///
+    /// - Parameters:
+    ///   - claim: the list and the text of the claimed item that asks for it; `nil` for a client or a step.
+    ///   - sender: is recorded with the outcome.
+    ///   - evaluate: sends one script.
+    func send(
+        to run: String, claim: (list: String, text: [UInt8])?, sender: String, maximumRunSize: Int, keys: Keys,
+        _ evaluate: (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
+    ) async throws -> Reply {
+        // The script knows better which queue the run has, and says so.
+        var queue = "default"
+        for _ in 0..<10 {
+            let reply = try await evaluate(
+                ScriptLibrary.notify,
+                [
+                    keys.run(run), keys.steps(run), keys.open(run), keys.join(run), keys.queue(queue), keys.delayed,
+                    keys.mail(run), keys.event(event), keys.meta, keys.seen(run), keys.expected,
+                    claim?.list ?? keys.queue(queue),
+                ],
+                [
+                    .init(run), .init(event), .init(value), .init(id ?? ""), .init(claim?.text ?? []), .init(sender),
+                    .init(maximumRunSize), .init(Self.mostMessages),
+                ])
+            let reader = ReplyReader("notify", reply)
+            switch reader.word {
+            case "received": return .received
+            case "kept": return .kept
+            case "seen": return .seen
+            case "over": return .over(RunStatus(rawValue: try reader.text(1)))
+            case "full": return .full
+            case "lost": return .lost
+            case "queue": queue = try reader.text(1)
+            default: throw reader.unexpected
+            }
+        }
+        return .lost
+    }
+
+    /// Sends the event to everybody who waits for it now, by way of a queue.
+    ///
+    /// - Parameters:
+    ///   - keep: for how many milliseconds it is kept for those who come later.
+    ///   - sender: the run that sends it, if one does.
+    ///   - item: the claimed item that asks for it, in the list `claims`.
+    /// - Returns: the text of the invocation that tells them; `nil` if there is nothing to tell.
+    func send(
+        queue: String, keep: Int?, sender: String? = nil, item: (list: String, text: [UInt8])? = nil, keys: Keys,
+        _ evaluate: (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
+    ) async throws -> String? {
+        let reply = try await evaluate(
+            ScriptLibrary.tell,
+            [
+                keys.queue(queue), keys.kept(event), sender.map(keys.seen) ?? keys.expected,
+                item?.list ?? keys.queue(queue),
+            ],
+            [
+                .init(event), .init(value), .init(keep.map { String(max(1, $0)) } ?? ""), .init(id ?? ""),
+                .init(item?.text ?? []),
+            ])
+        let reader = ReplyReader("tell", reply)
+        switch reader.word {
+        case "told": return try reader.text(1)
+        case "seen", "kept", "lost": return nil
+        default: throw reader.unexpected
+        }
+    }
+}
+
+extension RunStore {
+    /// An event that was sent to everybody reaches one step.
+    func hear(_ run: Run, step: String, _ message: EventMessage, claim: (list: String, text: String)) async throws {
+        _ = try await evaluate(
+            ScriptLibrary.hear,
+            [
+                keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.queue(run.queue),
+                keys.delayed, keys.mail(run.id), keys.event(message.event), keys.meta, claim.list,
+            ],
+            [
+                .init(run.id), .init(message.event), .init(message.value), .init(run.generation), .init(step),
+                .init(claim.text), .init(worker), .init(maximumRunSize),
+            ])
+    }
+
+    /// A step no longer waits for an event.
+    func withdraw(_ run: Run, text: String, number: Int, event: String, step: String) async throws {
+        _ = try await evaluate(
+            ScriptLibrary.withdraw, [keys.claimed(worker, run.queue), keys.mail(run.id), keys.event(event)],
+            [
+                .init(text), .init(run.id), .init(run.generation), .init(number), .init(event), .init(step),
+                .init(run.queue),
+            ])
+    }
+}
+
+/// An entry of `mail:<id>` for a step that waits: `<event> w <generation> <number of the call, nine digits> <step>`.
+package struct MailWaiter: Sendable, Hashable {
+    package var event: String
+    package var generation: String
+    package var number: Int
+    package var step: String
+
+    package init(event: String, generation: String, number: Int, step: String) {
+        (self.event, self.generation, self.number, self.step) = (event, generation, number, step)
+    }
+
+    package var text: String {
+        let digits = String(number)
+        return "\(event) w \(generation) \(String(repeating: "0", count: max(0, 9 - digits.count)))\(digits) \(step)"
+    }
+}
+
+/// An entry of `event:<name>`: `<queue> <run> <generation> <step>`.
+package struct EventWaiter: Sendable, Hashable {
+    package var queue: String
+    package var run: String
+    package var generation: String
+    package var step: String
+
+    package init(queue: String, run: String, generation: String, step: String) {
+        (self.queue, self.run, self.generation, self.step) = (queue, run, generation, step)
+    }
+
+    package init?(_ text: String) {
+        let parts = text.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 4, Generation.isOne(Substring(parts[2])) else { return nil }
+        self.init(queue: parts[0], run: parts[1], generation: parts[2], step: parts[3])
+    }
+
+    package var text: String { "\(queue) \(run) \(generation) \(step)" }
+}

@@ -1,0 +1,58 @@
+-- notify: an event is sent to one run: the first of its steps that waits for it gets it; else it is kept until the run asks.
+-- KEYS  1 to 9 as in event.lua  10 seen:<id>  11 expected  12 claimed:<worker>:<queue>, for a worker
+-- ARGV  1 id  2 name  3 value as JSON  4 the event's own id, '' for none  5 text of the claim, '' for a client  6 who sends it
+--       7 how many bytes a run's outcomes may take  8 how many messages a run may have
+-- Reply {'received'}: a step had waited for it; {'kept'}; {'seen'}: an event with this id was sent before; {'over', status}: the run has ended,
+--       or {'full'}: nothing was done, the claim stays; {'queue', queue}: the run has another queue than KEYS[5]; {'lost'}
+-- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
+--       exist yet is noted in `expected`.
+local claimed = ARGV[5] ~= ''
+if claimed and not redis.call('LPOS', KEYS[12], ARGV[5]) then return { 'lost' } end
+local run, name = read_run(KEYS[1]), ARGV[2]
+if run then
+  local queue = redis.call('HGET', KEYS[1], 'queue')
+  if queue and queue ~= string.match(KEYS[5], '}:queue:(.+)$') then return { 'queue', queue } end
+end
+redis.call('ZCARD', KEYS[11])
+check_delivery()
+if ARGV[4] ~= '' and redis.call('ZSCORE', KEYS[10], ARGV[4]) then
+  if claimed then redis.call('LREM', KEYS[12], -1, ARGV[5]) end
+  return { 'seen' }
+end
+-- A failed run may be resumed.
+if run and not is_live(run) and run.status ~= 'failed' then return { 'over', run.status } end
+local count = redis.call('ZCARD', KEYS[7])
+-- Waiters that are none are dropped on the way, at most 100 of them.
+local step, open
+local stale = {}
+if is_live(run) then
+  for _, waiter in ipairs(redis.call('ZRANGEBYLEX', KEYS[7], '[' .. name .. ' w ', '(' .. name .. ' w!', 'LIMIT', 0, 100)) do
+    local generation, its_step = string.match(waiter, '^%S+ w (%S+) %d+ (.+)$')
+    local its_open = generation == run.generation and read_open(redis.call('HGET', KEYS[3], its_step))
+    if waits_for(its_open, name) then
+      step, open = its_step, its_open
+      break
+    end
+    stale[#stale + 1] = waiter
+  end
+end
+if not step and count >= tonumber(ARGV[8]) then return { 'full' } end
+
+if claimed then redis.call('LREM', KEYS[12], -1, ARGV[5]) else redis.call('HDEL', KEYS[1], '-') end
+if #stale > 0 then redis.call('ZREM', KEYS[7], unpack(stale)) end
+if ARGV[4] ~= '' then
+  redis.call('ZADD', KEYS[10], now(), ARGV[4])
+  redis.call('ZREMRANGEBYRANK', KEYS[10], 0, -1001)
+end
+if step then
+  deliver(run, ARGV[1], step, open, name, ARGV[3], ARGV[6], ARGV[7])
+  return { 'received' }
+end
+-- In the order of their arrival, also if the clock was set back.
+local number = now_exactly()
+local last = redis.call('ZREVRANGEBYLEX', KEYS[7], '(' .. name .. ' m!', '[' .. name .. ' m ', 'LIMIT', 0, 1)[1]
+last = last and string.match(last, '^%S+ m (%d+) ')
+if last and tonumber(last) >= tonumber(number) then number = string.format('%.0f', last + 1) end
+redis.call('ZADD', KEYS[7], 0, name .. ' m ' .. number .. ' ' .. ARGV[3])
+if not run then redis.call('ZADD', KEYS[11], 'NX', now(), ARGV[1]) end
+return { 'kept' }

@@ -1,0 +1,99 @@
+internal import Logging
+internal import StepwiseRedis
+
+/// Events that travel: to one run, or to everybody who waits for them.
+extension Incarnation {
+    /// How many runs are told at once.
+    private static let tellPage = 100
+
+    /// Tells an event to whoever waits for it since before a time; page after page, because each that is told leaves the list.
+    func tell(_ event: String, since time: Int, _ value: [UInt8], text: String, queue: String) async throws {
+        let claim = (list: keys.claimed(name, queue), text: text)
+        let key = keys.event(event)
+        while true {
+            let reply = try await command([
+                "ZRANGEBYSCORE", .init(key), "-inf", .init(time), "LIMIT", "0", .init(Self.tellPage),
+            ])
+            let waiters = reply.array?.compactMap(\.string) ?? []
+            if waiters.isEmpty { break }
+            try await withThrowingDiscardingTaskGroup { group in
+                for text in waiters {
+                    group.addTask { try await self.tell(EventMessage(event: event, value: value), text, claim) }
+                }
+            }
+        }
+        _ = try await command(["LREM", .init(claim.list), "-1", .init(text)])
+    }
+
+    private func tell(_ message: EventMessage, _ text: String, _ claim: (list: String, text: String)) async throws {
+        do {
+            guard let waiter = EventWaiter(text) else { throw RedisError(.refused, "\"\(text)\" is no waiter") }
+            try await store.hear(
+                .init(id: waiter.run, generation: waiter.generation, queue: waiter.queue), step: waiter.step, message,
+                claim: claim)
+        } catch let error as RedisError {
+            // One run whose keys are damaged must not keep the event from the others.
+            logger.error(
+                "an event cannot reach a step; its wait is taken out of the event's list, see the run with stepwise doctor",
+                metadata: ["event": "\(message.event)", "waiter": "\(text)", "error": "\(error)"])
+            _ = try await command(["ZREM", .init(keys.event(message.event)), .init(text)])
+        }
+    }
+
+    /// Does what a pushed item asks for.
+    func send(_ event: RawEvent, _ item: [UInt8], from queue: String, _ claim: Claim) async throws {
+        let message = EventMessage(event: event.event, value: event.payload, id: event.id)
+        let list = keys.claimed(name, queue)
+        guard let run = event.run else {
+            guard
+                let text = try await message.send(
+                    queue: queue, keep: event.keep, item: (list, item), keys: keys, evaluate),
+                let told = hand.begin(Array(text.utf8))
+            else { return }
+            claim.end()
+            defer { told.end() }
+            guard let invocation = Invocation(text) else { return }
+            return try await deliver(text, invocation, from: queue)
+        }
+        let reply = try await message.send(
+            to: run, claim: (list, item), sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys,
+            evaluate)
+        if let problem = message.problem(reply, run: run) {
+            try await store.reject(item, queue: queue, reason: problem.message)
+        }
+    }
+
+    /// Sends what a step has to send, once.
+    ///
+    /// - Returns: why it could not be sent.
+    func send(_ notice: Notice, value: [UInt8], from run: RunStore.Run, step: Step) async throws -> StepwiseError? {
+        let message = EventMessage(event: notice.event, value: value, id: step.idempotencyKey)
+        switch notice.target {
+        case .run(let id):
+            let reply = try await message.send(
+                to: id, claim: nil, sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys, evaluate)
+            return message.problem(reply, run: id)
+        case .everybody(let keep):
+            _ = try await message.send(queue: run.queue, keep: keep, sender: run.id, keys: keys, evaluate)
+            return nil
+        }
+    }
+}
+
+extension EventMessage {
+    /// Why the event could not be sent to a run.
+    func problem(_ reply: Reply, run: String) -> StepwiseError? {
+        switch reply {
+        case .received, .kept, .seen, .lost: nil
+        case .over(let status):
+            StepwiseError(
+                .wrongStatus,
+                "event \"\(event)\" cannot be sent to run \(run): it is \(status.rawValue) and will never ask for it")
+        case .full:
+            StepwiseError(
+                .mailboxFull,
+                "event \"\(event)\" cannot be sent to run \(run): \(Self.mostMessages) events wait there already for the run to ask; is it "
+                    + "the right run, and does it wait for events of this name?")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+extension WorkflowContext {
+    /// Waits for an event that somebody sends to this run, or to everybody: a step, whose outcome is the event's value.
+    ///
+    /// ```swift
+    /// let approval = try await context.waitForEvent("approved", as: Approval.self, timeout: .seconds(86_400))
+    /// ```
+    ///
+    /// Events that were sent to this run before it asked have been kept, in their order. While it waits the run takes no worker. Of an event
+    /// and a timeout in the same instant one is recorded, and counts on every replay.
+    ///
+    /// - Parameters:
+    ///   - event: the event's name: 1 to 200 printable ASCII characters without spaces.
+    ///   - type: what its value is decoded as; one that does not fit parks the run.
+    ///   - timeout: how long to wait, by Redis' clock; `nil`: for ever.
+    ///   - name: the step's name; `nil`: the event's.
+    /// - Returns: the event's value.
+    /// - Throws: ``EventTimeout``; `CancellationError` in a cancelled task; ``StepFailure`` with cause `tooLarge` for a value with which the run's
+    ///   outcomes would take more than they may; ``StepwiseError`` for a bad name, or a call from the wrong place.
+    @discardableResult
+    public func waitForEvent<T: Codable & Sendable>(
+        _ event: String, as type: T.Type = T.self, timeout: Duration? = nil, name: String? = nil
+    ) async throws -> T {
+        try await decode(type, from: self.event(event, timeout, name))
+    }
+
+    /// Waits for an event whose value does not matter.
+    public func waitForEvent(_ event: String, timeout: Duration? = nil, name: String? = nil) async throws {
+        _ = try await self.event(event, timeout, name)
+    }
+
+    func event(_ event: String, _ timeout: Duration?, _ name: String?) async throws -> StepResult {
+        let step = name ?? event
+        try checkPlace(of: "step \"\(step)\"")
+        try Identifier.check(event, what: "event")
+        let limit = timeout.map { max(.zero, $0).wholeMilliseconds }
+        do {
+            return try await copy.call(name: step, options: StepOptions(), wait: .event(event, timeout: limit)) { _ in
+                JSON.null
+            }
+        } catch let failure as StepFailure where failure.cause == .timedOut {
+            throw EventTimeout(event: event, step: failure.step)
+        }
+    }
+
+    /// Sends an event to a run: a step. The run gets it once, also if this worker dies meanwhile; if it does not ask for it now, the event is
+    /// kept until it does.
+    ///
+    /// - Parameters:
+    ///   - event: the event's name.
+    ///   - value: its value, stored as JSON.
+    ///   - run: the run's id; it need not exist yet.
+    ///   - name: the step's name; `nil`: `notify` and the event's.
+    /// - Throws: ``StepFailure`` with the error `wrongStatus` or `mailboxFull` in words if the run has ended, or has too much to ask for.
+    public func notify(
+        _ event: String, _ value: some Codable & Sendable, run: String, name: String? = nil
+    ) async throws {
+        try Identifier.check(run, what: "run id")
+        try await notify(event, value, .run(run), name)
+    }
+
+    /// Sends an event to everybody who waits for it now: a step.
+    ///
+    /// - Parameters:
+    ///   - event: the event's name.
+    ///   - value: its value, stored as JSON.
+    ///   - keep: for how long those get it who come later; `nil`: nobody. While an event of that name is kept, another one that is to be kept
+    ///     reaches nobody: the first counts.
+    ///   - name: the step's name; `nil`: `notify` and the event's.
+    public func notify(
+        _ event: String, _ value: some Codable & Sendable, keep: Duration? = nil, name: String? = nil
+    ) async throws {
+        try await notify(event, value, .everybody(keep: keep?.wholeMilliseconds), name)
+    }
+
+    private func notify(
+        _ event: String, _ value: some Codable & Sendable, _ target: Notice.Target, _ name: String?
+    ) async throws {
+        let step = name ?? "notify \(event)"
+        try checkPlace(of: "step \"\(step)\"")
+        try Identifier.check(event, what: "event")
+        let notice = Notice(event: event, target: target)
+        _ = try await copy.call(name: step, options: options, notice: notice) { _ in
+            try JSON.encode(value, what: "the value of event \"\(event)\"")
+        }
+    }
+}
+
+/// An event did not come in time.
+public struct EventTimeout: Error, Sendable, Hashable, Codable, CustomStringConvertible {
+    /// The event that was waited for.
+    public let event: String
+    /// The step that waited.
+    public let step: String
+
+    package init(event: String, step: String) {
+        (self.event, self.step) = (event, step)
+    }
+
+    public var description: String { "no event \"\(event)\" came for step \"\(step)\" in time" }
+}

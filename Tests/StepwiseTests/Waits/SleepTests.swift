@@ -1,0 +1,156 @@
+import Foundation
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import Testing
+
+extension Scenarios {
+    @Suite("Sleep")
+    struct Sleep {
+        /// When an outcome was recorded, in milliseconds by Redis' clock.
+        private func time(_ step: String, _ run: Completed<some Sendable>) -> Int { run.recorded(step)?.at ?? 0 }
+
+        @Test("§3a.30 A sleep never ends early, by Redis' clock, and the function goes on", arguments: Memory.allCases)
+        func alone(_ memory: Memory) async throws {
+            let workflow = Workflow("sleeper") { (context, ms: Int) async throws -> String in
+                try await context.run("before") {}
+                try await context.sleep(for: .milliseconds(ms))
+                try await context.run("after") {}
+                return "slept"
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await complete(client.enqueue(workflow, 700), of: workflow)
+                #expect(run.history.map(\.step) == ["before", "sleep", "after"])
+                #expect(time("sleep", run) >= time("before", run) + 700)
+                #expect(run.recorded("sleep")?.kind == "sleep")
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+                #expect(try await client.queueTotals().delayed == 0)
+            }
+        }
+
+        @Test(
+            "§3a.31 Many sleep side by side, each for its time; none holds up a branch, and no replay sleeps again",
+            arguments: Memory.allCases)
+        func branches(_ memory: Memory) async throws {
+            let workflow = Workflow("sleepers") { (context, count: Int) async throws -> [Int] in
+                async let work = context.run("work") { 0 }
+                let woken = try await withThrowingTaskGroup(of: Int.self) { group in
+                    for number in 0..<count {
+                        group.addTask {
+                            try await context.sleep(
+                                for: .milliseconds((count - number) * 20), name: "nap \(number)")
+                            return try await context.run("wake \(number)") { number }
+                        }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                _ = try await work
+                return woken
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await complete(client.enqueue(workflow, 40), of: workflow)
+                #expect(run.output.sorted() == Array(0..<40))
+                let beginning = run.history.compactMap(\.at).min() ?? 0
+                for number in 0..<40 {
+                    #expect(time("nap \(number)", run) >= beginning + (40 - number) * 20)
+                }
+                #expect(run.history.first?.step == "work")
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("§3a.32 Zero, negative and past: nothing is waited for", arguments: Memory.allCases)
+        func atOnce(_ memory: Memory) async throws {
+            let workflow = Workflow("hasty") { (context, _: Int) async throws -> String in
+                try await context.sleep(for: .zero)
+                try await context.sleep(for: .seconds(-5))
+                try await context.sleep(until: Date(timeIntervalSince1970: 0))
+                async let a: Void = context.sleep(until: Date(timeIntervalSince1970: -1e12), name: "a")
+                async let b = context.run("b") { "b" }
+                try await a
+                return try await b
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await complete(client.enqueue(workflow, 0), of: workflow)
+                #expect(run.output == "b")
+                #expect(run.history.prefix(3).map(\.step) == ["sleep", "sleep#2", "sleep#3"])
+                #expect(try await client.queueTotals().delayed == 0)
+            }
+        }
+
+        @Test("§3a.32 In a cancelled task a sleep throws; cancelling a run ends its sleep", arguments: Memory.allCases)
+        func cancelled(_ memory: Memory) async throws {
+            let workflow = Workflow("woken") { (context, _: Int) async throws -> String in
+                do { try await context.sleep(for: .seconds(3600)) } catch is CancellationError {
+                    do { try await context.sleep(for: .zero) } catch is CancellationError {
+                        try await context.cleanup { try await context.sleep(for: .milliseconds(1), name: "rest") }
+                        throw CancellationError()
+                    }
+                }
+                return "never"
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                try await eventually("it sleeps") { try await client.queueTotals().delayed == 1 }
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+                try await run.cancel()
+                #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runCancelled)
+                #expect(try await run.history().map(\.step) == ["", "rest"])
+                #expect(try await client.queueTotals().delayed == 0)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("A race against a sleep: the loser is withdrawn, and leaves nothing in Redis", arguments: Memory.allCases)
+        func race(_ memory: Memory) async throws {
+            let bodies = Tally()
+            let workflow = Workflow("race") { (context, ms: Int) async throws -> String in
+                try await withThrowingTaskGroup(of: String.self) { group in
+                    group.addTask {
+                        try await context.sleep(for: .milliseconds(ms))
+                        return "time"
+                    }
+                    group.addTask {
+                        try await context.run("work") {
+                            if ms < 1000 {
+                                try? await Task.sleep(for: .seconds(3600))
+                                bodies.add("cancelled")
+                            }
+                            return "work"
+                        }
+                    }
+                    let first = try await group.next() ?? ""
+                    group.cancelAll()
+                    return first
+                }
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let slow = try await complete(client.enqueue(workflow, 200), of: workflow)
+                #expect(slow.output == "time")
+                try await eventually("the body is cancelled") { bodies["cancelled"] == 1 }
+                let quick = try await complete(client.enqueue(workflow, 3_600_000), of: workflow)
+                #expect(quick.output == "work")
+                #expect(try await client.queueTotals().delayed == 0)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("A run that is paused while it sleeps wakes in time, and goes on when it is resumed")
+        func paused() async throws {
+            let workflow = Workflow("paused") { (context, _: Int) async throws -> String in
+                try await context.sleep(for: .milliseconds(300))
+                return try await context.run("after") { "done" }
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                try await eventually("it sleeps") { try await client.queueTotals().delayed == 1 }
+                _ = try await client.pause(run.id)
+                try await eventually("its time is over") { try await run.history().count == 1 }
+                #expect(try await run.status().status == .paused)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+                _ = try await client.resume(run.id)
+                #expect(try await complete(run, of: workflow).output == "done")
+            }
+        }
+    }
+}
