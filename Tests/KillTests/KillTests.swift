@@ -45,6 +45,10 @@ import TestWorkflows
         Expectation(
             workflow: "family", outputs: ["in,childFailed:Declined,GROW,BESIDE,LAST"],
             steps: ["bad", "good", "beside", "last"]),
+        // §3a.30, §3a.34, §3a.38: what is waited for, and what is sent.
+        Expectation(
+            workflow: "dreamer", outputs: ["in,BEFORE,FOR-YOU,FOR-ALL,AFTER"],
+            steps: ["sleep", "letter", "news", "before", "notify letter", "notify news", "after"]),
         // §3a.41, §3a.42: the child has to end, too.
         Expectation(workflow: "guardian", outputs: ["cancelled"], steps: ["", "tidy"], cancelledAt: "work"),
     ]

@@ -22,7 +22,7 @@ package struct TestWorkflows: Sendable {
         [
             sequential, branches, race, failing, fanOut, retrying, once, patient, poison, fatal, tidying, leaf,
             refusing,
-            waiting, family, guardian, stubborn,
+            waiting, family, guardian, stubborn, dreamer,
         ]
     }
 
@@ -189,6 +189,20 @@ package struct TestWorkflows: Sendable {
                 try await context.cleanup { _ = try await step(context, "tidy") }
                 throw error
             }
+        }
+    }
+
+    /// A sleep and two events that are waited for, while steps of the same run send them.
+    package var dreamer: Workflow<String, String> {
+        Workflow("dreamer") { context, input in
+            async let nap: Void = context.sleep(for: .milliseconds(100))
+            async let letter = context.waitForEvent("letter", as: String.self)
+            async let news = context.waitForEvent("news", as: String.self, timeout: .seconds(3600))
+            let before = try await step(context, "before")
+            try await context.notify("letter", "FOR-YOU", run: context.runID)
+            try await context.notify("news", "FOR-ALL")
+            try await nap
+            return try await [input, before, letter, news, step(context, "after")].joined(separator: ",")
         }
     }
 

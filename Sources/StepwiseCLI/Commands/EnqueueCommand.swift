@@ -48,7 +48,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let payload = self.payload == "-" ? try Self.standardInput() : self.payload ?? "null"
+        let payload = self.payload == "-" ? try StandardInput.text() : self.payload ?? "null"
         let end = try await connection.withClient { client in
             let run = try await client.enqueue(
                 workflow: workflow, payloadJSON: payload, id: id, .queue(queue), .labels(try Labels.parse(label)),
@@ -83,13 +83,5 @@ struct EnqueueCommand: AsyncParsableCommand {
                 "run \(run.id) \(end.status.rawValue == "failed" ? "failed: \(end.error)" : "is \(end.status)"); "
                     + "look at its steps: stepwise history \(run.id)")
         }
-    }
-
-    private static func standardInput() throws -> String {
-        guard let text = String(data: try FileHandle.standardInput.readToEnd() ?? Data(), encoding: .utf8) else {
-            throw StepwiseError(.notStorable, "stdin is not UTF-8; JSON has to be")
-        }
-        // JSON's own white space and no other: what else stands around it is told.
-        return text.trimmingCharacters(in: CharacterSet(charactersIn: " \t\r\n"))
     }
 }

@@ -62,11 +62,18 @@ struct StatusCommand: AsyncParsableCommand {
         var steps = Table("OPEN STEP", "ATTEMPT", "LOST", "MOVED BY", "UNTIL")
         for (step, state) in open {
             steps.add(
-                step, String(state.attempt), String(state.lost), state.child.map { "child \($0)" } ?? state.place,
+                step, String(state.attempt), String(state.lost), Self.mover(of: state),
                 Output.time(state.limits.values.min()))
         }
         let failures = failedAttempts(open)
         return table.text + "\n\n" + steps.text + (failures.isEmpty ? "" : "\n\n" + failures)
+    }
+
+    private static func mover(of state: OpenStep) -> String {
+        if let child = state.child { return "child \(child)" }
+        // Whoever reads a callback's secret could answer it.
+        if let event = state.event { return event.name.hasPrefix("callback:") ? "callback" : "event \(event.name)" }
+        return state.place
     }
 
     private func failedAttempts(_ open: [(step: String, state: OpenStep)]) -> String {
@@ -109,6 +116,7 @@ struct StatusCommand: AsyncParsableCommand {
                             ("step", .string(step)), ("kind", .string(state.kind)), ("attempt", .number(state.attempt)),
                             ("lost", .number(state.lost)), ("until", JSONDocument(state.limits.values.min())),
                             ("mover", .string(state.place)), ("child", JSONDocument(state.child)),
+                            ("event", JSONDocument(state.event?.name)),
                             ("failed", .array(state.failed.map(\.json))),
                         ])
                     })

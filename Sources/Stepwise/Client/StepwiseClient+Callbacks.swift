@@ -1,0 +1,66 @@
+internal import StepwiseRedis
+
+extension StepwiseClient {
+    /// Answers a callback: see ``WorkflowContext/callback(_:as:)``. It may be repeated after any error; the first answer counts.
+    ///
+    /// - Parameters:
+    ///   - token: the callback's.
+    ///   - value: the answer, stored as JSON.
+    /// - Throws: ``StepwiseError``: `invalidIdentifier` for what is no token, `wrongStatus` if the run has ended, `noSuchRun`, `notStorable`,
+    ///   `tooLarge`, or one of the `redis…` codes.
+    @discardableResult
+    public func complete(_ token: String, _ value: some Encodable & Sendable) async throws -> EventDelivery {
+        try await complete(token, json: JSON.encode(value, what: "the answer to a callback"))
+    }
+
+    /// Answers a callback whose value does not matter.
+    @discardableResult
+    public func complete(_ token: String) async throws -> EventDelivery {
+        try await complete(token, json: JSON.null)
+    }
+
+    package func complete(_ token: String, json: [UInt8]) async throws -> EventDelivery {
+        let parts = try parts(of: token)
+        // The run has made the token: it exists, unless it was removed.
+        let status = try await command(["EXISTS", .init(keys.run(parts.run))], doing: "looking for run \(parts.run)")
+        guard status.integer == 1 else { throw noSuchRun(parts.run) }
+        return try await notify(parts.event, json: json, run: parts.run, id: parts.event)
+    }
+
+    /// Tells that a callback will still be answered: its wait ends that much from now on, by Redis' clock, if that is later than it would have.
+    ///
+    /// - Returns: whether a step waits for it with a timeout; if none does, nothing was changed.
+    /// - Throws: ``StepwiseError``: `invalidIdentifier` for what is no token, or one of the `redis…` codes.
+    @discardableResult
+    public func extend(_ token: String, by duration: Duration) async throws -> Bool {
+        let parts = try parts(of: token)
+        try await prepare(writes: true)
+        var queue = "default"
+        while true {
+            let reply = try await evaluate(
+                ScriptLibrary.extend,
+                [
+                    keys.run(parts.run), keys.open(parts.run), keys.mail(parts.run), keys.delayed, keys.queue(queue),
+                ],
+                [.init(parts.run), .init(parts.event), .init(max(.zero, duration).wholeMilliseconds)],
+                doing: "extending a callback of run \(parts.run)")
+            let reader = ReplyReader("extend", reply)
+            switch reader.word {
+            case "extended": return true
+            case "nobody": return false
+            case "queue": queue = try reader.text(1)
+            default: throw reader.unexpected
+            }
+        }
+    }
+
+    private func parts(of token: String) throws(StepwiseError) -> CallbackToken {
+        guard let parts = CallbackToken(token) else {
+            throw StepwiseError(
+                .invalidIdentifier,
+                "this is no callback's token: it is a run's id, a colon and 32 hexadecimal digits, as Callback.token gives it"
+            )
+        }
+        return parts
+    }
+}
