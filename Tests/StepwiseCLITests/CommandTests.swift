@@ -53,6 +53,41 @@ struct CommandTests {
         }
     }
 
+    @Test("A run waits for an event and for a callback; status names what it waits for, notify and callback end it")
+    func waits() async throws {
+        let asking = Workflow("asking") { (context, _: Int) async throws -> [Int] in
+            let first = try await context.waitForEvent("word", as: Int.self)
+            let callback = try await context.callback("approved", as: Int.self)
+            return try await [first, callback.value(timeout: .seconds(60))]
+        }
+        try await Fixture.with { fixture in
+            try await fixture.withWorker([asking]) {
+                let run = try await fixture.client.enqueue(asking, 0, id: "r")
+                while try await fixture.client.openSteps(ofRun: "r").isEmpty {}
+                let status = try await fixture.stepwise("status", "r")
+                #expect(status.output.contains("event word"))
+                let sent = try await fixture.stepwise("notify", "word", "17", "--run", "r", "--id", "e1")
+                #expect(sent.code == 0 && sent.output == "received\n", "\(sent.complaint)")
+                #expect(
+                    try await fixture.stepwise("notify", "word", "17", "--run", "r", "--id", "e1", "--json").output
+                        == "{\"answer\":\"repeated\"}\n")
+                while try await fixture.client.openSteps(ofRun: "r").first?.step != "approved" {}
+                let token = try await run.history().first { $0.step == "callback approved" }?.value ?? ""
+                let bare = token.replacing("\"", with: "")
+                #expect(try await fixture.stepwise("status", "r").output.contains(bare.suffix(32)) == false)
+                #expect(try await fixture.stepwise("callback", "extend", bare, "--by", "90").output == "extended\n")
+                #expect(try await fixture.stepwise("callback", "complete", bare, "4").output == "received\n")
+                #expect(try await fixture.stepwise("callback", "complete", bare, "5").code == 1)
+                #expect(try await run.result(timeout: .seconds(30)) == [17, 4])
+                #expect(try await fixture.stepwise("callback", "extend", bare, "--by", "90").code == 1)
+                #expect(try await fixture.stepwise("notify", "word", "--run", "r").code == 2)
+                #expect(try await fixture.stepwise("notify", "word", "nonsense").code == 2)
+                #expect(try await fixture.stepwise("notify", "word", "--keep", "5", "--run", "r").code == 64)
+                #expect(try await fixture.stepwise("notify", "prices", "1", "--keep", "5").output == "sent\n")
+            }
+        }
+    }
+
     @Test("Status shows for which child a run waits, and whose child a run is; a history with children replays")
     func children() async throws {
         let parent = Workflow("parent") { (context, amount: Int) async throws -> Int in
