@@ -76,6 +76,21 @@ let package = Package(
             swiftSettings: settings
         ),
         .executableTarget(
+            name: "StepwiseBench",
+            dependencies: [
+                "Stepwise",
+                "StepwiseRedis",
+                "StepwiseTesting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
             name: "Digest",
             dependencies: [
                 "Stepwise",

@@ -14,7 +14,7 @@ internal import StepwiseRedis
 ///
 /// Usable at once; as a ServiceLifecycle service it closes its connections at shutdown.
 public final class StepwiseClient: Service, Sendable {
-    let keys: Keys
+    package let keys: Keys
     let commands: RedisClient
     let subscriber: RedisSubscriber
     private let redis: RedisEndpoint

@@ -207,6 +207,15 @@ package final class RunCopy: Sendable {
     /// How many outcomes were delivered.
     package var delivered: Int { state.withLock { $0.delivered } }
     package var waitingSteps: Int { state.withLock { $0.waiting } }
+    /// Whether everything that the function waits for comes from outside: nobody needs the copy for a body.
+    package var isDormant: Bool {
+        state.withLock { state in
+            guard state.waiting > 0, state.waiting <= 100 else { return false }
+            return state.standings.indices.reversed().lazy.filter(state.isWaiting).prefix(state.waiting).allSatisfy {
+                state.calls[$0]?.isMovedFromOutside == true
+            }
+        }
+    }
     package var callCount: Int { state.withLock { $0.calls.count } }
     package var isSilent: Bool { state.withLock { $0.isSilent } }
     /// The last step whose outcome was delivered.

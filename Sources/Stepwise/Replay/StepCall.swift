@@ -24,6 +24,9 @@ extension StepCall {
     /// Its limits in time as the store takes them; empty for none.
     package var limits: String { wait?.limits ?? options.limits }
 
+    /// Whether no worker has anything to do for it, or only once.
+    package var isMovedFromOutside: Bool { wait != nil || child?.isAwaited == true }
+
     /// Whether it ends something outside its run when nobody waits for it any more.
     package var isAttached: Bool { child?.endsWithParent == true || wait?.event != nil }
 }

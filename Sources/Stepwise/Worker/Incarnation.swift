@@ -30,6 +30,7 @@ final class Incarnation: Sendable {
         var uses = 0
         var lastUse: UInt64 = 0
         var weight = 0
+        var isDormant = false
     }
 
     private struct State {
@@ -38,6 +39,8 @@ final class Incarnation: Sendable {
         /// By run and generation.
         var drivers: [String: Entry] = [:]
         var weight = 0
+        /// How many copies there are that wait for nothing but time, events and children.
+        var dormant = 0
         var clock: UInt64 = 0
         var takingUp: Set<[UInt8]> = []
         var readmitting: Set<String> = []
@@ -53,6 +56,10 @@ final class Incarnation: Sendable {
         mutating func noteUse(of run: RunStore.Run, _ driver: RunDriver) {
             let key = run.key
             clock += 1
+            if drivers[key]?.isDormant == true {
+                drivers[key]?.isDormant = false
+                dormant -= 1
+            }
             if drivers[key]?.driver !== driver {
                 weight -= drivers[key]?.weight ?? 0
                 drivers[key] = Entry(driver: driver)
@@ -62,24 +69,40 @@ final class Incarnation: Sendable {
         }
 
         /// - Returns: the drivers whose copies are to be given up: nobody uses them, and they are out of the index.
-        mutating func endUse(of run: RunStore.Run, _ driver: RunDriver, weight now: Int, limit: Int) -> [RunDriver] {
+        mutating func endUse(
+            of run: RunStore.Run, _ driver: RunDriver, weight now: Int, isDormant: Bool, limit: Int
+        ) -> [RunDriver] {
             let key = run.key
             guard var entry = drivers[key], entry.driver === driver else { return [driver] }
             entry.uses -= 1
             weight += now - entry.weight
             entry.weight = now
+            entry.isDormant = isDormant && entry.uses == 0
+            if entry.isDormant { dormant += 1 }
             drivers[key] = entry
             var dropped: [RunDriver] = []
             if entry.uses == 0, now == 0 { drivers[key] = nil }
             // The oldest tenth at once, so that the search for them does not come with each invocation.
-            guard weight > limit else { return dropped }
-            let idle = drivers.filter { $0.value.uses == 0 }.sorted { $0.value.lastUse < $1.value.lastUse }
-            for (key, entry) in idle where weight > limit - limit / 10 {
-                drivers[key] = nil
-                weight -= entry.weight
-                dropped.append(entry.driver)
+            if weight > limit {
+                let idle = drivers.filter { $0.value.uses == 0 }.sorted { $0.value.lastUse < $1.value.lastUse }
+                for (key, _) in idle where weight > limit - limit / 10 { dropped += drop(key) }
+            }
+            // What sleeps is to cost nothing but Redis' memory, however much of it there is.
+            let mostDormant = min(limit, Self.mostDormant)
+            if dormant > mostDormant {
+                let asleep = drivers.filter(\.value.isDormant).sorted { $0.value.lastUse < $1.value.lastUse }
+                for (key, _) in asleep where dormant > mostDormant / 2 { dropped += drop(key) }
             }
             return dropped
+        }
+
+        private static let mostDormant = 1000
+
+        private mutating func drop(_ key: String) -> [RunDriver] {
+            guard let entry = drivers.removeValue(forKey: key) else { return [] }
+            weight -= entry.weight
+            if entry.isDormant { dormant -= 1 }
+            return [entry.driver]
         }
     }
 
@@ -350,9 +373,10 @@ final class Incarnation: Sendable {
 
     /// Notes what the run's copy takes now, and gives up copies that were used longest ago while there is too much.
     func endUse(_ driver: RunDriver) async {
-        let weight = await driver.weight
+        let (weight, isDormant) = await (driver.weight, driver.isDormant)
         let dropped = state.withLock {
-            $0.endUse(of: driver.run, driver, weight: weight, limit: configuration.parkedSteps)
+            $0.endUse(
+                of: driver.run, driver, weight: weight, isDormant: isDormant, limit: configuration.parkedSteps)
         }
         for driver in dropped { await driver.evict() }
     }
@@ -363,6 +387,7 @@ final class Incarnation: Sendable {
             guard let entry = state.drivers[driver.run.key], entry.driver === driver else { return }
             state.drivers[driver.run.key] = nil
             state.weight -= entry.weight
+            if entry.isDormant { state.dormant -= 1 }
         }
     }
 

@@ -272,6 +272,9 @@ actor RunDriver {
     /// How much this run's copy takes of the worker's memory, counted in parked steps.
     var weight: Int { copy.map { 1 + $0.waitingSteps } ?? 0 }
 
+    /// Whether nothing but what comes from outside takes the copy further.
+    var isDormant: Bool { copy?.isDormant ?? false }
+
     /// Gives the copy up. Nobody uses this driver any more.
     func evict() {
         dropCopy()

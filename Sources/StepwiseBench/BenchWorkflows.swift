@@ -1,0 +1,41 @@
+import Foundation
+import Stepwise
+
+/// What is measured: steps that do nothing, with small results.
+enum BenchWorkflows {
+    struct Result: Codable, Sendable {
+        var number: Int
+        var text: String
+    }
+
+    /// So many steps in a row.
+    static let chain = Workflow("chain") { (context, count: Int) async throws -> Int in
+        var sum = 0
+        for number in 0..<count {
+            sum += try await context.run("step") { Result(number: number, text: "done") }.number
+        }
+        return sum
+    }
+
+    /// So many steps at once, and one after them.
+    static let fan = Workflow("fan") { (context, count: Int) async throws -> Int in
+        let results = try await context.map(Array(0..<count), "part") { Result(number: $0, text: "done") }
+        return try await context.run("join") { results.count }
+    }
+
+    /// A result of so many bytes, ten times in a row.
+    static let large = Workflow("large") { (context, size: Int) async throws -> Int in
+        var sum = 0
+        for _ in 0..<10 { sum += try await context.run("step") { String(repeating: "x", count: size) }.utf8.count }
+        return sum
+    }
+
+    static let sleeperName: WorkflowName<Date, Void> = "sleeper"
+    static let sleeper = Workflow(sleeperName) { context, alarm in try await context.sleep(until: alarm) }
+
+    static let listener = Workflow("listener") { (context, _: Int) async throws -> Int in
+        try await context.waitForEvent("go", as: Int.self)
+    }
+
+    static let all: [any AnyWorkflow] = [chain, fan, large, sleeper, listener]
+}
