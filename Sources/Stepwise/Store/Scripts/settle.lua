@@ -30,8 +30,7 @@ end
 local function check_keys(plan)
   redis.call('LLEN', KEYS[6])
   if plan.isLimited then redis.call('ZCARD', KEYS[13]) end
-  if not plan.waits then return end
-  redis.call('HLEN', KEYS[2])
+  if plan.waits or KEYS[15] then redis.call('HLEN', KEYS[2]) end
   if not KEYS[15] then return end
   redis.call('ZCARD', KEYS[15])
   for n = 16, #KEYS, 2 do
@@ -111,6 +110,15 @@ local function find_event(name, index)
   return till and tonumber(till) > tonumber(now()) and value
 end
 
+-- The outcome of a step that nobody executes.
+local function append_wait_end(call, plan, step, kind, tail)
+  local run = call.run
+  run.recorded = run.recorded + 1
+  local head = '{"step":' .. cjson.encode(step) .. ',"kind":"' .. kind .. '","claim":' .. cjson.encode(call.worker)
+  redis.call('HSET', KEYS[2], run.recorded, (bounded_outcome(run, call.id, plan.most, head, nil, tail)))
+  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
+end
+
 -- Opens a step that nobody executes: it waits in the mailbox, in the event's list and in `delayed`, all at once. What is there already, or
 -- due, is its outcome at once.
 local function open_wait(call, plan, opening, opens, limits)
@@ -123,14 +131,7 @@ local function open_wait(call, plan, opening, opens, limits)
   elseif open.limits ~= '' and limit_of(open, 'wake') <= tonumber(now()) then
     tail = wait_end(kind, name)
   end
-  if tail then
-    run.recorded = run.recorded + 1
-    local head = '{"step":' .. cjson.encode(step) .. ',"kind":"' .. kind .. '","claim":' .. cjson.encode(call.worker)
-    local record = bounded_outcome(run, call.id, plan.most, head, nil, tail)
-    redis.call('HSET', KEYS[2], run.recorded, record)
-    redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
-    return
-  end
+  if tail then return append_wait_end(call, plan, step, kind, tail) end
   local place = 'timer'
   if kind ~= 'sleep' then
     place = 'event:' .. opening.number .. ':' .. name
@@ -148,6 +149,45 @@ local function open_wait(call, plan, opening, opens, limits)
     limits[#limits + 1] = next_limit(open)
     limits[#limits + 1] = limit_entry(KEYS[6], call.id, call.generation, step)
   end
+end
+
+-- The oldest message of a name for which a step waits, and that step: the one that waits longest. Entries of steps that do not wait go.
+local function find_pair(run, name)
+  local message = redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
+  local waiters = message and redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. ' w ', '(' .. name .. ' w!', 'LIMIT', 0, 100) or {}
+  for _, waiter in ipairs(waiters) do
+    local generation, step = string.match(waiter, '^%S+ w (%S+) %d+ (.+)$')
+    local open = generation == run.generation and read_open(redis.call('HGET', KEYS[3], step))
+    if open and open.kind == 'waitForEvent' then
+      local number, value = string.match(message, '^%S+ m (%d+) (.*)$')
+      return { message = message, number = tonumber(number), value = value, waiter = waiter, step = step, open = open }
+    end
+    redis.call('ZREM', KEYS[15], waiter)
+  end
+  return nil
+end
+
+-- The function has come to rest, and there was mail meanwhile: the oldest message for which a step waits is that one's outcome. One at a
+-- time: after it the function may no longer wait for another.
+local function read_mail(call, plan)
+  local run, from, first = call.run, '-', nil
+  for _ = 1, 1000 do
+    local entry = redis.call('ZRANGEBYLEX', KEYS[15], from, '+', 'LIMIT', 0, 1)[1]
+    local name = entry and string.match(entry, '^(%S+) ')
+    if not name then break end
+    from = '(' .. name .. ' x'
+    local pair = find_pair(run, name)
+    if pair and (not first or pair.number < first.number) then first = pair end
+  end
+  if not first then
+    redis.call('HSET', KEYS[1], 'listens', '1')
+    return
+  end
+  redis.call('ZREM', KEYS[15], first.message, first.waiter)
+  redis.call('HDEL', KEYS[3], first.step)
+  if first.open.limits ~= '' then redis.pcall('ZREM', KEYS[13], limit_entry(KEYS[6], call.id, run.generation, first.step)) end
+  redis.call('RPUSH', KEYS[6], withdraw_text(call.id, run.generation, first.step, first.open.where))
+  append_wait_end(call, plan, first.step, first.open.kind, '"value":' .. first.value)
 end
 
 -- Opens and closes what the plan says; then the carry stays, goes on with the one open step, or ends.
@@ -178,6 +218,7 @@ local function settle(call, plan)
   call_in_bites('ZADD', KEYS[13], limits)
   drop_limits(plan.unlimited)
   call_in_bites('RPUSH', KEYS[6], plan.cancels)
+  if call.last and run.recorded == call.upto and run.listens == '2' and KEYS[15] then read_mail(call, plan) end
   local ends = call.last and run.recorded == call.upto
   local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
   if own and ends then
