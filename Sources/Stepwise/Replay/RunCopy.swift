@@ -27,6 +27,7 @@ package final class RunCopy: Sendable {
         var unclosed: Set<Int> = []
         /// Calls with something outside the run that is to end when nobody waits for it.
         var attached: Set<Int> = []
+        var listens = false
         var finished: Result<[UInt8], any Error>?
         /// The error with which the run ends although the function has not.
         var overLimit: StepwiseError?
@@ -281,7 +282,7 @@ package final class RunCopy: Sendable {
                 orphans: state.finished != nil
                     ? Self.orphans(state, opened: opened)
                     : Self.orphans(state, among: closings.prefix(limit)),
-                isComplete: end == state.calls.count && closings.count <= limit
+                listens: state.listens, isComplete: end == state.calls.count && closings.count <= limit
             )
         }
     }
@@ -464,6 +465,7 @@ package final class RunCopy: Sendable {
             let call = make(number, id, key)
             state.calls.append(call)
             if call.isAttached { state.attached.insert(number) }
+            if call.wait?.event != nil { state.listens = true }
             state.standings.append(.called)
             state.numbers[id] = number
             return (number, id)

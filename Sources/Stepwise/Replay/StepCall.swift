@@ -109,6 +109,8 @@ package struct Plan: Sendable {
     package var patches: [String: Int] = [:]
     /// What the function no longer waits for, and what has to be ended outside the run.
     package var orphans: [Orphan] = []
+    /// Whether the function has ever waited for an event.
+    package var listens = false
     /// Whether nothing is left for another page.
     package var isComplete: Bool
 }

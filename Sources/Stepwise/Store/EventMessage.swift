@@ -33,7 +33,7 @@ struct EventMessage: Sendable {
     ) async throws -> Reply {
         // The script knows better which queue the run has, and says so.
         var queue = "default"
-        for _ in 0..<10 {
+        while true {
             let reply = try await evaluate(
                 ScriptLibrary.notify,
                 [
@@ -54,10 +54,10 @@ struct EventMessage: Sendable {
             case "full": return .full
             case "lost": return .lost
             case "queue": queue = try reader.text(1)
+            case "again": continue
             default: throw reader.unexpected
             }
         }
-        return .lost
     }
 
     /// Sends the event to everybody who waits for it now, by way of a queue.
@@ -92,8 +92,12 @@ struct EventMessage: Sendable {
 
 extension RunStore {
     /// An event that was sent to everybody reaches one step.
-    func hear(_ run: Run, step: String, _ message: EventMessage, claim: (list: String, text: String)) async throws {
-        _ = try await evaluate(
+    ///
+    /// - Returns: whether the claim is still this worker's.
+    func hear(
+        _ run: Run, step: String, _ message: EventMessage, claim: (list: String, text: String)
+    ) async throws -> Bool {
+        let reply = try await evaluate(
             ScriptLibrary.hear,
             [
                 keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.queue(run.queue),
@@ -103,6 +107,7 @@ extension RunStore {
                 .init(run.id), .init(message.event), .init(message.value), .init(run.generation), .init(step),
                 .init(claim.text), .init(worker), .init(maximumRunSize),
             ])
+        return ReplyReader("hear", reply).word != "lost"
     }
 
     /// A step no longer waits for an event.

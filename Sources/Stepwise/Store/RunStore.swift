@@ -105,7 +105,7 @@ struct RunStore: Sendable {
 
     private func eventKeys(_ run: Run, _ plan: Plan) -> [String] {
         let events = plan.openings.compactMap { $0.withdrawn ? nil : $0.wait?.event }
-        return events.isEmpty ? [] : [keys.mail(run.id)] + events.flatMap { [keys.event($0), keys.kept($0)] }
+        return !plan.listens ? [] : [keys.mail(run.id)] + events.flatMap { [keys.event($0), keys.kept($0)] }
     }
 
     private func advanceArguments(_ run: Run, _ advance: Advance) -> [RedisArgument] {

@@ -16,19 +16,24 @@ extension Incarnation {
             ])
             let waiters = reply.array?.compactMap(\.string) ?? []
             if waiters.isEmpty { break }
-            try await withThrowingDiscardingTaskGroup { group in
+            let isMine = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for text in waiters {
                     group.addTask { try await self.tell(EventMessage(event: event, value: value), text, claim) }
                 }
+                return try await group.reduce(true) { $0 && $1 }
             }
+            // Another worker goes on with it.
+            guard isMine else { return }
         }
         _ = try await command(["LREM", .init(claim.list), "-1", .init(text)])
     }
 
-    private func tell(_ message: EventMessage, _ text: String, _ claim: (list: String, text: String)) async throws {
+    private func tell(_ message: EventMessage, _ text: String, _ claim: (list: String, text: String)) async throws
+        -> Bool
+    {
         do {
             guard let waiter = EventWaiter(text) else { throw RedisError(.refused, "\"\(text)\" is no waiter") }
-            try await store.hear(
+            return try await store.hear(
                 .init(id: waiter.run, generation: waiter.generation, queue: waiter.queue), step: waiter.step, message,
                 claim: claim)
         } catch let error as RedisError {
@@ -37,6 +42,7 @@ extension Incarnation {
                 "an event cannot reach a step; its wait is taken out of the event's list, see the run with stepwise doctor",
                 metadata: ["event": "\(message.event)", "waiter": "\(text)", "error": "\(error)"])
             _ = try await command(["ZREM", .init(keys.event(message.event)), .init(text)])
+            return true
         }
     }
 

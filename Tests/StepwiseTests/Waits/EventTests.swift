@@ -91,10 +91,8 @@ extension Scenarios {
             try await withWorker([workflow], memory: .cold) { client, server in
                 let run = try await client.enqueue(workflow, 0)
                 try await eventually("it waits") { try await client.openSteps(ofRun: run.id).count == 3 }
-                for name in isReversed ? ["b", "a", "a"] : ["a", "a", "b"] {
-                    let number = try await run.history().count
-                    try await run.notify(name, "\(name)\(number)")
-                }
+                let names = isReversed ? ["b", "a", "a"] : ["a", "a", "b"]
+                for number in 0..<3 { try await run.notify(names[number], "\(names[number])\(number)") }
                 let output = try await complete(run, of: workflow).output
                 // Whoever waits longest is served first.
                 #expect(output == (isReversed ? ["a1", "b0", "a2"] : ["a0", "b2", "a1"]))
@@ -158,6 +156,43 @@ extension Scenarios {
                     #expect(try await complete(runs[1], of: workflow).output == "timeout")
                     for run in runs { #expect(try await run.history().count == 1) }
                     try await isTidy(client)
+                }
+                await client.close()
+            }
+        }
+
+        @Test(
+            "§3a.36 An event that comes while the function has something else to learn goes to whoever waits after that",
+            arguments: [true, false])
+        func notAtRest(_ isRace: Bool) async throws {
+            let workflow = Workflow("busy") { (context, isRace: Bool) async throws -> [String] in
+                let first = try await withThrowingTaskGroup(of: String.self) { group in
+                    for name in ["a", "b"] { group.addTask { try await context.waitForEvent(name) } }
+                    var values = [try await group.next() ?? ""]
+                    if isRace { group.cancelAll() } else { values.append(try await group.next() ?? "") }
+                    return values
+                }
+                return isRace ? first + [try await context.waitForEvent("b", timeout: .seconds(3600))] : first
+            }
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                var run: WorkflowRun<[String]>?
+                try await withWorkers(server, workflow) {
+                    let new = try await client.enqueue(workflow, isRace)
+                    try await eventually("it waits") { try await client.openSteps(ofRun: new.id).count == 2 }
+                    run = new
+                }
+                // Nobody is there to tell the function.
+                let new = try #require(run)
+                #expect(try await new.notify("a", "A") == .received)
+                #expect(try await new.notify("b", "B") == .kept)
+                #expect(try await Doctor(client).examine().violations.isEmpty)
+                try await withWorkers(server, workflow) {
+                    let completed = try await complete(new, of: workflow)
+                    #expect(completed.output == ["A", "B"])
+                    #expect(completed.history.count == 2)
+                    try await isTidy(client)
+                    try await eventually("no wait is left") { try await keys(server, "event:").isEmpty }
                 }
                 await client.close()
             }

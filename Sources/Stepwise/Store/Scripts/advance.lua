@@ -3,7 +3,7 @@
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 queue:<queue>
 --       7 runs:running  8 runs:completed  9 runs:failed  10 runs:parked  11 runs:cancelled  12 dead  13 delayed
 --       14 queue:<queue> of the run that waits for this one, or any list
---       where steps wait for events also 15 mail:<id>, then for each such event event:<name> and kept:<name>
+--       where the function has waited for events also 15 mail:<id>, then for each that is opened event:<name> and kept:<name>
 -- ARGV  1 id  2 worker  3 number  4 carry text  5 generation  6 upto  7 slots  8 '1' if this is the last page
 --       9 ending ('', 'completed', 'failed', 'cancelled')  10 output or error as JSON
 --       11 how many openings, then for each: number, step, '1' if withdrawn, its limits in time, what it waits for

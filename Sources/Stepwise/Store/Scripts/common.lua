@@ -141,7 +141,8 @@ end
 -- What lets the mailbox and the list of an event forget a step that no longer waits for it; `place`: 'event:<number>:<name>'.
 local function withdraw_text(id, generation, step, place)
   local number, name = string.match(place, '^event:(%d+):(.+)$')
-  return number and 'withdraw ' .. id .. ' ' .. generation .. ' ' .. number .. ' ' .. name .. ' ' .. step
+  if not number then return nil end
+  return 'withdraw ' .. id .. ' ' .. generation .. ' ' .. number .. ' ' .. name .. ' ' .. step
 end
 
 -- The invocations that end what a run's open steps leave outside it: children that are to end with it, and waits for events.

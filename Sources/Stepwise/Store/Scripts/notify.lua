@@ -2,8 +2,11 @@
 -- KEYS  1 to 9 as in event.lua  10 seen:<id>  11 expected  12 claimed:<worker>:<queue>, for a worker
 -- ARGV  1 id  2 name  3 value as JSON  4 the event's own id, '' for none  5 text of the claim, '' for a client  6 who sends it
 --       7 how many bytes a run's outcomes may take  8 how many messages a run may have
--- Reply {'received'}: a step had waited for it; {'kept'}; {'seen'}: an event with this id was sent before; {'over', status}: the run has ended,
---       or {'full'}: nothing was done, the claim stays; {'queue', queue}: the run has another queue than KEYS[5]; {'lost'}
+-- Reply {'received'}: a step had waited for it; {'kept'}; {'again'}: send it again, old entries were in the way; {'seen'}: an event with this id
+--       was sent before; {'over', status}: the run has ended, or {'full'}: nothing was done, the claim stays; {'queue', queue}: the run has
+--       another queue than KEYS[5]; {'lost'}
+-- Only a function at rest gets it here. Another may no longer wait for it once it knows all that is recorded, so the script that finds it at
+-- rest looks into the mailbox (settle).
 -- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
 --       exist yet is noted in `expected`.
 local claimed = ARGV[5] ~= ''
@@ -36,7 +39,12 @@ if is_live(run) then
     stale[#stale + 1] = waiter
   end
 end
-if not step and count >= tonumber(ARGV[8]) then return { 'full' } end
+if not step and #stale == 100 then
+  redis.call('ZREM', KEYS[7], unpack(stale))
+  return { 'again' }
+end
+local is_at_rest = step and run.carrier == '' and run.recorded == tonumber(run.carried)
+if not is_at_rest and count >= tonumber(ARGV[8]) then return { 'full' } end
 
 if claimed then redis.call('LREM', KEYS[12], -1, ARGV[5]) else redis.call('HDEL', KEYS[1], '-') end
 if #stale > 0 then redis.call('ZREM', KEYS[7], unpack(stale)) end
@@ -44,7 +52,7 @@ if ARGV[4] ~= '' then
   redis.call('ZADD', KEYS[10], now(), ARGV[4])
   redis.call('ZREMRANGEBYRANK', KEYS[10], 0, -1001)
 end
-if step then
+if is_at_rest then
   deliver(run, ARGV[1], step, open, name, ARGV[3], ARGV[6], ARGV[7])
   return { 'received' }
 end
@@ -54,5 +62,6 @@ local last = redis.call('ZREVRANGEBYLEX', KEYS[7], '(' .. name .. ' m!', '[' .. 
 last = last and string.match(last, '^%S+ m (%d+) ')
 if last and tonumber(last) >= tonumber(number) then number = string.format('%.0f', last + 1) end
 redis.call('ZADD', KEYS[7], 0, name .. ' m ' .. number .. ' ' .. ARGV[3])
+if step then redis.call('HSET', KEYS[1], 'listens', '2') end
 if not run then redis.call('ZADD', KEYS[11], 'NX', now(), ARGV[1]) end
 return { 'kept' }

@@ -30,8 +30,7 @@ end
 local function check_keys(plan)
   redis.call('LLEN', KEYS[6])
   if plan.isLimited then redis.call('ZCARD', KEYS[13]) end
-  if not plan.waits then return end
-  redis.call('HLEN', KEYS[2])
+  if plan.waits or KEYS[15] then redis.call('HLEN', KEYS[2]) end
   if not KEYS[15] then return end
   redis.call('ZCARD', KEYS[15])
   for n = 16, #KEYS, 2 do
@@ -111,6 +110,15 @@ local function find_event(name, index)
   return till and tonumber(till) > tonumber(now()) and value
 end
 
+-- The outcome of a step that nobody executes.
+local function append_wait_end(call, plan, step, kind, tail)
+  local run = call.run
+  run.recorded = run.recorded + 1
+  local head = '{"step":' .. cjson.encode(step) .. ',"kind":"' .. kind .. '","claim":' .. cjson.encode(call.worker)
+  redis.call('HSET', KEYS[2], run.recorded, (bounded_outcome(run, call.id, plan.most, head, nil, tail)))
+  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
+end
+
 -- Opens a step that nobody executes: it waits in the mailbox, in the event's list and in `delayed`, all at once. What is there already, or
 -- due, is its outcome at once.
 local function open_wait(call, plan, opening, opens, limits)
@@ -123,14 +131,7 @@ local function open_wait(call, plan, opening, opens, limits)
   elseif open.limits ~= '' and limit_of(open, 'wake') <= tonumber(now()) then
     tail = wait_end(kind, name)
   end
-  if tail then
-    run.recorded = run.recorded + 1
-    local head = '{"step":' .. cjson.encode(step) .. ',"kind":"' .. kind .. '","claim":' .. cjson.encode(call.worker)
-    local record = bounded_outcome(run, call.id, plan.most, head, nil, tail)
-    redis.call('HSET', KEYS[2], run.recorded, record)
-    redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
-    return
-  end
+  if tail then return append_wait_end(call, plan, step, kind, tail) end
   local place = 'timer'
   if kind ~= 'sleep' then
     place = 'event:' .. opening.number .. ':' .. name
@@ -147,6 +148,33 @@ local function open_wait(call, plan, opening, opens, limits)
   if open.limits ~= '' then
     limits[#limits + 1] = next_limit(open)
     limits[#limits + 1] = limit_entry(KEYS[6], call.id, call.generation, step)
+  end
+end
+
+-- The function has come to rest, and there was mail meanwhile: the oldest message of each name goes to the step that waits longest for it.
+local function read_mail(call, plan)
+  local run, from = call.run, '-'
+  redis.call('HSET', KEYS[1], 'listens', '1')
+  for _ = 1, 1000 do
+    local first = redis.call('ZRANGEBYLEX', KEYS[15], from, '+', 'LIMIT', 0, 1)[1]
+    local name = first and string.match(first, '^(%S+) ')
+    if not name then break end
+    from = '(' .. name .. ' x'
+    local message = redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
+    local waiters = message and redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. ' w ', '(' .. name .. ' w!', 'LIMIT', 0, 100) or {}
+    for _, waiter in ipairs(waiters) do
+      local generation, step = string.match(waiter, '^%S+ w (%S+) %d+ (.+)$')
+      local open = generation == run.generation and read_open(redis.call('HGET', KEYS[3], step))
+      redis.call('ZREM', KEYS[15], waiter)
+      if open and open.kind == 'waitForEvent' then
+        redis.call('ZREM', KEYS[15], message)
+        redis.call('HDEL', KEYS[3], step)
+        if open.limits ~= '' then redis.pcall('ZREM', KEYS[13], limit_entry(KEYS[6], call.id, run.generation, step)) end
+        redis.call('RPUSH', KEYS[6], withdraw_text(call.id, run.generation, step, open.where))
+        append_wait_end(call, plan, step, open.kind, '"value":' .. string.match(message, '^%S+ m %d+ (.*)$'))
+        break
+      end
+    end
   end
 end
 
@@ -178,6 +206,7 @@ local function settle(call, plan)
   call_in_bites('ZADD', KEYS[13], limits)
   drop_limits(plan.unlimited)
   call_in_bites('RPUSH', KEYS[6], plan.cancels)
+  if call.last and run.recorded == call.upto and run.listens == '2' and KEYS[15] then read_mail(call, plan) end
   local ends = call.last and run.recorded == call.upto
   local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
   if own and ends then
