@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import NIOCore
 internal import NIOPosix
 
@@ -15,10 +16,8 @@ package typealias Resolver = @Sendable (_ host: String) async throws(HTTPCallErr
 /// The system's.
 package func resolveBySystem(_ host: String) async throws(HTTPCallError) -> [IPAddress] {
     let promise = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: [IPAddress].self)
-    NIOThreadPool.singleton.submit { state in
-        guard case .active = state else { return promise.fail(CancellationError()) }
-        promise.completeWith(Result { try addresses(of: host) })
-    }
+    // It blocks its thread, and of those that NIO keeps for such work there are few.
+    DispatchQueue.global().async { promise.completeWith(Result { try addresses(of: host) }) }
     do {
         return try await withTaskCancellationHandler {
             try await promise.futureResult.get()
