@@ -83,7 +83,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A run that sleeps for a month is awake as soon as the month was skipped")
+        @Test("§3a.33 A run that sleeps for a month is awake as soon as the month was skipped")
         func sleepForAMonth() async throws {
             let workflow = Workflow("sleeper") { (context: WorkflowContext) async throws -> String in
                 try await context.sleep(for: .seconds(30 * 86_400))
