@@ -91,13 +91,20 @@ extension Scenarios {
             }
             try await RedisServer.withServer(clock: .skippable) { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
-                try await withWorkers(server, workflow) {
+                try await withWorkers(server, workflow, workflow) {
                     let run = try await client.enqueue(workflow)
                     try await eventually("it sleeps") {
                         try await server.command("ZCARD", "stepwise:{default}:delayed").integer == 1
                     }
+                    try await eventually("both workers are there") { try await client.workers().count == 2 }
+                    let names = Set(try await client.workers().map(\.name))
                     try await server.advance(by: .seconds(30 * 86_400))
                     #expect(try await run.result(timeout: patience) == "good morning")
+                    // Nobody takes the other for dead because its last beat is a month old.
+                    try await eventually("both workers are alive") {
+                        let workers = try await client.workers()
+                        return Set(workers.map(\.name)) == names && workers.allSatisfy { $0.state == .alive }
+                    }
                 }
                 await client.close()
             }
