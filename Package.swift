@@ -15,6 +15,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Stepwise", targets: ["Stepwise"]),
+        .library(name: "StepwiseHTTP", targets: ["StepwiseHTTP"]),
         .library(name: "StepwiseTesting", targets: ["StepwiseTesting"]),
         .executable(name: "stepwise", targets: ["StepwiseCLI"]),
     ],
@@ -25,6 +26,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         .systemLibrary(
@@ -53,6 +55,18 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             resources: [.embedInCode("Store/Scripts")],
+            swiftSettings: settings
+        ),
+        // Nobody else depends on AsyncHTTPClient: who does not call by HTTP does not build it.
+        .target(
+            name: "StepwiseHTTP",
+            dependencies: [
+                "Stepwise",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -164,6 +178,20 @@ let package = Package(
         .testTarget(
             name: "StepwiseTests",
             dependencies: ["Stepwise", "StepwiseTesting", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "StepwiseHTTPTests",
+            dependencies: [
+                "Stepwise",
+                "StepwiseHTTP",
+                "StepwiseTesting",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -36,6 +36,12 @@ for purpose in "${@:-all}"; do
         # Debian's package serves Debian's Python; another one may come first in PATH. Homebrew has no such package.
         if [ "$system" != Darwin ]; then need '/usr/bin/python3 -c "import redis"' python3-redis ''; fi
         need 'command -v openssl' openssl openssl
+        # Lets a test's redis-server skip time. A Mac refuses to load it into others' programs.
+        if [ "$system" != Darwin ]; then need 'ls /usr/lib/*/faketime/libfaketimeMT.so.1' libfaketime ''; fi
+    esac
+    # AsyncHTTPClient, of StepwiseHTTP, is built against it.
+    case $purpose in all | test | lint)
+        if [ "$system" != Darwin ]; then need 'test -e /usr/include/zlib.h' zlib1g-dev ''; fi
     esac
     case $purpose in all | lint)
         need 'command -v luacheck' lua-check luacheck

@@ -7,7 +7,7 @@ import Synchronization
 
 /// A redis-server of one's own for a test: on a unix socket in a fresh folder, with nothing that outlives it.
 ///
-/// It can be killed, restarted on the same data and address, and frozen. `redis-server` has to be installed.
+/// It can be killed, restarted on the same data and address, and frozen, and its clock can be moved. `redis-server` has to be installed.
 public final class RedisServer: Sendable {
     /// Where it listens: the loopback port if `tcp` was asked for, the unix socket otherwise.
     public let url: String
@@ -15,6 +15,7 @@ public final class RedisServer: Sendable {
     public let folder: String
     private let arguments: [String]
     private let process: Mutex<ServerProcess?>
+    private let skippable: SkippableClock?
 
     /// The number of the running process; 0 after ``kill()`` and ``stop()``.
     public var processID: Int32 { process.withLock { $0?.id ?? 0 } }
@@ -23,25 +24,29 @@ public final class RedisServer: Sendable {
     /// - Parameters:
     ///   - appendOnly: whether ``restart()`` finds the data again.
     ///   - tcp: whether it also listens on a free port of 127.0.0.1.
+    ///   - clock: `.skippable` for a server with ``advance(by:)``.
     ///   - extraArguments: more of redis-server's own, such as `["--requirepass", "secret"]`.
     public static func start(
         appendOnly: Bool = false,
         tcp: Bool = false,
+        clock: Clock = .system,
         extraArguments: [String] = []
     ) async throws -> RedisServer {
         // Another process may take a port that was free a moment ago.
         for _ in 0..<4 where tcp {
             do {
-                return try await start(port: freePort(), appendOnly, extraArguments)
+                return try await start(port: freePort(), appendOnly, clock, extraArguments)
             } catch let error as RedisServerError where error.description.contains("Address already in use") {
                 continue
             }
         }
-        return try await start(port: tcp ? freePort() : 0, appendOnly, extraArguments)
+        return try await start(port: tcp ? freePort() : 0, appendOnly, clock, extraArguments)
     }
 
-    private static func start(port: Int, _ appendOnly: Bool, _ extraArguments: [String]) async throws -> RedisServer {
-        let server = try RedisServer(port: port, appendOnly: appendOnly, extraArguments: extraArguments)
+    private static func start(
+        port: Int, _ appendOnly: Bool, _ clock: Clock, _ extraArguments: [String]
+    ) async throws -> RedisServer {
+        let server = try RedisServer(port: port, appendOnly: appendOnly, clock: clock, extraArguments: extraArguments)
         try await server.run()
         return server
     }
@@ -50,20 +55,28 @@ public final class RedisServer: Sendable {
     public static func withServer<Value>(
         appendOnly: Bool = false,
         tcp: Bool = false,
+        clock: Clock = .system,
         extraArguments: [String] = [],
         _ body: (RedisServer) async throws -> Value
     ) async throws -> Value {
-        let server = try await start(appendOnly: appendOnly, tcp: tcp, extraArguments: extraArguments)
+        let server = try await start(
+            appendOnly: appendOnly, tcp: tcp, clock: clock, extraArguments: extraArguments)
         defer { server.stop() }
         return try await body(server)
     }
 
-    private init(port: Int, appendOnly: Bool, extraArguments: [String]) throws {
+    private init(port: Int, appendOnly: Bool, clock: Clock, extraArguments: [String]) throws {
         // A socket's path has room for about 100 bytes.
         let name = "stepwise-" + String(UInt32.random(in: .min ... .max), radix: 36)
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
         self.folder = folder.path
+        do {
+            skippable = clock == .skippable ? try SkippableClock(folder: folder.path) : nil
+        } catch {
+            try? FileManager.default.removeItem(at: folder)
+            throw error
+        }
         url = port == 0 ? "unix://\(folder.path)/redis.sock" : "redis://127.0.0.1:\(port)"
         arguments =
             [
@@ -104,6 +117,38 @@ public final class RedisServer: Sendable {
         process.withLock { $0?.signal(SIGCONT) }
     }
 
+    /// Lets the server's clock jump ahead and returns when its `TIME` shows it. What is due by then is due at once; keys that have a time to
+    /// live by then are gone. Only Redis' clock jumps: workers, clients and their timeouts stay in real time, and a worker acts within
+    /// about a second. After a restart the clock goes on from where it was.
+    ///
+    /// - Parameter duration: not negative.
+    /// - Throws: ``RedisServerError`` if the server was not started with `clock: .skippable`, or does not answer.
+    public func advance(by duration: Duration) async throws {
+        guard let skippable else {
+            throw RedisServerError(description: "start the server with clock: .skippable to advance its clock")
+        }
+        guard duration >= .zero else {
+            throw RedisServerError(description: "Redis' clock goes ahead and not back: \(duration) is negative")
+        }
+        let due = try await time() + duration
+        try skippable.advance(by: duration)
+        let deadline = ContinuousClock.now + .seconds(10)
+        while try await time() < due {
+            if ContinuousClock.now > deadline {
+                throw RedisServerError(
+                    description: "redis-server's TIME does not follow libfaketime's file in \(folder)")
+            }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
+    /// Since 1970, by Redis' `TIME`.
+    private func time() async throws -> Duration {
+        let words = try await command("TIME").array?.compactMap { $0.integer } ?? []
+        guard words.count == 2 else { throw RedisServerError(description: "redis-server does not tell its TIME") }
+        return .seconds(words[0]) + .microseconds(words[1])
+    }
+
     /// Kills the server and removes its folder. Stopping twice is fine.
     public func stop() {
         kill()
@@ -128,7 +173,7 @@ public final class RedisServer: Sendable {
     }
 
     private func run() async throws {
-        let started = try ServerProcess(arguments: arguments)
+        let started = try ServerProcess(arguments: arguments, environment: skippable?.environment ?? [:])
         process.withLock { $0 = started }
         let client = client()
         let answered = await answers(client, started)
@@ -164,7 +209,17 @@ public final class RedisServer: Sendable {
     }
 }
 
-/// Why there is no server.
+extension RedisServer {
+    /// The clock that a server goes by.
+    public enum Clock: Sendable {
+        /// The machine's.
+        case system
+        /// The machine's until ``RedisServer/advance(by:)`` is called. Needs libfaketime (Debian: `apt-get install libfaketime`).
+        case skippable
+    }
+}
+
+/// Why there is no server, or it does not do what was asked.
 public struct RedisServerError: Error, CustomStringConvertible {
     public let description: String
 }

@@ -9,13 +9,17 @@ final class ServerProcess: Sendable {
 
     var isRunning: Bool { !end.hasCome }
 
-    init(arguments: [String]) throws {
+    /// - Parameter environment: what is added to this process' own.
+    init(arguments: [String], environment: [String: String]) throws {
         guard let executable = Self.path(of: "redis-server") else {
             throw RedisServerError(description: "redis-server is not installed: apt-get install redis-server")
         }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
+        if !environment.isEmpty {
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice

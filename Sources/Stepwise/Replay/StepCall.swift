@@ -18,7 +18,7 @@ package struct StepCall: Sendable {
 extension StepCall {
     /// The word for its kind; `nil` for a step with a body.
     package var kind: String? {
-        wait?.kind ?? notice.map { _ in "notify" } ?? child.map { $0.isAwaited ? "invoke" : "start" }
+        wait?.kind ?? notice.map { _ in "notify" } ?? child.map { $0.isAwaited ? "invoke" : "start" } ?? options.kind
     }
 
     /// Its limits in time as the store takes them; empty for none.

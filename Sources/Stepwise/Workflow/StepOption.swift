@@ -33,6 +33,11 @@ public struct StepOption: Sendable {
         StepOption { $0.isAtMostOnce = true }
     }
 
+    /// What kind of step it is; the word is recorded with its outcome.
+    package static func kind(_ kind: String) -> StepOption {
+        StepOption { $0.kind = kind }
+    }
+
     /// Tells the step's element from others where many share a name, as in a loop.
     ///
     /// The value's JSON, or a hash of it if it is longer than 100 bytes or holds arrays, is recorded with the step. A replay that asks for the
@@ -95,6 +100,8 @@ package struct StepOptions: Sendable {
 
     package var hasLimits: Bool { totalTimeout != nil || claimTimeout != nil }
     package var key: Result<StepKey, StepwiseError>?
+    /// `nil` for any body.
+    package var kind: String?
 
     package init(workflow options: [WorkflowOption] = []) {
         for option in options { option.apply(&self) }

@@ -76,7 +76,7 @@ public struct WorkflowContext: Sendable {
         try await nothing(name, options, body)
     }
 
-    private func value<T: Codable & Sendable>(
+    package func value<T: Codable & Sendable>(
         _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> T
     ) async throws -> T {
         try checkPlace(of: "step \"\(name)\"")
