@@ -37,6 +37,8 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var error: String?
     /// Until when it has to be done, if it has to; in the same way as `created`.
     public var deadline: Int?
+    /// When it starts, or was to start, if it was enqueued for later; in the same way as `created`.
+    public var startsAt: Int?
     /// What its enqueuer said of it.
     public var labels: [String: String]
     /// The failed run whose work this one began anew.
@@ -104,7 +106,7 @@ extension StepwiseClient {
             "output",
             "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence", "unfit",
             "patches", "carried", "opened",
-            "parent", "parentQueue",
+            "parent", "parentQueue", "startsAt",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
@@ -123,6 +125,7 @@ extension StepwiseClient {
             cancelled: v[12].string,
             warning: v[8].string,
             payload: v[9].string ?? "null", output: v[10].string, error: v[11].string, deadline: v[16].integer,
+            startsAt: v[24].integer,
             labels: RunLabels(stored: v[13].string).values, origin: v[14].string, restarted: v[15].string,
             parent: parent?.run, parentStep: parent?.step, parentQueue: v[23].string)
     }
