@@ -167,6 +167,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "StepwiseTestingTests",
+            dependencies: ["Stepwise", "StepwiseTesting"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "DigestTests",
             dependencies: [
                 "Digest",

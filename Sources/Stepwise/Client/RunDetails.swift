@@ -84,6 +84,19 @@ public struct RecordedStep: Sendable, Hashable, Codable {
 }
 
 extension RecordedStep {
+    package init(number: Int, _ record: OutcomeRecord) {
+        self.init(
+            number: number, step: record.outcome.step, attempts: record.attempts, took: record.took, at: record.at,
+            worker: String(record.claim.prefix { $0 != "/" }), lost: record.lost, failed: record.failed)
+        key = record.outcome.key
+        (kind, child) = (record.outcome.kind, record.child)
+        switch record.outcome.result {
+        case .value(let json): value = String(decoding: json, as: UTF8.self)
+        case .error(let failure): error = failure
+        case .cancel(let reason), .timeout(let reason): cancel = reason
+        }
+    }
+
     /// The outcome that it tells of, for a replay.
     package var outcome: Outcome {
         let result: Outcome.Result =
@@ -139,19 +152,7 @@ extension StepwiseClient {
             )
             guard let page = reply.array, !page.isEmpty else { return steps }
             for item in page {
-                let record = try OutcomeRecord(item.bytes ?? [])
-                var step = RecordedStep(
-                    number: steps.count + 1, step: record.outcome.step, attempts: record.attempts, took: record.took,
-                    at: record.at,
-                    worker: String(record.claim.prefix { $0 != "/" }), lost: record.lost, failed: record.failed)
-                step.key = record.outcome.key
-                (step.kind, step.child) = (record.outcome.kind, record.child)
-                switch record.outcome.result {
-                case .value(let json): step.value = String(decoding: json, as: UTF8.self)
-                case .error(let failure): step.error = failure
-                case .cancel(let reason), .timeout(let reason): step.cancel = reason
-                }
-                steps.append(step)
+                steps.append(RecordedStep(number: steps.count + 1, try OutcomeRecord(item.bytes ?? [])))
             }
         }
     }

@@ -24,6 +24,12 @@ package struct StartTime: Sendable, Hashable {
         text = "\(min(at, Self.limit))"
     }
 
+    /// How many milliseconds are left, at a time in milliseconds since 1970.
+    package func delay(from now: Int) -> Int {
+        let time = Int(text.drop { $0 == "+" }) ?? 0
+        return text.hasPrefix("+") ? time : max(0, time - now)
+    }
+
     init?(_ date: Date) {
         let milliseconds = (date.timeIntervalSince1970 * 1000).rounded(.up)
         self.init(at: milliseconds > 0 ? Int(min(milliseconds, Double(Self.limit))) : 0)

@@ -212,7 +212,3 @@ extension Scenarios {
         }
     }
 }
-
-extension Workflow {
-    fileprivate var workflowName: WorkflowName<Input, Output> { .init(name) }
-}
