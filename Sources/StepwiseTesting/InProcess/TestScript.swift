@@ -22,6 +22,9 @@ final class TestScript: Sendable {
     /// What is sent to the run from outside.
     enum Signal: Sendable {
         case cancel(String)
+        /// To the tested run if it is nobody's.
+        case event(String, [UInt8], Notice.Target?)
+        case answer(callback: String, [UInt8])
     }
 
     struct Settings: Sendable {
@@ -31,11 +34,14 @@ final class TestScript: Sendable {
         var times: [(at: Int, action: @Sendable (TestMoment) -> Void)] = []
         var afters: [String: [@Sendable (TestMoment) -> Void]] = [:]
         var signals: [Signal] = []
+        /// What of the test's own words cannot be used.
+        var problem: String?
     }
 
     struct Outcome: Sendable {
         var history: [RecordedStep] = []
         var children: [TestedChild] = []
+        var sent: [TestedEvent] = []
         var elapsed = 0
         var traces: [ReplayTrace] = []
         /// Where `run` was called.
@@ -68,17 +74,5 @@ final class TestScript: Sendable {
         var result = await world.outcome
         result.place = place
         outcome.withLock { $0 = result }
-    }
-}
-
-/// A moment of a tested run, for what happens from outside: see ``WorkflowTest/at(_:_:)``.
-public struct TestMoment: Sendable {
-    let script: TestScript
-    /// The virtual time since the run began.
-    public let elapsed: Duration
-
-    /// Asks for the run's end, as ``WorkflowRun/cancel(reason:)`` does.
-    public func cancel(reason: String = "a client asked for it") {
-        script.settings.withLock { $0.signals.append(.cancel(reason)) }
     }
 }

@@ -57,6 +57,7 @@ extension TestWorld {
         guard let call = run.copy.call(step) else { return }
         switch result {
         case .success(let json):
+            if let notice = call.notice { return try send(notice, json, of: call, run) }
             if let order = call.child { return try makeChild(order, of: call, run, payload: json) }
             try deliver(run, step, .value(json))
         case .failure(let error):
@@ -158,7 +159,7 @@ extension TestWorld {
                     step: step, attempts: 1, type: words.type, message: words.message,
                     cause: error is CancellationError ? .childCancelled : .childFailed, child: open.child))
         }
-        schedule(.childEnd(run, step, outcome), at: clock + taking)
+        schedule(.outcome(run, step, outcome), at: clock + taking)
     }
 }
 

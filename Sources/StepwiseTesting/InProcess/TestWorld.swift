@@ -9,6 +9,12 @@ actor TestWorld {
     var clock = 0
     var runs: [TestedRun] = []
     var children: [TestedChild] = []
+    var kept: [String: KeptEvent] = [:]
+    /// What was sent to runs, also to such as do not exist yet, and nobody has asked for.
+    var mail: [String: [(event: String, value: [UInt8])]] = [:]
+    /// Answers to callbacks whose tokens are not there yet.
+    var answers: [(callback: String, value: [UInt8])] = []
+    var sent: [TestedEvent] = []
     private var agenda: [(at: Int, event: TestEvent)] = []
 
     /// A function that never comes to an end is found by this.
@@ -22,6 +28,7 @@ actor TestWorld {
         var outcome = TestScript.Outcome()
         outcome.history = runs.first?.history ?? []
         outcome.children = children
+        outcome.sent = sent
         outcome.elapsed = clock
         outcome.traces = runs.map(\.trace)
         return outcome
@@ -57,10 +64,9 @@ actor TestWorld {
     }
 
     private func idle(_ root: TestedRun) -> WorkflowTestFailure {
-        let waiting = root.open.keys.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
         return WorkflowTestFailure(
-            "run \(root.id) waits for step \(waiting), \(Duration.milliseconds(clock)) after its begin, and nothing is to come"
-        )
+            "run \(root.id) waits for \(waits(of: root)), \(Duration.milliseconds(clock)) after its begin, and nothing is to come: send an event with "
+                + "test.notify(…), test.at(…) or test.after(…), answer a callback with test.answer(…)")
     }
 
     // MARK: What is due
@@ -89,7 +95,7 @@ actor TestWorld {
             try judge(run, step, open, result)
         case .child(let run, let step, let payload, let taking, let body):
             try await executeChild(run, step, payload, taking, body)
-        case .childEnd(let run, let step, let result): try deliver(run, step, result)
+        case .outcome(let run, let step, let result): try deliver(run, step, result)
         case .lapse(let run, let step):
             try deliver(
                 run, step,
@@ -99,19 +105,9 @@ actor TestWorld {
                         message: "the step was not done within its totalTimeout", cause: .timedOut)))
         case .runLapse(let run):
             try interrupt(run, .timeout("the run was not done within its runTimeout"))
+        case .mail(let run): try deliverMail(to: run)
         case .action(let action):
             action(TestMoment(script: script, elapsed: .milliseconds(clock)))
-        }
-    }
-
-    private func deliverSignals() throws {
-        while true {
-            let signals = script.settings.withLock { settings in
-                defer { settings.signals = [] }
-                return settings.signals
-            }
-            if signals.isEmpty { return }
-            for case .cancel(let reason) in signals { try interrupt(runs[0], .cancel(reason)) }
         }
     }
 
@@ -142,6 +138,7 @@ actor TestWorld {
             return
         }
         try record(run, step, result, open, call, took: took)
+        if run === runs[0] { try deliverAnswers() }
         for action in script.settings.withLock({ $0.afters[step] ?? $0.afters[TestScript.name(of: step)] }) ?? [] {
             action(TestMoment(script: script, elapsed: .milliseconds(clock)))
         }
@@ -173,6 +170,7 @@ actor TestWorld {
         run.trace.note(run.copy)
         run.copy.confirm(plan)
         for step in plan.closings { run.open[step] = nil }
+        run.listeners.removeAll { run.open[$0.step] == nil }
         for orphan in plan.orphans {
             guard let child = runs.first(where: { $0.parent?.run === run && $0.parent?.step == orphan.step }) else {
                 continue
@@ -190,13 +188,14 @@ actor TestWorld {
 
     /// What moves a step from now on.
     private func open(_ run: TestedRun, _ call: StepCall) {
+        if let wait = call.wait { return begin(wait, call.id, of: run) }
         if let limit = call.options.totalTimeout { schedule(.lapse(run, call.id), at: clock + limit.wholeMilliseconds) }
         schedule(.body(run, call.id, 1), at: clock)
     }
 
     private func end(_ run: TestedRun, _ result: Result<[UInt8], any Error>, _ cancelReason: String?) {
         run.end = result
-        run.open = [:]
+        (run.open, run.listeners) = ([:], [])
         guard let (parent, step) = run.parent.map({ ($0.run, $0.step) }) else { return }
         let outcome: Outcome.Result
         switch result {
@@ -210,7 +209,7 @@ actor TestWorld {
                     message: isCancelled && error is CancellationError ? cancelReason ?? "" : words.message,
                     cause: isCancelled ? .childCancelled : .childFailed, child: run.id))
         }
-        schedule(.childEnd(parent, step, outcome), at: clock)
+        schedule(.outcome(parent, step, outcome), at: clock)
     }
 }
 
@@ -221,7 +220,10 @@ enum TestEvent {
     case bodyEnd(TestedRun, String, Int, Result<[UInt8], any Error>)
     /// The closure that stands for a child begins.
     case child(TestedRun, String, [UInt8], Int, @Sendable ([UInt8]) async throws -> [UInt8])
-    case childEnd(TestedRun, String, Outcome.Result)
+    /// What comes from outside: the end of a sleep, of a child, of the wait for an event.
+    case outcome(TestedRun, String, Outcome.Result)
+    /// A run has begun to wait for an event.
+    case mail(TestedRun)
     /// The end of a step's time.
     case lapse(TestedRun, String)
     case runLapse(TestedRun)
@@ -254,6 +256,8 @@ final class TestedRun {
     var opened = 0
     var open: [String: OpenStep] = [:]
     var crashes: [String: Int] = [:]
+    /// The steps that wait for an event, the one that waits longest first.
+    var listeners: [(event: String, step: String)] = []
     var history: [RecordedStep] = []
     var trace: ReplayTrace
     var end: Result<[UInt8], any Error>?
