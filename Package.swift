@@ -195,6 +195,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "StepwiseTestingTests",
+            dependencies: ["Stepwise", "StepwiseTesting"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "DigestTests",
             dependencies: [
                 "Digest",

@@ -232,6 +232,28 @@ import TestWorkflows
         }
     }
 
+    @Test("Runs that start later outlive the death of their worker and of Redis: each starts once, and none early")
+    func delayedStarts() async throws {
+        try await withStage(appendOnly: true) { stage in
+            let first = try stage.worker("first")
+            let runs = try await stage.client.enqueue(
+                WorkflowName<String, String>("patient"), each: (0..<20).map { "later-\($0)" }, .after(.seconds(2)))
+            #expect(try await eventually { try await stage.blockedClaims() > 0 })
+            first.kill()
+            try await stage.server.restart()
+            let report = try await Doctor(stage.client).examine()
+            #expect(report.violations.isEmpty && report.liveRuns == 20 && report.invocations == 20)
+            let second = try stage.worker("second")
+            for (number, run) in runs.enumerated() {
+                #expect(try await run.result(timeout: .seconds(60)) == "LATER-\(number)")
+                let starts = try #require(try await run.status().startsAt)
+                #expect(try await run.history()[0].at! >= starts)
+            }
+            #expect(try await stage.ledger.lines().count == 20)
+            await second.terminate()
+        }
+    }
+
     @Test(
         "§3a.8 A worker dies inside the body of an .atMostOnce step: the function learns of it, and the body is not executed again"
     )

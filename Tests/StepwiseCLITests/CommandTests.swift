@@ -88,6 +88,29 @@ struct CommandTests {
         }
     }
 
+    @Test("A run is enqueued for later, status and runs tell when it starts, and what is no time is refused")
+    func enqueueLater() async throws {
+        try await Fixture.with { fixture in
+            #expect(try await fixture.stepwise("enqueue", "double", "1", "--id", "later", "--after", "5m").code == 0)
+            let details = try await fixture.client.run("later").status()
+            #expect(details.startsAt == details.created.map { $0 + 300_000 })
+            #expect(
+                try await fixture.stepwise("enqueue", "double", "1", "--id", "at", "--at", "2099-12-01T09:00:00Z").code
+                    == 0)
+            #expect(try await fixture.stepwise("status", "at").output.contains("starts at  2099-12-01 09:00:00"))
+            #expect(
+                try document(try await fixture.stepwise("status", "at", "--json").output)["startsAt"] as? Int
+                    == 4_099_798_800_000)
+            let runs = try await fixture.stepwise("runs").output
+            #expect(runs.contains("queued") && runs.contains("starts at 2099-12-01 09:00:00"))
+            for bad in [["--after", "soon"], ["--at", "noon"], ["--after", "5m", "--at", "2099-12-01T09:00:00Z"]] {
+                let refused = try await fixture.run(["enqueue", "double", "1"] + bad, [:])
+                #expect(refused.code == 64 && refused.complaint.contains(bad[0]))
+            }
+            #expect(try await fixture.stepwise("doctor").code == 0)
+        }
+    }
+
     @Test("Status shows for which child a run waits, and whose child a run is; a history with children replays")
     func children() async throws {
         let parent = Workflow("parent") { (context, amount: Int) async throws -> Int in

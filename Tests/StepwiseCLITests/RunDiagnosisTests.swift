@@ -57,6 +57,7 @@ struct RunDiagnosisTests {
         let queued = Mover("carry r 1", .queue("default"))
         #expect(try Self.diagnosis(run, [queued]).violations.isEmpty)
         #expect(try Self.diagnosis(run, [Mover("carry r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
+        #expect(try Self.diagnosis(run, [Mover("carry r 1", .delayed(queue: "default"))]).violations.isEmpty)
 
         (fields.status, fields.carrier, fields.reason) = (.unserved, "unserved", "nobody has it")
         (run.fields, run.listed) = (fields, [.unserved])
@@ -99,6 +100,20 @@ struct RunDiagnosisTests {
     }
 
     static let plants = [
+        Plant("a carry of a run that has begun in delayed", .carryMissing) { run, movers in
+            run.fields?.carrier = "queue"
+            movers.append(Mover("carry r 1", .delayed(queue: "default")))
+        },
+        Plant("a carry that will come to another queue than the run's", .carryMissing) { run, movers in
+            run.fields?.carrier = "queue"
+            run.fields?.carries = 0
+            movers.append(Mover("carry r 1", .delayed(queue: "other")))
+        },
+        Plant("a carry in delayed beside one in the queue", .carryTooMany) { run, movers in
+            run.fields?.carrier = "queue"
+            run.fields?.carries = 0
+            movers += [Mover("carry r 1", .queue("default")), Mover("carry r 1", .delayed(queue: "default"))]
+        },
         Plant("a lost invocation", .stepWithoutMover) { _, movers in movers.removeFirst() },
         Plant("an invocation of an older attempt only", .stepWithoutMover) { _, movers in
             movers[1].text = "step r 1 1 d"

@@ -37,6 +37,8 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var error: String?
     /// Until when it has to be done, if it has to; in the same way as `created`.
     public var deadline: Int?
+    /// When it starts, or was to start, if it was enqueued for later; in the same way as `created`.
+    public var startsAt: Int?
     /// What its enqueuer said of it.
     public var labels: [String: String]
     /// The failed run whose work this one began anew.
@@ -82,6 +84,19 @@ public struct RecordedStep: Sendable, Hashable, Codable {
 }
 
 extension RecordedStep {
+    package init(number: Int, _ record: OutcomeRecord) {
+        self.init(
+            number: number, step: record.outcome.step, attempts: record.attempts, took: record.took, at: record.at,
+            worker: String(record.claim.prefix { $0 != "/" }), lost: record.lost, failed: record.failed)
+        key = record.outcome.key
+        (kind, child) = (record.outcome.kind, record.child)
+        switch record.outcome.result {
+        case .value(let json): value = String(decoding: json, as: UTF8.self)
+        case .error(let failure): error = failure
+        case .cancel(let reason), .timeout(let reason): cancel = reason
+        }
+    }
+
     /// The outcome that it tells of, for a replay.
     package var outcome: Outcome {
         let result: Outcome.Result =
@@ -104,7 +119,7 @@ extension StepwiseClient {
             "output",
             "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence", "unfit",
             "patches", "carried", "opened",
-            "parent", "parentQueue",
+            "parent", "parentQueue", "startsAt",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
@@ -123,6 +138,7 @@ extension StepwiseClient {
             cancelled: v[12].string,
             warning: v[8].string,
             payload: v[9].string ?? "null", output: v[10].string, error: v[11].string, deadline: v[16].integer,
+            startsAt: v[24].integer,
             labels: RunLabels(stored: v[13].string).values, origin: v[14].string, restarted: v[15].string,
             parent: parent?.run, parentStep: parent?.step, parentQueue: v[23].string)
     }
@@ -136,19 +152,7 @@ extension StepwiseClient {
             )
             guard let page = reply.array, !page.isEmpty else { return steps }
             for item in page {
-                let record = try OutcomeRecord(item.bytes ?? [])
-                var step = RecordedStep(
-                    number: steps.count + 1, step: record.outcome.step, attempts: record.attempts, took: record.took,
-                    at: record.at,
-                    worker: String(record.claim.prefix { $0 != "/" }), lost: record.lost, failed: record.failed)
-                step.key = record.outcome.key
-                (step.kind, step.child) = (record.outcome.kind, record.child)
-                switch record.outcome.result {
-                case .value(let json): step.value = String(decoding: json, as: UTF8.self)
-                case .error(let failure): step.error = failure
-                case .cancel(let reason), .timeout(let reason): step.cancel = reason
-                }
-                steps.append(step)
+                steps.append(RecordedStep(number: steps.count + 1, try OutcomeRecord(item.bytes ?? [])))
             }
         }
     }

@@ -1,3 +1,8 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
 internal import StepwiseRedis
 
 /// An option of `enqueue`.
@@ -21,6 +26,17 @@ public struct EnqueueOption: Sendable {
         EnqueueOption { $0.timeout = limit.map { max(1, Int($0.milliseconds.rounded(.up))) } }
     }
 
+    /// The run starts so long from now, by Redis' clock, and waits until then without taking a worker; zero or less: at once. Of several
+    /// `.after` and `.at` the last counts. A run's ``runTimeout(_:)`` begins now and not then.
+    public static func after(_ delay: Duration) -> EnqueueOption {
+        EnqueueOption { $0.start = StartTime(after: Int(min(max(0, delay.milliseconds), 1e15).rounded(.up))) }
+    }
+
+    /// The run starts then, by Redis' clock; in the past: at once. Else as ``after(_:)``.
+    public static func at(_ date: Date) -> EnqueueOption {
+        EnqueueOption { $0.start = StartTime(date) }
+    }
+
     /// Several labels.
     public static func labels(_ labels: [String: String]) -> EnqueueOption {
         EnqueueOption { for (name, value) in labels { $0.labels[name] = value } }
@@ -32,6 +48,8 @@ package struct EnqueueOptions: Sendable, Hashable {
     package var labels = RunLabels()
     /// In milliseconds.
     package var timeout: Int?
+    /// `nil`: at once.
+    package var start: StartTime?
     /// The failed run whose work this one begins anew.
     package var origin: String?
 
@@ -49,7 +67,7 @@ extension StepwiseClient {
     ///   - input: the run's input, stored as JSON.
     ///   - id: the run's id, 1 to 200 printable ASCII characters without spaces; `nil` for a new one. The same id twice starts one run, so
     ///     a call with an id may be repeated after any error.
-    ///   - options: `.queue(…)`, `.label(…)`.
+    ///   - options: `.queue(…)`, `.label(…)`, `.after(…)`. Of a run that is there already they change nothing.
     /// - Returns: the run; `isNew` says whether this call started it.
     /// - Throws: ``StepwiseError``: `invalidIdentifier`, `notStorable`, `tooLarge`, or one of the `redis…` codes.
     @discardableResult
@@ -151,6 +169,7 @@ extension StepwiseClient {
             [
                 .init(runID), .init(workflow), .init(options.queue), .init(payload), .init(options.labels.json),
                 .init(options.origin ?? ""), .init(options.timeout.map(String.init) ?? ""), "", "", "",
+                .init(options.start?.text ?? ""),
             ],
             doing: "enqueuing run \(runID) of workflow \"\(workflow)\"")
         let reader = ReplyReader("enqueue", reply)

@@ -13,6 +13,7 @@ package struct RunListing: Sendable, Hashable {
     /// When it came to this status.
     package var since: Int
     package var reason: String?
+    package var startsAt: Int?
 }
 
 extension StepwiseClient {
@@ -67,17 +68,20 @@ extension StepwiseClient {
     }
 
     private func listings(_ entries: [RunIndex.Entry]) async throws -> [RunListing] {
-        let fields: [RedisArgument] = ["workflow", "status", "queue", "recorded", "created", "ended", "reason"]
+        let fields: [RedisArgument] = [
+            "workflow", "status", "queue", "recorded", "created", "ended", "reason", "startsAt",
+        ]
         let replies = try await pipeline(
             entries.map { ["HMGET", .init(keys.run($0.id))] + fields }, doing: "reading runs")
         return zip(entries, replies).compactMap { entry, reply in
-            guard let v = reply.array, v.count == 7, let workflow = v[0].string, let status = v[1].string else {
+            guard let v = reply.array, v.count == fields.count, let workflow = v[0].string, let status = v[1].string
+            else {
                 return nil
             }
             return RunListing(
                 id: entry.id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
                 recorded: v[3].integer ?? 0, created: v[4].integer, ended: v[5].integer, since: entry.since,
-                reason: v[6].string)
+                reason: v[6].string, startsAt: v[7].integer)
         }
     }
 }

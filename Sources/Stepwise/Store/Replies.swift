@@ -86,6 +86,8 @@ enum WaitReply: Sendable {
 
 enum StartReply: Sendable {
     case started(RunStore.Run)
+    /// There is a run now, and it is to start later.
+    case later
     case exists
     /// The id belongs to a run of another workflow.
     case other(workflow: String)

@@ -36,7 +36,7 @@ extension RunStore {
                 .init(child.id), .init(order.workflow), .init(child.options.queue), .init(child.payload),
                 .init(child.options.labels.json), "", .init(child.options.timeout.map(String.init) ?? ""),
                 .init("\(run.id) \(run.generation) \(step)"), .init(order.isAwaited ? run.queue : ""),
-                .init(child.depth),
+                .init(child.depth), .init(child.options.start?.text ?? ""),
             ])
         let reader = ReplyReader("enqueue", reply)
         guard reader.word == "exists" else { return nil }
@@ -157,6 +157,6 @@ func cancelKeys(
         keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(queue), keys.meta,
         keys.runs(.cancelled), keys.runs(.queued), keys.runs(.running), keys.runs(.unserved), keys.runs(.parked),
         keys.unfit(workflow), keys.runs(.paused), keys.queue(parentQueue ?? queue), keys.unserved(workflow),
-        claims ?? keys.queue(queue),
+        claims ?? keys.queue(queue), keys.delayed,
     ]
 }

@@ -19,19 +19,23 @@ struct RunStore: Sendable {
         var carryText: String { Invocation.carryText(run: id, generation: generation) }
     }
 
-    func start(
-        _ id: String, queue: String, workflow: String, payload: [UInt8], item: [UInt8], token: String,
-        labels: RunLabels, timeout: Int?
-    ) async throws -> StartReply {
+    func start(_ id: String, _ order: RawOrder, item: [UInt8], queue: String, token: String) async throws -> StartReply
+    {
         let reply = try await evaluate(
-            ScriptLibrary.start, [keys.run(id), keys.claimed(worker, queue), keys.runs(.running), keys.delayed],
+            ScriptLibrary.start,
             [
-                .init(id), .init(workflow), .init(queue), .init(payload), .init(item), .init(worker), .init(token),
-                .init(labels.json), .init(timeout.map(String.init) ?? ""),
+                keys.run(id), keys.claimed(worker, queue), keys.runs(.running), keys.delayed, keys.runs(.queued),
+                keys.queue(queue),
+            ],
+            [
+                .init(id), .init(order.workflow), .init(queue), .init(order.payload), .init(item), .init(worker),
+                .init(token), .init(order.labels.json), .init(order.timeout.map(String.init) ?? ""),
+                .init(order.start?.text ?? ""),
             ])
         let reader = ReplyReader("start", reply)
         switch reader.word {
         case "ok": return .started(Run(id: id, generation: try reader.text(1), queue: queue))
+        case "later": return .later
         case "exists": return .exists
         case "other": return .other(workflow: try reader.text(1))
         case "lost": return .lost

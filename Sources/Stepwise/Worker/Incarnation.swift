@@ -330,8 +330,7 @@ final class Incarnation: Sendable {
                 return
             }
             let reply = try await self.store.start(
-                order.id ?? self.newRunID(), queue: queue, workflow: order.workflow, payload: order.payload, item: item,
-                token: self.nextToken(), labels: order.labels, timeout: order.timeout)
+                order.id ?? self.newRunID(), order, item: item, queue: queue, token: self.nextToken())
             if case .other(let workflow) = reply {
                 try await self.store.reject(
                     item, queue: queue,

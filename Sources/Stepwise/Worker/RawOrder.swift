@@ -9,6 +9,8 @@ struct RawOrder: Sendable {
     var labels = RunLabels()
     /// Within how many milliseconds after its creation the run has to be done.
     var timeout: Int?
+    /// `nil`: at once.
+    var start: StartTime?
 
     /// Why an item is refused that does not even begin like one.
     static func reasonAgainst(_ item: [UInt8]) -> String {
@@ -44,11 +46,33 @@ struct RawOrder: Sendable {
             }
             self.timeout = timeout
         }
-        let known: Set = ["workflow", "payload", "id", "labels", "timeout"]
+        start = try Self.start(members)
+        let known: Set = ["workflow", "payload", "id", "labels", "timeout", "after", "at"]
         if let unknown = members.keys.first(where: { !known.contains($0) }) {
-            throw Problem(reason: "\"\(unknown)\" is no known member: use workflow, payload, id, labels and timeout")
+            throw Problem(
+                reason: "\"\(unknown)\" is no known member: use workflow, payload, id, labels, timeout, after and at")
         }
         if Set(members.keys).count != members.keys.count { throw Problem(reason: "a member stands in it twice") }
+    }
+
+    private static func start(_ members: JSONMembers) throws(Problem) -> StartTime? {
+        let given = ["after", "at"].filter { (members.values[$0] ?? JSON.null) != JSON.null }
+        guard let name = given.first else { return nil }
+        if given.count > 1 { throw Problem(reason: "\"after\" and \"at\" both say when to start: use one") }
+        if name == "after" {
+            guard let after = members.integer(name) else {
+                throw Problem(reason: "\"after\" is no whole number of milliseconds")
+            }
+            return StartTime(after: after)
+        }
+        if let at = members.integer(name) { return StartTime(at: at) }
+        guard let date = members.string(name).flatMap(DateText.date) else {
+            throw Problem(
+                reason:
+                    "\"at\" is no whole number of milliseconds since 1970, and no date such as \"2026-12-01T09:00:00Z\""
+            )
+        }
+        return StartTime(date)
     }
 
     private static func labels(_ value: [UInt8]) throws(Problem) -> RunLabels {

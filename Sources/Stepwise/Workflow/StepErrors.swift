@@ -66,6 +66,10 @@ public struct StepTimeout: Error, Sendable, Hashable, CustomStringConvertible {
     /// The step's limit.
     public let limit: Duration
 
+    package init(limit: Duration) {
+        self.limit = limit
+    }
+
     public var description: String { "the attempt was not done within \(limit); its body was cancelled" }
 }
 

@@ -28,6 +28,12 @@ struct EnqueueCommand: AsyncParsableCommand {
     )
     var runTimeout: Double?
 
+    @Option(help: ArgumentHelp("Start it so long from now: 90s, 5m, 2h, 3d.", valueName: "length"))
+    var after: String?
+
+    @Option(help: ArgumentHelp("Start it then: 2026-12-01T09:00:00Z.", valueName: "time"))
+    var at: String?
+
     @Flag(help: "Wait for the run's end.")
     var wait = false
 
@@ -39,6 +45,8 @@ struct EnqueueCommand: AsyncParsableCommand {
     func validate() throws {
         if timeout != nil, !wait { throw ValidationError("--timeout says how long to wait: add --wait") }
         _ = try Labels.parse(label)
+        _ = try start()
+        if after != nil, at != nil { throw ValidationError("--after and --at both say when to start: use one") }
         if let runTimeout, !(runTimeout > 0 && runTimeout <= 1e9) {
             throw ValidationError("--run-timeout must be more than 0 seconds")
         }
@@ -47,12 +55,27 @@ struct EnqueueCommand: AsyncParsableCommand {
         }
     }
 
+    private func start() throws -> EnqueueOption {
+        if let after {
+            guard let seconds = Times.length(after) else {
+                throw ValidationError(
+                    "--after \(after) is no length of time: use a number with a unit: 30s, 90m, 2h, 3d")
+            }
+            return .after(.seconds(seconds))
+        }
+        guard let at else { return .after(.zero) }
+        guard let date = Times.date(at) else {
+            throw ValidationError("--at \(at) is no time: use 2026-12-01T09:00:00Z")
+        }
+        return .at(date)
+    }
+
     func run() async throws {
         let payload = self.payload == "-" ? try StandardInput.text() : self.payload ?? "null"
         let end = try await connection.withClient { client in
             let run = try await client.enqueue(
                 workflow: workflow, payloadJSON: payload, id: id, .queue(queue), .labels(try Labels.parse(label)),
-                .runTimeout(runTimeout.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) }))
+                .runTimeout(runTimeout.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) }), start())
             if !run.isNew { Output.complain("run \(run.id) was there already; nothing was started") }
             guard wait else {
                 Output.print(

@@ -39,10 +39,15 @@ struct RunsCommand: AsyncParsableCommand {
                 table.add(
                     run.id, run.workflow, run.status.rawValue, Output.time(run.since), Output.time(run.created),
                     String(run.recorded),
-                    Output.short(run.reason ?? ""))
+                    Output.short(reason(run)))
             }
             Output.print(table.text)
         }
+    }
+
+    private func reason(_ run: RunListing) -> String {
+        guard run.status == .queued, let starts = run.startsAt else { return run.reason ?? "" }
+        return "starts at \(Output.time(starts))"
     }
 
     private func json(_ run: RunListing) -> JSONDocument {
@@ -50,7 +55,7 @@ struct RunsCommand: AsyncParsableCommand {
             ("id", .string(run.id)), ("workflow", .string(run.workflow)), ("status", .string(run.status.rawValue)),
             ("queue", .string(run.queue)), ("recorded", .number(run.recorded)), ("since", .number(run.since)),
             ("created", JSONDocument(run.created)), ("ended", JSONDocument(run.ended)),
-            ("reason", JSONDocument(run.reason)),
+            ("reason", JSONDocument(run.reason)), ("startsAt", JSONDocument(run.startsAt)),
         ])
     }
 }

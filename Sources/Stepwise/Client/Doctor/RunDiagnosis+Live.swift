@@ -9,7 +9,7 @@ extension RunDiagnosis {
             if !places.isEmpty {
                 report(
                     .carryTooMany, key: keys.key(of: places[0]), "a carry lies there, but the run's carrier is empty",
-                    advice: redisCommand("LREM", keys.key(of: places[0]), "1", text), evidence: grounds)
+                    advice: remove(text, from: places[0]), evidence: grounds)
             }
             if fields.status == .parked || fields.status == .paused { return }
             if fields.recorded > fields.carried {
@@ -28,9 +28,9 @@ extension RunDiagnosis {
         if places.count > 1 {
             report(
                 .carryTooMany, key: keys.key(of: places[1]), "it has \(places.count) carries: \(names(places))",
-                advice: redisCommand("LREM", keys.key(of: places[1]), "1", text), evidence: grounds)
+                advice: remove(text, from: places[1]), evidence: grounds)
         } else if let place = places.first {
-            if !isRight(place, for: fields.carrier) {
+            if !isRight(place, fields) {
                 report(
                     .carryMissing, key: keys.run(run.id),
                     "its carrier is \"\(fields.carrier)\", but the carry lies in \(keys.key(of: place))",
@@ -44,11 +44,13 @@ extension RunDiagnosis {
         }
     }
 
-    /// Whether a carry may lie there: what is claimed and not yet loaded counts as queued.
-    private func isRight(_ place: Mover.Place, for carrier: String) -> Bool {
-        switch (place, carrier) {
+    /// Whether a carry may lie there: what is claimed and not yet loaded counts as queued, and so does the first one of a run that starts
+    /// later.
+    private func isRight(_ place: Mover.Place, _ fields: RunSnapshot.Fields) -> Bool {
+        switch (place, fields.carrier) {
+        case (.delayed(let queue), "queue"): fields.carries == 0 && queue == fields.queue
         case (.queue, "queue"), (.claimed, "queue"), (.unserved, "unserved"): true
-        case (.claimed(let worker, _), _): carrier.hasPrefix(worker + " ")
+        case (.claimed(let worker, _), _): fields.carrier.hasPrefix(worker + " ")
         default: false
         }
     }

@@ -3,7 +3,7 @@
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 queue:<queue>  6 meta  7 runs:cancelled
 --       8 runs:queued  9 runs:running  10 runs:unserved  11 runs:parked  12 unfit:<workflow>  13 runs:paused
 --       14 queue:<queue> of the run that waits for it, or any list  15 unserved:<workflow>
---       16 claimed:<worker>:<queue>, for a worker
+--       16 claimed:<worker>:<queue>, for a worker  17 delayed
 -- ARGV  1 id  2 reason  3 text of the claim, '' for a person  then, for a worker  4 the step that made the run: '<run> <generation> <step>'
 --       5 the run's workflow, '-' if it was made for certain
 -- Reply {'requested'}; {'ended', awaited}: it is cancelled now; {'already'}: it was requested before; {'over', status}: it has ended, nothing
@@ -49,6 +49,7 @@ if run.status ~= 'running' then
   redis.pcall('HDEL', KEYS[12], ARGV[1])
   -- Where no worker has the workflow, nobody else would ever drop it.
   if run.carrier == 'unserved' then redis.pcall('LREM', KEYS[15], 1, carry_text(ARGV[1], run.generation)) end
+  if run.carries == 0 then redis.pcall('ZREM', KEYS[17], start_entry(KEYS[5], ARGV[1], run.generation)) end
   redis.pcall('ZADD', KEYS[7], time, ARGV[1])
   redis.pcall('HINCRBY', KEYS[6], 'cancels', 1)
   call_in_bites('RPUSH', KEYS[5], cancels)

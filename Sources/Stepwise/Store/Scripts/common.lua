@@ -55,6 +55,19 @@ local function carry_text(id, generation)
   return 'carry ' .. id .. ' ' .. generation
 end
 
+-- When a run is to start, of '+<ms>' from now, '<ms>' since 1970, or ''; nil for at once.
+local function start_time(text)
+  if text == '' then return nil end
+  local time = tonumber(text)
+  if string.sub(text, 1, 1) == '+' then time = time + now() end
+  return time > tonumber(now()) and string.format('%.0f', time) or nil
+end
+
+-- The entry of `delayed` for the first carry of a run that is to start later. `list`: the key of its queue.
+local function start_entry(list, id, generation)
+  return string.match(list, '}:queue:(.+)$') .. ' ' .. carry_text(id, generation)
+end
+
 -- To be called before the first write of a script that may end a run; `key`: the queue of the run that waits for it, or any list.
 local function check_parent(run, key)
   if run.parentQueue ~= '' then redis.call('LLEN', key) end

@@ -1,9 +1,9 @@
--- enqueue: makes a run and queues its first carry, once for an id.
+-- enqueue: makes a run and queues its first carry, once for an id; or puts it into `delayed` until the run is to start.
 -- KEYS  1 run:<id>  2 queue:<queue>  3 runs:queued  4 delayed  5 queue:<queue> of the run that waits for it, or any list
 -- ARGV  1 id  2 workflow  3 queue  4 payload  5 labels as JSON or ''  6 the run that this one restarts, or ''
 --       7 within how many ms it has to be done, or ''
 --       8 the step that makes it: '<run> <generation> <step>', or ''  9 the queue of that run if it waits for the end, or ''
---       10 how many runs are above it
+--       10 how many runs are above it  11 when it is to start: '+<ms>' from now, '<ms>' since 1970, or '' for at once
 -- Reply {'new'}; {'exists', workflow, parent}: there is one already. A child that has ended, and whose parent asks for it again, tells it
 --       again; if the parent was resumed meanwhile, it has a new parent
 -- Guarantees: one id makes one run, however often this arrives. Refused as a whole at maxmemory.
@@ -45,6 +45,12 @@ if ARGV[8] ~= '' then
   if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'parentQueue', ARGV[9]) end
 end
 if ARGV[7] ~= '' then set_deadline(KEYS[1], KEYS[4], KEYS[2], ARGV[1], time, ARGV[7]) end
-redis.call('LPUSH', KEYS[2], carry_text(ARGV[1], time))
+local starts = start_time(ARGV[11])
+if starts then
+  redis.call('HSET', KEYS[1], 'startsAt', starts)
+  redis.call('ZADD', KEYS[4], starts, start_entry(KEYS[2], ARGV[1], time))
+else
+  redis.call('LPUSH', KEYS[2], carry_text(ARGV[1], time))
+end
 redis.pcall('ZADD', KEYS[3], time, ARGV[1])
 return { 'new' }

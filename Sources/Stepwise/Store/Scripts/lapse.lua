@@ -52,6 +52,7 @@ else
     redis.call('HSET', KEYS[1], 'status', 'failed', 'ended', now(), 'carrier', '', 'own', '',
       'error', '{"type":"RunTimeout","message":"' .. message .. '; it was ' .. run.status .. '"}')
     redis.pcall('ZREM', KEYS[({ queued = 10, unserved = 12, parked = 13, paused = 14 })[run.status]], ARGV[1])
+    if run.carries == 0 then redis.pcall('ZREM', KEYS[6], start_entry(KEYS[5], ARGV[1], run.generation)) end
     redis.pcall('ZADD', KEYS[8], now(), ARGV[1])
     redis.pcall('ZADD', KEYS[9], now(), ARGV[1])
     redis.pcall('HINCRBY', KEYS[7], 'cancels', 1)

@@ -42,13 +42,8 @@ struct DeadFilterOptions: ParsableArguments {
 
     /// A date, or a length of time before now.
     private static func time(_ text: String, _ option: String) throws -> Date {
-        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
-        if let unit = text.last.flatMap({ units[$0] }), let count = Double(text.dropLast()), count >= 0 {
-            return Date(timeIntervalSinceNow: -count * unit)
-        }
-        for style in [Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true)] {
-            if let date = try? Date(text, strategy: style) { return date }
-        }
+        if let length = Times.length(text) { return Date(timeIntervalSinceNow: -length) }
+        if let date = Times.date(text) { return date }
         throw ValidationError(
             "\(option) \(text) is no time: use 2026-01-31T12:00:00Z, or how long ago with a unit: 30s, 90m, 2h, 3d")
     }
