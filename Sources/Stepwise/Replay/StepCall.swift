@@ -5,6 +5,8 @@ package struct StepCall: Sendable {
     /// What tells its element from others of the same name, as JSON.
     package let key: String?
     package let options: StepOptions
+    /// The word for its kind, if nothing below tells it.
+    var plainKind: String?
     /// The run that it makes; then what the body returns is that run's input. `nil` for a step with a body.
     package var child: ChildOrder?
     /// The event that it sends; then what the body returns is the event's value.
@@ -19,6 +21,7 @@ extension StepCall {
     /// The word for its kind; `nil` for a step with a body.
     package var kind: String? {
         wait?.kind ?? notice.map { _ in "notify" } ?? child.map { $0.isAwaited ? "invoke" : "start" }
+            ?? plainKind
     }
 
     /// Its limits in time as the store takes them; empty for none.
@@ -67,6 +70,8 @@ package struct StepResult: Sendable {
 package enum Progress: Sendable {
     /// It returned (the output's JSON) or threw.
     case finished(Result<[UInt8], any Error>)
+    /// It wants the run to begin anew, with this input.
+    case continued([UInt8])
     /// It waits for the outcome of at least one step.
     case waiting
     /// It waits for something that is no step: it has left its executor.

@@ -54,6 +54,7 @@ struct StatusCommand: AsyncParsableCommand {
         table.add("recorded", String(details.recorded))
         table.add("created", Output.time(details.created))
         table.add("ended", Output.time(details.ended))
+        if details.continued > 0 { table.add("continued", "\(details.continued) times") }
         if let deadline = details.deadline { table.add("deadline", Output.time(deadline)) }
         table.add("payload", Output.short(details.payload, 500))
         if let output = details.output { table.add("output", Output.short(output, 500)) }
@@ -105,7 +106,8 @@ struct StatusCommand: AsyncParsableCommand {
             ("queue", .string(details.queue)), ("unserved", .number(unserved)),
             ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)),
             ("created", JSONDocument(details.created)),
-            ("ended", JSONDocument(details.ended)), ("deadline", JSONDocument(details.deadline)),
+            ("ended", JSONDocument(details.ended)), ("continued", .number(details.continued)),
+            ("deadline", JSONDocument(details.deadline)),
             ("payload", JSONDocument(stored: details.payload)),
             ("output", JSONDocument(stored: details.output)), ("error", JSONDocument(stored: details.error)),
             (
