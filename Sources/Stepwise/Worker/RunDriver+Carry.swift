@@ -35,13 +35,16 @@ extension RunDriver {
             let plan = copy.plan(opened: opened)
             let ending = plan.isComplete ? ending(of: copy) : nil
             let (request, reserved) = request(number: number, upto: copy.delivered, plan: plan, ending: ending)
+            let telling = beginTelling(upto: request.upto)
             var reply: AdvanceReply
             do {
                 reply = try await store.advance(run, request)
             } catch {
+                end(telling, after: nil, to: request)
                 worker.slots.release(reserved)
                 throw error
             }
+            end(telling, after: reply, to: request)
             if case .paused(let texts) = reply {
                 worker.slots.release(reserved)
                 return try await putAside(texts, number: number, claim)
@@ -49,7 +52,7 @@ extension RunDriver {
             opened += plan.openings.count
             agreed = opened
             confirm(plan, copy)
-            if case .released(let texts) = reply {
+            if case .released(let texts, _) = reply {
                 return await release(texts, number: number, reserved: reserved, opened: opened, claim)
             }
             worker.slots.release(reserved)
@@ -73,8 +76,13 @@ extension RunDriver {
             case .rebuild:
                 guard let again = try await rebuild(), again.number == number else { return nil }
                 opened = again.opened
-            case .finished(let awaited):
+            case .finished(let awaited, _):
                 if awaited { await worker.announceEnd(of: run.id) }
+                discard()
+                return nil
+            case .continued:
+                // What still runs here of this generation is for nobody.
+                for step in bodies.keys { cancelBody(of: step) }
                 discard()
                 return nil
             case .lost:
@@ -93,7 +101,7 @@ extension RunDriver {
 
     /// What to ask for, with slots for the steps that may stay here: the carry's own and as many as are free.
     func request(
-        number: Int, upto: Int, plan: Plan, ending: (status: RunStatus, json: [UInt8])?
+        number: Int, upto: Int, plan: Plan, ending: (status: RunStore.Ending, json: [UInt8])?
     ) -> (RunStore.Advance, reserved: Int) {
         let isDraining = worker.isDraining || isWorkflowPaused
         let reserved = isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
@@ -177,20 +185,23 @@ extension RunDriver {
             switch copy.progress {
             case .stuck: plan = Plan(openings: [], closings: [], isComplete: false)
             case .escaped: plan.isComplete = false
-            case .waiting, .finished: break
+            case .waiting, .finished, .continued: break
             }
         }
         let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
         let record = record(of: call, attempt: attempt, result, took: took)
+        let telling = beginTelling(upto: upto, record)
         let reply: AdvanceReply
         do {
             reply = try await store.serial(
                 run, request, record,
                 isNew: attempt == 1 && lost == 0 && !call.options.isAtMostOnce && !call.options.hasLimits)
         } catch {
+            end(telling, after: nil, to: request)
             worker.slots.release(reserved)
             throw error
         }
+        end(telling, after: reply, to: request)
         switch reply {
         case .rebuild, .paused:
             worker.slots.release(reserved)
@@ -200,7 +211,7 @@ extension RunDriver {
         confirm(plan, copy)
         let nowOpened = opened + plan.openings.count
         agreed = nowOpened
-        if case .released(let texts) = reply { return .released(texts, reserved: reserved, opened: nowOpened) }
+        if case .released(let texts, _) = reply { return .released(texts, reserved: reserved, opened: nowOpened) }
         worker.slots.release(reserved)
         return .goesOn(reply, opened: nowOpened)
     }
@@ -255,8 +266,10 @@ extension RunDriver {
     }
 
     func hasMoved(_ copy: RunCopy, opened: Int) -> Bool {
-        if case .finished = copy.progress { return true }
-        return copy.callCount > opened
+        switch copy.progress {
+        case .finished, .continued: return true
+        case .waiting, .escaped, .stuck: return copy.callCount > opened
+        }
     }
 
     func confirm(_ plan: Plan, _ copy: RunCopy) {
@@ -264,8 +277,16 @@ extension RunDriver {
         for step in plan.closings { cancelBody(of: step) }
     }
 
-    func ending(of copy: RunCopy) -> (status: RunStatus, json: [UInt8])? {
-        guard case .finished(let result) = copy.progress else { return nil }
+    func ending(of copy: RunCopy) -> (status: RunStore.Ending, json: [UInt8])? {
+        let result: Result<[UInt8], any Error>
+        switch copy.progress {
+        case .finished(let its): result = its
+        case .continued(let input):
+            let what = "the input with which run \(run.id) of workflow \"\(about?.workflow ?? "")\" was to begin anew"
+            let problem = worker.configuration.problem(withSizeOf: input, what: what)
+            return problem.map { (.failed, failure($0)) } ?? (.continued, input)
+        case .waiting, .escaped, .stuck: return nil
+        }
         switch result {
         case .success(let json):
             let what = "the output of run \(run.id) of workflow \"\(about?.workflow ?? "")\""

@@ -57,6 +57,7 @@ struct ReplayTrace: Codable, Sendable {
         case .finished(.failure(let error)):
             let words = ErrorWords(error)
             return "error \(words.type): \(words.message)"
+        case .continued(let json): return "continued with \(JSON.excerpt(json, limit: 100_000))"
         case .waiting, .escaped, .stuck: return nil
         }
     }
@@ -140,7 +141,7 @@ struct ReplayTrace: Codable, Sendable {
                 "run \(run) does not agree with its history: \(divergence)", divergence: divergence)
         case .stuck(.undecodable(let sentence)), .stuck(.other(let sentence)):
             throw WorkflowTestFailure("run \(run) cannot go on: \(sentence)")
-        case .waiting, .finished:
+        case .waiting, .finished, .continued:
             if copy.executor.foreignJobs == 0 { return }
         case .escaped: break
         }
