@@ -135,6 +135,45 @@ extension Scenarios {
             }
         }
 
+        @Test(
+            "§3a.33 A sleep of thirty days ends when Redis' clock is there, however it jumps; no worker is taken for dead"
+        )
+        func thirtyDays() async throws {
+            let workflow = Workflow("bear") { (context, _: Int) async throws -> String in
+                try await context.run("before") {}
+                async let winter: Void = context.sleep(for: .seconds(30 * 86_400))
+                async let nap: Void = context.sleep(for: .seconds(7200), name: "nap")
+                try await nap
+                try await winter
+                return "spring"
+            }
+            try await RedisServer.withServer(clock: .skippable) { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                try await withWorkers(server, workflow) {
+                    let run = try await client.enqueue(workflow, 0)
+                    try await eventually("it sleeps") { try await client.queueTotals().delayed == 2 }
+                    let workers = try await client.workers().map(\.name)
+                    try await server.advance(by: .seconds(29 * 86_400))
+                    try await eventually("the nap is over") { try await client.queueTotals().delayed == 1 }
+                    try await server.advance(by: .seconds(86_400 - 60))
+                    // Two more beats of the worker: nobody has woken it.
+                    let beat = try await server.command("ZRANGE", "stepwise:{default}:workers", "0", "-1", "WITHSCORES")
+                    try await eventually("the worker goes on") {
+                        try await server.command("ZRANGE", "stepwise:{default}:workers", "0", "-1", "WITHSCORES")
+                            != beat
+                    }
+                    #expect(try await run.history().map(\.step) == ["before", "nap"])
+                    try await server.advance(by: .seconds(60))
+                    let completed = try await complete(run, of: workflow)
+                    #expect(completed.output == "spring")
+                    #expect(time("sleep", completed) >= time("before", completed) + 30 * 86_400_000)
+                    #expect(try await client.workers().map(\.name) == workers)
+                    #expect(try await Doctor(client).examine().violations.isEmpty)
+                }
+                await client.close()
+            }
+        }
+
         @Test("A run that is paused while it sleeps wakes in time, and goes on when it is resumed")
         func paused() async throws {
             let workflow = Workflow("paused") { (context, _: Int) async throws -> String in
