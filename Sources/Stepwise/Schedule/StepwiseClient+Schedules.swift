@@ -114,10 +114,21 @@ public struct Schedules: Sendable {
     /// Starts one run now, outside of the ticks, also of a paused schedule and beside a run that is live. Ticks see it as a run of the schedule.
     ///
     /// - Parameter id: the run's id; `nil` for a new one. With an id the call may be repeated after any error: one id makes one run.
+    /// - Throws: `invalidIdentifier` also if the id belongs to a run of another workflow.
     @discardableResult
     public func trigger(_ name: String, id: String? = nil) async throws -> WorkflowRun<Void> {
         let runID = id ?? "\(name)/\(Identifier.random(milliseconds: wallClockMilliseconds()))"
         try Identifier.check(runID, what: "run id")
+        let workflow = try await stored(name).schedule.definition.workflow
+        let there = try await client.command(
+            ["HGET", .init(client.keys.run(runID)), "workflow"], doing: "looking for run \(runID)"
+        ).string
+        if let there {
+            if there == workflow { return WorkflowRun(id: runID, isNew: false, client: client) }
+            throw StepwiseError(
+                .invalidIdentifier,
+                "run id \(runID) belongs to a run of workflow \"\(there)\", not \"\(workflow)\"; choose another id")
+        }
         let isNew = try await edit(name) { stored, _ in
             stored.note(runID)
             stored.triggered += 1
