@@ -131,6 +131,17 @@ public struct Schedule: Sendable, Hashable {
     /// The input of its runs, as JSON.
     public var payloadJSON: String { String(decoding: payload, as: UTF8.self) }
 
+    /// Whether a client or a worker may use it, and whether its input is as small as theirs has to be.
+    func check(maximumSize: Int, of whose: String) throws(StepwiseError) {
+        try check()
+        if payload.count > maximumSize {
+            throw StepwiseError(
+                .tooLarge,
+                "the input of schedule \"\(name)\" is \(payload.count) bytes of JSON, and the limit is \(maximumSize) (maximumSize of the \(whose)): "
+                    + "store it elsewhere and give a reference, or raise the limit")
+        }
+    }
+
     /// - Throws: ``StepwiseError``: `invalidSchedule` or `invalidIdentifier`.
     func check() throws(StepwiseError) {
         try Identifier.check(name, what: "schedule name")

@@ -40,7 +40,7 @@ extension StepwiseClient {
 
 /// Makes, changes and looks at schedules: ``StepwiseClient/schedules``.
 ///
-/// Every call throws a ``StepwiseError``: one of the `redis…` codes; `noSuchSchedule`; or `invalidSchedule` for one whose stored JSON was
+/// Every call throws a ``StepwiseError``: one of the `redis…` codes; `noSuchSchedule`; `tooLarge` for an input that is; or `invalidSchedule` for one whose stored JSON was
 /// changed by hand and cannot be read. After `redisAmbiguous` ask how it stands before repeating a call.
 public struct Schedules: Sendable {
     let client: StepwiseClient
@@ -54,7 +54,7 @@ public struct Schedules: Sendable {
     ///
     /// - Throws: `scheduleExists` if there is one of this name.
     public func create(_ schedule: Schedule) async throws {
-        try schedule.check()
+        try schedule.check(maximumSize: client.maximumSize, of: "client")
         try await client.prepare(writes: true)
         let now = try await client.redisTime()
         let stored = StoredSchedule(schedule, created: now, next: try Ticks(schedule.timing).next(after: now))
@@ -67,7 +67,7 @@ public struct Schedules: Sendable {
     ///
     /// A worker that declares the schedule leaves this change alone until its own code says something new.
     public func update(_ schedule: Schedule) async throws {
-        try schedule.check()
+        try schedule.check(maximumSize: client.maximumSize, of: "client")
         _ = try await edit(schedule.name) { stored, now in (try stored.redefined(schedule, now: now), nil) }
     }
 

@@ -30,13 +30,15 @@ public final class StepwiseWorker: Service, Sendable {
     ///   - schedules: are made when the worker starts, or changed to what is said here; see ``Schedule``.
     ///   - configuration: queues, concurrency, lease and more.
     ///   - logger: gets nothing per step above `debug`.
-    /// - Throws: ``StepwiseError`` with code `invalidConfiguration`, `invalidIdentifier` or `invalidSchedule`, naming the setting.
+    /// - Throws: ``StepwiseError`` with code `invalidConfiguration`, `invalidIdentifier`, `invalidSchedule` or `tooLarge`, naming the setting.
     public init(
         redis: RedisEndpoint, workflows: [any AnyWorkflow], schedules: [Schedule] = [],
         configuration: Configuration = .init(), logger: Logger
     ) throws {
         try configuration.check()
-        for schedule in schedules { try schedule.check() }
+        for schedule in schedules {
+            try schedule.check(maximumSize: configuration.maximumSize, of: "worker's configuration")
+        }
         if Set(schedules.map(\.name)).count != schedules.count {
             throw StepwiseError(
                 .invalidConfiguration,

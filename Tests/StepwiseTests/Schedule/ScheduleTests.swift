@@ -32,19 +32,6 @@ extension Scenarios {
                 sourceLocation: sourceLocation)
         }
 
-        /// Puts a schedule and its timer back to a tick that has passed, as after a downtime.
-        private func putBack(_ server: RedisServer, _ name: String, bySeconds seconds: Int) async throws {
-            let key = RedisArgument(keys.schedules)
-            let json = try #require(try await server.command("HGET", key, .init(name)).bytes)
-            var schedule = try StoredSchedule(name: name, json: json)
-            let old = try #require(schedule.timer)
-            schedule.next -= seconds * 1000
-            let new = try #require(schedule.timer)
-            _ = try await server.command("HSET", key, .init(name), .init(schedule.json))
-            _ = try await server.command("ZREM", .init(keys.delayed), .init(old.entry))
-            _ = try await server.command("ZADD", .init(keys.delayed), .init(new.tick), .init(new.entry))
-        }
-
         @Test(
             "§3a.61 A schedule that three workers declare starts one run a tick, with its input, its queue and its label"
         )
@@ -73,33 +60,6 @@ extension Scenarios {
                 let run = try await client.run(ids[0]).status()
                 #expect(run.workflow == "note" && run.payload == "\"hello\"" && run.queue == "notes")
                 #expect(run.labels == ["tenant": "acme", "schedule": "every-second"] && run.deadline != nil)
-                try await isSound(client)
-                await client.close()
-            }
-        }
-
-        @Test(
-            "§3a.61 After a downtime the latest late ticks are started up to the limit, and the others are counted as missed"
-        )
-        func catchUp() async throws {
-            try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
-                let now = try await client.redisTime()
-                // Half an hour from now: the last tick is late as well.
-                try await client.schedules.create(
-                    Schedule(
-                        "hourly", .cron("\((now / 60_000 + 30) % 60) * * * *", timeZone: "Europe/Berlin"), note, "x",
-                        catchUp: 3))
-                try await putBack(server, "hourly", bySeconds: 12 * 3600)
-                try await withWorkers(server, note) {
-                    try await eventually("nothing is caught up") {
-                        try await client.schedules.details("hourly").next > now
-                    }
-                }
-                let details = try await client.schedules.details("hourly")
-                #expect(details.started == 3 && details.missed == 9 && details.skipped == 0)
-                let expected = [3, 2, 1].map { details.schedule.runID(ofTick: details.next - $0 * 3_600_000) }
-                #expect(try await runs(client, of: "hourly") == expected)
                 try await isSound(client)
                 await client.close()
             }
@@ -219,6 +179,14 @@ extension Scenarios {
                         try await schedules.update(Schedule("none", .every(.seconds(1)), note, "x")); return true
                     },
                 ] as [() async throws -> Bool] { #expect(await errorCode { _ = try await call() } == .noSuchSchedule) }
+
+                let large = try Schedule("large", .every(.seconds(1)), note, String(repeating: "x", count: 1_048_576))
+                #expect(await errorCode { try await schedules.create(large) } == .tooLarge)
+                #expect(
+                    await errorCode {
+                        _ = try StepwiseWorker(
+                            redis: RedisEndpoint(server.url), workflows: [note], schedules: [large], logger: quiet)
+                    } == .tooLarge)
 
                 let ticks = try await schedules.nextTicks(of: "daily", count: 3)
                 #expect(ticks.map { Int($0.timeIntervalSince1970) % 86_400 } == [11_700, 11_700, 11_700])
