@@ -38,6 +38,8 @@ for purpose in "${@:-all}"; do
         need 'command -v openssl' openssl openssl
         # Lets a test's redis-server skip time. A Mac refuses to load it into others' programs.
         if [ "$system" != Darwin ]; then need 'ls /usr/lib/*/faketime/libfaketimeMT.so.1' libfaketime ''; fi
+        # Time zones, for schedules; macOS has them.
+        if [ "$system" != Darwin ]; then need '[ -e /usr/share/zoneinfo/Europe/Berlin ]' tzdata ''; fi
     esac
     # AsyncHTTPClient, of StepwiseHTTP, is built against it.
     case $purpose in all | test | lint)

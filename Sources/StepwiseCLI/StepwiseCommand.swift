@@ -15,7 +15,7 @@ struct StepwiseCommand: AsyncParsableCommand {
             EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, PauseCommand.self, ResumeCommand.self,
             CancelCommand.self, NotifyCommand.self, CallbackCommand.self,
             DeadCommand.self,
-            RunsCommand.self,
+            RunsCommand.self, SchedulesCommand.self, ScheduleCommand.self,
             WorkersCommand.self, QueuesCommand.self, DoctorCommand.self, HealthCommand.self,
         ])
 }

@@ -150,6 +150,12 @@ struct DoctorTests {
         ),
         ([["ZADD ~workers 1 half-1-a"]], .workerHalfRegistered, "worker half-1-a"),
         ([["ZADD ~delayed 1 rubbish"]], .unreadableDelayed, "\"rubbish\""),
+        ([["HSET ~schedules broken", "{"]], .unreadableSchedule, "schedule \"broken\""),
+        (
+            [["HSET ~schedules lost", #"{"workflow":"pay","every":60000,"next":4102444800000}"#]],
+            .scheduleWithoutTimer, "schedule \"lost\""
+        ),
+        ([["ZADD ~delayed 9", "default schedule ghost4 9000"]], .timerWithoutSchedule, "schedule \"ghost4\""),
         ([["SET ~cache:x 1"]], .unknownKey, "[stepwise:{default}:cache:x]"),
         ([["SET ~dead 1"]], .wrongType, "[stepwise:{default}:dead]"),
         ([["SET ~open:wrong 1"]], .wrongType, "[stepwise:{default}:open:wrong]"),

@@ -51,6 +51,24 @@ extension StepwiseClient {
         } while cursor != "0"
     }
 
+    /// Walks over a hash's fields and values; what stays in it all the while is seen, perhaps twice.
+    func scanFields(_ key: String, _ body: ([(field: String, value: [UInt8])]) async throws -> Void) async throws {
+        var cursor = "0"
+        repeat {
+            let reply = try await command(
+                ["HSCAN", .init(key), .init(cursor), "COUNT", .init(Self.page)], doing: "reading \(key)")
+            guard let items = reply.array, items.count == 2, let next = items[0].string, let flat = items[1].array
+            else { return }
+            let fields = stride(from: 0, to: flat.count - 1, by: 2).compactMap {
+                at -> (field: String, value: [UInt8])? in
+                guard let field = flat[at].string, let value = flat[at + 1].bytes else { return nil }
+                return (field, value)
+            }
+            if !fields.isEmpty { try await body(fields) }
+            cursor = next
+        } while cursor != "0"
+    }
+
     /// Walks over a sorted set; what stays in it all the while is seen, perhaps twice.
     func scanSortedSet(_ key: String, _ body: ([(member: String, score: String)]) async throws -> Void) async throws {
         var cursor = "0"

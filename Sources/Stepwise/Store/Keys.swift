@@ -37,6 +37,7 @@ package struct Keys: Sendable, Hashable {
     package var dead: String { "\(prefix)dead" }
     package var malformed: String { "\(prefix)malformed" }
     package var redelivered: String { "\(prefix)redelivered" }
+    package var schedules: String { "\(prefix)schedules" }
     package var meta: String { "\(prefix)meta" }
     /// The pub/sub channel on which a run's end is announced to those who await it; nothing correct depends on it.
     package func ended(_ id: String) -> String { "\(prefix)ended:\(id)" }

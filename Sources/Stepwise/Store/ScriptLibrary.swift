@@ -39,6 +39,7 @@ enum ScriptLibrary {
     static let beat = script("beat", PackageResources.beat_lua)
     static let bury = script("bury", PackageResources.bury_lua)
     static let leave = script("leave", PackageResources.leave_lua)
+    static let schedule = script("schedule", PackageResources.schedule_lua)
     static let expired = script("expired", PackageResources.expired_lua)
     static let forget = script("forget", PackageResources.forget_lua)
     static let inspect = script("inspect", PackageResources.inspect_lua)

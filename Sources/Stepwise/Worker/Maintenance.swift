@@ -12,6 +12,7 @@ actor Maintenance {
     /// The queues of the buried, which do not change.
     private var queuesOfBuried: [String: [String]] = [:]
     private var nextExpiry = ContinuousClock.now + .seconds(5)
+    private var nextRearm = ContinuousClock.now
 
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
     private static let burialMilliseconds = 3_600_000
@@ -69,6 +70,10 @@ actor Maintenance {
             for index in lists.unserved { worker.readmit(worker.workflowNames[index]) }
             for index in lists.unfit { worker.adopt(worker.versionedWorkflows[index]) }
         }
+        if leads, now >= nextRearm {
+            nextRearm = now + .seconds(60)
+            try await worker.rearmSchedules()
+        }
         if leads, now >= nextExpiry {
             let configuration = worker.configuration
             let isDone = [
@@ -103,13 +108,15 @@ actor Maintenance {
         }
     }
 
-    /// An entry is the queue's name, a space, and the invocation, or a limit in time.
+    /// An entry is the queue's name, a space, and the invocation, a limit in time, or the timer of a schedule.
     private func promote(_ entries: [String]) async throws {
         var queues: [String: [String]] = [:]
         await withDiscardingTaskGroup { group in
             for entry in entries {
                 if let limit = TimeLimit(entry) {
                     group.addTask { await self.lapse(limit) }
+                } else if let timer = ScheduleTimer(entry) {
+                    group.addTask { [worker] in await worker.tick(timer) }
                 } else {
                     queues[String(entry.prefix { $0 != " " }), default: []].append(entry)
                 }

@@ -16,6 +16,7 @@ import Synchronization
 public final class StepwiseWorker: Service, Sendable {
     private let redis: RedisEndpoint
     private let functions: [String: WorkflowFunction]
+    private let schedules: [Schedule]
     private let configuration: Configuration
     private let keys: Keys
     private let logger: Logger
@@ -26,13 +27,23 @@ public final class StepwiseWorker: Service, Sendable {
     /// - Parameters:
     ///   - redis: where Redis is.
     ///   - workflows: what this worker can execute; their names must differ.
+    ///   - schedules: are made when the worker starts, or changed to what is said here; see ``Schedule``.
     ///   - configuration: queues, concurrency, lease and more.
     ///   - logger: gets nothing per step above `debug`.
-    /// - Throws: ``StepwiseError`` with code `invalidConfiguration` or `invalidIdentifier`, naming the setting.
+    /// - Throws: ``StepwiseError`` with code `invalidConfiguration`, `invalidIdentifier`, `invalidSchedule` or `tooLarge`, naming the setting.
     public init(
-        redis: RedisEndpoint, workflows: [any AnyWorkflow], configuration: Configuration = .init(), logger: Logger
+        redis: RedisEndpoint, workflows: [any AnyWorkflow], schedules: [Schedule] = [],
+        configuration: Configuration = .init(), logger: Logger
     ) throws {
         try configuration.check()
+        for schedule in schedules {
+            try schedule.check(maximumSize: configuration.maximumSize, of: "worker's configuration")
+        }
+        if Set(schedules.map(\.name)).count != schedules.count {
+            throw StepwiseError(
+                .invalidConfiguration,
+                "two schedules have one name: \(schedules.map(\.name).sorted().joined(separator: ", "))")
+        }
         var functions: [String: WorkflowFunction] = [:]
         for workflow in workflows {
             try Identifier.check(workflow.name, what: "workflow name")
@@ -46,6 +57,7 @@ public final class StepwiseWorker: Service, Sendable {
         }
         self.redis = redis
         self.functions = functions
+        self.schedules = schedules
         self.configuration = configuration
         observer = configuration.observer.map { ObserverFeed($0) }
         self.logger = logger
@@ -111,6 +123,7 @@ public final class StepwiseWorker: Service, Sendable {
             do {
                 try await incarnation.register(functions.keys.sorted())
                 try await incarnation.askForPaused()
+                try await incarnation.declare(schedules)
             } catch is IncarnationOver {
                 // Redis went away or was another one in between, or a shutdown came first.
                 stop.cancel()

@@ -7,6 +7,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
             case runFailed, runCancelled, timedOut, noSuchRun, runGone, wrongStatus, mailboxFull
             case redisUnavailable, redisAmbiguous, redisDenied, redisRefused, unsupportedRedis, newerDataFormat
             case invalidConfiguration, closed
+            case invalidSchedule, noSuchSchedule, scheduleExists
         }
 
         private let value: Value
@@ -62,6 +63,12 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var newerDataFormat: Code { Code(value: .newerDataFormat) }
         /// A setting or an environment variable that cannot be used.
         public static var invalidConfiguration: Code { Code(value: .invalidConfiguration) }
+        /// A cron expression, an interval, a time zone or an option of a ``Schedule`` that cannot be used, or a schedule that cannot be read.
+        public static var invalidSchedule: Code { Code(value: .invalidSchedule) }
+        /// No schedule has this name.
+        public static var noSuchSchedule: Code { Code(value: .noSuchSchedule) }
+        /// A schedule has this name already; nothing was changed.
+        public static var scheduleExists: Code { Code(value: .scheduleExists) }
         /// The client was shut down.
         public static var closed: Code { Code(value: .closed) }
     }

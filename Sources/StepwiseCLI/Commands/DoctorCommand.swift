@@ -32,6 +32,7 @@ struct DoctorCommand: AsyncParsableCommand {
         var line =
             "\(found): looked at \(report.runs) runs (\(report.liveRuns) live), \(report.openSteps) open steps and "
             + "\(report.invocations) invocations (\(report.stale) stale)"
+        if report.schedules > 0 { line += ", \(report.schedules) schedules" }
         if report.raw > 0 { line += ", \(report.raw) raw items" }
         if report.unreadable > 0 {
             line += "; \(report.unreadable) queued items are no invocations and will be rejected"
@@ -55,7 +56,7 @@ struct DoctorCommand: AsyncParsableCommand {
             ), ("runs", .number(report.runs)), ("liveRuns", .number(report.liveRuns)),
             ("openSteps", .number(report.openSteps)),
             ("invocations", .number(report.invocations)), ("stale", .number(report.stale)),
-            ("raw", .number(report.raw)),
+            ("schedules", .number(report.schedules)), ("raw", .number(report.raw)),
             ("unreadable", .number(report.unreadable)), ("malformed", .number(report.malformed)),
         ])
     }

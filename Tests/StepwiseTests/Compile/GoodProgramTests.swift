@@ -246,6 +246,21 @@ struct GoodProgramTests {
             print(receipt, again, count, runs.count)
         }
 
+        func schedules(_ client: StepwiseClient, _ tidy: Workflow<Void, Void>, _ count: Workflow<Int, Int>) async throws -> [Schedule] {
+            let order = Order(sku: "A", quantity: 1)
+            try await client.schedules.create(Schedule("nightly", .cron("0 2 * * *", timeZone: "Europe/Berlin"), .tidy))
+            try await client.schedules.pause("nightly")
+            let run = try await client.schedules.trigger("nightly")
+            for tick in try await client.schedules.nextTicks(of: "nightly", count: 3) { print(tick, run.id) }
+            for details in try await client.schedules.list().schedules where details.paused == nil { print(details.missed) }
+            return try [
+                Schedule("a", .every(.seconds(900)), .processOrder, order, overlap: .skip, catchUp: 3),
+                Schedule("b", .cron("@daily"), tidy, queue: "slow", labels: ["a": "b"], runTimeout: .seconds(60), version: 2),
+                Schedule("c", .cron("@daily"), count, 1),
+                Schedule("d", .cron("@daily"), workflow: "elsewhere", payloadJSON: "{}"),
+            ]
+        }
+
         final class Session: Codable, Sendable {
             let id: Int
             init(id: Int) { self.id = id }
@@ -262,7 +277,8 @@ struct GoodProgramTests {
             var configuration = StepwiseWorker.Configuration()
             configuration.concurrency = 10
             let worker = try StepwiseWorker(
-                redis: redis, workflows: workflows(Orders(), Stock()), configuration: configuration,
+                redis: redis, workflows: workflows(Orders(), Stock()),
+                schedules: [Schedule("tidy", .cron("@daily"), .tidy)], configuration: configuration,
                 logger: context.logger)
             let client = try StepwiseClient(redis: redis, logger: context.logger)
             try await worker.run()

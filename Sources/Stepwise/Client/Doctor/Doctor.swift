@@ -197,6 +197,7 @@ package struct DoctorReport: Sendable {
     package var invocations = 0
     /// Invocations that nobody waits for; they may lie about, who claims one drops it.
     package var stale = 0
+    package var schedules = 0
     /// Raw items that wait on queues.
     package var raw = 0
     /// Items on queues that will be rejected.
@@ -209,6 +210,7 @@ package struct DoctorReport: Sendable {
 
     mutating func note(_ survey: InvocationSurvey) {
         (invocations, raw, unreadable) = (survey.count, survey.raw, survey.unreadable)
+        schedules = survey.namespace.schedules.count + survey.namespace.unreadableSchedules.count
     }
 
     mutating func note(_ run: RunSnapshot, stale: Int) {

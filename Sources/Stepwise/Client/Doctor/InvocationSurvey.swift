@@ -67,6 +67,11 @@ extension StepwiseClient {
                 for (member, _) in entries { survey.addDelayed(member, of: wanted) }
             }
         }
+        if try await isType("hash", keys.schedules) {
+            try await scanFields(keys.schedules) { fields in
+                for (name, json) in fields { survey.namespace.addSchedule(name, json) }
+            }
+        }
         for workflow in lists.unserved.sorted() {
             try await walk(keys.unserved(workflow), .unserved(workflow: workflow), of: wanted, &survey)
         }
@@ -115,6 +120,14 @@ extension StepwiseClient {
     }
 }
 
+extension NamespaceSnapshot {
+    fileprivate mutating func addSchedule(_ name: String, _ json: [UInt8]) {
+        do { schedules[name] = .some(try StoredSchedule(name: name, json: json).timer) } catch {
+            unreadableSchedules[name] = error.reason
+        }
+    }
+}
+
 extension InvocationSurvey {
     /// An entry is the queue's name, a space, and the invocation.
     fileprivate mutating func addDelayed(_ entry: String, of wanted: Set<String>?) {
@@ -130,6 +143,10 @@ extension InvocationSurvey {
                 movers[limit.run, default: []].append(
                     Mover(String(decoding: text, as: UTF8.self), .delayed(queue: limit.queue)))
             }
+            return
+        }
+        if let timer = ScheduleTimer(entry) {
+            namespace.timers.insert(timer)
             return
         }
         switch Invocation(String(decoding: text, as: UTF8.self)) {

@@ -16,6 +16,13 @@ package struct NamespaceSnapshot: Sendable, Hashable {
     /// Entries of `delayed` that are no `<queue> <invocation>`.
     package var unreadableDelayed: [String] = []
 
+    /// The timer that each schedule has to have; `nil` for a paused one.
+    package var schedules: [String: ScheduleTimer?] = [:]
+    /// Schedules that cannot be read, with the reason.
+    package var unreadableSchedules: [String: String] = [:]
+    /// The timers in `delayed`.
+    package var timers: Set<ScheduleTimer> = []
+
     package struct ClaimList: Sendable, Hashable {
         package var worker: String
         package var queue: String
@@ -30,7 +37,7 @@ package struct NamespaceSnapshot: Sendable, Hashable {
 
     /// A value again: a snapshot in, violations out.
     package func violations(keys: Keys) -> [Violation] {
-        strangerViolations(keys) + workerViolations(keys) + claimViolations(keys)
+        strangerViolations(keys) + workerViolations(keys) + claimViolations(keys) + scheduleViolations(keys)
             + unreadableDelayed.sorted().map { entry in
                 Violation(
                     .unreadableDelayed, key: keys.delayed, "\"\(entry.prefix(200))\" is no <queue> <invocation>",
@@ -68,6 +75,30 @@ package struct NamespaceSnapshot: Sendable, Hashable {
             }
             return nil
         }
+    }
+
+    private func scheduleViolations(_ keys: Keys) -> [Violation] {
+        let unreadable = unreadableSchedules.map { name, reason in
+            Violation(
+                .unreadableSchedule, key: keys.schedules, "schedule \"\(name)\" cannot be read: \(reason)",
+                advice: "mend its JSON, or remove it: \(redisCommand("HDEL", keys.schedules, name))", evidence: reason)
+        }
+        let armed = Set(schedules.values.compactMap { $0 })
+        let lost = armed.subtracting(timers).map { timer in
+            Violation(
+                .scheduleWithoutTimer, key: keys.delayed,
+                "schedule \"\(timer.schedule)\" has no timer for its next tick, \(tickText(timer.tick))",
+                advice: "a worker gives it one within a minute, or: "
+                    + redisCommand("ZADD", keys.delayed, String(timer.tick), timer.entry), evidence: timer.entry)
+        }
+        // A schedule that cannot be read keeps its timer.
+        let left = timers.subtracting(armed).filter { unreadableSchedules[$0.schedule] == nil }.map { timer in
+            Violation(
+                .timerWithoutSchedule, key: keys.delayed,
+                "\"\(timer.entry)\" is not the timer that schedule \"\(timer.schedule)\" has to have",
+                advice: redisCommand("ZREM", keys.delayed, timer.entry), evidence: timer.entry)
+        }
+        return (unreadable + lost + left).sorted { $0.line < $1.line }
     }
 
     private func claimViolations(_ keys: Keys) -> [Violation] {

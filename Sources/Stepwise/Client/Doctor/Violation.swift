@@ -55,6 +55,12 @@ package struct Violation: Sendable, Hashable {
         case workerHalfRegistered
         /// `delayed` holds what is no delayed invocation.
         case unreadableDelayed
+        /// What `schedules` holds of a schedule is not what a script writes.
+        case unreadableSchedule
+        /// A schedule that is not paused has no timer in `delayed`: its next tick will not come.
+        case scheduleWithoutTimer
+        /// A timer in `delayed` is not the one of a schedule: whoever meets it drops it.
+        case timerWithoutSchedule
         case unknownKey
         case wrongType
     }

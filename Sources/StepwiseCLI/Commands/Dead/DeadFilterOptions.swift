@@ -41,7 +41,7 @@ struct DeadFilterOptions: ParsableArguments {
     }
 
     /// A date, or a length of time before now.
-    private static func time(_ text: String, _ option: String) throws -> Date {
+    static func time(_ text: String, _ option: String) throws -> Date {
         if let length = Times.length(text) { return Date(timeIntervalSinceNow: -length) }
         if let date = Times.date(text) { return date }
         throw ValidationError(

@@ -1,0 +1,123 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
+
+/// When a ``Schedule`` starts its runs. Its times are called ticks.
+public struct ScheduleTiming: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable {
+        case cron(String, timeZone: String)
+        /// In milliseconds.
+        case every(Int, from: Int)
+    }
+
+    package let kind: Kind
+
+    /// As cron's five fields say: minute, hour, day of the month, month, day of the week. With six, the first is the second.
+    ///
+    /// - Parameters:
+    ///   - expression: `0 9 * * MON`, `*/15 8-18 * * MON-FRI`, `0 0 L * *` (the last day of a month), `@daily`. README has the grammar, and what becomes
+    ///     of a time that daylight saving leaves out or brings twice.
+    ///   - timeZone: a name of the tz database. All but `UTC` need the system's package tzdata.
+    public static func cron(_ expression: String, timeZone: String = "UTC") -> ScheduleTiming {
+        ScheduleTiming(kind: .cron(expression, timeZone: timeZone))
+    }
+
+    /// At equal distances.
+    ///
+    /// - Parameters:
+    ///   - interval: at least a second; rounded to milliseconds.
+    ///   - start: the first tick; there is none before it. Without it the ticks are whole multiples of the interval since 1970-01-01 UTC.
+    public static func every(_ interval: Duration, from start: Date? = nil) -> ScheduleTiming {
+        ScheduleTiming(
+            kind: .every(
+                whole(interval.milliseconds), from: start.map { whole($0.timeIntervalSince1970 * 1000) } ?? 0))
+    }
+
+    /// What is no number of milliseconds is too large to be used.
+    private static func whole(_ milliseconds: Double) -> Int { Int(exactly: milliseconds.rounded()) ?? .max }
+}
+
+extension ScheduleTiming: CustomStringConvertible {
+    /// The expression and its zone, or the interval.
+    public var description: String {
+        switch kind {
+        case .cron(let expression, let zone): "\(expression) \(zone)"
+        case .every(let interval, _): "every \(Duration.milliseconds(interval))"
+        }
+    }
+}
+
+/// A timing that was found fit to be used: it has a next tick after every time.
+package struct Ticks: Sendable {
+    private enum Kind: Sendable {
+        case cron(CronExpression, ZoneRules)
+        case every(Int, from: Int)
+    }
+
+    private let kind: Kind
+
+    /// - Throws: ``StepwiseError`` with code `invalidSchedule`.
+    package init(_ timing: ScheduleTiming) throws(StepwiseError) {
+        switch timing.kind {
+        case .cron(let text, let timeZone):
+            let expression: CronExpression
+            do { expression = try CronExpression(text) } catch {
+                throw StepwiseError(
+                    .invalidSchedule, "the cron expression \(JSON.string(String(text.prefix(200)))) \(error.reason)")
+            }
+            do { kind = .cron(expression, try ZoneRules(identifier: timeZone)) } catch {
+                throw StepwiseError(
+                    .invalidSchedule, "the time zone \(JSON.string(String(timeZone.prefix(100)))) \(error.reason)")
+            }
+        case .every(let interval, let start):
+            guard interval >= 1000, interval <= 315_360_000_000, abs(start) < 253_402_300_800_000 else {
+                throw StepwiseError(
+                    .invalidSchedule,
+                    "the interval is \(interval) ms: use 1 second to 10 years, and a start before the year 9999")
+            }
+            kind = .every(interval, from: start)
+        }
+    }
+
+    /// The first tick after a time, both in milliseconds since 1970.
+    ///
+    /// - Throws: ``StepwiseError`` with code `invalidSchedule` if none comes in 400 years.
+    package func next(after time: Int) throws(StepwiseError) -> Int {
+        switch kind {
+        case .cron(let expression, let zone):
+            guard let next = expression.next(after: floorDivide(time, by: 1000).quotient, in: zone) else {
+                throw StepwiseError(.invalidSchedule, "the cron expression comes at no time in its zone")
+            }
+            return next * 1000
+        case .every(let interval, let start):
+            if time < start { return start }
+            return start + ((time - start) / interval + 1) * interval
+        }
+    }
+
+    /// Up to `count` ticks after a time.
+    package func next(_ count: Int, after time: Int) throws(StepwiseError) -> [Int] {
+        var ticks: [Int] = []
+        var last = time
+        while ticks.count < count {
+            last = try next(after: last)
+            ticks.append(last)
+        }
+        return ticks
+    }
+}
+
+/// A time as it stands in a run's id: `20261125T090000Z`, with `.500` before the Z if it is no whole second.
+package func tickText(_ milliseconds: Int) -> String {
+    func padded(_ number: Int, _ digits: Int) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, digits - text.count)) + text
+    }
+    let (seconds, rest) = floorDivide(milliseconds, by: 1000)
+    let (day, second) = floorDivide(seconds, by: 86_400)
+    let date = CivilDay(number: day)
+    return padded(date.year, 4) + padded(date.month, 2) + padded(date.day, 2) + "T" + padded(second / 3600, 2)
+        + padded(second / 60 % 60, 2) + padded(second % 60, 2) + (rest == 0 ? "" : "." + padded(rest, 3)) + "Z"
+}

@@ -1,0 +1,281 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
+internal import StepwiseRedis
+
+/// A schedule, and how it stands.
+public struct ScheduleDetails: Sendable, Hashable {
+    public var schedule: Schedule
+    /// Milliseconds since 1970 by Redis' clock, as all times here.
+    public var created: Int
+    /// Since when it is paused; `nil` if it is not.
+    public var paused: Int?
+    /// The first tick that was not dealt with. It has passed if no worker was there, or if it waits for another run's end.
+    public var next: Int
+    /// The last tick whose run was started, and the last run.
+    public var lastTick: Int?
+    public var lastRun: String?
+    /// How many ticks' runs were started, how many ticks were skipped for a live run, and how many were too late.
+    public var started: Int
+    public var skipped: Int
+    public var missed: Int
+    /// How many runs were started outside of the ticks.
+    public var triggered: Int
+
+    init(_ stored: StoredSchedule) {
+        schedule = stored.definition
+        (created, paused, next) = (stored.created, stored.paused, stored.next)
+        (lastTick, lastRun) = (stored.lastTick, stored.lastRun)
+        (started, skipped, missed) = (stored.started, stored.skipped, stored.missed)
+        triggered = stored.triggered
+    }
+}
+
+extension StepwiseClient {
+    /// The namespace's schedules.
+    public var schedules: Schedules { Schedules(client: self) }
+}
+
+/// Makes, changes and looks at schedules: ``StepwiseClient/schedules``.
+///
+/// Every call throws a ``StepwiseError``: one of the `redis…` codes; `noSuchSchedule`; `tooLarge` for an input that is; or `invalidSchedule` for one whose stored JSON was
+/// changed by hand and cannot be read. After `redisAmbiguous` ask how it stands before repeating a call.
+public struct Schedules: Sendable {
+    let client: StepwiseClient
+
+    /// The most ticks that one backfill starts.
+    public static let mostBackfilled = 1000
+
+    // MARK: Making and changing
+
+    /// Makes a schedule. Its first tick is the first after now.
+    ///
+    /// - Throws: `scheduleExists` if there is one of this name.
+    public func create(_ schedule: Schedule) async throws {
+        try schedule.check(maximumSize: client.maximumSize, of: "client")
+        try await client.prepare(writes: true)
+        let now = try await client.redisTime()
+        let stored = StoredSchedule(schedule, created: now, next: try Ticks(schedule.timing).next(after: now))
+        if case .done = try await change(ScheduleChange(of: schedule.name, nil, to: stored)) { return }
+        throw StepwiseError(
+            .scheduleExists, "there is a schedule \"\(schedule.name)\" already: update it, or choose another name")
+    }
+
+    /// Gives a schedule another definition. A pause and its counts stay. With another timing its next tick is the first after now.
+    ///
+    /// A worker that declares the schedule leaves this change alone until its own code says something new.
+    public func update(_ schedule: Schedule) async throws {
+        try schedule.check(maximumSize: client.maximumSize, of: "client")
+        _ = try await edit(schedule.name) { stored, now in (try stored.redefined(schedule, now: now), nil) }
+    }
+
+    /// Removes a schedule. Its runs stay. A worker that declares it makes it again when it starts: pause such a one.
+    public func delete(_ name: String) async throws {
+        for _ in 0..<Self.tries {
+            guard let json = try await json(of: name) else { throw noSuchSchedule(name) }
+            let before = (try? StoredSchedule(name: name, json: json)).map { (json: json, schedule: $0) }
+            var change = ScheduleChange(of: name, before, to: nil)
+            change.before = json
+            if before == nil { try await removeTimers(of: name) }
+            if case .done = try await self.change(change) { return }
+        }
+        throw restless(name)
+    }
+
+    /// Starts no runs until ``resume(_:)``. Those under way go on.
+    ///
+    /// - Returns: whether this call did it; `false` if it was paused before.
+    @discardableResult
+    public func pause(_ name: String) async throws -> Bool {
+        try await edit(name) { stored, now in
+            guard stored.paused == nil else { return nil }
+            stored.paused = now
+            return (stored, nil)
+        } != nil
+    }
+
+    /// Lets a paused schedule go on with the first tick after now; those of the pause are neither started nor counted.
+    ///
+    /// - Returns: whether it was paused.
+    @discardableResult
+    public func resume(_ name: String) async throws -> Bool {
+        try await edit(name) { stored, now in
+            guard stored.paused != nil else { return nil }
+            stored.paused = nil
+            stored.next = try Ticks(stored.definition.timing).next(after: now)
+            return (stored, nil)
+        } != nil
+    }
+
+    // MARK: Starting runs
+
+    /// Starts one run now, outside of the ticks, also of a paused schedule and beside a run that is live. Ticks see it as a run of the schedule.
+    ///
+    /// - Parameter id: the run's id; `nil` for a new one. With an id the call may be repeated after any error: one id makes one run.
+    /// - Throws: `invalidIdentifier` also if the id belongs to a run of another workflow.
+    @discardableResult
+    public func trigger(_ name: String, id: String? = nil) async throws -> WorkflowRun<Void> {
+        let runID = id ?? "\(name)/\(Identifier.random(milliseconds: wallClockMilliseconds()))"
+        try Identifier.check(runID, what: "run id")
+        let workflow = try await stored(name).schedule.definition.workflow
+        let there = try await client.command(
+            ["HGET", .init(client.keys.run(runID)), "workflow"], doing: "looking for run \(runID)"
+        ).string
+        if let there {
+            if there == workflow { return WorkflowRun(id: runID, isNew: false, client: client) }
+            throw StepwiseError(
+                .invalidIdentifier,
+                "run id \(runID) belongs to a run of workflow \"\(there)\", not \"\(workflow)\"; choose another id")
+        }
+        let isNew = try await edit(name) { stored, _ in
+            stored.note(runID)
+            stored.triggered += 1
+            return (stored, runID)
+        }
+        return WorkflowRun(id: runID, isNew: isNew ?? false, client: client)
+    }
+
+    /// Starts the runs of the ticks of a time that has passed, all at once, whatever the schedule says of overlaps, and whether it was paused then. A
+    /// tick whose run is there already is not started again; so the call may be repeated.
+    ///
+    /// - Parameters:
+    ///   - start: the first time that counts.
+    ///   - end: the first that does not; not in the future.
+    /// - Returns: the ticks' runs, in their order; `isNew` says which this call started.
+    /// - Throws: `invalidSchedule` if there are more than ``mostBackfilled``: then nothing was started.
+    @discardableResult
+    public func backfill(_ name: String, from start: Date, to end: Date) async throws -> [WorkflowRun<Void>] {
+        let stored = try await stored(name).schedule
+        let now = try await client.redisTime()
+        let (first, last) = (milliseconds(start), milliseconds(end))
+        if last > now || first >= last {
+            throw StepwiseError(
+                .invalidSchedule,
+                "schedule \"\(name)\" cannot be backfilled from \(tickText(first)) to \(tickText(last)): the end must be after the beginning and "
+                    + "not in the future")
+        }
+        let ticks = try Ticks(stored.definition.timing)
+        var due: [Int] = []
+        var tick = try ticks.next(after: first - 1)
+        while tick < last {
+            if due.count == Self.mostBackfilled {
+                throw StepwiseError(
+                    .invalidSchedule,
+                    "schedule \"\(name)\" has more than \(Self.mostBackfilled) ticks from \(tickText(first)) to \(tickText(last)): backfill it in parts, "
+                        + "the first up to \(tickText(tick))")
+            }
+            due.append(tick)
+            tick = try ticks.next(after: tick)
+        }
+        var runs: [WorkflowRun<Void>] = []
+        let definition = stored.definition
+        var options = EnqueueOptions(queue: definition.queue)
+        options.labels = RunLabels(definition.labels.merging(["schedule": name]) { $1 })
+        options.timeout = definition.timeout
+        for tick in due {
+            runs.append(
+                try await client.enqueue(
+                    definition.workflow, payload: definition.payload, id: definition.runID(ofTick: tick), options))
+        }
+        return runs
+    }
+
+    // MARK: Looking
+
+    /// How a schedule stands.
+    public func details(_ name: String) async throws -> ScheduleDetails {
+        ScheduleDetails(try await stored(name).schedule)
+    }
+
+    /// All schedules, by name; and those that cannot be read, with the reason.
+    public func list() async throws -> (schedules: [ScheduleDetails], unreadable: [String: String]) {
+        var schedules: [String: ScheduleDetails] = [:]
+        var unreadable: [String: String] = [:]
+        try await client.scanFields(client.keys.schedules) { fields in
+            for (name, json) in fields {
+                do throws(StoredSchedule.Problem) {
+                    schedules[name] = ScheduleDetails(try StoredSchedule(name: name, json: json))
+                } catch { unreadable[name] = error.reason }
+            }
+        }
+        return (schedules.values.sorted { $0.schedule.name < $1.schedule.name }, unreadable)
+    }
+
+    /// The ticks that come next, by Redis' clock; also of a paused schedule.
+    ///
+    /// - Parameter count: how many, at most 1,000.
+    public func nextTicks(of name: String, count: Int = 5) async throws -> [Date] {
+        let stored = try await stored(name).schedule
+        let ticks = try Ticks(stored.definition.timing)
+        return try ticks.next(min(max(0, count), 1000), after: try await client.redisTime()).map {
+            Date(timeIntervalSince1970: Double($0) / 1000)
+        }
+    }
+
+    // MARK: Redis
+
+    private static let tries = 100
+
+    private func json(of name: String) async throws -> [UInt8]? {
+        try Identifier.check(name, what: "schedule name")
+        return try await client.command(
+            ["HGET", .init(client.keys.schedules), .init(name)], doing: "reading schedule \"\(name)\""
+        ).bytes
+    }
+
+    private func stored(_ name: String) async throws -> (json: [UInt8], schedule: StoredSchedule) {
+        guard let json = try await json(of: name) else { throw noSuchSchedule(name) }
+        do { return (json, try StoredSchedule(name: name, json: json)) } catch {
+            throw StepwiseError(.invalidSchedule, "schedule \"\(name)\" cannot be read: \(error.reason)")
+        }
+    }
+
+    private func change(_ change: ScheduleChange) async throws -> ScheduleChange.Reply {
+        try ScheduleChange.reply(
+            try await client.evaluate(
+                ScriptLibrary.schedule, change.keys(client.keys), change.arguments,
+                doing: "changing schedule \"\(change.name)\""))
+    }
+
+    /// Changes a schedule from what it is to what `body` makes of it; again if somebody else was faster.
+    ///
+    /// - Parameter body: gets the schedule and Redis' time; returns it as it is to be, and the id of a run to start; `nil` for no change.
+    /// - Returns: whether the run is new; `nil` if nothing was changed.
+    private func edit(
+        _ name: String, _ body: (inout StoredSchedule, Int) throws -> (StoredSchedule, run: String?)?
+    ) async throws -> Bool? {
+        for _ in 0..<Self.tries {
+            let before = try await stored(name)
+            var schedule = before.schedule
+            guard let (after, run) = try body(&schedule, try await client.redisTime()) else { return nil }
+            var change = ScheduleChange(of: name, before, to: after)
+            change.run = run.map { ($0, after.definition) }
+            if case .done(let isNew) = try await self.change(change) { return isNew }
+        }
+        throw restless(name)
+    }
+
+    /// Of a schedule that cannot be read, which does not say when its timer is due.
+    private func removeTimers(of name: String) async throws {
+        let delayed = client.keys.delayed
+        try await client.scanSortedSet(delayed) { entries in
+            for (entry, _) in entries where ScheduleTimer(entry)?.schedule == name {
+                _ = try await client.command(
+                    ["ZREM", .init(delayed), .init(entry)], doing: "removing schedule \"\(name)\"")
+            }
+        }
+    }
+
+    private func noSuchSchedule(_ name: String) -> StepwiseError {
+        StepwiseError(.noSuchSchedule, "no schedule \"\(name)\" in namespace \"\(client.keys.namespace)\"")
+    }
+
+    private func restless(_ name: String) -> StepwiseError {
+        StepwiseError(
+            .redisAmbiguous, "schedule \"\(name)\" was changed by others all the while; nothing was done, try again")
+    }
+}
+
+private func milliseconds(_ date: Date) -> Int { Int(exactly: (date.timeIntervalSince1970 * 1000).rounded()) ?? .max }

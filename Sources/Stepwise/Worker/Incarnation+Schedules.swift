@@ -1,0 +1,199 @@
+internal import Logging
+internal import StepwiseRedis
+
+/// What workers do for schedules: declare those of their code, and deal with the ticks that are due.
+extension Incarnation {
+    private func change(_ change: ScheduleChange) async throws -> ScheduleChange.Reply {
+        try ScheduleChange.reply(try await evaluate(ScriptLibrary.schedule, change.keys(keys), change.arguments))
+    }
+
+    private func redisTime() async throws -> Int {
+        let parts = try await command(["TIME"]).array?.compactMap(\.integer) ?? []
+        return parts.count == 2 ? parts[0] * 1000 + parts[1] / 1000 : 0
+    }
+
+    private func stored(_ name: String) async throws -> [UInt8]? {
+        try await command(["HGET", .init(keys.schedules), .init(name)]).bytes
+    }
+
+    // MARK: Declaring
+
+    /// Makes the schedules of this worker's code, or gives them the definition that they have in it. One that this definition was written
+    /// to before stays as it is, whatever was changed by others since; one with a higher version is not this code's any more.
+    func declare(_ schedules: [Schedule]) async throws {
+        for schedule in schedules {
+            do {
+                // Another change in between is looked at again.
+                for _ in 0..<100 {
+                    if try await declare(schedule) { break }
+                }
+            } catch let error as RedisError {
+                logger.error(
+                    "a schedule could not be declared; what else this worker does is not touched by that",
+                    metadata: ["schedule": "\(schedule.name)", "error": "\(error)"])
+            }
+        }
+    }
+
+    /// - Returns: `false` if it was changed meanwhile.
+    private func declare(_ schedule: Schedule) async throws -> Bool {
+        let json = try await stored(schedule.name)
+        let now = try await redisTime()
+        var before: (json: [UInt8], schedule: StoredSchedule)?
+        var after: StoredSchedule
+        if let json {
+            let there: StoredSchedule
+            do { there = try StoredSchedule(name: schedule.name, json: json) } catch {
+                warnOfUnreadable(schedule.name, error)
+                return true
+            }
+            if there.declared == schedule.declaration { return true }
+            if let version = there.declaredVersion, version > schedule.version {
+                logger.notice(
+                    "a schedule is left as it is: code with a higher version of it has declared it",
+                    metadata: ["schedule": "\(schedule.name)", "version": "\(schedule.version)", "its": "\(version)"])
+                return true
+            }
+            after = try there.redefined(schedule, now: now)
+            before = (json, there)
+        } else {
+            after = StoredSchedule(schedule, created: now, next: try Ticks(schedule.timing).next(after: now))
+        }
+        after.declared = schedule.declaration
+        guard case .done = try await change(ScheduleChange(of: schedule.name, before, to: after)) else { return false }
+        logger.info(
+            json == nil ? "a schedule was made" : "a schedule has changed", metadata: ["schedule": "\(schedule.name)"])
+        return true
+    }
+
+    private func warnOfUnreadable(_ name: String, _ problem: StoredSchedule.Problem) {
+        logger.error(
+            "a schedule cannot be read, and starts nothing until that is mended; see stepwise doctor",
+            metadata: ["schedule": "\(name)", "problem": "\(problem.reason)"])
+    }
+
+    // MARK: Ticks
+
+    /// How long a timer that cannot be dealt with is left alone, in milliseconds.
+    private static let postponement = 60_000
+    /// How often a tick that waits for another run's end is looked at.
+    private static let patience = 1000
+
+    /// Deals with a timer that is due. What is wrong with one schedule must not keep others waiting.
+    func tick(_ timer: ScheduleTimer) async {
+        do {
+            var timer: ScheduleTimer? = timer
+            // The rest of what is due comes with the next beat.
+            for _ in 0..<100 {
+                guard let due = timer else { return }
+                timer = try await turn(due)
+            }
+        } catch is IncarnationOver {} catch {
+            logger.error(
+                "a tick could not be dealt with; it is tried again in a minute",
+                metadata: ["schedule": "\(timer.schedule)", "error": "\(error)"])
+            _ = try? await postpone(timer, by: Self.postponement)
+        }
+    }
+
+    /// - Returns: the schedule's next timer if that is due as well.
+    private func turn(_ timer: ScheduleTimer) async throws -> ScheduleTimer? {
+        async let time = redisTime()
+        let json = try await stored(timer.schedule)
+        let now = try await time
+        guard let json else {
+            _ = try await change(ScheduleChange(timer, before: [], after: []))
+            return nil
+        }
+        let schedule: StoredSchedule
+        do { schedule = try StoredSchedule(name: timer.schedule, json: json) } catch {
+            warnOfUnreadable(timer.schedule, error)
+            try await postpone(timer, by: Self.postponement)
+            return nil
+        }
+        guard schedule.timer == timer else {
+            _ = try await change(ScheduleChange(timer, before: json, after: json))
+            return nil
+        }
+        let live = schedule.definition.overlap == .allow ? [] : try await stillLive(schedule.live)
+        guard let turn = try ScheduleTurn(schedule, now: now, live: live) else {
+            try await postpone(timer, by: timer.tick - now)
+            return nil
+        }
+        // Before the tick: after a death in between it is still there, and a second request changes nothing.
+        for run in turn.cancels {
+            try await cancel(run, reason: "schedule \(timer.schedule) starts its next run (overlap: replace)")
+        }
+        var change = ScheduleChange(timer, before: json, after: turn.after.json)
+        change.arrives = turn.after.timer.map { ($0.entry, turn.waits ? now + Self.patience : $0.tick) }
+        change.run = turn.starts.map { (schedule.definition.runID(ofTick: $0), schedule.definition) }
+        guard case .done = try await self.change(change), !turn.waits else { return nil }
+        logger.debug(
+            "a tick was dealt with", metadata: ["schedule": "\(timer.schedule)", "run": "\(change.run?.id ?? "")"])
+        return turn.after.next <= now ? turn.after.timer : nil
+    }
+
+    private func postpone(_ timer: ScheduleTimer, by milliseconds: Int) async throws {
+        let later = try await redisTime() + milliseconds
+        _ = try await command(["ZADD", .init(keys.delayed), "XX", .init(later), .init(timer.entry)])
+    }
+
+    private func stillLive(_ runs: [String]) async throws -> [String] {
+        var live: [String] = []
+        for run in runs {
+            if let status = try await command(["HGET", .init(keys.run(run)), "status"]).string,
+                !RunStatus(rawValue: status).isEnded
+            {
+                live.append(run)
+            }
+        }
+        return live
+    }
+
+    private func cancel(_ id: String, reason: String) async throws {
+        let reply = try await command(["HMGET", .init(keys.run(id)), "queue", "workflow", "parentQueue"])
+        guard let v = reply.array, v.count == 3, let queue = v[0].string, let workflow = v[1].string else { return }
+        let answer = try await evaluate(
+            ScriptLibrary.cancel,
+            cancelKeys(keys, id, queue: queue, workflow: workflow, parentQueue: v[2].string),
+            [.init(id), .init(reason), ""])
+        let reader = ReplyReader("cancel", answer)
+        if reader.word == "ended", try reader.integer(1) == 1 { await announceEnd(of: id) }
+    }
+
+    // MARK: Lost timers
+
+    /// Gives every schedule that has lost its timer a new one: somebody has deleted `delayed`, or an entry of it.
+    func rearmSchedules() async throws {
+        var cursor = "0"
+        repeat {
+            let reply = try await command(["HSCAN", .init(keys.schedules), .init(cursor), "COUNT", "200"])
+            guard let items = reply.array, items.count == 2, let next = items[0].string, let flat = items[1].array
+            else { return }
+            var readable: [(json: [UInt8], timer: ScheduleTimer)] = []
+            for at in stride(from: 0, to: flat.count - 1, by: 2) {
+                guard let name = flat[at].string, let json = flat[at + 1].bytes else { continue }
+                do {
+                    if let timer = try StoredSchedule(name: name, json: json).timer { readable.append((json, timer)) }
+                } catch { warnOfUnreadable(name, error) }
+            }
+            cursor = next
+            if readable.isEmpty { continue }
+            let scores =
+                try await command(
+                    ["ZMSCORE", .init(keys.delayed)] + readable.map { .init($0.timer.entry) }
+                ).array ?? []
+            for ((json, timer), score) in zip(readable, scores) where score.string == nil {
+                var change = ScheduleChange(timer, before: json, after: json)
+                (change.due, change.arrives) = (nil, (timer.entry, timer.tick))
+                guard case .done = try await self.change(change) else { continue }
+                logger.warning("a schedule had lost its timer", metadata: ["schedule": "\(timer.schedule)"])
+            }
+        } while cursor != "0"
+    }
+}
+
+extension StoredSchedule {
+    /// The version of the code that last declared it.
+    var declaredVersion: Int? { declared.flatMap { Int($0.prefix { $0 != " " }) } }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import Stepwise
+import StepwiseTesting
+import Testing
+
+private let note = Workflow("note") { (context, text: String) async throws -> String in
+    try await context.run("write") { text }
+}
+
+extension Scenarios {
+    @Suite("Schedules, in time that is skipped")
+    struct ScheduleClockTests {
+        private func runs(_ client: StepwiseClient) async throws -> [String] {
+            try await client.runs(limit: 1000).map(\.id).sorted()
+        }
+
+        @Test(
+            "§3a.61 After a downtime the latest late ticks are started up to the limit, and the others are counted as missed"
+        )
+        func downtime() async throws {
+            try await RedisServer.withServer(clock: .skippable) { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                // Half an hour from now: the last tick will be late as well.
+                let minute = (try await client.redisTime() / 60_000 + 30) % 60
+                try await client.schedules.create(
+                    Schedule("hourly", .cron("\(minute) * * * *", timeZone: "Europe/Berlin"), note, "x", catchUp: 3))
+                let first = try await client.schedules.details("hourly").next
+                try await server.advance(by: .seconds(12 * 3600))
+                try await withWorkers(server, note) {
+                    try await eventually("nothing is caught up") {
+                        try await client.schedules.details("hourly").next > first + 11 * 3_600_000
+                    }
+                }
+                let details = try await client.schedules.details("hourly")
+                #expect(details.started == 3 && details.missed == 9 && details.skipped == 0)
+                let expected = [3, 2, 1].map { details.schedule.runID(ofTick: details.next - $0 * 3_600_000) }
+                #expect(try await runs(client) == expected)
+                #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+                await client.close()
+            }
+        }
+
+        @Test(
+            "§3a.61 A weekly summary stays at nine o'clock in Berlin when the clocks change there; paused, it starts nothing for weeks"
+        )
+        func weekly() async throws {
+            try await RedisServer.withServer(clock: .skippable) { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let weekly = try Schedule("weekly", .cron("0 9 * * MON", timeZone: "Europe/Berlin"), note, "x")
+                try await client.schedules.create(weekly)
+                let ticks = try await client.schedules.nextTicks(of: "weekly", count: 40)
+                    .map { Int($0.timeIntervalSince1970) * 1000 }
+                // The last Monday before the next change of the clocks, and the first after it.
+                let change = try #require((2..<38).first { ticks[$0 + 1] - ticks[$0] != 7 * 86_400_000 })
+                func advance(to time: Int) async throws {
+                    try await server.advance(by: .milliseconds(time - (try await client.redisTime())))
+                }
+                func started(_ count: Int) async throws {
+                    try await eventually("a tick is not started") {
+                        try await client.schedules.details("weekly").started == count
+                    }
+                }
+                try await withWorkers(server, note, configuration: .init(completedRetention: .zero)) {
+                    try await advance(to: ticks[change] + 1000)
+                    try await started(2)
+                    try await advance(to: ticks[change + 1] - 2000)
+                    try await started(2)
+                    try await advance(to: ticks[change + 1] + 100)
+                    try await started(3)
+                    let ids = ticks[(change - 1)...(change + 1)].map(weekly.runID(ofTick:))
+                    #expect(try await runs(client) == ids)
+                    #expect(try await client.schedules.details("weekly").missed == change - 1)
+
+                    try await client.schedules.pause("weekly")
+                    try await server.advance(by: .seconds(21 * 86_400))
+                    try await client.schedules.resume("weekly")
+                    let next = try await client.schedules.details("weekly").next
+                    #expect(next > ticks[change + 1] + 21 * 86_400_000)
+                    try await advance(to: next + 100)
+                    try await started(4)
+                    #expect(try await runs(client) == ids + [weekly.runID(ofTick: next)])
+                    try await eventually("a run does not end") {
+                        try await client.runs(limit: 10).allSatisfy { $0.status == .completed }
+                    }
+                }
+                #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+                await client.close()
+            }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+import Foundation
+import Logging
+import Stepwise
+internal import StepwiseRedis
+import StepwiseTesting
+import Testing
+
+private let note = Workflow("note") { (context, text: String) async throws -> String in
+    try await context.run("write") { text }
+}
+
+/// A workflow whose runs wait in their step until the gate opens.
+private func held(_ gate: Gate) -> Workflow<Void, Void> {
+    Workflow("held") { context in try await context.run("wait") { await gate.wait() } }
+}
+
+extension Scenarios {
+    @Suite("Schedules")
+    struct ScheduleTests {
+        private let keys: Keys
+
+        init() throws { keys = try Keys(namespace: "default") }
+
+        /// The ids of all runs of a schedule, in the order of their ticks.
+        private func runs(_ client: StepwiseClient, of schedule: String) async throws -> [String] {
+            try await client.runs(limit: 5000).map(\.id).filter { $0.hasPrefix(schedule + "/") }.sorted()
+        }
+
+        private func isSound(_ client: StepwiseClient, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+            #expect(
+                try await Doctor(client, pause: .milliseconds(10)).examine().violations.map(\.line) == [],
+                sourceLocation: sourceLocation)
+        }
+
+        @Test(
+            "§3a.61 A schedule that three workers declare starts one run a tick, with its input, its queue and its label"
+        )
+        func ticks() async throws {
+            let schedule = try Schedule(
+                "every-second", .every(.seconds(1)), note, "hello", queue: "notes", labels: ["tenant": "acme"],
+                runTimeout: .seconds(600))
+            try await RedisServer.withServer { server in
+                let workers = try (0..<3).map { _ in
+                    try StepwiseWorker(
+                        redis: RedisEndpoint(server.url), workflows: [note], schedules: [schedule],
+                        configuration: .init(queues: ["notes"]), logger: quiet)
+                }
+                let tasks = workers.map { worker in Task { try await worker.run() } }
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                try await eventually("it does not tick") {
+                    try await client.runs(status: .completed, limit: 9).count >= 3
+                }
+                for task in tasks { task.cancel() }
+                for task in tasks { try await task.value }
+                let details = try await client.schedules.details("every-second")
+                let ids = try await runs(client, of: "every-second")
+                let last = try #require(details.lastTick)
+                #expect(ids == ((0..<ids.count).reversed().map { schedule.runID(ofTick: last - $0 * 1000) }))
+                #expect(details.started == ids.count && details.missed == 0 && details.lastRun == ids.last)
+                let run = try await client.run(ids[0]).status()
+                #expect(run.workflow == "note" && run.payload == "\"hello\"" && run.queue == "notes")
+                #expect(run.labels == ["tenant": "acme", "schedule": "every-second"] && run.deadline != nil)
+                try await isSound(client)
+                await client.close()
+            }
+        }
+
+        @Test(
+            "While a run is live: skip skips ticks, queue keeps them for later, replace cancels the run",
+            arguments: [ScheduleOverlap.skip, .queue, .replace])
+        func overlap(_ overlap: ScheduleOverlap) async throws {
+            let gate = Gate()
+            let workflow = held(gate)
+            try await withWorker([workflow]) { client, server in
+                try await client.schedules.create(
+                    Schedule("often", .every(.seconds(1)), workflow, overlap: overlap))
+                func details() async throws -> ScheduleDetails { try await client.schedules.details("often") }
+                try await eventually("the first tick does not come") { try await details().started >= 1 }
+                let first = try #require(try await details().lastRun)
+                switch overlap {
+                case .skip:
+                    try await eventually("no tick is skipped") { try await details().skipped >= 1 }
+                    #expect(try await details().started == 1)
+                    gate.open()
+                    try await eventually("it does not go on") { try await details().started >= 2 }
+                case .queue:
+                    let second = try #require(try await details().lastTick) + 1000
+                    try await eventually("no tick waits") {
+                        try await client.redisTime() > second + 1200
+                    }
+                    #expect(try await details().started == 1)
+                    #expect(try await details().next == second)
+                    gate.open()
+                    let ids = [first, try await details().schedule.runID(ofTick: second)]
+                    try await eventually("the tick that waited is not started") {
+                        try await Array(runs(client, of: "often").prefix(2)) == ids
+                    }
+                default:
+                    try await eventually("it is not cancelled") {
+                        try await client.run(first).status().status == .cancelled
+                    }
+                    #expect(try await details().started >= 2)
+                    #expect(try await client.run(first).status().cancelled?.contains("schedule often") == true)
+                }
+                #expect(try await client.schedules.pause("often"))
+                gate.open()
+                try await eventually("a run does not end") {
+                    try await client.runs(limit: 100).allSatisfy(\.status.isEnded)
+                }
+                #expect(try await details().missed == 0)
+                try await isSound(client)
+            }
+        }
+
+        @Test(
+            "A worker's start changes only what its code says anew: pauses, counts and others' changes stay, lower versions are left"
+        )
+        func declaring() async throws {
+            let log = CollectedLog()
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                func start(_ timing: ScheduleTiming, _ text: String, version: Int = 1) async throws {
+                    let schedule = try Schedule("report", timing, note, text, version: version)
+                    let worker = try StepwiseWorker(
+                        redis: RedisEndpoint(server.url), workflows: [note], schedules: [schedule], logger: log.logger)
+                    let before = log.lines("worker started").count
+                    let task = Task { try await worker.run() }
+                    try await eventually("it does not start") { log.lines("worker started").count > before }
+                    task.cancel()
+                    try await task.value
+                }
+                func payload() async throws -> String {
+                    try await client.schedules.details("report").schedule.payloadJSON
+                }
+                try await start(.cron("0 0 1 1 *"), "old")
+                let made = try await client.schedules.details("report")
+                #expect(made.schedule.payloadJSON == "\"old\"")
+                #expect(try await client.schedules.pause("report"))
+                try await start(.cron("0 0 1 1 *"), "old")
+                #expect(try await client.schedules.details("report").paused != nil)
+                try await start(.cron("0 0 1 1 *"), "new")
+                var now = try await client.schedules.details("report")
+                #expect(now.schedule.payloadJSON == "\"new\"" && now.paused != nil && now.next == made.next)
+                // Somebody's change stays until the code says something else.
+                try await client.schedules.update(Schedule("report", .cron("0 0 2 1 *"), note, "by hand"))
+                try await start(.cron("0 0 1 1 *"), "new")
+                #expect(try await payload() == "\"by hand\"")
+                // Another timing has other ticks.
+                try await start(.cron("0 0 3 1 *"), "newest", version: 2)
+                now = try await client.schedules.details("report")
+                #expect(now.schedule.payloadJSON == "\"newest\"" && now.next > made.next && now.created == made.created)
+                // An old worker that starts beside it.
+                try await start(.cron("0 0 1 1 *"), "new")
+                #expect(try await payload() == "\"newest\"")
+                #expect(
+                    log.lines("a schedule is left as it is: code with a higher version of it has declared it").count
+                        == 1)
+                try await isSound(client)
+                await client.close()
+            }
+        }
+
+        @Test("A schedule is paused, resumed, triggered, backfilled, listed and deleted by a client")
+        func client() async throws {
+            try await withWorker([note]) { client, server in
+                let schedules = client.schedules
+                let daily = try Schedule(
+                    "daily", .cron("0 9 * * *", timeZone: "Asia/Kathmandu"), note, "x", labels: ["a": "b"])
+                try await schedules.create(daily)
+                #expect(await errorCode { try await schedules.create(daily) } == .scheduleExists)
+                for call in [
+                    { try await schedules.pause("none") }, { try await schedules.resume("none") },
+                    {
+                        try await schedules.delete("none"); return true
+                    }, { try await schedules.trigger("none").isNew },
+                    { try await schedules.backfill("none", from: .distantPast, to: .now).isEmpty },
+                    { try await schedules.nextTicks(of: "none").isEmpty },
+                    {
+                        try await schedules.update(Schedule("none", .every(.seconds(1)), note, "x")); return true
+                    },
+                ] as [() async throws -> Bool] { #expect(await errorCode { _ = try await call() } == .noSuchSchedule) }
+
+                let large = try Schedule("large", .every(.seconds(1)), note, String(repeating: "x", count: 1_048_576))
+                #expect(await errorCode { try await schedules.create(large) } == .tooLarge)
+                #expect(
+                    await errorCode {
+                        _ = try StepwiseWorker(
+                            redis: RedisEndpoint(server.url), workflows: [note], schedules: [large], logger: quiet)
+                    } == .tooLarge)
+
+                let ticks = try await schedules.nextTicks(of: "daily", count: 3)
+                #expect(ticks.map { Int($0.timeIntervalSince1970) % 86_400 } == [11_700, 11_700, 11_700])
+                #expect(try await schedules.pause("daily"))
+                #expect(try await !schedules.pause("daily"))
+                #expect(try await client.queueTotals().delayed == 0)
+                try await isSound(client)
+
+                let triggered = try await schedules.trigger("daily")
+                let named = try await schedules.trigger("daily", id: "by-hand")
+                #expect(triggered.isNew && named.isNew)
+                #expect(try await !schedules.trigger("daily", id: "by-hand").isNew)
+                _ = try await client.enqueue(workflow: "other", payloadJSON: "1", id: "taken")
+                #expect(
+                    await errorCode { try await schedules.trigger("daily", id: "taken") } == .invalidIdentifier)
+                #expect(try await client.run("by-hand", as: String.self).result(timeout: patience) == "x")
+
+                let now = Date(timeIntervalSince1970: Double(try await client.redisTime()) / 1000)
+                let first = try await schedules.backfill("daily", from: now - 3 * 86_400, to: now)
+                #expect(first.count == 3 && first.allSatisfy(\.isNew) && first.map(\.id) == first.map(\.id).sorted())
+                let again = try await schedules.backfill("daily", from: now - 4 * 86_400, to: now)
+                #expect(again.map(\.isNew) == [true, false, false, false])
+                #expect(try await again[0].status().labels == ["schedule": "daily", "a": "b"])
+                for (start, end) in [(now - 2000 * 86_400, now), (now, now + 60), (now, now - 60)] {
+                    #expect(
+                        await errorCode { try await schedules.backfill("daily", from: start, to: end) }
+                            == .invalidSchedule)
+                }
+                #expect(try await runs(client, of: "daily").count == 5)
+
+                #expect(try await schedules.resume("daily"))
+                #expect(try await !schedules.resume("daily"))
+                let list = try await schedules.list()
+                #expect(list.schedules.map(\.schedule.name) == ["daily"] && list.unreadable.isEmpty)
+                #expect(list.schedules[0].triggered == 2 && list.schedules[0].started == 0)
+                try await isSound(client)
+                try await schedules.delete("daily")
+                #expect(try await schedules.list().schedules.isEmpty)
+                #expect(try await client.queueTotals().delayed == 0)
+            }
+        }
+
+        @Test("Changes of many clients at once follow one another: none is lost")
+        func atOnce() async throws {
+            try await withWorker([note]) { client, _ in
+                try await client.schedules.create(Schedule("s", .every(.seconds(1)), note, "x"))
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<20 { group.addTask { _ = try await client.schedules.trigger("s") } }
+                    try await group.waitForAll()
+                }
+                try await client.schedules.pause("s")
+                let details = try await client.schedules.details("s")
+                #expect(details.triggered == 20)
+                #expect(try await runs(client, of: "s").count == 20 + details.started)
+                try await isSound(client)
+            }
+        }
+
+        @Test(
+            "A schedule that was broken by hand costs only itself: it is logged and reported, and the others tick; a deleted one's timer is dropped"
+        )
+        func broken() async throws {
+            let log = CollectedLog()
+            try await withWorker([note], logger: log.logger) { client, server in
+                for name in ["broken", "sound", "gone"] {
+                    try await client.schedules.create(Schedule(name, .every(.seconds(1)), note, "x"))
+                }
+                _ = try await server.command("HSET", .init(keys.schedules), "broken", "{\"every\":1000,")
+                _ = try await server.command("HDEL", .init(keys.schedules), "gone")
+                try await eventually("the others do not tick") {
+                    try await client.schedules.details("sound").started >= 2
+                }
+                let complaints = log.lines.filter { $0.metadata["schedule"] == "broken" && $0.level == .error }
+                #expect(!complaints.isEmpty && complaints.allSatisfy { $0.metadata["problem"] != nil })
+                #expect(try await client.schedules.list().unreadable.keys.sorted() == ["broken"])
+                #expect(await errorCode { _ = try await client.schedules.trigger("broken") } == .invalidSchedule)
+                let kinds = try await Doctor(client, pause: .milliseconds(10)).examine().violations.map(\.kind)
+                #expect(kinds == [.unreadableSchedule])
+                try await client.schedules.delete("broken")
+                try await eventually("a timer without a schedule stays") {
+                    try await client.queueTotals().delayed == 1
+                }
+                try await isSound(client)
+            }
+        }
+
+        @Test("A schedule that has lost its timer gets another one from the workers, and ticks")
+        func rearmed() async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                try await client.schedules.create(Schedule("s", .every(.seconds(1)), note, "x"))
+                try await client.schedules.create(Schedule("paused", .every(.seconds(1)), note, "x"))
+                try await client.schedules.pause("paused")
+                _ = try await server.command("DEL", .init(keys.delayed))
+                let kinds = try await Doctor(client, pause: .milliseconds(10)).examine().violations.map(\.kind)
+                #expect(kinds == [.scheduleWithoutTimer])
+                try await withWorkers(server, note) {
+                    try await eventually("it does not tick") { try await client.schedules.details("s").started >= 1 }
+                }
+                #expect(try await client.schedules.details("paused").started == 0)
+                try await isSound(client)
+                await client.close()
+            }
+        }
+
+        @Test("The runs of a schedule whose workflow no worker has wait in unserved, as others do")
+        func unserved() async throws {
+            try await withWorker([note]) { client, _ in
+                try await client.schedules.create(Schedule("s", .every(.seconds(1)), workflow: "nobody-has-it"))
+                try await eventually("nothing waits") {
+                    try await client.queueTotals().unserved["nobody-has-it", default: 0] >= 1
+                }
+                try await client.schedules.delete("s")
+                try await isSound(client)
+            }
+        }
+    }
+}
