@@ -12,6 +12,9 @@ public struct RecordedHistory: Sendable {
     let payload: [UInt8]
     let outcomes: [Outcome]
     let patches: [String: Int]
+    /// When the run was created, and how often it had begun anew: what its random numbers come from.
+    let created: Int
+    let continued: Int
     /// Up to which outcome the run was carried.
     let carried: Int
     /// How many calls were opened, and which steps were open; nothing of a run that had ended.
@@ -28,6 +31,7 @@ public struct RecordedHistory: Sendable {
         payload = Array(run.payload.utf8)
         outcomes = steps.map(\.outcome)
         patches = run.patches
+        (created, continued) = (run.created ?? 0, run.continued)
         let isOver = run.status.isEnded
         carried = isOver ? .max : run.carried ?? -1
         opened = isOver ? 0 : run.opened ?? 0
@@ -52,6 +56,7 @@ public struct RecordedHistory: Sendable {
         self.payload = payload
         outcomes = try jsonElements(steps).map(Self.outcome)
         patches = members.values["patches"].map { PatchMarks.read($0) } ?? [:]
+        (created, continued) = (members.integer("created") ?? 0, members.integer("continued") ?? 0)
         let isOver = RunStatus(rawValue: members.string("status") ?? "").isEnded
         carried = isOver ? .max : members.integer("carried") ?? outcomes.count
         opened = isOver ? 0 : members.integer("opened") ?? 0

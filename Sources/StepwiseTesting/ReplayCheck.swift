@@ -35,7 +35,7 @@ public struct ReplayCheck: Sendable {
         let logger = Logger(label: "stepwise.testing") { _ in SwiftLogNoOpLogHandler() }
         let context = WorkflowContext(
             workflow: workflow.name, runID: history.run, payload: history.payload, options: workflow.function.options,
-            logger: logger, copy: copy)
+            logger: logger, copy: copy, created: history.created, continued: history.continued)
         copy.start(context, silent: true, function: workflow.function.body)
         for outcome in history.outcomes {
             try look(at: copy, history)
@@ -58,7 +58,7 @@ public struct ReplayCheck: Sendable {
                 .other(
                     "the function awaits something that is no step \(place) (Task.sleep, the main actor, a shared actor): move it into a step's body"
                 ))
-        case .waiting, .finished: break
+        case .waiting, .finished, .continued: break
         }
     }
 

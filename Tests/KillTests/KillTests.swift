@@ -49,6 +49,8 @@ import TestWorkflows
         Expectation(
             workflow: "dreamer", outputs: ["in,BEFORE,FOR-YOU,FOR-ALL,AFTER"],
             steps: ["sleep", "letter", "news", "before", "notify letter", "notify news", "after"]),
+        // The history is the last generation's.
+        Expectation(workflow: "renewing", outputs: ["in,G0,G1-LEFT+G1-RIGHT,G2"], steps: ["g2"]),
         // §3a.41, §3a.42: the child has to end, too.
         Expectation(workflow: "guardian", outputs: ["cancelled"], steps: ["", "tidy"], cancelledAt: "work"),
     ]

@@ -22,7 +22,7 @@ package struct TestWorkflows: Sendable {
         [
             sequential, branches, race, failing, fanOut, retrying, once, patient, poison, fatal, tidying, leaf,
             refusing,
-            waiting, family, guardian, stubborn, dreamer,
+            waiting, family, guardian, stubborn, dreamer, renewing,
         ]
     }
 
@@ -39,6 +39,20 @@ package struct TestWorkflows: Sendable {
             let first = try await step(context, "one")
             let second = try await step(context, "two")
             return try await [input, first, second, step(context, "three")].joined(separator: ",")
+        }
+    }
+
+    /// Begins anew after a step, and once more after two parallel ones; each generation's steps have names of their own.
+    package var renewing: Workflow<String, String> {
+        Workflow("renewing") { context, input in
+            switch input.count(where: { $0 == "," }) {
+            case 0: try await context.continueAsNew([input, step(context, "g0")].joined(separator: ","))
+            case 1:
+                async let left = step(context, "g1-left")
+                async let right = step(context, "g1-right")
+                try await context.continueAsNew("\(input),\(left)+\(right)")
+            default: return try await [input, step(context, "g2")].joined(separator: ",")
+            }
         }
     }
 

@@ -13,6 +13,8 @@ public struct RunDetails: Sendable, Hashable, Codable {
     /// Milliseconds since 1970 by Redis' clock.
     public var created: Int?
     public var ended: Int?
+    /// How often it has begun anew (`continueAsNew`); what is told of its input and its outcomes is the last time's.
+    public var continued: Int
     /// Why a parked, paused or unserved run waits.
     public var reason: String?
     /// Of a run that is parked because the code asks for other steps than were recorded: where, and for which.
@@ -77,7 +79,7 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var cancel: String?
     /// The JSON of the key that the step was called with.
     public var key: String?
-    /// `invoke` or `start` for a step that made a run; `nil` for one with a body.
+    /// `invoke` or `start` for a step that made a run, `now` for a look at the clock; `nil` for one with a body.
     public var kind: String?
     /// The id of the run that it made.
     public var child: String?
@@ -119,7 +121,7 @@ extension StepwiseClient {
             "output",
             "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence", "unfit",
             "patches", "carried", "opened",
-            "parent", "parentQueue", "startsAt",
+            "parent", "parentQueue", "startsAt", "continued",
         ]
         let reply = try await command(
             ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
@@ -130,7 +132,8 @@ extension StepwiseClient {
         return RunDetails(
             id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
             recorded: v[3].integer ?? 0,
-            carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer, reason: v[7].string,
+            carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer,
+            continued: v[25].integer ?? 0, reason: v[7].string,
             divergence: v[17].bytes.flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
             patches: v[19].bytes.map { PatchMarks.read($0) } ?? [:], carried: v[20].integer,
             opened: v[21].integer,

@@ -49,6 +49,11 @@ package final class RunCopy: Sendable {
         var callsAfterEviction = 0
         /// Since the last outcome.
         var cancelledCalls = 0
+        /// How many random generators were asked for since the call before.
+        var draws = (calls: 0, uses: 0)
+        /// Branches that want the run to begin anew; the first of them counts.
+        var renewals: [Renewal] = []
+        var renewalCount = 0
     }
 
     let state = Mutex(State())
@@ -137,15 +142,20 @@ package final class RunCopy: Sendable {
 
     /// The run was cancelled: the function's task is, and what it waits for throws `CancellationError`.
     private func cancel(_ reason: String, isTimeout: Bool, silent: Bool) {
-        let root = state.withLock { state in
+        let (root, renewals) = state.withLock { state in
             state.isSilent = silent
             state.cancelledCalls = 0
             state.delivered += 1
             // Whoever asked first gave the reason.
             if state.cancelReason == nil { (state.cancelReason, state.hasTimedOut) = (reason, isTimeout) }
-            return state.root
+            defer { state.renewals = [] }
+            return (state.root, state.renewals)
         }
-        executor.drain { root?.cancel() }
+        executor.drain {
+            // A run that is to end does not begin anew, whoever wants it.
+            for renewal in renewals { renewal.continuation?.resume(throwing: CancellationError()) }
+            root?.cancel()
+        }
     }
 
     /// Why the run was cancelled, once the function knows.
@@ -171,15 +181,16 @@ package final class RunCopy: Sendable {
     /// - Returns: whether the function came to its end; if not, it is leaked, or out of its executor: what comes back from there
     ///   is run to its end by itself.
     package func evict() -> Bool {
-        let (continuations, suspended, shielded, root) = state.withLock { state in
+        let (continuations, suspended, renewals, shielded, root) = state.withLock { state in
             state.isEvicted = true
             state.isSilent = true
-            defer { state.suspended = [] }
-            return (Self.takeWaiting(&state), state.suspended, state.shielded.values, state.root)
+            defer { (state.suspended, state.renewals) = ([], []) }
+            return (Self.takeWaiting(&state), state.suspended, state.renewals, state.shielded.values, state.root)
         }
         executor.drain {
             for continuation in continuations { continuation.resume(throwing: Evicted()) }
             for continuation in suspended { continuation.resume(throwing: Evicted()) }
+            for renewal in renewals { renewal.continuation?.resume(throwing: Evicted()) }
             for cancel in shielded { cancel() }
             root?.cancel()
         }
@@ -227,6 +238,7 @@ package final class RunCopy: Sendable {
             if let stuck = state.stuck { return .stuck(stuck) }
             if let error = state.overLimit { return .finished(.failure(error)) }
             if let result = state.finished { return .finished(result) }
+            if let renewal = state.renewals.first { return .continued(renewal.payload) }
             return state.waiting > 0 ? .waiting : .escaped
         }
     }
@@ -258,8 +270,8 @@ package final class RunCopy: Sendable {
     ///   - limit: the most openings and the most closings of one page.
     package func plan(opened: Int, limit: Int = 1000) -> Plan {
         state.withLock { state in
-            // The run ends: nothing is opened for it any more.
-            if state.overLimit != nil {
+            // The run ends, or begins anew: nothing is opened for it any more.
+            if state.overLimit != nil || (state.finished == nil && !state.renewals.isEmpty) {
                 return Plan(
                     openings: [], closings: [], unlimited: Self.limited(state), patches: state.patches.marksToWrite,
                     orphans: Self.orphans(state, opened: opened), isComplete: true)
@@ -362,19 +374,7 @@ package final class RunCopy: Sendable {
         name: String, isDerived: Bool = false, options: StepOptions, child: ChildOrder? = nil,
         notice: Notice? = nil, wait: StepWait? = nil, body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) async throws -> StepResult {
-        if let leaked = evictedCall() {
-            if leaked { await Self.suspendForGood() }
-            throw Evicted()
-        }
-        if Task.isCancelled {
-            if isOneCancelledCallTooMany() {
-                try await stop(
-                    .other(
-                        "step \"\(name)\" was called \(Self.cancelledCallLimit) times in a cancelled task, in which no step begins; end the loop when "
-                            + "CancellationError is thrown"))
-            }
-            throw CancellationError()
-        }
+        try await begin(call: "step \"\(name)\"")
         if !isDerived { try StepName.check(name) }
         let made = try register(name: name, options: options) { number, id, key in
             StepCall(
@@ -395,6 +395,35 @@ package final class RunCopy: Sendable {
         case .value(let bytes): return StepResult(step: id, json: bytes)
         case .error(let failure): throw failure
         case .cancel, .timeout: throw CancellationError()
+        }
+    }
+
+    /// What a call of the function begins with.
+    ///
+    /// - Parameter call: what is called, in words.
+    /// - Throws: ``Evicted``; `CancellationError` in a cancelled task.
+    func begin(call: @autoclosure () -> String) async throws {
+        if let leaked = evictedCall() {
+            if leaked { await Self.suspendForGood() }
+            throw Evicted()
+        }
+        if Task.isCancelled {
+            if isOneCancelledCallTooMany() {
+                try await stop(
+                    .other(
+                        "\(call()) was called \(Self.cancelledCallLimit) times in a cancelled task, in which no step begins; end the loop when "
+                            + "CancellationError is thrown"))
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// The place of a use of random numbers: how many calls were made before it, and which use since the last of them it is.
+    func nextDraw() -> (calls: Int, use: Int) {
+        state.withLock { state in
+            let calls = state.calls.count
+            state.draws = (calls, state.draws.calls == calls ? state.draws.uses + 1 : 1)
+            return (calls, state.draws.uses)
         }
     }
 

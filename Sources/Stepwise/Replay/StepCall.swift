@@ -67,6 +67,8 @@ package struct StepResult: Sendable {
 package enum Progress: Sendable {
     /// It returned (the output's JSON) or threw.
     case finished(Result<[UInt8], any Error>)
+    /// It wants the run to begin anew, with this input.
+    case continued([UInt8])
     /// It waits for the outcome of at least one step.
     case waiting
     /// It waits for something that is no step: it has left its executor.

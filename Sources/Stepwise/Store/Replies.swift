@@ -39,6 +39,10 @@ struct RunAbout: Sendable {
     var parentQueue: String?
     /// How many runs are above it.
     var depth = 0
+    /// When it was created, in milliseconds since 1970.
+    var created = 0
+    /// How often it has begun anew.
+    var continued = 0
 }
 
 /// The answer to `advance` and `serial`.
@@ -49,6 +53,8 @@ enum AdvanceReply: Sendable {
     /// The run is paused: the carry has gone, nothing of the plan was done; claims of the caller.
     case paused([String])
     case finished(awaited: Bool)
+    /// The run has begun anew, or is gone: this generation of it is over.
+    case continued
     case rebuild
     case lost
     case reset
@@ -149,6 +155,7 @@ struct ReplyReader {
         case "released": .released(items.dropFirst().compactMap(\.string))
         case "paused": .paused(items.dropFirst().compactMap(\.string))
         case "finished": .finished(awaited: try integer(1) == 1)
+        case "continued": .continued
         case "rebuild": .rebuild
         case "lost": .lost
         case "reset": .reset

@@ -66,11 +66,12 @@ struct RunStore: Sendable {
         case "ok":
             var about: RunAbout?
             if cold {
-                guard reader.items.count >= 14, let payload = reader.items[11].bytes else { throw reader.unexpected }
+                guard reader.items.count >= 16, let payload = reader.items[11].bytes else { throw reader.unexpected }
                 let parentQueue = try reader.text(12)
                 about = RunAbout(
                     workflow: try reader.text(9), queue: try reader.text(10), payload: payload,
-                    parentQueue: parentQueue.isEmpty ? nil : parentQueue, depth: try reader.integer(13))
+                    parentQueue: parentQueue.isEmpty ? nil : parentQueue, depth: try reader.integer(13),
+                    created: try reader.integer(14), continued: try reader.integer(15))
             }
             return .loaded(
                 number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen),
@@ -79,10 +80,20 @@ struct RunStore: Sendable {
         }
     }
 
-    /// One page of the history: the records after number `from`.
-    func history(_ id: String, from: Int) async throws -> [[UInt8]] {
-        let reply = try await evaluate(ScriptLibrary.history, [keys.steps(id)], [.init(from)])
+    /// One page of the history: the records after number `from`; none if the run has begun anew.
+    func history(_ run: Run, from: Int) async throws -> [[UInt8]] {
+        let reply = try await evaluate(
+            ScriptLibrary.history, [keys.steps(run.id), keys.run(run.id)], [.init(from), .init(run.generation)])
         return reply.array?.compactMap(\.bytes) ?? []
+    }
+
+    /// What comes of a run when its function is done.
+    enum Ending: String, Sendable {
+        case completed
+        case failed
+        case cancelled
+        /// It begins anew.
+        case continued
     }
 
     /// What a carry's holder asks for, in both of its scripts.
@@ -91,8 +102,8 @@ struct RunStore: Sendable {
         var upto: Int
         var slots: Int
         var plan: Plan
-        /// The run's end, if the function has returned or thrown.
-        var ending: (status: RunStatus, json: [UInt8])?
+        /// The run's end, if the function has returned or thrown, or wants the run to begin anew.
+        var ending: (status: Ending, json: [UInt8])?
         /// The queue of the run that waits for this one's end.
         var parentQueue: String?
     }

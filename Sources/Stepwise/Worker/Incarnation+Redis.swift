@@ -42,6 +42,15 @@ extension Incarnation {
         }
     }
 
+    /// Microseconds since 1970 by Redis' clock.
+    func redisTime() async throws -> Int {
+        let reply = try await command(["TIME"])
+        guard let v = reply.array, v.count == 2, let seconds = v[0].integer, let microseconds = v[1].integer else {
+            throw UnexpectedReply(script: "TIME", reply: reply)
+        }
+        return seconds * 1_000_000 + microseconds
+    }
+
     /// How many workers were lost with an open step.
     func lost(with step: String, of run: RunStore.Run) async throws -> Int {
         let reply = try await command(["HGET", .init(keys.open(run.id)), .init(step)])
@@ -98,8 +107,9 @@ extension Incarnation {
         return v[0].integer ?? 0 > outcomes || RunStatus(rawValue: status).isEnded
     }
 
-    func exists(_ run: RunStore.Run) async throws -> Bool {
-        try await command(["EXISTS", .init(keys.run(run.id))]).integer == 1
+    /// Whether the run is there, in this generation.
+    func isCurrent(_ run: RunStore.Run) async throws -> Bool {
+        try await command(["HGET", .init(keys.run(run.id)), "generation"]).string == run.generation
     }
 
     func announceEnd(of id: String) async {

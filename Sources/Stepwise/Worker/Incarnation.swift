@@ -340,7 +340,9 @@ final class Incarnation: Sendable {
             }
             guard case .started(let run) = reply else { return }
             claim.end()
-            let about = RunAbout(workflow: order.workflow, queue: queue, payload: order.payload)
+            let about = RunAbout(
+                workflow: order.workflow, queue: queue, payload: order.payload,
+                created: Generation.number(of: run.generation))
             guard let carry = self.hand.begin(Array(run.carryText.utf8)) else { return }
             await self.with(run) { await $0.begin(about, carry) }
             carry.end()

@@ -77,6 +77,11 @@ extension RunDriver {
                 if awaited { await worker.announceEnd(of: run.id) }
                 discard()
                 return nil
+            case .continued:
+                // What still runs here of this generation is for nobody.
+                for step in bodies.keys { cancelBody(of: step) }
+                discard()
+                return nil
             case .lost:
                 discard()
                 return nil
@@ -93,7 +98,7 @@ extension RunDriver {
 
     /// What to ask for, with slots for the steps that may stay here: the carry's own and as many as are free.
     func request(
-        number: Int, upto: Int, plan: Plan, ending: (status: RunStatus, json: [UInt8])?
+        number: Int, upto: Int, plan: Plan, ending: (status: RunStore.Ending, json: [UInt8])?
     ) -> (RunStore.Advance, reserved: Int) {
         let isDraining = worker.isDraining || isWorkflowPaused
         let reserved = isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
@@ -177,7 +182,7 @@ extension RunDriver {
             switch copy.progress {
             case .stuck: plan = Plan(openings: [], closings: [], isComplete: false)
             case .escaped: plan.isComplete = false
-            case .waiting, .finished: break
+            case .waiting, .finished, .continued: break
             }
         }
         let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
@@ -255,8 +260,10 @@ extension RunDriver {
     }
 
     func hasMoved(_ copy: RunCopy, opened: Int) -> Bool {
-        if case .finished = copy.progress { return true }
-        return copy.callCount > opened
+        switch copy.progress {
+        case .finished, .continued: return true
+        case .waiting, .escaped, .stuck: return copy.callCount > opened
+        }
     }
 
     func confirm(_ plan: Plan, _ copy: RunCopy) {
@@ -264,8 +271,16 @@ extension RunDriver {
         for step in plan.closings { cancelBody(of: step) }
     }
 
-    func ending(of copy: RunCopy) -> (status: RunStatus, json: [UInt8])? {
-        guard case .finished(let result) = copy.progress else { return nil }
+    func ending(of copy: RunCopy) -> (status: RunStore.Ending, json: [UInt8])? {
+        let result: Result<[UInt8], any Error>
+        switch copy.progress {
+        case .finished(let its): result = its
+        case .continued(let input):
+            let what = "the input with which run \(run.id) of workflow \"\(about?.workflow ?? "")\" was to begin anew"
+            let problem = worker.configuration.problem(withSizeOf: input, what: what)
+            return problem.map { (.failed, failure($0)) } ?? (.continued, input)
+        case .waiting, .escaped, .stuck: return nil
+        }
         switch result {
         case .success(let json):
             let what = "the output of run \(run.id) of workflow \"\(about?.workflow ?? "")\""

@@ -31,7 +31,7 @@ extension RunDriver {
         let open = try await worker.openSteps(of: run)
         var recorded: Set<String> = []
         var from = copy.delivered
-        while case let page = try await store.history(run.id, from: from), !page.isEmpty {
+        while case let page = try await store.history(run, from: from), !page.isEmpty {
             from += page.count
             for record in page {
                 if let step = try? OutcomeRecord(record).outcome.step { recorded.insert(step) }

@@ -161,8 +161,11 @@ actor RunDriver {
         }
         let context = WorkflowContext(
             workflow: about.workflow, runID: run.id, payload: about.payload, options: function.options,
-            logger: worker.logger,
-            copy: copy)
+            logger: worker.logger, copy: copy, created: about.created, continued: about.continued,
+            clock: { [weak worker] in
+                guard let worker else { throw IncarnationOver() }
+                return try await worker.redisTime()
+            })
         _ = copy.learn(marks: code.patches, carried: code.carried, opened: code.opened)
         copy.start(context, silent: !isCarry || carried >= 0, function: function.body)
         return true
@@ -195,11 +198,11 @@ actor RunDriver {
                 cancelBody(of: record.outcome.step)
             } else {
                 let from = copy.delivered
-                page.records = try await store.history(run.id, from: from)
+                page.records = try await store.history(run, from: from)
                 page.from = from
                 if page.records.isEmpty {
-                    // Either retention has removed the run meanwhile, or Redis knows less than it told.
-                    if try await worker.exists(run) { worker.end(.historyLost(run.id)) }
+                    // Either retention has removed the run meanwhile, or it has begun anew, or Redis knows less than it told.
+                    if try await worker.isCurrent(run) { worker.end(.historyLost(run.id)) }
                     throw IncarnationOver()
                 }
             }

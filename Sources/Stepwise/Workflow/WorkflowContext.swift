@@ -11,9 +11,21 @@ public struct WorkflowContext: Sendable {
     package let payload: [UInt8]
     package let options: StepOptions
     package let copy: RunCopy
+    /// What the run's random numbers begin with.
+    let seed: String
+    /// Microseconds since 1970 by the clock that the run's sleeps go by.
+    let clock: @Sendable () async throws -> Int
 
-    package init(workflow: String, runID: String, payload: [UInt8], options: StepOptions, logger: Logger, copy: RunCopy)
-    {
+    /// - Parameters:
+    ///   - created: when the run was, in milliseconds since 1970.
+    ///   - continued: how often it has begun anew.
+    ///   - clock: tells the microseconds since 1970; by default it cannot.
+    package init(
+        workflow: String, runID: String, payload: [UInt8], options: StepOptions, logger: Logger, copy: RunCopy,
+        created: Int = 0, continued: Int = 0, clock: @escaping @Sendable () async throws -> Int = { throw NoClock() }
+    ) {
+        seed = "\(runID)/\(created)/\(continued)"
+        self.clock = clock
         self.workflow = workflow
         self.runID = runID
         self.payload = payload
@@ -140,7 +152,7 @@ public struct WorkflowContext: Sendable {
     }
 
     /// The error of a misuse, which is also logged and kept on the run: it may be thrown where nobody looks.
-    private func misuse(_ code: StepwiseError.Code, _ message: String) -> StepwiseError {
+    func misuse(_ code: StepwiseError.Code, _ message: String) -> StepwiseError {
         if case .finished = copy.progress {
             // The run may have left its worker by now: nobody would take the note.
             logger.warning("a step was called from the wrong place", metadata: ["error": "\(message)"])
@@ -149,4 +161,9 @@ public struct WorkflowContext: Sendable {
         }
         return StepwiseError(code, message)
     }
+}
+
+/// Where only histories are replayed no clock is asked.
+struct NoClock: Error, CustomStringConvertible {
+    var description: String { "there is no clock here" }
 }

@@ -62,6 +62,7 @@ struct HistoryCommand: AsyncParsableCommand {
     private func document(_ run: RunDetails, _ steps: [RecordedStep], _ open: [String]) -> JSONDocument {
         .object([
             ("run", .string(run.id)), ("workflow", .string(run.workflow)), ("status", .string(run.status.rawValue)),
+            ("created", JSONDocument(run.created)), ("continued", .number(run.continued)),
             ("payload", JSONDocument(stored: run.payload)), ("carried", JSONDocument(run.carried)),
             ("opened", JSONDocument(run.opened)), ("patches", JSONDocument(patches: run.patches)),
             ("open", JSONDocument(open)), ("steps", .array(steps.map(json))),

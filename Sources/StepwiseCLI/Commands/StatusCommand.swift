@@ -55,6 +55,7 @@ struct StatusCommand: AsyncParsableCommand {
         table.add("created", Output.time(details.created))
         table.add("ended", Output.time(details.ended))
         if let starts = details.startsAt { table.add("starts at", Output.time(starts)) }
+        if details.continued > 0 { table.add("continued", "\(details.continued) times") }
         if let deadline = details.deadline { table.add("deadline", Output.time(deadline)) }
         table.add("payload", Output.short(details.payload, 500))
         if let output = details.output { table.add("output", Output.short(output, 500)) }
@@ -107,6 +108,7 @@ struct StatusCommand: AsyncParsableCommand {
             ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)),
             ("created", JSONDocument(details.created)),
             ("ended", JSONDocument(details.ended)), ("startsAt", JSONDocument(details.startsAt)),
+            ("continued", .number(details.continued)),
             ("deadline", JSONDocument(details.deadline)),
             ("payload", JSONDocument(stored: details.payload)),
             ("output", JSONDocument(stored: details.output)), ("error", JSONDocument(stored: details.error)),

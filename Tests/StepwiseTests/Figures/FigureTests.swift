@@ -56,6 +56,15 @@ extension Scenarios {
             #expect(reads <= scripts.count + 1)
         }
 
+        @Test("A look at the clock costs one script, as every step in a row")
+        func clock() async throws {
+            let clocks = Workflow("clocks") { (context, count: Int) async throws -> Int in
+                for _ in 0..<count { _ = try await context.now }
+                return count
+            }
+            #expect(try await cost(clocks, 10).count == 13)
+        }
+
         @Test("A run of 10,000 steps in a row takes as many scripts a step at its end as at its beginning")
         func longChain() async throws {
             let scripts = try await cost(chain, 10_000)

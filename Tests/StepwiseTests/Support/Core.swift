@@ -14,13 +14,16 @@ struct Core {
     ///   - marks: the run's patches, as the store has them.
     ///   - carried: up to which outcome the run was carried.
     ///   - opened: how many calls the store has opened.
-    init(_ workflow: any AnyWorkflow, marks: [String: Int] = [:], carried: Int = -1, opened: Int = 0) {
+    ///   - continued: how often the run has begun anew.
+    init(
+        _ workflow: any AnyWorkflow, marks: [String: Int] = [:], carried: Int = -1, opened: Int = 0, continued: Int = 0
+    ) {
         self.workflow = workflow
         _ = copy.learn(marks: marks, carried: carried, opened: opened)
         let context = WorkflowContext(
             workflow: workflow.name, runID: "core", payload: JSON.null, options: workflow.function.options,
             logger: quiet,
-            copy: copy)
+            copy: copy, created: 1_700_000_000_000, continued: continued)
         copy.start(context, function: workflow.function.body)
     }
 
@@ -46,13 +49,14 @@ struct Core {
         switch copy.progress {
         case .finished(.success(let json)): try? JSON.decode(String.self, from: json, what: "the output")
         case .finished(.failure(let error)): "\(error)"
-        case .waiting, .escaped, .stuck: nil
+        case .waiting, .escaped, .stuck, .continued: nil
         }
     }
 
     var standing: String {
         switch copy.progress {
         case .finished: "finished"
+        case .continued(let input): "continued with \(String(decoding: input, as: UTF8.self))"
         case .waiting: "waiting"
         case .escaped: "escaped"
         case .stuck(let obstacle): "\(obstacle)"

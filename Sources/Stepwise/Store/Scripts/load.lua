@@ -2,7 +2,7 @@
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 claimed:<worker>:<queue>  5 runs:queued  6 runs:running  7 runs:unserved
 -- ARGV  1 id  2 text  3 worker  4 generation  5 step ('' for a carry)  6 attempt  7 seen  8 token  9 '1' to get workflow, queue and payload
 -- Reply {'ok', number, opened, recorded, carried, page, lost, unfit, patches, workflow, queue, payload,
---       queue of the parent that waits for it or '', depth}, number 0 for a step; `lost`: how
+--       queue of the parent that waits for it or '', depth, created, continued}, number 0 for a step; `lost`: how
 --       many workers were lost with the step, or with the carry since the last outcome; `unfit`, `patches` as in the run
 --       {'stale'}: there is nothing to do for it, the claim is gone; {'lost'}: the caller does not hold it;
 --       {'reset'}: the history is shorter than what the caller has seen (Redis lost writes): drop everything remembered.
@@ -57,6 +57,6 @@ end
 if seen > run.recorded then return { 'reset' } end
 local page = outcomes_after(KEYS[2], seen, run.recorded)
 if ARGV[9] ~= '1' then return { 'ok', number, run.opened, run.recorded, run.carried, page, lost, run.unfit, run.patches } end
-local about = redis.call('HMGET', KEYS[1], 'workflow', 'queue', 'payload', 'depth')
+local about = redis.call('HMGET', KEYS[1], 'workflow', 'queue', 'payload', 'depth', 'created', 'continued')
 return { 'ok', number, run.opened, run.recorded, run.carried, page, lost, run.unfit, run.patches, about[1], about[2],
-  about[3], run.parentQueue, about[4] or '0' }
+  about[3], run.parentQueue, about[4] or '0', about[5] or '0', about[6] or '0' }

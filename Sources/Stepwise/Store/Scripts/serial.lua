@@ -13,6 +13,7 @@ local call = {
 }
 local run, step = call.run, ARGV[11]
 if not run then return { 'lost' } end
+if run.generation ~= call.generation then return { 'continued' } end
 local mine = holds_carry(run, call.worker, ARGV[3])
 local opened_as = ARGV[15] == '1' and redis.call('HGET', KEYS[3], step)
 call.open = read_open(opened_as)
@@ -71,6 +72,7 @@ if run.status == 'paused' then
   run.own = ''
   return put_aside(call)
 end
+if call.ending == 'continued' then return renew(call, read_plan(17)) end
 if call.ending ~= '' then
   call.record = record
   return finish(call, read_plan(17))

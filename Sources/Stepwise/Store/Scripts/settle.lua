@@ -85,6 +85,33 @@ local function finish(call, plan)
   return finished_reply(call.run)
 end
 
+-- The run begins anew: the same id, the next generation, no history. The caller holds the carry, and its function has had all that was recorded.
+local function renew(call, plan)
+  local run, deadline = call.run, tonumber(call.run.deadline)
+  local continued = (tonumber(redis.call('HGET', KEYS[1], 'continued')) or 0) + 1
+  redis.call('LLEN', KEYS[6])
+  if deadline then redis.call('ZCARD', KEYS[13]) end
+  redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
+  redis.call('LREM', KEYS[5], -1, call.text)
+  redis.call('HDEL', KEYS[1], 'own', 'carried', 'lost', 'reason', 'divergence', 'unfit', 'patches', 'children', 'listens')
+  local generation = string.format('%.0f', math.max(tonumber(now()), string.match(run.generation, '^%d+') + 1))
+  -- `carries` goes on: by its number every call of the generation before is known to be late.
+  redis.call('HSET', KEYS[1], 'generation', generation, 'status', 'running', 'payload', call.result, 'carrier', 'queue', 'opened', 0,
+    'recorded', 0, 'bytes', 0, 'continued', continued)
+  redis.call('RPUSH', KEYS[6], carry_text(call.id, generation))
+  if run.status ~= 'running' then
+    redis.pcall('ZREM', KEYS[10], call.id)
+    redis.pcall('ZADD', KEYS[7], now(), call.id)
+  end
+  if deadline then
+    table.insert(plan.unlimited, limit_entry(KEYS[6], call.id, call.generation, ''))
+    redis.call('ZADD', KEYS[13], run.deadline, limit_entry(KEYS[6], call.id, generation, ''))
+  end
+  drop_limits(plan.unlimited)
+  call_in_bites('RPUSH', KEYS[6], plan.cancels)
+  return { 'continued' }
+end
+
 -- The run is paused: the carry goes, and nothing is opened. A body that may run under the carry becomes a claimed step's.
 local function put_aside(call)
   local run, reply = call.run, { 'paused' }
@@ -263,7 +290,7 @@ end
 -- The answer to a call whose sender no longer holds the carry: what this worker still holds for the run.
 local function no_carry(call)
   if not is_live(call.run) then return finished_reply(call.run) end
-  local reply, prefix = { call.run.status == 'paused' and 'paused' or 'released' }, 'step ' .. call.id .. ' '
+  local reply, prefix = { call.run.status == 'paused' and 'paused' or 'released' }, 'step ' .. call.id .. ' ' .. call.generation .. ' '
   for _, text in ipairs(redis.call('LRANGE', KEYS[5], 0, 999)) do
     if string.sub(text, 1, #prefix) == prefix then reply[#reply + 1] = text end
   end
