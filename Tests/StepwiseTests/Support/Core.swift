@@ -27,8 +27,8 @@ struct Core {
         copy.start(context, function: workflow.function.body)
     }
 
-    func deliver(_ step: String, _ json: String) {
-        copy.deliver(Outcome(step: step, result: .value(Array(json.utf8))))
+    func deliver(_ step: String, _ json: String, kind: String? = nil) {
+        copy.deliver(Outcome(step: step, result: .value(Array(json.utf8)), kind: kind))
     }
 
     func fail(_ step: String) {

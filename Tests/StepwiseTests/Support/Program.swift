@@ -54,11 +54,8 @@ indirect enum Program: Sendable {
                 return "[\(texts.joined(separator: "|"))]"
             }
         case .race(let parts):
-            return try await withThrowingTaskGroup(of: String.self) { group in
-                for part in parts { group.addTask { try await part.run(context) } }
-                defer { group.cancelAll() }
-                return "<\(try await group.next() ?? "")>"
-            }
+            let winner = try await context.race(parts.map { part in { @Sendable in try await part.run(context) } })
+            return "<\(winner)>"
         case .pair(let left, let right):
             async let first = left.run(context)
             async let second = right.run(context)
