@@ -49,12 +49,14 @@ struct RunAbout: Sendable {
 enum AdvanceReply: Sendable {
     case carry(step: String, attempt: Int, lost: Int)
     case more(opened: Int, page: HistoryPage)
-    case released([String])
+    /// Claims of the caller. `isOwn`: whether it is known to be this carry's call that did what it asked for.
+    case released([String], isOwn: Bool)
     /// The run is paused: the carry has gone, nothing of the plan was done; claims of the caller.
     case paused([String])
-    case finished(awaited: Bool)
-    /// The run has begun anew, or is gone: this generation of it is over.
-    case continued
+    /// `status`: how the run has ended, if this carry was its last.
+    case finished(awaited: Bool, status: RunStatus?)
+    /// The run has begun anew, or is gone: this generation of it is over. `isOwn`: by this call.
+    case continued(isOwn: Bool)
     case rebuild
     case lost
     case reset
@@ -152,10 +154,13 @@ struct ReplyReader {
         switch word {
         case "carry": .carry(step: try text(1), attempt: try integer(2), lost: try integer(3))
         case "more": .more(opened: try integer(1), page: try page(2, from: upto))
-        case "released": .released(items.dropFirst().compactMap(\.string))
+        case "released": .released(items.dropFirst().compactMap(\.string), isOwn: true)
+        case "gone": .released(items.dropFirst().compactMap(\.string), isOwn: false)
         case "paused": .paused(items.dropFirst().compactMap(\.string))
-        case "finished": .finished(awaited: try integer(1) == 1)
-        case "continued": .continued
+        case "finished":
+            .finished(
+                awaited: try integer(1) == 1, status: try text(2).isEmpty ? nil : RunStatus(rawValue: text(2)))
+        case "continued": .continued(isOwn: try integer(1) == 1)
         case "rebuild": .rebuild
         case "lost": .lost
         case "reset": .reset

@@ -113,6 +113,7 @@ final class Incarnation: Sendable {
     let logger: Logger
     let connections: WorkerConnections
     let slots: Slots
+    let observer: ObserverFeed?
 
     private let state = Mutex(State())
     private let tokens = Atomic<UInt64>(0)
@@ -124,7 +125,7 @@ final class Incarnation: Sendable {
 
     init(
         name: String, keys: Keys, configuration: StepwiseWorker.Configuration, functions: [String: WorkflowFunction],
-        connections: WorkerConnections, logger: Logger
+        connections: WorkerConnections, observer: ObserverFeed?, logger: Logger
     ) {
         self.name = name
         self.keys = keys
@@ -132,6 +133,7 @@ final class Incarnation: Sendable {
         self.functions = functions
         sortedNames = functions.keys.sorted()
         self.connections = connections
+        self.observer = observer
         var logger = logger
         logger[metadataKey: "worker"] = "\(name)"
         self.logger = logger

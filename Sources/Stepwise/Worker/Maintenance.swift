@@ -130,6 +130,7 @@ actor Maintenance {
                 return
             }
             if awaited { await worker.announceEnd(of: limit.run) }
+            try await worker.tellEnd(of: limit.run)
             // If it was parked for changed code, it need not be looked at any more; nor if no worker has its workflow.
             let keys = worker.keys
             let workflow = try await worker.command(["HGET", .init(keys.run(limit.run)), "workflow"]).string ?? ""

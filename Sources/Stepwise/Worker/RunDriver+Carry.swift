@@ -35,13 +35,16 @@ extension RunDriver {
             let plan = copy.plan(opened: opened)
             let ending = plan.isComplete ? ending(of: copy) : nil
             let (request, reserved) = request(number: number, upto: copy.delivered, plan: plan, ending: ending)
+            let telling = beginTelling(upto: request.upto)
             var reply: AdvanceReply
             do {
                 reply = try await store.advance(run, request)
             } catch {
+                end(telling, after: nil, to: request)
                 worker.slots.release(reserved)
                 throw error
             }
+            end(telling, after: reply, to: request)
             if case .paused(let texts) = reply {
                 worker.slots.release(reserved)
                 return try await putAside(texts, number: number, claim)
@@ -49,7 +52,7 @@ extension RunDriver {
             opened += plan.openings.count
             agreed = opened
             confirm(plan, copy)
-            if case .released(let texts) = reply {
+            if case .released(let texts, _) = reply {
                 return await release(texts, number: number, reserved: reserved, opened: opened, claim)
             }
             worker.slots.release(reserved)
@@ -73,7 +76,7 @@ extension RunDriver {
             case .rebuild:
                 guard let again = try await rebuild(), again.number == number else { return nil }
                 opened = again.opened
-            case .finished(let awaited):
+            case .finished(let awaited, _):
                 if awaited { await worker.announceEnd(of: run.id) }
                 discard()
                 return nil
@@ -187,15 +190,18 @@ extension RunDriver {
         }
         let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
         let record = record(of: call, attempt: attempt, result, took: took)
+        let telling = beginTelling(upto: upto, record)
         let reply: AdvanceReply
         do {
             reply = try await store.serial(
                 run, request, record,
                 isNew: attempt == 1 && lost == 0 && !call.options.isAtMostOnce && !call.options.hasLimits)
         } catch {
+            end(telling, after: nil, to: request)
             worker.slots.release(reserved)
             throw error
         }
+        end(telling, after: reply, to: request)
         switch reply {
         case .rebuild, .paused:
             worker.slots.release(reserved)
@@ -205,7 +211,7 @@ extension RunDriver {
         confirm(plan, copy)
         let nowOpened = opened + plan.openings.count
         agreed = nowOpened
-        if case .released(let texts) = reply { return .released(texts, reserved: reserved, opened: nowOpened) }
+        if case .released(let texts, _) = reply { return .released(texts, reserved: reserved, opened: nowOpened) }
         worker.slots.release(reserved)
         return .goesOn(reply, opened: nowOpened)
     }

@@ -22,6 +22,10 @@ actor RunDriver {
     var agreed = 0
     /// What the run has noted about the code that may carry it, when this worker last asked.
     var code = CodeMarks()
+    /// Outcomes that the copy has had and that the observer was not told of, in their order.
+    var untold: [ObservedStep] = []
+    /// What the scripts that are on their way will have made certain, in the order in which they were sent.
+    var tellings: (waiting: [Telling], count: Int) = ([], 0)
     /// What dropped copies had to report.
     var misuses: [String] = []
 
@@ -182,6 +186,7 @@ actor RunDriver {
     /// Delivers what the copy has not had, in order, up to the history's length at the time of the reply.
     func synchronize(with page: HistoryPage, isCarrying: Bool) async throws {
         var page = page
+        forgetTold(upto: page.carried)
         while let copy, copy.delivered < page.recorded {
             guard await isAtRest(copy) else { return }
             if case .stuck = copy.progress { return }
@@ -194,6 +199,7 @@ actor RunDriver {
                         .other("outcome \(copy.delivered + 1) of the history cannot be read: \(error.message)"))
                 }
                 copy.deliver(record.outcome, silent: !isCarrying || copy.delivered < page.carried)
+                note(record, number: copy.delivered, carried: page.carried)
                 // It may have come from outside, its time being up, while the body runs here.
                 cancelBody(of: record.outcome.step)
             } else {
@@ -286,6 +292,7 @@ actor RunDriver {
     func dropCopy() {
         guard let copy else { return }
         self.copy = nil
+        untold = []
         misuses += copy.takeMisuses()
         if copy.hasReturned { return }
         if !copy.evict() {

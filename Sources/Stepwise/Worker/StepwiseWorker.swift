@@ -19,6 +19,7 @@ public final class StepwiseWorker: Service, Sendable {
     private let configuration: Configuration
     private let keys: Keys
     private let logger: Logger
+    private let observer: ObserverFeed?
     private let shutdown = Latch()
     private let hasRun = Atomic(false)
 
@@ -46,6 +47,7 @@ public final class StepwiseWorker: Service, Sendable {
         self.redis = redis
         self.functions = functions
         self.configuration = configuration
+        observer = configuration.observer.map { ObserverFeed($0) }
         self.logger = logger
         keys = try Keys(namespace: configuration.namespace ?? StepwiseNamespace.fromEnvironment())
     }
@@ -84,6 +86,7 @@ public final class StepwiseWorker: Service, Sendable {
             result = .failure(error)
         }
         try? await group.shutdownGracefully()
+        await observer?.end()
         try result.get()
     }
 
@@ -99,7 +102,7 @@ public final class StepwiseWorker: Service, Sendable {
             }
             let incarnation = Incarnation(
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
-                logger: logger)
+                observer: observer, logger: logger)
             watch(connections, session, incarnation)
             let stop = Task.detached {
                 await self.shutdown.wait()

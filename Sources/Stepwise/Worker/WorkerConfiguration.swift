@@ -32,6 +32,14 @@ extension StepwiseWorker {
         public var retry: Retry
         /// The most parked functions and waiting steps, added up, that stay in memory between invocations.
         public var parkedSteps: Int
+        /// Is told of each outcome that this worker's carries have taken a run's function past, in the order of the run's history, once the script
+        /// that did it has answered; and of the ends of runs. It cannot throw, runs in a task of its own, one call after the other, and
+        /// changes nothing: no run waits for it. It must not block its thread.
+        ///
+        /// Each is told by one worker of the fleet, or by none: by none if the worker dies, or if the answer of that script is lost on the way;
+        /// nor of outcomes that came after the function had ended, of runs that a client cancelled before they had begun, or while they
+        /// waited for a person, and of what is more than 10,000 observations behind (``Observation/dropped(_:)``).
+        public var observer: (@Sendable (Observation) async -> Void)?
 
         public init(
             namespace: String? = nil, queues: [String] = ["default"], concurrency: Int = 100,
@@ -39,7 +47,8 @@ extension StepwiseWorker {
             shutdownGrace: Duration = .seconds(25), escapeLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
             parkedSteps: Int = 100_000, maximumSize: Int = 1_048_576, retry: Retry = Retry(),
-            maximumLost: Int = 3, maximumRunSize: Int = 64 << 20, maximumSteps: Int = 100_000, maximumDepth: Int = 10
+            maximumLost: Int = 3, maximumRunSize: Int = 64 << 20, maximumSteps: Int = 100_000, maximumDepth: Int = 10,
+            observer: (@Sendable (Observation) async -> Void)? = nil
         ) {
             self.namespace = namespace
             self.queues = queues
@@ -56,6 +65,7 @@ extension StepwiseWorker {
             self.maximumRunSize = maximumRunSize
             self.maximumSteps = maximumSteps
             self.maximumDepth = maximumDepth
+            self.observer = observer
         }
 
         /// - Parameter what: names the value in the error.

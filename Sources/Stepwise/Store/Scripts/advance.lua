@@ -14,15 +14,17 @@
 --       how many bytes a run's outcomes may take
 -- Reply {'carry', step, attempt, lost}: the carry goes on, this is the only open step and its body the caller's;
 --       {'more', opened, recorded, carried, page}: the carry stays; {'released', text...}: the carry ended, the texts are claims of the caller;
+--       {'gone', text...}: the same of a caller who does not hold the carry, and may never have;
 --       {'paused', text...}: as released, and nothing was opened, closed or ended;
---       {'finished', awaited}; {'continued'}: the run has begun anew, or was removed: the caller's generation is over;
+--       {'finished', awaited, how, if this carry was the last, else ''}; {'continued', 1 if by this call}: the run has begun anew, or was
+--       removed: the caller's generation is over;
 --       {'reset'}: the history is shorter than `upto`
 -- Guarantees: only the holder of the carry changes anything; openings below `opened` are not repeated, so it may arrive twice and late.
 local call = {
   run = read_run(KEYS[1]), id = ARGV[1], worker = ARGV[2], text = ARGV[4], generation = ARGV[5], upto = tonumber(ARGV[6]),
   slots = tonumber(ARGV[7]), last = ARGV[8] == '1', ending = ARGV[9], result = ARGV[10],
 }
-if not call.run or call.run.generation ~= call.generation then return { 'continued' } end
+if not call.run or call.run.generation ~= call.generation then return { 'continued', 0 } end
 if not is_live(call.run) then return finished_reply(call.run) end
 if not holds_carry(call.run, call.worker, ARGV[3]) then return no_carry(call) end
 if call.upto > call.run.recorded then return { 'reset' } end

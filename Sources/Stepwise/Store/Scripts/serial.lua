@@ -13,7 +13,7 @@ local call = {
 }
 local run, step = call.run, ARGV[11]
 if not run then return { 'lost' } end
-if run.generation ~= call.generation then return { 'continued' } end
+if run.generation ~= call.generation then return { 'continued', 0 } end
 local mine = holds_carry(run, call.worker, ARGV[3])
 local opened_as = ARGV[15] == '1' and redis.call('HGET', KEYS[3], step)
 call.open = read_open(opened_as)

@@ -44,9 +44,9 @@ local function keep_patches(plan)
   if plan.patches ~= '' then redis.call('HSET', KEYS[1], 'patches', plan.patches) end
 end
 
--- The run has ended; whether somebody waits to be told.
-local function finished_reply(run)
-  return { 'finished', run.awaited and 1 or 0 }
+-- The run has ended; whether somebody waits to be told, and how, if the caller's carry was its last.
+local function finished_reply(run, ending)
+  return { 'finished', run.awaited and 1 or 0, ending or run.carries == tonumber(ARGV[3]) and run.status or '' }
 end
 
 -- Takes entries out of `delayed`. Whatever that key is, it keeps nothing from happening: an entry that stays is stale.
@@ -82,7 +82,7 @@ local function finish(call, plan)
   drop_limits(plan.unlimited)
   call_in_bites('RPUSH', KEYS[6], plan.cancels)
   tell_parent(call.run, call.id, KEYS[14])
-  return finished_reply(call.run)
+  return finished_reply(call.run, call.ending)
 end
 
 -- The run begins anew: the same id, the next generation, no history. The caller holds the carry, and its function has had all that was recorded.
@@ -109,7 +109,7 @@ local function renew(call, plan)
   end
   drop_limits(plan.unlimited)
   call_in_bites('RPUSH', KEYS[6], plan.cancels)
-  return { 'continued' }
+  return { 'continued', 1 }
 end
 
 -- The run is paused: the carry goes, and nothing is opened. A body that may run under the carry becomes a claimed step's.
@@ -287,10 +287,14 @@ local function settle(call, plan)
   return reply
 end
 
--- The answer to a call whose sender no longer holds the carry: what this worker still holds for the run.
+-- The answer to a call whose sender no longer holds the carry: what this worker still holds for the run. `gone`: it is not known that an
+-- earlier sending of the call did what it asks for.
 local function no_carry(call)
   if not is_live(call.run) then return finished_reply(call.run) end
-  local reply, prefix = { call.run.status == 'paused' and 'paused' or 'released' }, 'step ' .. call.id .. ' ' .. call.generation .. ' '
+  local run = call.run
+  local is_done = run.carries == tonumber(ARGV[3]) and (tonumber(run.carried) or -1) >= call.upto
+  local reply = { run.status == 'paused' and 'paused' or is_done and 'released' or 'gone' }
+  local prefix = 'step ' .. call.id .. ' ' .. call.generation .. ' '
   for _, text in ipairs(redis.call('LRANGE', KEYS[5], 0, 999)) do
     if string.sub(text, 1, #prefix) == prefix then reply[#reply + 1] = text end
   end

@@ -1,0 +1,39 @@
+import Synchronization
+
+/// Hands observations to the observer, one after the other, in a task of its own: whatever the observer does, no run waits for it.
+package final class ObserverFeed: Sendable {
+    private let feed: AsyncStream<Observation>.Continuation
+    private let dropped: Dropped
+    private let work: Task<Void, Never>
+    private let isDone = Latch()
+
+    private final class Dropped: Sendable {
+        let count = Atomic(0)
+    }
+
+    /// - Parameter limit: how many observations wait at most; what comes when there are so many is dropped and counted.
+    package init(limit: Int = 10_000, _ observer: @escaping @Sendable (Observation) async -> Void) {
+        let (observations, feed) = AsyncStream<Observation>.makeStream(bufferingPolicy: .bufferingOldest(limit))
+        let dropped = Dropped()
+        (self.feed, self.dropped) = (feed, dropped)
+        work = Task.detached { [isDone] in
+            for await observation in observations {
+                await observer(observation)
+                let missing = dropped.count.exchange(0, ordering: .relaxed)
+                if missing > 0 { await observer(.dropped(missing)) }
+            }
+            isDone.open()
+        }
+    }
+
+    package func tell(_ observation: Observation) {
+        if case .dropped = feed.yield(observation) { dropped.count.add(1, ordering: .relaxed) }
+    }
+
+    /// Lets the observer have what waits, for a while; an observer that does not come to its end is left behind.
+    package func end(patience: Duration = .seconds(2)) async {
+        feed.finish()
+        await isDone.wait(atMost: patience)
+        work.cancel()
+    }
+}
