@@ -43,7 +43,7 @@ extension Incarnation {
     }
 
     /// Microseconds since 1970 by Redis' clock.
-    func redisTime() async throws -> Int {
+    func redisMicroseconds() async throws -> Int {
         let reply = try await command(["TIME"])
         guard let v = reply.array, v.count == 2, let seconds = v[0].integer, let microseconds = v[1].integer else {
             throw UnexpectedReply(script: "TIME", reply: reply)

@@ -8,8 +8,7 @@ extension Incarnation {
     }
 
     private func redisTime() async throws -> Int {
-        let parts = try await command(["TIME"]).array?.compactMap(\.integer) ?? []
-        return parts.count == 2 ? parts[0] * 1000 + parts[1] / 1000 : 0
+        try await redisMicroseconds() / 1000
     }
 
     private func stored(_ name: String) async throws -> [UInt8]? {

@@ -168,7 +168,7 @@ actor RunDriver {
             logger: worker.logger, copy: copy, created: about.created, continued: about.continued,
             clock: { [weak worker] in
                 guard let worker else { throw IncarnationOver() }
-                return try await worker.redisTime()
+                return try await worker.redisMicroseconds()
             })
         _ = copy.learn(marks: code.patches, carried: code.carried, opened: code.opened)
         copy.start(context, silent: !isCarry || carried >= 0, function: function.body)
