@@ -2,6 +2,7 @@
 # make test                            the whole suite
 # make mutants [ONLY=rule-4]           plants 64 defects, one after the other, and expects the tests to find each; half an hour
 # make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
+# make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='sleepers --count 1000000' for runs that sleep
 # make lint                            formats, scripts, compose file, and a release build without warnings
 # make deps                            installs what these need; with YES=1 without asking
 DIR ?=
@@ -10,7 +11,7 @@ ONLY ?=
 SECONDS ?= 40
 SEED ?=
 
-.PHONY: help demo test mutants chaos lint deps
+.PHONY: help demo test mutants chaos bench lint deps
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -31,6 +32,11 @@ chaos:
 	@.ci/deps.sh test
 	@swift build --product TestWorker && swift build --product stepwise
 	@python3 .ci/chaos.py "$$(swift build --show-bin-path)" $(SECONDS) $(SEED)
+
+bench:
+	@.ci/deps.sh test
+	@swift build -c release --product StepwiseBench
+	@"$$(swift build -c release --show-bin-path)/StepwiseBench" $(ARGS)
 
 lint:
 	@.ci/deps.sh lint

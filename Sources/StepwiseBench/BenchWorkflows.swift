@@ -33,9 +33,12 @@ enum BenchWorkflows {
     static let sleeperName: WorkflowName<Date, Void> = "sleeper"
     static let sleeper = Workflow(sleeperName) { context, alarm in try await context.sleep(until: alarm) }
 
+    static let nothingName: WorkflowName<Int, Int> = "nothing"
+    static let nothing = Workflow(nothingName) { _, input in input }
+
     static let listener = Workflow("listener") { (context, _: Int) async throws -> Int in
         try await context.waitForEvent("go", as: Int.self)
     }
 
-    static let all: [any AnyWorkflow] = [chain, fan, large, sleeper, listener]
+    static let all: [any AnyWorkflow] = [chain, fan, large, sleeper, listener, nothing]
 }

@@ -34,7 +34,8 @@ struct SleepersCommand: AsyncParsableCommand {
             let idle = (try fleet.cpu() - busy) / 5e6 * 100
             print(
                 String(
-                    format: "%d runs asleep after %.0f s: %.0f bytes of Redis each; worker %.1f MB, was %.1f MB; asleep it uses %.1f %% of a core",
+                    format:
+                        "%d runs asleep after %.0f s: %.0f bytes of Redis each; worker %.1f MB, was %.1f MB; asleep it uses %.1f %% of a core",
                     count, lying, redis, worker.now, worker.before, idle))
             let rest = alarm.timeIntervalSinceNow
             if rest < 0 { throw BenchFailure("the runs did not lie down in time: it took \(lying) s") }
@@ -48,7 +49,8 @@ struct SleepersCommand: AsyncParsableCommand {
             let ended = (ContinuousClock.now - woken).seconds
             print(
                 String(
-                    format: "all woken after %.1f s (%.0f a second), all ended after %.1f s (%.0f a second); worker %.1f MB",
+                    format:
+                        "all woken after %.1f s (%.0f a second), all ended after %.1f s (%.0f a second); worker %.1f MB",
                     promoted, Double(count) / promoted, ended, Double(count) / ended, Double(try fleet.memory()) / 1e6))
         }
     }

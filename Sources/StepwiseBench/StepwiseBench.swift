@@ -5,5 +5,6 @@ import Stepwise
 struct StepwiseBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "StepwiseBench", abstract: "Measures Stepwise beside what Redis itself can do.",
-        subcommands: [MeasureCommand.self, SleepersCommand.self, WorkerCommand.self], defaultSubcommand: MeasureCommand.self)
+        subcommands: [MeasureCommand.self, SleepersCommand.self, WorkerCommand.self],
+        defaultSubcommand: MeasureCommand.self)
 }

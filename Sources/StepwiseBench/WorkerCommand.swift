@@ -6,7 +6,8 @@ import UnixSignals
 
 /// One worker process, as the measurements start them.
 struct WorkerCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "worker", abstract: "One worker process.", shouldDisplay: false)
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "One worker process.", shouldDisplay: false)
 
     @Option var redis: String
     @Option var concurrency = 100

@@ -1,0 +1,75 @@
+package import StepwiseRedis
+internal import Synchronization
+
+/// The calls of the step script that a fleet would make for many runs of steps in a row, ready to be sent by anybody: what Redis does with
+/// them alone is the limit for every fleet. For the bench.
+package struct StepScriptLoad: Sendable {
+    private let keys: Keys
+    private let redis: RedisClient
+    private let worker = "limit-1-abcdef"
+    private static let queue = "default"
+
+    package init(keys: Keys, redis: RedisClient) {
+        (self.keys, self.redis) = (keys, redis)
+    }
+
+    /// Takes queued runs as a worker would, opens the first step of each, and gives the calls that record all of their steps, the last of
+    /// which ends the run.
+    ///
+    /// - Returns: the calls in the order in which a fleet would make them: first one of each run, then the next.
+    package func calls(runs: Int, steps: Int, result: [UInt8]) async throws -> [[RedisArgument]] {
+        var taken: [(run: RunStore.Run, number: Int)] = []
+        for _ in 0..<runs {
+            let item = try await redis.send([
+                "LMOVE", .init(keys.queue(Self.queue)), .init(keys.claimed(worker, Self.queue)), "RIGHT", "LEFT",
+            ])
+            guard case .carry(let id, let generation)? = item.string.flatMap({ Invocation($0) }) else { break }
+            let run = RunStore.Run(id: id, generation: generation, queue: Self.queue)
+            let reply = try await store.load(
+                run, text: run.carryText, step: nil, seen: 0, token: "\(worker)/1", cold: true)
+            guard case .loaded(let number, _, _, _, _, _) = reply else {
+                throw UnexpectedReply(script: "load", reply: .null)
+            }
+            _ = try await store.advance(run, request(number: number, upto: 0, opening: 0, ending: nil))
+            taken.append((run, number))
+        }
+        let collected = Mutex<[[RedisArgument]]>([])
+        let collector = RunStore(keys: keys, worker: worker, maximumRunSize: 67_108_864) { script, keys, arguments in
+            let sha = try await redis.send(["SCRIPT", "LOAD", .init(script.source)]).string ?? ""
+            collected.withLock {
+                $0.append(["EVALSHA", .init(sha), .init(keys.count)] + keys.map { .init($0) } + arguments)
+            }
+            return .array([.string(Array("lost".utf8))])
+        }
+        for number in 1...steps {
+            for (run, carry) in taken {
+                let isLast = number == steps
+                let record = RunStore.Record(
+                    step: step(number - 1), attempt: 1, result: .value(result), took: 0, token: "\(worker)/\(number)")
+                _ = try? await collector.serial(
+                    run,
+                    request(
+                        number: carry, upto: number, opening: isLast ? nil : number,
+                        ending: isLast ? (.completed, result) : nil), record, isNew: true)
+            }
+        }
+        return collected.withLock { $0 }
+    }
+
+    private var store: RunStore {
+        RunStore(keys: keys, worker: worker, maximumRunSize: 67_108_864) { script, keys, arguments in
+            try await redis.evaluate(script, keys: keys, arguments: arguments)
+        }
+    }
+
+    private func step(_ number: Int) -> String { number == 0 ? "step" : "step#\(number + 1)" }
+
+    private func request(
+        number: Int, upto: Int, opening: Int?, ending: (status: RunStore.Ending, json: [UInt8])?
+    ) -> RunStore.Advance {
+        let openings = opening.map { [Plan.Opening(number: $0, step: step($0), withdrawn: false)] } ?? []
+        return RunStore.Advance(
+            number: number, upto: upto, slots: 1, plan: Plan(openings: openings, closings: [], isComplete: true),
+            ending: ending, parentQueue: nil)
+    }
+}
