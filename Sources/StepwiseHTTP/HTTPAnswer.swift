@@ -13,10 +13,15 @@ public struct HTTPAnswer: Sendable, Hashable {
     /// As it came: nothing is unpacked.
     public let body: [UInt8]
 
-    package init(status: Int, headers: CallHeaders, body: [UInt8]) {
+    public init(status: Int, headers: CallHeaders = [:], body: [UInt8] = []) {
         self.status = status
         self.headers = headers
         self.body = body
+    }
+
+    /// For tests in which no server answers.
+    public init(status: Int, headers: CallHeaders = [:], text: String) {
+        self.init(status: status, headers: headers, body: Array(text.utf8))
     }
 
     /// The body as text; what is no UTF-8 in it becomes U+FFFD.

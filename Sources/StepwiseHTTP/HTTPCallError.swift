@@ -40,7 +40,12 @@ public struct HTTPCallError: Error, Sendable, Hashable, Codable, CustomStringCon
 
     public var description: String { message }
 
-    package init(_ code: Code, _ message: String) {
+    /// For tests: an answer whose status is not accepted.
+    public init(status: Int, headers: CallHeaders = [:], text: String = "") {
+        self.init("a request", answered: status, headers: headers, body: Array(text.utf8))
+    }
+
+    public init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
         status = nil

@@ -1,4 +1,5 @@
 import Foundation
+import StepwiseTesting
 import Testing
 
 // The README shows what is between the lines.
@@ -46,6 +47,19 @@ struct ReadmeTests {
         let root = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
         #expect(readme.contains("```swift\n" + code + "```\n"))
+    }
+
+    @Test("In a test of the workflow its call is replaced by an answer or an error")
+    func replaced() async throws {
+        let test = WorkflowTest(Workflow("pay", body: Checkout(token: "secret").pay))
+        test.replace("charge") { step in
+            if step.attempt == 1 { throw RetryAfter(.seconds(3600), because: HTTPCallError(status: 503)) }
+            return HTTPAnswer(status: 201, text: #"{"id":"ch_1"}"#)
+        }
+        #expect(try await test.run(Order(sku: "A1", amount: 30)) == "ch_1")
+        #expect(test.history.map(\.kind) == ["call"])
+        test.replace("charge") { throw NonRetryable(HTTPCallError(status: 402, text: "no money")) }
+        #expect(try await test.run(Order(sku: "A1", amount: 30)) == "declined: no money")
     }
 
     @Test("It does what the README says")
