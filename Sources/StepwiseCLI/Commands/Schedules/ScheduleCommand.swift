@@ -109,14 +109,11 @@ struct ScheduleCreateCommand: AsyncParsableCommand {
 
     private func timing() throws -> ScheduleTiming {
         if let cron { return .cron(cron, timeZone: zone ?? "UTC") }
-        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
-        guard let every, let unit = every.last.flatMap({ units[$0] }), let count = Double(every.dropLast()),
-            count * unit >= 1, count * unit < 1e9
-        else {
+        guard let every, let length = Times.length(every), length >= 1 else {
             throw ValidationError("--every \(every ?? "") is no interval of at least a second: use 30s, 15m, 2h, 1d")
         }
         return .every(
-            .milliseconds(Int64((count * unit * 1000).rounded())),
+            .milliseconds(Int64((length * 1000).rounded())),
             from: try from.map { try DeadFilterOptions.time($0, "--from") })
     }
 }
