@@ -133,7 +133,8 @@ enum NewProcess {
         else { return }
         do {
             for (index, trace) in order.traces.enumerated() {
-                guard let code = index == 0 ? workflow : script.workflow(named: trace.workflow) else { continue }
+                let isOfTheRun = index == 0 || trace.run == order.traces[0].run
+                guard let code = isOfTheRun ? workflow : script.workflow(named: trace.workflow) else { continue }
                 try trace.check(code, script)
             }
         } catch {

@@ -23,6 +23,9 @@ struct ReplayTrace: Codable, Sendable {
     var workflow: String
     var run: String
     var payload: String
+    /// What the run's random numbers come from.
+    var created: Int
+    var continued = 0
     var patches: [String: Int] = [:]
     /// The history, as it would be stored.
     var records: [String] = []
@@ -88,7 +91,7 @@ struct ReplayTrace: Codable, Sendable {
     func context(for copy: RunCopy, of workflow: any AnyWorkflow, _ script: TestScript) -> WorkflowContext {
         WorkflowContext(
             workflow: workflow.name, runID: run, payload: Array(payload.utf8), options: workflow.function.options,
-            logger: script.logger, copy: copy)
+            logger: script.logger, copy: copy, created: created, continued: continued)
     }
 
     /// Replays each beginning of the history; of a long one some 200 of them.

@@ -8,6 +8,8 @@ actor TestWorld {
     /// Milliseconds since the run's begin.
     var clock = 0
     var runs: [TestedRun] = []
+    /// What replays of generations that are over have to agree with.
+    private var past: [ReplayTrace] = []
     var children: [TestedChild] = []
     var kept: [String: KeptEvent] = [:]
     /// What was sent to runs, also to such as do not exist yet, and nobody has asked for.
@@ -30,7 +32,7 @@ actor TestWorld {
         outcome.children = children
         outcome.sent = sent
         outcome.elapsed = clock
-        outcome.traces = runs.map(\.trace)
+        outcome.traces = runs.map(\.trace) + past
         return outcome
     }
 
@@ -47,9 +49,9 @@ actor TestWorld {
         defer { for run in runs { _ = run.copy.evict() } }
         try deliverSignals()
         var count = 0
-        while root.end == nil {
+        while runs[0].end == nil {
             try Task.checkCancellation()
-            guard let next = takeNext() else { throw idle(root) }
+            guard let next = takeNext() else { throw idle(runs[0]) }
             count += 1
             if count > Self.eventLimit {
                 throw WorkflowTestFailure(
@@ -60,7 +62,7 @@ actor TestWorld {
             try deliverSignals()
         }
         for run in runs where run.hasBegun { try run.trace.check(run.workflow, script) }
-        return try root.end!.get()
+        return try runs[0].end!.get()
     }
 
     private func idle(_ root: TestedRun) -> WorkflowTestFailure {
@@ -177,13 +179,34 @@ actor TestWorld {
             }
             try interrupt(child, .cancel("run \(run.id), its parent, no longer waits for it"))
         }
-        if case .finished(let result) = run.copy.progress { return end(run, result, run.copy.cancelReason) }
+        switch run.copy.progress {
+        case .finished(let result): return end(run, result, run.copy.cancelReason)
+        case .continued(let input): return try renew(run, input)
+        case .waiting, .escaped, .stuck: break
+        }
         run.opened += plan.openings.count
         for opening in plan.openings where !opening.withdrawn {
             guard let call = run.copy.call(opening.step) else { continue }
             run.open[call.id] = TestedRun.OpenStep()
             open(run, call)
         }
+    }
+
+    /// The run begins anew: what was to come for the generation that is over finds nothing open.
+    private func renew(_ run: TestedRun, _ input: [UInt8]) throws {
+        guard let index = runs.firstIndex(where: { $0 === run }) else { return }
+        try run.trace.check(run.workflow, script)
+        past.append(run.trace)
+        _ = run.copy.evict()
+        run.end = .failure(CancellationError())
+        (run.open, run.listeners) = ([:], [])
+        let next = TestedRun(
+            id: run.id, workflow: run.workflow, payload: input, created: run.created,
+            continued: run.trace.continued + 1,
+            parent: run.parent, timeout: run.timeout)
+        next.crashes = run.crashes
+        runs[index] = next
+        schedule(.start(next), at: clock)
     }
 
     /// What moves a step from now on.
@@ -263,12 +286,14 @@ final class TestedRun {
     var end: Result<[UInt8], any Error>?
 
     init(
-        id: String, workflow: any AnyWorkflow, payload: [UInt8], created: Int,
+        id: String, workflow: any AnyWorkflow, payload: [UInt8], created: Int, continued: Int = 0,
         parent: (run: TestedRun, step: String)? = nil, timeout: Int? = nil
     ) {
         (self.id, self.workflow, self.created, self.parent, self.timeout) = (id, workflow, created, parent, timeout)
-        trace = ReplayTrace(workflow: workflow.name, run: id, payload: String(decoding: payload, as: UTF8.self))
+        trace = ReplayTrace(
+            workflow: workflow.name, run: id, payload: String(decoding: payload, as: UTF8.self), created: created,
+            continued: continued)
     }
 
-    var generation: String { String(created) }
+    var generation: String { String(created + trace.continued) }
 }

@@ -160,6 +160,21 @@ extension Scenarios {
             }
         }
 
+        @Test("What was sent to the run and not asked for is there for the next generation", arguments: Memory.allCases)
+        func mail(_ memory: Memory) async throws {
+            let workflow = Workflow("reader") { (context, got: [Int]) async throws -> [Int] in
+                let number = try await context.waitForEvent("number", as: Int.self)
+                if got.count < 4 { try await context.continueAsNew(got + [number]) }
+                return got + [number]
+            }
+            try await withWorker([workflow], memory: memory) { client, server in
+                let run = try await client.enqueue(workflow, [])
+                for number in 0..<5 { try await run.notify("number", number) }
+                #expect(try await complete(run, of: workflow).output == [0, 1, 2, 3, 4])
+                try await expectNothingLeft(client, server)
+            }
+        }
+
         @Test("An input that is too large fails the run, and says so")
         func tooLarge() async throws {
             let workflow = Workflow("growing") { (context, text: String) async throws -> Int in
