@@ -8,6 +8,8 @@ actor TestWorld {
     /// Milliseconds since the run's begin.
     var clock = 0
     var runs: [TestedRun] = []
+    /// What runs were before they began anew.
+    private var past: [TestedRun] = []
     var children: [TestedChild] = []
     var kept: [String: KeptEvent] = [:]
     /// What was sent to runs, also to such as do not exist yet, and nobody has asked for.
@@ -30,7 +32,8 @@ actor TestWorld {
         outcome.children = children
         outcome.sent = sent
         outcome.elapsed = clock
-        outcome.traces = runs.map(\.trace)
+        outcome.generations = (past + runs.prefix(1)).filter { $0.id == script.runID }.map(\.history)
+        outcome.traces = (runs + past).filter(\.hasBegun).map(\.trace)
         return outcome
     }
 
@@ -45,11 +48,12 @@ actor TestWorld {
         schedule(.start(root), at: 0)
         for time in settings.times { schedule(.action(time.action), at: time.at) }
         defer { for run in runs { _ = run.copy.evict() } }
+        script.clock.withLock { $0 = 0 }
         try deliverSignals()
         var count = 0
-        while root.end == nil {
+        while runs[0].end == nil {
             try Task.checkCancellation()
-            guard let next = takeNext() else { throw idle(root) }
+            guard let next = takeNext() else { throw idle(runs[0]) }
             count += 1
             if count > Self.eventLimit {
                 throw WorkflowTestFailure(
@@ -59,8 +63,8 @@ actor TestWorld {
             try await handle(next)
             try deliverSignals()
         }
-        for run in runs where run.hasBegun { try run.trace.check(run.workflow, script) }
-        return try root.end!.get()
+        for run in past + runs where run.hasBegun { try run.trace.check(run.workflow, script) }
+        return try runs[0].end!.get()
     }
 
     private func idle(_ root: TestedRun) -> WorkflowTestFailure {
@@ -81,6 +85,7 @@ actor TestWorld {
         if agenda.isEmpty { return nil }
         let next = agenda.removeFirst()
         clock = max(clock, next.at)
+        script.clock.withLock { $0 = clock }
         return next.event
     }
 
@@ -103,8 +108,7 @@ actor TestWorld {
                     StepFailure(
                         step: step, attempts: run.open[step]?.attempt ?? 1, type: "StepTimeout",
                         message: "the step was not done within its totalTimeout", cause: .timedOut)))
-        case .runLapse(let run):
-            try interrupt(run, .timeout("the run was not done within its runTimeout"))
+        case .interrupt(let run, let result): try interrupt(run, result)
         case .mail(let run): try deliverMail(to: run)
         case .action(let action):
             action(TestMoment(script: script, elapsed: .milliseconds(clock)))
@@ -116,7 +120,11 @@ actor TestWorld {
     private func begin(_ run: TestedRun) throws {
         run.hasBegun = true
         let limit = run.timeout ?? run.workflow.function.options.runTimeout?.wholeMilliseconds
-        if let limit { schedule(.runLapse(run), at: max(clock, run.created - script.start + limit)) }
+        if let limit {
+            schedule(
+                .interrupt(run, .timeout("the run was not done within its runTimeout")),
+                at: max(clock, run.created - script.start + limit))
+        }
         run.copy.start(
             run.trace.context(for: run.copy, of: run.workflow, script), function: run.workflow.function.body)
         try settle(run)
@@ -126,6 +134,8 @@ actor TestWorld {
     func interrupt(_ run: TestedRun, _ result: Outcome.Result) throws {
         guard run.end == nil else { return }
         guard run.hasBegun else {
+            // It begins anew at this time.
+            if run.continued > 0 { return schedule(.interrupt(run, result), at: clock) }
             if case .cancel(let reason) = result { end(run, .failure(CancellationError()), reason) }
             return
         }
@@ -177,13 +187,31 @@ actor TestWorld {
             }
             try interrupt(child, .cancel("run \(run.id), its parent, no longer waits for it"))
         }
-        if case .finished(let result) = run.copy.progress { return end(run, result, run.copy.cancelReason) }
+        switch run.copy.progress {
+        case .finished(let result): return end(run, result, run.copy.cancelReason)
+        case .continued(let payload): return beginAnew(run, payload)
+        case .waiting, .escaped, .stuck: break
+        }
         run.opened += plan.openings.count
         for opening in plan.openings where !opening.withdrawn {
             guard let call = run.copy.call(opening.step) else { continue }
             run.open[call.id] = TestedRun.OpenStep()
             open(run, call)
         }
+    }
+
+    /// The same id, the next generation, without a history.
+    private func beginAnew(_ run: TestedRun, _ payload: [UInt8]) {
+        guard let index = runs.firstIndex(where: { $0 === run }) else { return }
+        let next = TestedRun(
+            id: run.id, workflow: run.workflow, payload: payload, created: run.created, parent: run.parent,
+            timeout: run.timeout, continued: run.continued + 1)
+        next.crashes = run.crashes
+        (run.open, run.listeners) = ([:], [])
+        _ = run.copy.evict()
+        past.append(run)
+        runs[index] = next
+        schedule(.start(next), at: clock)
     }
 
     /// What moves a step from now on.
@@ -226,7 +254,8 @@ enum TestEvent {
     case mail(TestedRun)
     /// The end of a step's time.
     case lapse(TestedRun, String)
-    case runLapse(TestedRun)
+    /// A cancellation, or the end of a run's time.
+    case interrupt(TestedRun, Outcome.Result)
     case action(@Sendable (TestMoment) -> Void)
 }
 
@@ -250,6 +279,8 @@ final class TestedRun {
     /// The step that waits for its end.
     let parent: (run: TestedRun, step: String)?
     let timeout: Int?
+    /// How often it has begun anew.
+    let continued: Int
     var copy = RunCopy()
     var hasBegun = false
     /// How many calls are opened.
@@ -264,11 +295,14 @@ final class TestedRun {
 
     init(
         id: String, workflow: any AnyWorkflow, payload: [UInt8], created: Int,
-        parent: (run: TestedRun, step: String)? = nil, timeout: Int? = nil
+        parent: (run: TestedRun, step: String)? = nil, timeout: Int? = nil, continued: Int = 0
     ) {
         (self.id, self.workflow, self.created, self.parent, self.timeout) = (id, workflow, created, parent, timeout)
-        trace = ReplayTrace(workflow: workflow.name, run: id, payload: String(decoding: payload, as: UTF8.self))
+        self.continued = continued
+        trace = ReplayTrace(
+            workflow: workflow.name, run: id, payload: String(decoding: payload, as: UTF8.self), created: created,
+            continued: continued)
     }
 
-    var generation: String { String(created) }
+    var generation: String { String(created + continued) }
 }
