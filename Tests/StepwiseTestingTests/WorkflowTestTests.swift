@@ -4,7 +4,7 @@ import StepwiseTesting
 import Synchronization
 import Testing
 
-struct Order: Codable, Sendable, Equatable {
+struct Parcel: Codable, Sendable, Equatable {
     var sku: String
     var count: Int
 }
@@ -22,8 +22,8 @@ final class Count: Sendable {
 struct WorkflowTestTests {
     private let count = Count()
 
-    private var process: Workflow<Order, String> {
-        Workflow("process-order") { [count] (context, order: Order) async throws -> String in
+    private var process: Workflow<Parcel, String> {
+        Workflow("process-order") { [count] (context, order: Parcel) async throws -> String in
             let payment = try await context.run("charge") { () async throws -> String in
                 count.add("charge")
                 return "paid \(order.count)"
@@ -37,7 +37,7 @@ struct WorkflowTestTests {
     @Test("Steps execute their bodies once, however often the function is replayed, and the history is there")
     func realBodies() async throws {
         let test = WorkflowTest(process)
-        #expect(try await test.run(Order(sku: "A1", count: 2)) == "label A1, mailed paid 2")
+        #expect(try await test.run(Parcel(sku: "A1", count: 2)) == "label A1, mailed paid 2")
         #expect(test.steps == ["charge", "label", "mail"])
         #expect(try test.recorded("charge")?.value(as: String.self) == "paid 2")
         #expect(test.history.map(\.number) == [1, 2, 3])
@@ -53,7 +53,7 @@ struct WorkflowTestTests {
             keys.withLock { $0.append(step.idempotencyKey) }
             return "nothing"
         }
-        #expect(try await test.run(Order(sku: "A1", count: 2)) == "label A1, mailed nothing")
+        #expect(try await test.run(Parcel(sku: "A1", count: 2)) == "label A1, mailed nothing")
         #expect(count["charge"] == 0)
         #expect(keys.withLock { $0 }.count == 1 && keys.withLock { $0[0] }.hasPrefix("order-1/"))
     }
@@ -62,7 +62,9 @@ struct WorkflowTestTests {
     func wrongType() async throws {
         let test = WorkflowTest(process)
         test.replace("charge") { 7 }
-        let failure = await #expect(throws: WorkflowTestFailure.self) { try await test.run(Order(sku: "A1", count: 2)) }
+        let failure = await #expect(throws: WorkflowTestFailure.self) {
+            try await test.run(Parcel(sku: "A1", count: 2))
+        }
         #expect(failure?.message.contains("\"charge\"") == true && failure?.message.contains("String") == true)
     }
 
@@ -95,7 +97,7 @@ struct WorkflowTestTests {
     func failure() async throws {
         let test = WorkflowTest(process)
         test.replace("charge") { throw Declined(code: 5) }
-        let failure = await #expect(throws: StepFailure.self) { try await test.run(Order(sku: "A1", count: 2)) }
+        let failure = await #expect(throws: StepFailure.self) { try await test.run(Parcel(sku: "A1", count: 2)) }
         #expect(failure?.step == "charge" && failure?.attempts == 4)
         #expect(failure?.error(as: Declined.self) == Declined(code: 5))
         #expect(test.elapsed == .seconds(7))
@@ -174,7 +176,7 @@ struct WorkflowTestTests {
         let test = WorkflowTest(process)
         test.crash(during: "charge")
         test.crash(during: "mail", times: 2)
-        #expect(try await test.run(Order(sku: "A1", count: 2)) == "label A1, mailed paid 2")
+        #expect(try await test.run(Parcel(sku: "A1", count: 2)) == "label A1, mailed paid 2")
         #expect(count["charge"] == 2)
         #expect(test.recorded("charge")?.lost == 1 && test.recorded("charge")?.attempts == 1)
         #expect(test.recorded("mail")?.lost == 2)
@@ -201,9 +203,9 @@ struct WorkflowTestTests {
 
     // MARK: Children
 
-    private static let ship: WorkflowName<Order, String> = "ship"
+    private static let ship: WorkflowName<Parcel, String> = "ship"
 
-    private let parent = Workflow("parent") { (context, order: Order) async throws -> String in
+    private let parent = Workflow("parent") { (context, order: Parcel) async throws -> String in
         do { return try await context.invoke(ship, order) } catch let failure as StepFailure {
             return "\(failure.cause): \(failure.type)"
         }
@@ -211,16 +213,16 @@ struct WorkflowTestTests {
 
     @Test("A child is a closure, one that fails, or the real workflow")
     func children() async throws {
-        let order = Order(sku: "A1", count: 2)
+        let order = Parcel(sku: "A1", count: 2)
         let closure = WorkflowTest(parent)
         closure.child(Self.ship, taking: .seconds(5)) { "shipped \($0.count)" }
         #expect(try await closure.run(order) == "shipped 2")
         #expect(closure.elapsed == .seconds(5))
-        #expect(try closure.children.map { try $0.input(as: Order.self) } == [order])
+        #expect(try closure.children.map { try $0.input(as: Parcel.self) } == [order])
         #expect(closure.recorded("ship")?.kind == "invoke")
 
         let failing = WorkflowTest(parent)
-        failing.child(Self.ship) { (_: Order) async throws -> String in throw Declined(code: 1) }
+        failing.child(Self.ship) { (_: Parcel) async throws -> String in throw Declined(code: 1) }
         #expect(try await failing.run(order) == "childFailed: Declined")
 
         let real = WorkflowTest(parent)
@@ -238,14 +240,14 @@ struct WorkflowTestTests {
     @Test("A child of which the test says nothing is told; one that is only started need not be given")
     func unknownChildren() async throws {
         let failure = await #expect(throws: WorkflowTestFailure.self) {
-            try await WorkflowTest(parent).run(Order(sku: "A1", count: 2))
+            try await WorkflowTest(parent).run(Parcel(sku: "A1", count: 2))
         }
         #expect(failure?.message.contains("test.child(\"ship\")") == true)
-        let starter = Workflow("starter") { (context, order: Order) async throws -> String in
+        let starter = Workflow("starter") { (context, order: Parcel) async throws -> String in
             try await context.start(Self.ship, order, id: "ship-1", .after(.seconds(60)))
         }
         let test = WorkflowTest(starter)
-        #expect(try await test.run(Order(sku: "A1", count: 2)) == "ship-1")
+        #expect(try await test.run(Parcel(sku: "A1", count: 2)) == "ship-1")
         #expect(test.children.map(\.id) == ["ship-1"] && test.children.map(\.workflow) == ["ship"])
     }
 
@@ -258,7 +260,7 @@ struct WorkflowTestTests {
                 throw error
             }
         }
-        let hasty = Workflow("hasty") { (context, order: Order) async throws -> String in
+        let hasty = Workflow("hasty") { (context, order: Parcel) async throws -> String in
             let result = try await withThrowingTaskGroup(of: String.self) { group in
                 group.addTask { try await context.invoke(child, order) }
                 group.addTask { try await context.run("quick") { "quick" } }
@@ -273,7 +275,7 @@ struct WorkflowTestTests {
         test.replace("pack", taking: .seconds(3600)) { "packed" }
         test.replace("quick", taking: .seconds(1)) { "quick" }
         test.replace("last", taking: .seconds(1)) {}
-        #expect(try await test.run(Order(sku: "A1", count: 2)) == "quick")
+        #expect(try await test.run(Parcel(sku: "A1", count: 2)) == "quick")
         #expect(tidied["unpack"] == 1)
     }
 }

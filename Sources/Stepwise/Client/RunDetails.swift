@@ -55,6 +55,16 @@ public struct RunDetails: Sendable, Hashable, Codable {
     package var parentQueue: String?
 }
 
+extension RunDetails {
+    /// A run of which nothing else is known.
+    package init(id: String, workflow: String, status: RunStatus, queue: String, payload: String) {
+        self.init(
+            id: id, workflow: workflow, status: status, queue: queue, recorded: 0, carrier: "", continued: 0,
+            patches: [:], unfit: [],
+            payload: payload, labels: [:])
+    }
+}
+
 /// One recorded outcome.
 public struct RecordedStep: Sendable, Hashable, Codable {
     /// 1 for the first outcome of the run.
@@ -115,7 +125,7 @@ extension RecordedStep {
 
 extension StepwiseClient {
     /// What is stored of a run; `nil` if there is none.
-    func details(ofRun id: String) async throws -> RunDetails? {
+    package func details(ofRun id: String) async throws -> RunDetails? {
         let fields = [
             "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload",
             "output",
@@ -147,7 +157,7 @@ extension StepwiseClient {
     }
 
     /// A run's outcomes in their order, read in pages.
-    func history(ofRun id: String) async throws -> [RecordedStep] {
+    package func history(ofRun id: String) async throws -> [RecordedStep] {
         var steps: [RecordedStep] = []
         while true {
             let reply = try await evaluate(

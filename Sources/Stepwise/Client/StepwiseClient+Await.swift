@@ -1,10 +1,14 @@
 internal import StepwiseRedis
 
 /// How a run ended.
-struct RunEnd: Sendable {
-    var status: RunStatus
-    var output: [UInt8]
-    var error: [UInt8]
+package struct RunEnd: Sendable {
+    package var status: RunStatus
+    package var output: [UInt8]
+    package var error: [UInt8]
+
+    package init(status: RunStatus, output: [UInt8] = [], error: [UInt8] = []) {
+        (self.status, self.output, self.error) = (status, output, error)
+    }
 }
 
 extension StepwiseClient {
@@ -14,7 +18,7 @@ extension StepwiseClient {
     /// Waits for a run's end: told by publication, asking only now and then. `nil` if there is no such run.
     ///
     /// - Throws: ``StepwiseError`` with code `timedOut`, `closed` and others.
-    func awaitEnd(ofRun id: String, timeout: Duration?) async throws -> RunEnd? {
+    package func awaitEnd(ofRun id: String, timeout: Duration?) async throws -> RunEnd? {
         switch try await end(ofRun: id) {
         case .missing: return nil
         case .ended(let end): return end

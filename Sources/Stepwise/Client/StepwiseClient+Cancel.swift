@@ -49,6 +49,6 @@ extension WorkflowRun {
     /// Asks for the run's end: see ``StepwiseClient/cancel(_:reason:)``.
     @discardableResult
     public func cancel(reason: String = "a client asked for it") async throws -> Cancellation {
-        try await client.cancel(id, reason: reason)
+        try await source.cancel(id, reason: reason)
     }
 }

@@ -220,7 +220,7 @@ extension StepwiseClient {
         return reply.integer == 1
     }
 
-    func noSuchRun(_ id: String) -> StepwiseError {
+    package func noSuchRun(_ id: String) -> StepwiseError {
         StepwiseError(
             .noSuchRun, "no run \(id) in namespace \"\(keys.namespace)\"; if it ended long ago, retention removed it")
     }

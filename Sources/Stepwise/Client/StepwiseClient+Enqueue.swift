@@ -59,106 +59,12 @@ package struct EnqueueOptions: Sendable, Hashable {
     }
 }
 
-extension StepwiseClient {
-    /// Starts a run.
-    ///
-    /// - Parameters:
-    ///   - workflow: the workflow's name; its code is not needed.
-    ///   - input: the run's input, stored as JSON.
-    ///   - id: the run's id, 1 to 200 printable ASCII characters without spaces; `nil` for a new one. The same id twice starts one run, so
-    ///     a call with an id may be repeated after any error.
-    ///   - options: `.queue(…)`, `.label(…)`, `.after(…)`. Of a run that is there already they change nothing.
-    /// - Returns: the run; `isNew` says whether this call started it.
-    /// - Throws: ``StepwiseError``: `invalidIdentifier`, `notStorable`, `tooLarge`, or one of the `redis…` codes.
-    @discardableResult
-    public func enqueue<I: Codable & Sendable, O>(
-        _ workflow: WorkflowName<I, O>, _ input: I, id: String? = nil, _ options: EnqueueOption...
-    ) async throws -> WorkflowRun<O> {
-        try await enqueue(
-            workflow.rawValue, payload: JSON.encode(input, what: "the input of workflow \"\(workflow)\""), id: id,
-            EnqueueOptions(options))
-    }
-
-    /// Starts a run of a workflow whose code is at hand.
-    @discardableResult
-    public func enqueue<I: Codable & Sendable, O>(
-        _ workflow: Workflow<I, O>, _ input: I, id: String? = nil, _ options: EnqueueOption...
-    ) async throws -> WorkflowRun<O> {
-        try await enqueue(
-            workflow.name, payload: JSON.encode(input, what: "the input of workflow \"\(workflow.name)\""), id: id,
-            EnqueueOptions(options))
-    }
-
-    /// Starts a run of a workflow without an input.
-    @discardableResult
-    public func enqueue<O>(
-        _ workflow: WorkflowName<Void, O>, id: String? = nil, _ options: EnqueueOption...
-    ) async throws -> WorkflowRun<O> {
-        try await enqueue(workflow.rawValue, payload: JSON.null, id: id, EnqueueOptions(options))
-    }
-
-    /// Starts a run of a workflow without an input whose code is at hand.
-    @discardableResult
-    public func enqueue<O>(
-        _ workflow: Workflow<Void, O>, id: String? = nil, _ options: EnqueueOption...
-    ) async throws -> WorkflowRun<O> {
-        try await enqueue(workflow.name, payload: JSON.null, id: id, EnqueueOptions(options))
-    }
-
-    /// Starts a run for each input, in one round trip.
-    ///
-    /// - Returns: the runs in the order of the inputs.
-    /// - Throws: as for one run; some of the runs may have been started then.
-    @discardableResult
-    public func enqueue<I: Codable & Sendable, O>(
-        _ workflow: WorkflowName<I, O>, each inputs: some Sequence<I>, _ options: EnqueueOption...
-    ) async throws -> [WorkflowRun<O>] {
-        let options = EnqueueOptions(options)
-        let payloads = try inputs.map { try JSON.encode($0, what: "the input of workflow \"\(workflow)\"") }
-        return try await withThrowingTaskGroup(of: (Int, WorkflowRun<O>).self) { group in
-            // Calls of one moment leave in one write.
-            for (index, payload) in payloads.enumerated() {
-                group.addTask {
-                    (index, try await self.enqueue(workflow.rawValue, payload: payload, id: nil, options))
-                }
-            }
-            var runs = [WorkflowRun<O>?](repeating: nil, count: payloads.count)
-            for try await (index, run) in group { runs[index] = run }
-            return runs.compactMap { $0 }
-        }
-    }
-
-    /// Starts a run with an input that is JSON already.
-    ///
-    /// - Parameters:
-    ///   - workflow: the workflow's name.
-    ///   - payload: the input as JSON text; stored as it is.
-    ///   - id: the run's id; `nil` for a new one. The same id twice starts one run.
-    ///   - options: `.queue(…)`, `.label(…)`.
-    public func enqueue(
-        workflow: String, payloadJSON payload: String, id: String? = nil, _ options: EnqueueOption...
-    ) async throws -> WorkflowRun<Void> {
-        let bytes = Array(payload.utf8)
-        if let problem = JSON.problem(with: bytes) {
-            throw StepwiseError(.notStorable, "the payload is \(problem)")
-        }
-        return try await enqueue(workflow, payload: bytes, id: id, EnqueueOptions(options))
-    }
-
-    func enqueue<O>(
-        _ workflow: String, payload: [UInt8], id: String?, _ options: EnqueueOptions
-    ) async throws(StepwiseError) -> WorkflowRun<O> {
-        try Identifier.check(workflow, what: "workflow name")
-        try Identifier.check(options.queue, what: "queue")
-        if let id { try Identifier.check(id, what: "run id") }
-        if let problem = options.labels.problem { throw StepwiseError(.invalidIdentifier, "the labels \(problem)") }
-        if payload.count > maximumSize {
-            throw StepwiseError(
-                .tooLarge,
-                "the input for workflow \"\(workflow)\" is \(payload.count) bytes of JSON, and the limit is \(maximumSize) (maximumSize of the "
-                    + "client): store it elsewhere and enqueue a reference, or raise the limit")
-        }
-        let runID = id ?? Identifier.random(milliseconds: wallClockMilliseconds())
+extension StepwiseClient: WorkflowClient {
+    /// Starts a run; the calls with typed inputs come here.
+    public func enqueue(_ order: RunOrder) async throws -> EnqueuedRun {
+        try order.check(maximumSize: maximumSize)
+        let (workflow, options) = (order.workflow, order.options)
+        let runID = order.id ?? Identifier.random(milliseconds: wallClockMilliseconds())
         try await prepare(writes: true)
         let reply = try await evaluate(
             ScriptLibrary.enqueue,
@@ -167,7 +73,7 @@ extension StepwiseClient {
                 keys.queue(options.queue),
             ],
             [
-                .init(runID), .init(workflow), .init(options.queue), .init(payload), .init(options.labels.json),
+                .init(runID), .init(workflow), .init(options.queue), .init(order.payload), .init(options.labels.json),
                 .init(options.origin ?? ""), .init(options.timeout.map(String.init) ?? ""), "", "", "",
                 .init(options.start?.text ?? ""),
             ],
@@ -178,6 +84,6 @@ extension StepwiseClient {
                 .invalidIdentifier,
                 "run id \(runID) belongs to a run of workflow \"\(other)\", not \"\(workflow)\"; choose another id")
         }
-        return WorkflowRun(id: runID, isNew: reader.word == "new", client: self)
+        return EnqueuedRun(id: runID, isNew: reader.word == "new", source: self)
     }
 }

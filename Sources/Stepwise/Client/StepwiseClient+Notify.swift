@@ -99,12 +99,13 @@ extension WorkflowRun {
     public func notify(
         _ event: String, _ value: some Encodable & Sendable, id: String? = nil
     ) async throws -> EventDelivery {
-        try await client.notify(event, value, run: self.id, id: id)
+        try await source.notify(
+            event, json: JSON.encode(value, what: "the value of event \"\(event)\""), run: self.id, id: id)
     }
 
     /// Sends an event without a value to the run.
     @discardableResult
     public func notify(_ event: String, id: String? = nil) async throws -> EventDelivery {
-        try await client.notify(event, run: self.id, id: id)
+        try await source.notify(event, json: JSON.null, run: self.id, id: id)
     }
 }

@@ -109,9 +109,9 @@ extension WorkflowRun {
     /// Pauses the run: see ``StepwiseClient/pause(_:reason:)``.
     @discardableResult
     public func pause(reason: String = "a client asked for it") async throws -> Bool {
-        try await client.pause(id, reason: reason)
+        try await source.pause(id, reason: reason)
     }
 
     /// Lets the run go on: see ``StepwiseClient/resume(_:from:)``.
-    public func resume() async throws { try await client.resume(id) }
+    public func resume() async throws { try await source.resume(id, from: nil) }
 }

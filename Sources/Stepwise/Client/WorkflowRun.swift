@@ -5,26 +5,26 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
     public let isNew: Bool
     /// Whether the run is known to have existed.
     private let wasSeen: Bool
-    let client: StepwiseClient
+    let source: any RunSource
 
-    init(id: String, isNew: Bool, wasSeen: Bool = true, client: StepwiseClient) {
+    package init(id: String, isNew: Bool, wasSeen: Bool = true, source: any RunSource) {
         self.id = id
         self.isNew = isNew
         self.wasSeen = wasSeen
-        self.client = client
+        self.source = source
     }
 
     /// Where the run stands.
     ///
     /// - Throws: ``StepwiseError``: `noSuchRun`, `runGone`, or one of the `redis…` codes.
     public func status() async throws -> RunDetails {
-        guard let details = try await client.details(ofRun: id) else { throw missing }
+        guard let details = try await source.details(ofRun: id) else { throw missing }
         return details
     }
 
     /// The run's recorded outcomes, in the order in which they were recorded.
     public func history() async throws -> [RecordedStep] {
-        let history = try await client.history(ofRun: id)
+        let history = try await source.history(ofRun: id)
         if history.isEmpty { _ = try await status() }
         return history
     }
@@ -32,7 +32,7 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
     private var missing: StepwiseError {
         wasSeen
             ? StepwiseError(.runGone, "run \(id) is gone: it ended and was removed by retention")
-            : client.noSuchRun(id)
+            : source.noSuchRun(id)
     }
 
     /// Waits for the run's end.
@@ -40,7 +40,7 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
     /// - Parameter timeout: how long to wait; `nil` waits for as long as it takes.
     /// - Returns: the output's JSON.
     private func output(timeout: Duration?) async throws -> [UInt8] {
-        guard let end = try await client.awaitEnd(ofRun: id, timeout: timeout) else { throw missing }
+        guard let end = try await source.awaitEnd(ofRun: id, timeout: timeout) else { throw missing }
         switch end.status {
         case .completed: return end.output
         case .cancelled:
@@ -75,6 +75,6 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
 extension StepwiseClient {
     /// A run by its id, with the type of its output.
     public func run<O>(_ id: String, as output: O.Type = Void.self) -> WorkflowRun<O> {
-        WorkflowRun(id: id, isNew: false, wasSeen: false, client: self)
+        WorkflowRun(id: id, isNew: false, wasSeen: false, source: self)
     }
 }

@@ -124,7 +124,7 @@ public struct Schedules: Sendable {
             ["HGET", .init(client.keys.run(runID)), "workflow"], doing: "looking for run \(runID)"
         ).string
         if let there {
-            if there == workflow { return WorkflowRun(id: runID, isNew: false, client: client) }
+            if there == workflow { return WorkflowRun(id: runID, isNew: false, source: client) }
             throw StepwiseError(
                 .invalidIdentifier,
                 "run id \(runID) belongs to a run of workflow \"\(there)\", not \"\(workflow)\"; choose another id")
@@ -134,7 +134,7 @@ public struct Schedules: Sendable {
             stored.triggered += 1
             return (stored, runID)
         }
-        return WorkflowRun(id: runID, isNew: isNew ?? false, client: client)
+        return WorkflowRun(id: runID, isNew: isNew ?? false, source: client)
     }
 
     /// Starts the runs of the ticks of a time that has passed, all at once, whatever the schedule says of overlaps, and whether it was paused then. A
