@@ -107,6 +107,25 @@ struct ReplayTests {
         #expect(test.steps == ["first", "notify"])
     }
 
+    @Test(
+        "A run of a thousand steps is tested in a moment, and where a long one parts first is found",
+        .timeLimit(.minutes(1)))
+    func long() async throws {
+        let calls = Count()
+        let workflow = Workflow("w") { (context, odd: Int) async throws -> Int in
+            calls.add("\(odd)")
+            for number in 0..<1000 {
+                // Every copy but the first asks for another step.
+                try await context.run(number == odd && calls["\(odd)"] > 1 ? "odd" : "step") {}
+            }
+            return 1000
+        }
+        let begin = ContinuousClock.now
+        #expect(try await WorkflowTest(workflow).run(-1) == 1000)
+        #expect(ContinuousClock.now - begin < .seconds(20))
+        #expect(await failure { try await WorkflowTest(workflow).run(777) }?.divergence?.position == 778)
+    }
+
     // MARK: In a new process
 
     private static let words = ["ant", "bee", "cow", "dog", "elk", "fox", "gnu", "hen"]
