@@ -132,9 +132,9 @@ enum NewProcess {
             order.traces.first?.workflow == workflow.name
         else { return }
         do {
-            for (index, trace) in order.traces.enumerated() {
-                let isOfTheRun = index == 0 || trace.run == order.traces[0].run
-                guard let code = isOfTheRun ? workflow : script.workflow(named: trace.workflow) else { continue }
+            for trace in order.traces {
+                let code = trace.workflow == workflow.name ? workflow : script.workflow(named: trace.workflow)
+                guard let code else { continue }
                 try trace.check(code, script)
             }
         } catch {

@@ -23,9 +23,9 @@ struct ReplayTrace: Codable, Sendable {
     var workflow: String
     var run: String
     var payload: String
-    /// What the run's random numbers come from.
+    /// When the run was created, in milliseconds since 1970, and how often it had begun anew.
     var created: Int
-    var continued = 0
+    var continued: Int
     var patches: [String: Int] = [:]
     /// The history, as it would be stored.
     var records: [String] = []
@@ -93,7 +93,7 @@ struct ReplayTrace: Codable, Sendable {
     func context(for copy: RunCopy, of workflow: any AnyWorkflow, _ script: TestScript) -> WorkflowContext {
         WorkflowContext(
             workflow: workflow.name, runID: run, payload: Array(payload.utf8), options: workflow.function.options,
-            logger: script.logger, copy: copy, created: created, continued: continued)
+            logger: script.logger, copy: copy, created: created, continued: continued, clock: { script.microseconds })
     }
 
     /// Replays each beginning of the history; of one that is longer than 200 outcomes some of them, so that it does not take quadratic time.

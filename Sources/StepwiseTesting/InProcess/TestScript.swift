@@ -40,6 +40,7 @@ final class TestScript: Sendable {
 
     struct Outcome: Sendable {
         var history: [RecordedStep] = []
+        var generations: [[RecordedStep]] = []
         var children: [TestedChild] = []
         var sent: [TestedEvent] = []
         var elapsed = 0
@@ -55,6 +56,11 @@ final class TestScript: Sendable {
     let logger: Logger
     let settings = Mutex(Settings())
     let outcome = Mutex(Outcome())
+    /// Milliseconds since the run's begin.
+    let clock = Mutex(0)
+
+    /// The virtual time, since 1970.
+    var microseconds: Int { (start + clock.withLock { $0 }) * 1000 }
 
     init(runID: String, start: Int, bodyLimit: Duration, logger: Logger) {
         (self.runID, self.start, self.bodyLimit, self.logger) = (runID, start, bodyLimit, logger)

@@ -1,4 +1,3 @@
-import Foundation
 import Stepwise
 import Synchronization
 
@@ -10,10 +9,7 @@ extension TestWorld {
         run.open[step] = open
         let replacement = script.settings.withLock { TestScript.entry(of: step, in: $0.replacements) }
         let scope = Step(runID: run.id, generation: Generation.number(of: run.generation), id: step, attempt: attempt)
-        // The time of the test's clock, not of a machine's.
-        let time = Date(timeIntervalSince1970: Double(now) / 1000)
-        let tell: @Sendable (Step) async throws -> [UInt8] = { _ in try JSON.encode(time, what: "the time") }
-        let body = replacement?.body ?? (call.kind == "now" ? tell : call.body)
+        let body = replacement?.body ?? call.body
         var result = try await perform(step, call.options.timeout) {
             try await StepScope.$current.withValue(scope) { try await body(scope) }
         }

@@ -8,8 +8,8 @@ actor TestWorld {
     /// Milliseconds since the run's begin.
     var clock = 0
     var runs: [TestedRun] = []
-    /// What replays of generations that are over have to agree with.
-    private var past: [ReplayTrace] = []
+    /// What runs were before they began anew.
+    private var past: [TestedRun] = []
     var children: [TestedChild] = []
     var kept: [String: KeptEvent] = [:]
     /// What was sent to runs, also to such as do not exist yet, and nobody has asked for.
@@ -32,7 +32,8 @@ actor TestWorld {
         outcome.children = children
         outcome.sent = sent
         outcome.elapsed = clock
-        outcome.traces = runs.map(\.trace) + past
+        outcome.generations = (past + runs.prefix(1)).filter { $0.id == script.runID }.map(\.history)
+        outcome.traces = (runs + past).filter(\.hasBegun).map(\.trace)
         return outcome
     }
 
@@ -47,6 +48,7 @@ actor TestWorld {
         schedule(.start(root), at: 0)
         for time in settings.times { schedule(.action(time.action), at: time.at) }
         defer { for run in runs { _ = run.copy.evict() } }
+        script.clock.withLock { $0 = 0 }
         try deliverSignals()
         var count = 0
         while runs[0].end == nil {
@@ -61,7 +63,7 @@ actor TestWorld {
             try await handle(next)
             try deliverSignals()
         }
-        for run in runs where run.hasBegun { try run.trace.check(run.workflow, script) }
+        for run in past + runs where run.hasBegun { try run.trace.check(run.workflow, script) }
         return try runs[0].end!.get()
     }
 
@@ -83,6 +85,7 @@ actor TestWorld {
         if agenda.isEmpty { return nil }
         let next = agenda.removeFirst()
         clock = max(clock, next.at)
+        script.clock.withLock { $0 = clock }
         return next.event
     }
 
@@ -105,8 +108,7 @@ actor TestWorld {
                     StepFailure(
                         step: step, attempts: run.open[step]?.attempt ?? 1, type: "StepTimeout",
                         message: "the step was not done within its totalTimeout", cause: .timedOut)))
-        case .runLapse(let run):
-            try interrupt(run, .timeout("the run was not done within its runTimeout"))
+        case .interrupt(let run, let result): try interrupt(run, result)
         case .mail(let run): try deliverMail(to: run)
         case .action(let action):
             action(TestMoment(script: script, elapsed: .milliseconds(clock)))
@@ -118,7 +120,11 @@ actor TestWorld {
     private func begin(_ run: TestedRun) throws {
         run.hasBegun = true
         let limit = run.timeout ?? run.workflow.function.options.runTimeout?.wholeMilliseconds
-        if let limit { schedule(.runLapse(run), at: max(clock, run.created - script.start + limit)) }
+        if let limit {
+            schedule(
+                .interrupt(run, .timeout("the run was not done within its runTimeout")),
+                at: max(clock, run.created - script.start + limit))
+        }
         run.copy.start(
             run.trace.context(for: run.copy, of: run.workflow, script), function: run.workflow.function.body)
         try settle(run)
@@ -128,6 +134,8 @@ actor TestWorld {
     func interrupt(_ run: TestedRun, _ result: Outcome.Result) throws {
         guard run.end == nil else { return }
         guard run.hasBegun else {
+            // It begins anew at this time.
+            if run.continued > 0 { return schedule(.interrupt(run, result), at: clock) }
             if case .cancel(let reason) = result { end(run, .failure(CancellationError()), reason) }
             return
         }
@@ -181,7 +189,7 @@ actor TestWorld {
         }
         switch run.copy.progress {
         case .finished(let result): return end(run, result, run.copy.cancelReason)
-        case .continued(let input): return try renew(run, input)
+        case .continued(let payload): return beginAnew(run, payload)
         case .waiting, .escaped, .stuck: break
         }
         run.opened += plan.openings.count
@@ -192,19 +200,18 @@ actor TestWorld {
         }
     }
 
-    /// The run begins anew: what was to come for the generation that is over finds nothing open.
-    private func renew(_ run: TestedRun, _ input: [UInt8]) throws {
+    /// The same id, the next generation, without a history.
+    private func beginAnew(_ run: TestedRun, _ payload: [UInt8]) {
         guard let index = runs.firstIndex(where: { $0 === run }) else { return }
-        try run.trace.check(run.workflow, script)
-        past.append(run.trace)
-        _ = run.copy.evict()
+        let next = TestedRun(
+            id: run.id, workflow: run.workflow, payload: payload, created: run.created, parent: run.parent,
+            timeout: run.timeout, continued: run.continued + 1)
+        next.crashes = run.crashes
+        // What is still to come for this generation is for nobody.
         run.end = .failure(CancellationError())
         (run.open, run.listeners) = ([:], [])
-        let next = TestedRun(
-            id: run.id, workflow: run.workflow, payload: input, created: run.created,
-            continued: run.trace.continued + 1,
-            parent: run.parent, timeout: run.timeout)
-        next.crashes = run.crashes
+        _ = run.copy.evict()
+        past.append(run)
         runs[index] = next
         schedule(.start(next), at: clock)
     }
@@ -249,7 +256,8 @@ enum TestEvent {
     case mail(TestedRun)
     /// The end of a step's time.
     case lapse(TestedRun, String)
-    case runLapse(TestedRun)
+    /// A cancellation, or the end of a run's time.
+    case interrupt(TestedRun, Outcome.Result)
     case action(@Sendable (TestMoment) -> Void)
 }
 
@@ -273,6 +281,8 @@ final class TestedRun {
     /// The step that waits for its end.
     let parent: (run: TestedRun, step: String)?
     let timeout: Int?
+    /// How often it has begun anew.
+    let continued: Int
     var copy = RunCopy()
     var hasBegun = false
     /// How many calls are opened.
@@ -286,14 +296,15 @@ final class TestedRun {
     var end: Result<[UInt8], any Error>?
 
     init(
-        id: String, workflow: any AnyWorkflow, payload: [UInt8], created: Int, continued: Int = 0,
-        parent: (run: TestedRun, step: String)? = nil, timeout: Int? = nil
+        id: String, workflow: any AnyWorkflow, payload: [UInt8], created: Int,
+        parent: (run: TestedRun, step: String)? = nil, timeout: Int? = nil, continued: Int = 0
     ) {
         (self.id, self.workflow, self.created, self.parent, self.timeout) = (id, workflow, created, parent, timeout)
+        self.continued = continued
         trace = ReplayTrace(
             workflow: workflow.name, run: id, payload: String(decoding: payload, as: UTF8.self), created: created,
             continued: continued)
     }
 
-    var generation: String { String(created + trace.continued) }
+    var generation: String { String(created + continued) }
 }

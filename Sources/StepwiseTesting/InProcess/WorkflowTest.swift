@@ -98,6 +98,9 @@ public final class WorkflowTest<Input: Sendable, Output: Sendable>: Sendable {
     /// The recorded outcomes of the last run, in their order.
     public var history: [RecordedStep] { script.outcome.withLock { $0.history } }
 
+    /// The recorded outcomes of each generation of the last run, where it has begun anew (`continueAsNew`); the last of them is ``history``.
+    public var generations: [[RecordedStep]] { script.outcome.withLock { $0.generations } }
+
     /// The ids of the steps of ``history``, in their order.
     public var steps: [String] { history.map(\.step).filter { !$0.isEmpty } }
 
