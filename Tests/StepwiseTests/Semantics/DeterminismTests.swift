@@ -46,6 +46,21 @@ extension Scenarios {
             }
         }
 
+        @Test("After a sleep until a moment, now is not before that moment, whatever fraction of a second it has")
+        func nowAfterSleep() async throws {
+            let workflow = Workflow("until") { (context, _: Int) async throws -> [Double] in
+                var late: [Double] = []
+                for fraction in [0.0101, 0.0109999, 0.011] {
+                    let moment = try await context.now + fraction
+                    try await context.sleep(until: moment)
+                    late.append(try await context.now.timeIntervalSince(moment))
+                }
+                return late
+            }
+            let run = try await complete(workflow, 0)
+            #expect(run.output.count == 3 && run.output.allSatisfy { $0 >= 0 }, "\(run.output)")
+        }
+
         @Test("After a resume from a step what stands before it gets the numbers that it had")
         func resumed() async throws {
             let mended = Flag()
