@@ -207,6 +207,8 @@ actor TestWorld {
             id: run.id, workflow: run.workflow, payload: payload, created: run.created, parent: run.parent,
             timeout: run.timeout, continued: run.continued + 1)
         next.crashes = run.crashes
+        // What is still to come for this generation is for nobody.
+        run.end = .failure(CancellationError())
         (run.open, run.listeners) = ([:], [])
         _ = run.copy.evict()
         past.append(run)
