@@ -63,7 +63,7 @@ public struct WorkflowOption: Sendable {
         WorkflowOption { $0.timeout = limit }
     }
 
-    /// How long a run may take in all, from its creation, by Redis' clock, unless its enqueuer has said. Then it is cancelled like a run that
+    /// How long a run may take in all, from its creation, or from when it was to start, by Redis' clock, unless its enqueuer has said. Then it is cancelled like a run that
     /// somebody cancels, and if its function ends in an error the run has failed with `RunTimeout`. A run that nobody carries on (queued,
     /// parked, unserved, paused) fails at once; but as long as no worker with the workflow has begun it, only what its enqueuer said counts.
     public static func runTimeout(_ limit: Duration) -> WorkflowOption {

@@ -153,6 +153,24 @@ extension Scenarios {
             }
         }
 
+        @Test("A workflow's own runTimeout counts from the start")
+        func timeoutFromStart() async throws {
+            let workflow = Workflow("limited", .runTimeout(.seconds(3600))) { (context, _: Int) async throws -> Int in
+                try await context.run("work") { 1 }
+            }
+            try await RedisServer.withServer(clock: .skippable) { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                try await withWorkers(server, workflow) {
+                    let run = try await client.enqueue(workflow, 0, .after(.seconds(86_400)))
+                    try await server.advance(by: .seconds(86_400))
+                    #expect(try await run.result(timeout: patience) == 1)
+                    let details = try await run.status()
+                    #expect(details.deadline ?? 0 >= (details.startsAt ?? 0) + 3_600_000)
+                }
+                await client.close()
+            }
+        }
+
         @Test("A run that is paused before its time starts when it is resumed, and not before its time")
         func paused() async throws {
             try await withWorker([echo]) { client, server in
