@@ -48,5 +48,19 @@ extension ExampleTests {
                 #expect(test.elapsed == .days(2))
             }
         }
+
+        @Test("Who unsubscribes in the instant in which a round begins or ends gets one farewell, and is left alone")
+        func instants() async throws {
+            for (day, rounds) in [(3, 0...0), (5, 0...1), (7, 1...2), (12, 4...4)] {
+                try await withBooks { books in
+                    let test = WorkflowTest(Workflow(.onboarding, body: Onboarding(books: books).accompany))
+                    test.at(.days(day)) { $0.notify("unsubscribe") }
+                    let last = try await test.run(Customer(name: "Bob"))
+                    #expect(rounds.contains(last), "unsubscribed on day \(day)")
+                    #expect(test.elapsed == .days(day) && test.steps.last == "farewell")
+                    #expect(try books.lines(in: "mail").count { $0 == "Bob: farewell" } == 1)
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
-import ExampleSupport
+package import ExampleSupport
 import ServiceLifecycle
-import Stepwise
+package import Stepwise
 import UnixSignals
 
 /// `Examples worker`: executes the workflows of all examples until SIGTERM or SIGINT.
@@ -35,7 +35,7 @@ struct WorkerCommand: AsyncParsableCommand {
 }
 
 /// The workflows of all examples.
-func exampleWorkflows(_ books: Books, day: Duration) -> [any AnyWorkflow] {
+package func exampleWorkflows(_ books: Books, day: Duration) -> [any AnyWorkflow] {
     let stockTake = StockTake(books: books)
     return [
         Workflow(.onboarding, body: Onboarding(books: books, day: day).accompany),

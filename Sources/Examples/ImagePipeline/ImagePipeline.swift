@@ -43,7 +43,8 @@ package struct ImagePipeline: Sendable {
                     // Results are names of files: what is large does not belong in a history.
                     let scaled = try await context.run("scale", .key("\(photo) \(width)")) {
                         let bitmap = try Bitmap(Data(contentsOf: books.file(original, in: "inbox")))
-                        return try books.enter("\(photo)-\(width).pgm", in: "scaled", bitmap.scaled(toWidth: width).data)
+                        let smaller = bitmap.scaled(toWidth: width)
+                        return try books.enter("\(photo)-\(width).pgm", in: "scaled", smaller.data)
                     }
                     return try await context.run("optimise", .key("\(photo) \(width)")) {
                         let bitmap = try Bitmap(Data(contentsOf: books.file(scaled, in: "scaled")))

@@ -61,7 +61,8 @@ package struct PaymentRetry: Sendable {
 
     /// - Returns: the payment; `nil` for a card that was declined.
     private func charge(_ context: WorkflowContext, _ card: String, _ invoice: Invoice) async throws -> String? {
-        // A bank that is closed opens again: after one hour, three, seven, fifteen.
+        // A bank that is closed opens again: we ask after one hour, three, seven and fifteen. Then the run has failed, and waits for somebody to
+        // resume it.
         let patience = Retry(attempts: 5, initialDelay: day / 24, multiplier: 2, maximumDelay: day / 2)
         do {
             return try await context.run("charge", .retry(patience)) { step in
