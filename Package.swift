@@ -117,12 +117,36 @@ let package = Package(
             path: "Sources/Examples/Digest",
             swiftSettings: settings
         ),
-        .executableTarget(
-            name: "OrderFulfilment",
+        .target(
+            name: "ExampleSupport",
             dependencies: [
                 "Stepwise",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Examples/Support",
+            swiftSettings: settings
+        ),
+        // Whatever waits: a folder an example.
+        .executableTarget(
+            name: "Examples",
+            dependencies: [
+                "ExampleSupport",
+                "Stepwise",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/Examples",
+            exclude: ["Digest", "OrderFulfilment", "Support"],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "OrderFulfilment",
+            dependencies: [
+                "ExampleSupport",
+                "Stepwise",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -158,7 +182,10 @@ let package = Package(
         ),
         .testTarget(
             name: "KillTests",
-            dependencies: ["TestWorkflows", "TestWorker", "OrderFulfilment", "Stepwise", "StepwiseTesting"],
+            dependencies: [
+                "TestWorkflows", "TestWorker", "Examples", "ExampleSupport", "OrderFulfilment", "Stepwise",
+                "StepwiseTesting",
+            ],
             exclude: ["Fixtures"],
             swiftSettings: settings
         ),
@@ -197,6 +224,14 @@ let package = Package(
         .testTarget(
             name: "StepwiseTestingTests",
             dependencies: ["Stepwise", "StepwiseTesting"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ExamplesTests",
+            dependencies: [
+                "Examples", "ExampleSupport", "Stepwise", "StepwiseTesting",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,3 +1,4 @@
+import ExampleSupport
 package import Stepwise
 
 package struct Order: Codable, Sendable {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ExampleSupport
 import Stepwise
 
 /// `OrderFulfilment order`: places an order and tells what became of it. It needs the workflow's name, not its code.
@@ -21,12 +22,7 @@ struct OrderCommand: AsyncParsableCommand {
     var id: String?
 
     func run() async throws {
-        let client = try StepwiseClient(
-            redis: connection.endpoint(), namespace: connection.chosenNamespace(), logger: connection.logger())
-        let result: Result<Void, any Error>
-        do { result = .success(try await order(client)) } catch { result = .failure(error) }
-        await client.close()
-        try result.get()
+        try await connection.withClient { try await order($0) }
     }
 
     private func order(_ client: StepwiseClient) async throws {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ExampleSupport
 import ServiceLifecycle
 import Stepwise
 import UnixSignals

@@ -40,10 +40,13 @@ extension Incarnation {
 
     /// A child's end as the outcome of the step that waits for it; `nil` if it has not ended.
     private func end(of child: String, _ about: ChildAbout?, for parent: ParentStep) -> Outcome.Result? {
-        func failure(_ cause: StepFailure.Cause, _ type: String, _ message: String) -> Outcome.Result {
+        func failure(
+            _ cause: StepFailure.Cause, _ type: String, _ message: String, _ value: [UInt8]? = nil
+        ) -> Outcome.Result {
             .error(
                 StepFailure(
-                    step: parent.step, attempts: 1, type: type, message: message, cause: cause, child: child))
+                    step: parent.step, attempts: 1, type: type, message: message, cause: cause, child: child,
+                    value: value.map { String(decoding: $0, as: UTF8.self) }))
         }
         guard let about, about.parent == parent else {
             return failure(
@@ -55,7 +58,7 @@ extension Incarnation {
         return switch about.status {
         case .completed: .value(about.output)
         case .cancelled: failure(.childCancelled, error?.string("type") ?? "CancellationError", message)
-        case .failed: failure(.childFailed, error?.string("type") ?? "", message)
+        case .failed: failure(.childFailed, error?.string("type") ?? "", message, error?.values["value"])
         default: nil
         }
     }

@@ -313,6 +313,8 @@ extension RunDriver {
         if let failure = (error as? SagaFailure)?.cause as? StepFailure ?? error as? StepFailure {
             json += ",\"step\":\(JSON.string(failure.step)),\"attempts\":\(failure.attempts)"
         }
+        // For the function that waits for this run's end: `StepFailure.error(as:)`.
+        if let value = words.value { json += ",\"value\":\(value)" }
         return Array((json + ",\"worker\":\(JSON.string(worker.name))}").utf8)
     }
 

@@ -41,7 +41,7 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
     public let message: String
     /// Why there was no further attempt.
     public let cause: Cause
-    /// The last attempt's error as JSON, if it is `Encodable` and takes at most 16 KiB.
+    /// The last attempt's error, or the child's, as JSON, if it is `Encodable` and takes at most 16 KiB.
     public let value: String?
     /// The id of the child run whose end this is, if it is one.
     public let child: String?
@@ -68,7 +68,9 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
             value: words.value)
     }
 
-    /// The last attempt's error as the type that it had; `nil` if it was another, or not stored.
+    /// The last attempt's error as the type that it had, or the error that ended a child; `nil` if it was another, or not stored.
+    ///
+    /// A child that lets a step's failure through has ended in a `StepFailure`: `failure.error(as: StepFailure.self)?.error(as: …)`.
     ///
     /// A type of this name that does not decode what was stored is changed code: a run whose function asks for it is parked, and whatever
     /// the function makes of the `nil` that it gets has no consequence.

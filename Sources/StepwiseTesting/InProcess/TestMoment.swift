@@ -1,4 +1,4 @@
-public import Stepwise
+import Stepwise
 import Synchronization
 
 /// A moment of a tested run, for what happens from outside: see ``WorkflowTest/at(_:_:)`` and ``WorkflowTest/after(_:_:)``.

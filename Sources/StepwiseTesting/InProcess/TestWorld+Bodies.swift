@@ -157,7 +157,8 @@ extension TestWorld {
             outcome = .error(
                 StepFailure(
                     step: step, attempts: 1, type: words.type, message: words.message,
-                    cause: error is CancellationError ? .childCancelled : .childFailed, child: open.child))
+                    cause: error is CancellationError ? .childCancelled : .childFailed, child: open.child,
+                    value: error is CancellationError ? nil : words.value))
         }
         schedule(.outcome(run, step, outcome), at: clock + taking)
     }

@@ -237,7 +237,8 @@ actor TestWorld {
                 StepFailure(
                     step: step, attempts: 1, type: words.type,
                     message: isCancelled && error is CancellationError ? cancelReason ?? "" : words.message,
-                    cause: isCancelled ? .childCancelled : .childFailed, child: run.id))
+                    cause: isCancelled ? .childCancelled : .childFailed, child: run.id,
+                    value: isCancelled ? nil : words.value))
         }
         schedule(.outcome(parent, step, outcome), at: clock)
     }

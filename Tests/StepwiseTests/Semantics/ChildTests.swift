@@ -82,6 +82,31 @@ extension Scenarios {
             }
         }
 
+        private struct Lost: Error, Codable { var parcel: String }
+
+        @Test("§3a.40 The parent gets the error itself that ended the child, be it the function's or a step's")
+        func errorValue() async throws {
+            let child = Workflow("child") { (context, isStep: Bool) async throws -> String in
+                if isStep { try await context.run("look", .retry(.never)) { throw Lost(parcel: "step's") } }
+                throw Lost(parcel: "function's")
+            }
+            let parent = Workflow("parent") { (context, isStep: Bool) async throws -> String in
+                do { return try await context.invoke(child, isStep) } catch let failure as StepFailure {
+                    let own = failure.error(as: StepFailure.self) ?? failure
+                    return own.error(as: Lost.self)?.parcel ?? "no error"
+                }
+            }
+            try await withWorker([parent, child]) { client, _ in
+                for (isStep, whose) in [(false, "function's"), (true, "step's")] {
+                    let completed = try await complete(client.enqueue(parent, isStep), of: parent)
+                    #expect(completed.output == whose)
+                    let test = WorkflowTest(parent)
+                    test.child(child)
+                    #expect(try await test.run(isStep) == whose)
+                }
+            }
+        }
+
         @Test("§3a.40 A child's failure that the parent does not catch fails the parent, and names the child")
         func uncaught() async throws {
             let parent = Workflow("parent") { (context, parcel: String) async throws -> String in
