@@ -59,7 +59,7 @@ extension ExampleTests {
             }
         }
 
-        @Test("Nobody is asked for a new card twice on one day, and a bad new one leads to no fourth day")
+        @Test("A bad new card is tried at once, and leads to no fourth day")
         func badCards() async throws {
             try await withBooks { books in
                 let test = WorkflowTest(Workflow(.collectPayment, body: PaymentRetry(books: books).collect))
