@@ -55,7 +55,9 @@ struct StatusCommand: AsyncParsableCommand {
         table.add("created", Output.time(details.created))
         table.add("ended", Output.time(details.ended))
         if let starts = details.startsAt { table.add("starts at", Output.time(starts)) }
-        if details.continued > 0 { table.add("continued", "\(details.continued) times") }
+        if details.continued > 0 {
+            table.add("continued", details.continued == 1 ? "once" : "\(details.continued) times")
+        }
         if let deadline = details.deadline { table.add("deadline", Output.time(deadline)) }
         table.add("payload", Output.short(details.payload, 500))
         if let output = details.output { table.add("output", Output.short(output, 500)) }
