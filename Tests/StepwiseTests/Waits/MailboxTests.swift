@@ -4,7 +4,7 @@ import StepwiseTesting
 import Testing
 
 extension Scenarios {
-    @Suite("A run's mailbox")
+    @Suite("Mailboxes and waiters")
     struct Mailbox {
         @Test(
             "§3a.36 A wait that loses a race takes no event, also if that was there first", arguments: Memory.allCases)
@@ -94,6 +94,46 @@ extension Scenarios {
                 }
                 _ = try await client.resume(run.id)
                 #expect(try await complete(run, of: workflow).output == ["first", "none"])
+            }
+        }
+
+        @Test("What was sent to a run that is not there yet is kept for as long as the last of it")
+        func expected() async throws {
+            let workflow = Workflow("late") { (context, _: Int) async throws -> [String] in
+                let first = try await context.waitForEvent("news", as: String.self)
+                return [first, try await context.waitForEvent("news", as: String.self)]
+            }
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                try await client.notify("news", "old", run: "late")
+                try await client.notify("news", "old", run: "never")
+                for run in ["late", "never"] {
+                    try await server.command("ZADD", "stepwise:{default}:expected", "1", .init(run))
+                }
+                try await client.notify("news", "new", run: "late")
+                try await withWorkers(server, workflow) {
+                    try await eventually("what is too old is gone") {
+                        try await server.command("EXISTS", "stepwise:{default}:mail:never").integer == 0
+                    }
+                    let run = try await client.enqueue(workflow, 0, id: "late")
+                    #expect(try await complete(run, of: workflow).output == ["old", "new"])
+                }
+            }
+        }
+
+        @Test("An event to everybody reaches whoever waits, also if the clock was set back since")
+        func clock() async throws {
+            let workflow = Workflow("listener") { (context, _: Int) async throws -> String in
+                try await context.waitForEvent("all", as: String.self)
+            }
+            try await withWorker([workflow]) { client, server in
+                let run = try await client.enqueue(workflow, 0)
+                try await eventually("it waits") { try await client.openSteps(ofRun: run.id).count == 1 }
+                let list = "stepwise:{default}:event:all"
+                let waiter = try await server.command("ZRANGE", .init(list), "0", "0").array?.first?.string
+                try await server.command("ZINCRBY", .init(list), "60000000", .init(waiter ?? ""))
+                try await client.notify("all", "now")
+                #expect(try await complete(run, of: workflow).output == "now")
             }
         }
     }
