@@ -75,7 +75,7 @@ struct EventMessage: Sendable {
             ScriptLibrary.tell,
             [
                 keys.queue(queue), keys.kept(event), sender.map(keys.seen) ?? keys.expected,
-                item?.list ?? keys.queue(queue),
+                item?.list ?? keys.queue(queue), keys.event(event),
             ],
             [
                 .init(event), .init(value), .init(keep.map { String(max(1, $0)) } ?? ""), .init(id ?? ""),

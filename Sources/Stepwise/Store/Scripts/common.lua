@@ -33,6 +33,18 @@ local function has_word(words, word)
   return string.find(' ' .. words .. ' ', ' ' .. word .. ' ', 1, true) ~= nil
 end
 
+-- The names of the messages in a run's mailbox for which a step may wait, each followed by a space. Once its function is at rest they are
+-- looked for, and forgotten.
+local function noted_mail(run)
+  return string.match(run.listens, '^2 (.*)$') or ''
+end
+
+local function note_mail(run, run_key, name)
+  if has_word(noted_mail(run), name) then return end
+  run.listens = '2 ' .. noted_mail(run) .. name .. ' '
+  redis.call('HSET', run_key, 'listens', run.listens)
+end
+
 -- Redis' clock in milliseconds, as text; read once a script.
 local clock
 local function now()

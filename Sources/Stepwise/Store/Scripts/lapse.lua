@@ -26,9 +26,14 @@ local record, is_asleep
 if step ~= '' then
   local total, claim, wake = limit_of(open, 'total'), limit_of(open, 'claim'), limit_of(open, 'wake')
   local tail, reason
-  if wake and wake <= tonumber(now()) then
+  local event = string.match(open.where, '^event:%d+:(.+)$')
+  if wake and wake <= tonumber(now()) and event and has_word(noted_mail(run), event) then
+    -- The event came in time; the step gets it as soon as the function is at rest.
+    redis.call('ZADD', KEYS[6], now() + (is_held(run) and 10000 or 1000), ARGV[4])
+    return { 'early' }
+  elseif wake and wake <= tonumber(now()) then
     is_asleep = true
-    tail = wait_end(open.kind, string.match(open.where, '^event:%d+:(.+)$'))
+    tail = wait_end(open.kind, event)
   elseif total and total <= tonumber(now()) then
     reason = 'the step was not done within its totalTimeout'
   elseif claim and claim <= tonumber(now()) then

@@ -62,6 +62,6 @@ local last = redis.call('ZREVRANGEBYLEX', KEYS[7], '(' .. name .. ' m!', '[' .. 
 last = last and string.match(last, '^%S+ m (%d+) ')
 if last and tonumber(last) >= tonumber(number) then number = string.format('%.0f', last + 1) end
 redis.call('ZADD', KEYS[7], 0, name .. ' m ' .. number .. ' ' .. ARGV[3])
-if step then redis.call('HSET', KEYS[1], 'listens', '2') end
-if not run then redis.call('ZADD', KEYS[11], 'NX', now(), ARGV[1]) end
+if step then note_mail(run, KEYS[1], name) end
+if not run then redis.call('ZADD', KEYS[11], now(), ARGV[1]) end
 return { 'kept' }

@@ -126,15 +126,19 @@ local function put_aside(call)
   return reply
 end
 
--- What a step that waits for an event finds: the oldest message of that name to its run, or an event that was kept; nil for nothing.
-local function find_event(name, index)
+-- What a step that waits for an event finds: the oldest message of that name to its run, or an event that was kept; nil for nothing. A
+-- message is taken only if its step is next to have an outcome, and nobody waits longer: else the step may be given up before it learns of
+-- it, and the message is noted.
+local function find_event(call, name, index)
   local message = redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
-  if message then
+  if message and call.run.recorded == call.upto and not has_word(noted_mail(call.run), name) then
     redis.call('ZREM', KEYS[15], message)
     return string.match(message, '^%S+ m %d+ (.*)$')
   end
   local till, value = string.match(redis.call('GET', KEYS[index + 1]) or '', '^(%d+) (.*)$')
-  return till and tonumber(till) > tonumber(now()) and value
+  if till and tonumber(till) > tonumber(now()) then return value end
+  if message then note_mail(call.run, KEYS[1], name) end
+  return nil, message ~= nil
 end
 
 -- The outcome of a step that nobody executes.
@@ -152,10 +156,11 @@ local function open_wait(call, plan, opening, opens, limits)
   local run, step = call.run, opening.step
   local kind, name, index = string.match(opening.wait, '^(%S+) ?(%S*) ?(%d*)$')
   local open, tail = new_open(opening.limits, kind), nil
-  local value = kind ~= 'sleep' and find_event(name, tonumber(index))
+  local value, is_noted
+  if kind ~= 'sleep' then value, is_noted = find_event(call, name, tonumber(index)) end
   if value then
     tail = '"value":' .. value
-  elseif open.limits ~= '' and limit_of(open, 'wake') <= tonumber(now()) then
+  elseif not is_noted and open.limits ~= '' and limit_of(open, 'wake') <= tonumber(now()) then
     tail = wait_end(kind, name)
   end
   if tail then return append_wait_end(call, plan, step, kind, tail) end
@@ -181,8 +186,9 @@ end
 -- The oldest message of a name for which a step waits, and that step: the one that waits longest. Entries of steps that do not wait go.
 local function find_pair(run, name)
   local message = redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
-  local waiters = message and redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. ' w ', '(' .. name .. ' w!', 'LIMIT', 0, 100) or {}
-  for _, waiter in ipairs(waiters) do
+  while message do
+    local waiter = redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. ' w ', '(' .. name .. ' w!', 'LIMIT', 0, 1)[1]
+    if not waiter then return nil end
     local generation, step = string.match(waiter, '^%S+ w (%S+) %d+ (.+)$')
     local open = generation == run.generation and read_open(redis.call('HGET', KEYS[3], step))
     if open and open.kind == 'waitForEvent' then
@@ -197,19 +203,18 @@ end
 -- The function has come to rest, and there was mail meanwhile: the oldest message for which a step waits is that one's outcome. One at a
 -- time: after it the function may no longer wait for another.
 local function read_mail(call, plan)
-  local run, from, first = call.run, '-', nil
-  for _ = 1, 1000 do
-    local entry = redis.call('ZRANGEBYLEX', KEYS[15], from, '+', 'LIMIT', 0, 1)[1]
-    local name = entry and string.match(entry, '^(%S+) ')
-    if not name then break end
-    from = '(' .. name .. ' x'
-    local pair = find_pair(run, name)
+  local run, looked, first, names = call.run, 0, nil, {}
+  for name in string.gmatch(noted_mail(run), '%S+') do
+    -- They are noted as they come: the oldest is among the first.
+    local is_left = first and looked >= 100
+    local pair = not is_left and find_pair(run, name)
+    looked = looked + 1
     if pair and (not first or pair.number < first.number) then first = pair end
+    if pair or is_left then names[#names + 1] = name .. ' ' end
   end
-  if not first then
-    redis.call('HSET', KEYS[1], 'listens', '1')
-    return
-  end
+  run.listens = #names > 0 and '2 ' .. table.concat(names) or '1'
+  redis.call('HSET', KEYS[1], 'listens', run.listens)
+  if not first then return end
   redis.call('ZREM', KEYS[15], first.message, first.waiter)
   redis.call('HDEL', KEYS[3], first.step)
   if first.open.limits ~= '' then redis.pcall('ZREM', KEYS[13], limit_entry(KEYS[6], call.id, run.generation, first.step)) end
@@ -245,7 +250,7 @@ local function settle(call, plan)
   call_in_bites('ZADD', KEYS[13], limits)
   drop_limits(plan.unlimited)
   call_in_bites('RPUSH', KEYS[6], plan.cancels)
-  if call.last and run.recorded == call.upto and run.listens == '2' and KEYS[15] then read_mail(call, plan) end
+  if call.last and run.recorded == call.upto and noted_mail(run) ~= '' and KEYS[15] then read_mail(call, plan) end
   local ends = call.last and run.recorded == call.upto
   local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
   if own and ends then
