@@ -108,7 +108,7 @@ extension Scenarios {
                 try await client.notify("news", "old", run: "late")
                 try await client.notify("news", "old", run: "never")
                 for run in ["late", "never"] {
-                    try await server.command("ZADD", "stepwise:{default}:expected", "1", .init(run))
+                    _ = try await server.command("ZADD", "stepwise:{default}:expected", "1", .init(run))
                 }
                 try await client.notify("news", "new", run: "late")
                 try await withWorkers(server, workflow) {
@@ -131,7 +131,7 @@ extension Scenarios {
                 try await eventually("it waits") { try await client.openSteps(ofRun: run.id).count == 1 }
                 let list = "stepwise:{default}:event:all"
                 let waiter = try await server.command("ZRANGE", .init(list), "0", "0").array?.first?.string
-                try await server.command("ZINCRBY", .init(list), "60000000", .init(waiter ?? ""))
+                _ = try await server.command("ZINCRBY", .init(list), "60000000", .init(waiter ?? ""))
                 try await client.notify("all", "now")
                 #expect(try await complete(run, of: workflow).output == "now")
             }
