@@ -15,6 +15,7 @@ struct EventMessage: Sendable {
         case seen
         case over(RunStatus)
         case full
+        case unknown
         case lost
     }
 
@@ -52,6 +53,7 @@ struct EventMessage: Sendable {
             case "seen": return .seen
             case "over": return .over(RunStatus(rawValue: try reader.text(1)))
             case "full": return .full
+            case "unknown": return .unknown
             case "lost": return .lost
             case "queue": queue = try reader.text(1)
             case "again": continue
@@ -91,6 +93,12 @@ struct EventMessage: Sendable {
 }
 
 extension RunStore {
+    /// A callback is made: who answers it is known by its token.
+    func expectAnswer(_ token: CallbackToken, _ run: Run) async throws {
+        _ = try await evaluate(
+            ScriptLibrary.callback, [keys.run(run.id), keys.mail(run.id)], [.init(token.event), .init(run.generation)])
+    }
+
     /// An event that was sent to everybody reaches one step.
     ///
     /// - Returns: whether the claim is still this worker's.

@@ -29,6 +29,7 @@ enum ScriptLibrary {
     static let tell = script("tell", PackageResources.tell_lua)
     static let hear = script("hear", PackageResources.event_lua, PackageResources.hear_lua)
     static let withdraw = script("withdraw", PackageResources.withdraw_lua)
+    static let callback = script("callback", PackageResources.callback_lua)
     static let extend = script("extend", PackageResources.extend_lua)
     static let unexpect = script("unexpect", PackageResources.unexpect_lua)
     static let poke = script("poke", PackageResources.poke_lua)

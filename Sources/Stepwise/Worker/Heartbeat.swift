@@ -45,9 +45,10 @@ final class Heartbeat: Sendable {
     }
 
     func start() {
-        let repeated = client.eventLoop.scheduleRepeatedAsyncTask(initialDelay: .zero, delay: interval) { [self] _ in
-            beat()
-        }
+        // The beats of workers that were started together drift apart.
+        let repeated = client.eventLoop.scheduleRepeatedAsyncTask(
+            initialDelay: .zero, delay: interval, maximumAllowableJitter: .nanoseconds(interval.nanoseconds / 5)
+        ) { [self] _ in beat() }
         task.withLock { $0 = repeated }
     }
 

@@ -95,6 +95,10 @@ extension EventMessage {
             StepwiseError(
                 .wrongStatus,
                 "event \"\(event)\" cannot be sent to run \(run): it is \(status.rawValue) and will never ask for it")
+        case .unknown:
+            StepwiseError(
+                .invalidIdentifier,
+                "run \(run) has made no callback with this token: use the token as Callback.token gave it, whole")
         case .full:
             StepwiseError(
                 .mailboxFull,

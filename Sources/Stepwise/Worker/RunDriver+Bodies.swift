@@ -130,6 +130,13 @@ extension RunDriver {
         if worker.isOver { return .over }
         let judgement = judge(end, of: call, body)
         guard case .ended(.value(let payload), let took) = judgement else { return judgement }
+        if call.options.kind == WorkflowContext.callbackKind,
+            let token = try? JSON.decode(String.self, from: payload, what: "a token")
+        {
+            // Before anybody can learn of it.
+            if let token = CallbackToken(token) { try await store.expectAnswer(token, run) }
+            return judgement
+        }
         if let notice = call.notice {
             let step = step(of: call, attempt: attempt)
             guard let problem = try await worker.send(notice, value: payload, from: run, step: step) else {

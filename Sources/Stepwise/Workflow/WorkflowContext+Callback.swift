@@ -18,11 +18,14 @@ extension WorkflowContext {
         _ name: String, as type: Value.Type = Value.self
     ) async throws -> Callback<Value> {
         let runID = runID
-        let token = try await run("callback \(name)") {
+        let token = try await run("callback \(name)", .kind(Self.callbackKind)) {
             CallbackToken(run: runID, secret: CallbackToken.newSecret()).text
         }
         return Callback(token: token, name: name, context: self)
     }
+
+    /// The kind of step that makes a token.
+    package static var callbackKind: String { "callback" }
 }
 
 /// What somebody outside is asked to answer.

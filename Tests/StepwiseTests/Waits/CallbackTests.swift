@@ -1,4 +1,5 @@
 import Stepwise
+import StepwiseRedis
 import StepwiseTesting
 import Testing
 
@@ -36,6 +37,27 @@ extension Scenarios {
                 let nowhere = "b:" + String(repeating: "0", count: 32)
                 #expect(await errorCode { try await client.complete(nowhere, "x") } == .noSuchRun)
                 #expect(try await Doctor(client).examine().violations.isEmpty)
+            }
+        }
+
+        @Test("A token that was guessed is refused, and takes no room in the run's mailbox", arguments: Memory.allCases)
+        func guessed(_ memory: Memory) async throws {
+            let tokens = Tally()
+            let workflow = asking(tokens, timeout: nil)
+            try await withWorker([workflow], memory: memory) { client, server in
+                let run = try await client.enqueue(workflow, 0, id: "r")
+                try await eventually("it waits") {
+                    try await client.openSteps(ofRun: "r").map(\.step) == ["approved"]
+                }
+                let guess = "r:" + String(repeating: "0", count: 32)
+                #expect(await errorCode { try await client.complete(guess, "x") } == .invalidIdentifier)
+                let item = #"{"event":"callback:\#(String(repeating: "0", count: 32))","run":"r","payload":"x"}"#
+                _ = try await server.command("LPUSH", "stepwise:{default}:queue:default", .string(item))
+                try await eventually("it is rejected") { try await client.malformed(limit: 9).count == 1 }
+                #expect(try await server.command("ZCARD", "stepwise:{default}:mail:r").integer == 2)
+                #expect(try await client.complete(tokens.all[0], "yes") == .received)
+                #expect(try await complete(run, of: workflow).output == "yes")
+                #expect(try await server.command("EXISTS", "stepwise:{default}:mail:r").integer == 0)
             }
         }
 

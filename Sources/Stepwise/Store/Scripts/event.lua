@@ -18,7 +18,7 @@ local function deliver(run, id, step, open, name, value, by, most)
   redis.pcall('DECR', KEYS[4])
   if open.limits ~= '' then redis.pcall('ZREM', KEYS[6], limit_entry(KEYS[5], id, run.generation, step)) end
   local queue, number = string.match(KEYS[5], '}:queue:(.+)$'), string.match(open.where, '^event:(%d+):')
-  redis.pcall('ZREM', KEYS[7], mail_waiter(name, run.generation, tonumber(number), step))
+  redis.pcall('ZREM', KEYS[7], mail_waiter(name, run.generation, tonumber(number), step), name .. ' c')
   redis.pcall('ZREM', KEYS[8], event_waiter(queue, id, run.generation, step))
   run.recorded = run.recorded + 1
   local head = '{"step":' .. cjson.encode(step) .. ',"kind":"waitForEvent","claim":' .. cjson.encode(by)

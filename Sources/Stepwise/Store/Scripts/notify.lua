@@ -3,7 +3,8 @@
 -- ARGV  1 id  2 name  3 value as JSON  4 the event's own id, '' for none  5 text of the claim, '' for a client  6 who sends it
 --       7 how many bytes a run's outcomes may take  8 how many messages a run may have
 -- Reply {'received'}: a step had waited for it; {'kept'}; {'again'}: send it again, old entries were in the way; {'seen'}: an event with this id
---       was sent before; {'over', status}: the run has ended, or {'full'}: nothing was done, the claim stays; {'queue', queue}: the run has
+--       was sent before; {'over', status}: the run has ended, {'unknown'}: it has made no such callback, or
+--       {'full'}: nothing was done, the claim stays; {'queue', queue}: the run has
 --       another queue than KEYS[5]; {'lost'}
 -- Only a function at rest gets it here. Another may no longer wait for it once it knows all that is recorded, so the script that finds it at
 -- rest looks into the mailbox (settle).
@@ -24,6 +25,16 @@ if ARGV[4] ~= '' and redis.call('ZSCORE', KEYS[10], ARGV[4]) then
 end
 -- A failed run may be resumed.
 if run and not is_live(run) and run.status ~= 'failed' then return { 'over', run.status } end
+if string.sub(name, 1, 9) == 'callback:' then
+  -- A callback is in the mailbox from its making to its answer; of its answers the first counts.
+  local last = redis.call('ZREVRANGEBYLEX', KEYS[7], '(' .. name .. '!', '[' .. name .. ' ', 'LIMIT', 0, 1)[1]
+  local answers = redis.call('ZLEXCOUNT', KEYS[7], '[' .. name .. ' m ', '(' .. name .. ' m!')
+  if not last then return { 'unknown' } end
+  if answers > 0 then
+    if claimed then redis.call('LREM', KEYS[12], -1, ARGV[5]) end
+    return { 'seen' }
+  end
+end
 local count = redis.call('ZCARD', KEYS[7])
 -- Waiters that are none are dropped on the way, at most 100 of them.
 local step, open

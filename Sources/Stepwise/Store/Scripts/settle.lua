@@ -132,7 +132,7 @@ end
 local function find_event(call, name, index)
   local message = redis.call('ZRANGEBYLEX', KEYS[15], '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
   if message and call.run.recorded == call.upto and not has_word(noted_mail(call.run), name) then
-    redis.call('ZREM', KEYS[15], message)
+    redis.call('ZREM', KEYS[15], message, name .. ' c')
     return string.match(message, '^%S+ m %d+ (.*)$')
   end
   local till, value = string.match(redis.call('GET', KEYS[index + 1]) or '', '^(%d+) (.*)$')
@@ -215,7 +215,7 @@ local function read_mail(call, plan)
   run.listens = #names > 0 and '2 ' .. table.concat(names) or '1'
   redis.call('HSET', KEYS[1], 'listens', run.listens)
   if not first then return end
-  redis.call('ZREM', KEYS[15], first.message, first.waiter)
+  redis.call('ZREM', KEYS[15], first.message, first.waiter, string.match(first.message, '^%S+') .. ' c')
   redis.call('HDEL', KEYS[3], first.step)
   if first.open.limits ~= '' then redis.pcall('ZREM', KEYS[13], limit_entry(KEYS[6], call.id, run.generation, first.step)) end
   redis.call('RPUSH', KEYS[6], withdraw_text(call.id, run.generation, first.step, first.open.where))
