@@ -151,6 +151,9 @@ extension Scenarios {
                     ).integer == 2
                 }
                 #expect(try await runs[0].notify("flag", "event") == .received)
+                // Of what would tell that the time is over nothing is left.
+                #expect(try await client.openSteps(ofRun: runs[0].id).isEmpty)
+                #expect(try await client.queueTotals().delayed == 1)
                 try await withWorkers(server, workflow) {
                     #expect(try await complete(runs[0], of: workflow).output == "event")
                     #expect(try await complete(runs[1], of: workflow).output == "timeout")
