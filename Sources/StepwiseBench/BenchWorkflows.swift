@@ -23,22 +23,11 @@ enum BenchWorkflows {
         return try await context.run("join") { results.count }
     }
 
-    /// A result of so many bytes, ten times in a row.
-    static let large = Workflow("large") { (context, size: Int) async throws -> Int in
-        var sum = 0
-        for _ in 0..<10 { sum += try await context.run("step") { String(repeating: "x", count: size) }.utf8.count }
-        return sum
-    }
-
     static let sleeperName: WorkflowName<Date, Void> = "sleeper"
     static let sleeper = Workflow(sleeperName) { context, alarm in try await context.sleep(until: alarm) }
 
     static let nothingName: WorkflowName<Int, Int> = "nothing"
     static let nothing = Workflow(nothingName) { _, input in input }
 
-    static let listener = Workflow("listener") { (context, _: Int) async throws -> Int in
-        try await context.waitForEvent("go", as: Int.self)
-    }
-
-    static let all: [any AnyWorkflow] = [chain, fan, large, sleeper, listener, nothing]
+    static let all: [any AnyWorkflow] = [chain, fan, sleeper, nothing]
 }

@@ -94,17 +94,10 @@ struct MeasureCommand: AsyncParsableCommand {
             let fleet = try await Fleet(2, concurrency: 256, server)
             defer { fleet.stop() }
             let before = try await server.chain(fleet, runs: extent.chainRuns, rounds: extent.rounds)["steps/s"]
-            for start in stride(from: 0, to: extent.backlog, by: 10_000) {
-                _ = try await server.client.enqueue(
-                    BenchWorkflows.nothingName, each: Array(repeating: 0, count: min(10_000, extent.backlog - start)),
-                    .queue("idle"))
-            }
+            try await server.enqueue(BenchWorkflows.nothingName, 0, times: extent.backlog, queue: "idle")
             let queued = try await server.chain(fleet, runs: extent.chainRuns, rounds: extent.rounds)["steps/s"]
             let done = try await server.completedCount()
-            for start in stride(from: 0, to: extent.backlog, by: 10_000) {
-                _ = try await server.client.enqueue(
-                    BenchWorkflows.nothingName, each: Array(repeating: 0, count: min(10_000, extent.backlog - start)))
-            }
+            try await server.enqueue(BenchWorkflows.nothingName, 0, times: extent.backlog)
             try await server.completed(done + extent.backlog)
             let finished = try await server.chain(fleet, runs: extent.chainRuns, rounds: extent.rounds)["steps/s"]
             return (before, queued, finished)

@@ -87,7 +87,6 @@ extension BenchServer {
         for call in calls { encoder.encode(call, into: &buffer) }
         let file = URL(fileURLWithPath: server.folder + "/load")
         try Data(buffer.readableBytesView).write(to: file)
-        let before = try await counters()
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = ["redis-cli", "-s", server.folder + "/redis.sock", "--pipe"]
@@ -102,7 +101,6 @@ extension BenchServer {
         guard text.contains("errors: 0, replies: \(calls.count)") else { throw BenchFailure("redis-cli says: \(text)") }
         let done = try await send("ZCARD", keys.runs(.completed)).integer ?? 0
         guard done == runs else { throw BenchFailure("the load has ended \(done) of \(runs) runs") }
-        _ = before
         return Double(calls.count) / took
     }
 

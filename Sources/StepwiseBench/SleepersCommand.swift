@@ -16,13 +16,13 @@ struct SleepersCommand: AsyncParsableCommand {
             let fleet = try await Fleet(workers, concurrency: 256, server)
             defer { fleet.stop() }
             // What a worker holds once it has worked.
-            try await sleep(1000, until: Date(timeIntervalSinceNow: 1), server)
+            try await server.enqueue(BenchWorkflows.sleeperName, Date(timeIntervalSinceNow: 1), times: 1000)
             try await server.completed(1000, every: .milliseconds(100))
             let memory = (redis: try await server.usedMemory(), worker: try fleet.memory())
             let start = ContinuousClock.now
             // Long enough for all of them to lie down.
             let alarm = Date(timeIntervalSinceNow: max(20, Double(count) / 1500))
-            try await sleep(count, until: alarm, server)
+            try await server.enqueue(BenchWorkflows.sleeperName, alarm, times: count)
             while try await server.send("ZCARD", server.keys.delayed).integer ?? 0 < count {
                 try await Task.sleep(for: .milliseconds(100))
             }
@@ -52,13 +52,6 @@ struct SleepersCommand: AsyncParsableCommand {
                     format:
                         "all woken after %.1f s (%.0f a second), all ended after %.1f s (%.0f a second); worker %.1f MB",
                     promoted, Double(count) / promoted, ended, Double(count) / ended, Double(try fleet.memory()) / 1e6))
-        }
-    }
-
-    private func sleep(_ count: Int, until alarm: Date, _ server: BenchServer) async throws {
-        for start in stride(from: 0, to: count, by: 10_000) {
-            _ = try await server.client.enqueue(
-                BenchWorkflows.sleeperName, each: Array(repeating: alarm, count: min(10_000, count - start)))
         }
     }
 }

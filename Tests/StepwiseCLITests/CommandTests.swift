@@ -63,7 +63,7 @@ struct CommandTests {
         try await Fixture.with { fixture in
             try await fixture.withWorker([asking]) {
                 let run = try await fixture.client.enqueue(asking, 0, id: "r")
-                while try await fixture.client.openSteps(ofRun: "r").isEmpty {}
+                try await fixture.until { try await !fixture.client.openSteps(ofRun: "r").isEmpty }
                 let status = try await fixture.stepwise("status", "r")
                 #expect(status.output.contains("event word"))
                 let sent = try await fixture.stepwise("notify", "word", "17", "--run", "r", "--id", "e1")
@@ -71,7 +71,7 @@ struct CommandTests {
                 #expect(
                     try await fixture.stepwise("notify", "word", "17", "--run", "r", "--id", "e1", "--json").output
                         == "{\"answer\":\"repeated\"}\n")
-                while try await fixture.client.openSteps(ofRun: "r").first?.step != "approved" {}
+                try await fixture.until { try await fixture.client.openSteps(ofRun: "r").first?.step == "approved" }
                 let token = try await run.history().first { $0.step == "callback approved" }?.value ?? ""
                 let bare = token.replacing("\"", with: "")
                 #expect(try await fixture.stepwise("status", "r").output.contains(bare.suffix(32)) == false)
