@@ -31,7 +31,7 @@ extension RedisClient {
     /// Executes a script by its SHA-1, and sends its source first where the server does not know it.
     /// - Parameter timeout: from now to the reply, the loading included; `nil`: the client's.
     /// - Returns: as ``send(_:timeout:)``.
-    package func evaluate(
+    nonisolated(nonsending) package func evaluate(
         _ script: RedisScript,
         keys: [String],
         arguments: [RedisArgument],

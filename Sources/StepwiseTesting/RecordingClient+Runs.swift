@@ -39,7 +39,7 @@ extension RecordingClient: RunSource {
 
     package func history(ofRun id: String) async throws -> [RecordedStep] { [] }
 
-    package func awaitEnd(ofRun id: String, timeout: Duration?) async throws -> RunEnd? {
+    package func awaitEnd(ofRun id: String, isNew: Bool, timeout: Duration?) async throws -> RunEnd? {
         guard order(id) != nil else { return nil }
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in

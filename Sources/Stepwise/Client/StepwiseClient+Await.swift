@@ -1,4 +1,5 @@
 internal import StepwiseRedis
+import Synchronization
 
 /// How a run ended.
 package struct RunEnd: Sendable {
@@ -17,17 +18,22 @@ extension StepwiseClient {
 
     /// Waits for a run's end: told by publication, asking only now and then. `nil` if there is no such run.
     ///
+    /// - Parameter isNew: whether it has begun just now, and will hardly have ended.
     /// - Throws: ``StepwiseError`` with code `timedOut`, `closed` and others.
-    package func awaitEnd(ofRun id: String, timeout: Duration?) async throws -> RunEnd? {
-        switch try await end(ofRun: id) {
-        case .missing: return nil
-        case .ended(let end): return end
-        case .live: break
+    package func awaitEnd(ofRun id: String, isNew: Bool, timeout: Duration?) async throws -> RunEnd? {
+        if !isNew {
+            switch try await end(ofRun: id) {
+            case .missing: return nil
+            case .ended(let end): return end
+            case .live: break
+            }
         }
         let bell = Bell()
         let subscription: RedisSubscriber.Subscription
         do {
-            subscription = try await subscriber.subscribe(keys.ended(id)) { _ in bell.ring() }
+            subscription = try await subscriber.subscribe(keys.ended(id)) { message in
+                bell.ring(RunEnd(announcement: message))
+            }
         } catch {
             throw StepwiseError(error, doing: "waiting for run \(id)")
         }
@@ -35,7 +41,7 @@ extension StepwiseClient {
         // A client that is closed hears of no end any more: whoever waits asks once more and is told.
         let closing = Task { [isClosed] in
             await isClosed.wait()
-            bell.ring()
+            bell.ring(nil)
         }
         defer { closing.cancel() }
         let deadline = timeout.map { ContinuousClock.now + $0 }
@@ -51,7 +57,7 @@ extension StepwiseClient {
                     throw StepwiseError(
                         .timedOut, "run \(id) had not ended after \(timeout ?? .zero): it is \(Self.prospect(details))")
                 }
-                await bell.wait(atMost: min(left ?? Self.askEvery, Self.askEvery))
+                if let end = await bell.wait(atMost: min(left ?? Self.askEvery, Self.askEvery)) { return end }
                 try Task.checkCancellation()
             }
         }
@@ -87,36 +93,55 @@ extension StepwiseClient {
     }
 }
 
+extension RunEnd {
+    /// What a publication tells of it, if it tells it: the status, a space, and the output's or the error's JSON.
+    fileprivate init?(announcement bytes: [UInt8]) {
+        guard let space = bytes.firstIndex(of: UInt8(ascii: " ")) else { return nil }
+        let status = RunStatus(rawValue: String(decoding: bytes[..<space], as: UTF8.self))
+        guard status.isEnded else { return nil }
+        let json = Array(bytes[(space + 1)...])
+        self.init(status: status, output: status == .completed ? json : [], error: status == .completed ? [] : json)
+    }
+}
+
 /// Rings any number of times; a wait ends at the next ring, or at once if it rang since the last wait.
-private actor Bell {
-    private var hasRung = false
-    private var waiter: CheckedContinuation<Void, Never>?
-
-    nonisolated func ring() { Task { await self.rang() } }
-
-    private func rang() {
-        if let waiter {
-            self.waiter = nil
-            waiter.resume()
-        } else {
-            hasRung = true
-        }
+private final class Bell: Sendable {
+    private struct State {
+        var hasRung = false
+        var end: RunEnd?
+        var waiter: CheckedContinuation<RunEnd?, Never>?
     }
 
-    func wait(atMost limit: Duration) async {
-        if hasRung {
-            hasRung = false
-            return
+    private let state = Mutex(State())
+
+    /// - Parameter end: what the ring tells, if it tells it.
+    func ring(_ end: RunEnd?) {
+        let waiter = state.withLock { state in
+            defer { state.waiter = nil }
+            if state.waiter == nil { (state.hasRung, state.end) = (true, end ?? state.end) }
+            return state.waiter
         }
+        waiter?.resume(returning: end)
+    }
+
+    /// - Returns: what the ring told.
+    func wait(atMost limit: Duration) async -> RunEnd? {
         let timer = Task {
             try? await Task.sleep(for: limit)
-            if !Task.isCancelled { rang() }
+            if !Task.isCancelled { ring(nil) }
         }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { waiter = $0 }
+        defer { timer.cancel() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                let (isOver, end) = state.withLock { state in
+                    defer { (state.hasRung, state.end) = (false, nil) }
+                    if !state.hasRung { state.waiter = waiter }
+                    return (state.hasRung, state.end)
+                }
+                if isOver { waiter.resume(returning: end) }
+            }
         } onCancel: {
-            ring()
+            ring(nil)
         }
-        timer.cancel()
     }
 }

@@ -104,7 +104,7 @@ extension StepwiseClient {
     ///
     /// - Throws: ``StepwiseError``: `noSuchRun`, `timedOut`, or one of the `redis…` codes.
     package func storedEnd(ofRun id: String, timeout: Duration?) async throws -> StoredEnd {
-        guard let end = try await awaitEnd(ofRun: id, timeout: timeout) else {
+        guard let end = try await awaitEnd(ofRun: id, isNew: false, timeout: timeout) else {
             throw noSuchRun(id)
         }
         return StoredEnd(

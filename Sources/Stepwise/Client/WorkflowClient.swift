@@ -61,7 +61,7 @@ package protocol RunSource: Sendable {
     func details(ofRun id: String) async throws -> RunDetails?
     func history(ofRun id: String) async throws -> [RecordedStep]
     /// `nil` if there is no such run.
-    func awaitEnd(ofRun id: String, timeout: Duration?) async throws -> RunEnd?
+    func awaitEnd(ofRun id: String, isNew: Bool, timeout: Duration?) async throws -> RunEnd?
     func cancel(_ id: String, reason: String) async throws -> Cancellation
     func pause(_ id: String, reason: String) async throws -> Bool
     func resume(_ id: String, from step: String?) async throws

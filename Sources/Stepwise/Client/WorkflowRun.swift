@@ -40,7 +40,7 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
     /// - Parameter timeout: how long to wait; `nil` waits for as long as it takes.
     /// - Returns: the output's JSON.
     private func output(timeout: Duration?) async throws -> [UInt8] {
-        guard let end = try await source.awaitEnd(ofRun: id, timeout: timeout) else { throw missing }
+        guard let end = try await source.awaitEnd(ofRun: id, isNew: isNew, timeout: timeout) else { throw missing }
         switch end.status {
         case .completed: return end.output
         case .cancelled:

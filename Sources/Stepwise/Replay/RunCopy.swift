@@ -379,7 +379,7 @@ package final class RunCopy: Sendable {
         if !isDerived { try StepName.check(name) }
         let made = try register(name: name, options: options) { number, id, key in
             StepCall(
-                number: number, id: id, key: key, options: options, child: child, notice: notice,
+                number: number, id: id, name: name, key: key, options: options, child: child, notice: notice,
                 wait: wait, body: body)
         }
         guard let (number, id) = made else {

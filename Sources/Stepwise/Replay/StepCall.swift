@@ -2,6 +2,8 @@
 package struct StepCall: Sendable {
     package let number: Int
     package let id: String
+    /// The name that it was called with: the id without its number.
+    package let name: String
     /// What tells its element from others of the same name, as JSON.
     package let key: String?
     package let options: StepOptions

@@ -7,7 +7,7 @@ struct RunStore: Sendable {
     /// How many bytes a run's outcomes may take.
     let maximumRunSize: Int
     /// Sends a script until an answer came, or throws because the worker's name is done for.
-    let evaluate: @Sendable (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
+    let evaluate: nonisolated(nonsending) @Sendable (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
 
     /// A run as invocations and scripts name it.
     struct Run: Sendable, Hashable {
@@ -19,7 +19,7 @@ struct RunStore: Sendable {
         var carryText: String { Invocation.carryText(run: id, generation: generation) }
     }
 
-    func start(_ id: String, _ order: RawOrder, item: [UInt8], queue: String, token: String) async throws -> StartReply
+    nonisolated(nonsending) func start(_ id: String, _ order: RawOrder, item: [UInt8], queue: String, token: String) async throws -> StartReply
     {
         let reply = try await evaluate(
             ScriptLibrary.start,
@@ -44,7 +44,7 @@ struct RunStore: Sendable {
     }
 
     /// - Parameter step: the step and attempt of a claimed step, `nil` for a carry.
-    func load(
+    nonisolated(nonsending) func load(
         _ run: Run, text: String, step: (id: String, attempt: Int)?, seen: Int, token: String, cold: Bool
     ) async throws -> LoadReply {
         let reply = try await evaluate(
@@ -81,7 +81,7 @@ struct RunStore: Sendable {
     }
 
     /// One page of the history: the records after number `from`; none if the run has begun anew.
-    func history(_ run: Run, from: Int) async throws -> [[UInt8]] {
+    nonisolated(nonsending) func history(_ run: Run, from: Int) async throws -> [[UInt8]] {
         let reply = try await evaluate(
             ScriptLibrary.history, [keys.steps(run.id), keys.run(run.id)], [.init(from), .init(run.generation)])
         return reply.array?.compactMap(\.bytes) ?? []
@@ -162,7 +162,7 @@ struct RunStore: Sendable {
         return arguments + [.init(PatchMarks.text(plan.patches)), .init(maximumRunSize)]
     }
 
-    func advance(_ run: Run, _ advance: Advance) async throws -> AdvanceReply {
+    nonisolated(nonsending) func advance(_ run: Run, _ advance: Advance) async throws -> AdvanceReply {
         let reply = try await evaluate(
             ScriptLibrary.advance, advanceKeys(run, advance),
             advanceArguments(run, advance) + planArguments(advance.plan, of: run))
@@ -189,7 +189,7 @@ struct RunStore: Sendable {
     }
 
     /// - Parameter isNew: whether the open step's text tells no more than that it is open.
-    func serial(_ run: Run, _ advance: Advance, _ record: Record, isNew: Bool) async throws -> AdvanceReply {
+    nonisolated(nonsending) func serial(_ run: Run, _ advance: Advance, _ record: Record, isNew: Bool) async throws -> AdvanceReply {
         let reply = try await evaluate(
             ScriptLibrary.serial, advanceKeys(run, advance),
             advanceArguments(run, advance)
@@ -201,7 +201,7 @@ struct RunStore: Sendable {
         return try ReplyReader("serial", reply).advance(upto: advance.upto)
     }
 
-    func record(_ run: Run, text: String, _ record: Record, seen: Int) async throws -> RecordReply {
+    nonisolated(nonsending) func record(_ run: Run, text: String, _ record: Record, seen: Int) async throws -> RecordReply {
         let reply = try await evaluate(
             ScriptLibrary.record,
             [
@@ -233,7 +233,7 @@ struct RunStore: Sendable {
     /// - Parameters:
     ///   - number: of the carry, for a step under it; `nil` for a claimed step.
     ///   - once: whether the attempt may be executed once only.
-    func begin(
+    nonisolated(nonsending) func begin(
         _ run: Run, text: String, carry number: Int?, step: String, attempt: Int, token: String, once: Bool
     ) async throws -> BeginReply {
         let reply = try await evaluate(
@@ -260,7 +260,7 @@ struct RunStore: Sendable {
     }
 
     /// - Parameter carry: the carry's number and how far its copy is, for a step under the carry; `nil` for a claimed step.
-    func retry(
+    nonisolated(nonsending) func retry(
         _ run: Run, text: String, carry: (number: Int, upto: Int)?, step: String, _ again: Again
     ) async throws -> RetryReply {
         let reply = try await evaluate(
@@ -286,7 +286,7 @@ struct RunStore: Sendable {
     /// Parks a run for a reason that a person reads. Of a carry its number, of a step its id proves the claim.
     ///
     /// - Parameter version: of the workflow's code here, if it has one.
-    func park(
+    nonisolated(nonsending) func park(
         _ run: Run, text: String, carry number: Int?, step: (id: String, attempt: Int)?, _ obstacle: Obstacle,
         workflow: String, version: String?
     ) async throws {
@@ -304,7 +304,7 @@ struct RunStore: Sendable {
             ])
     }
 
-    func unserve(
+    nonisolated(nonsending) func unserve(
         _ run: Run, text: String, workflow: String, isCarry: Bool, reason: String
     ) async throws {
         _ = try await evaluate(
@@ -329,7 +329,7 @@ struct RunStore: Sendable {
     }
 
     /// Notes within how many milliseconds after its creation a run has to be done, unless it has a limit already.
-    func arm(_ run: Run, timeout: Int) async throws {
+    nonisolated(nonsending) func arm(_ run: Run, timeout: Int) async throws {
         _ = try await evaluate(
             ScriptLibrary.arm, [keys.run(run.id), keys.delayed],
             [
@@ -348,7 +348,7 @@ struct RunStore: Sendable {
     /// A limit's time has come.
     ///
     /// - Parameter parentQueue: the queue of the run that waits for this one's end.
-    func lapse(_ limit: TimeLimit, parentQueue: String?) async throws -> LapseReply {
+    nonisolated(nonsending) func lapse(_ limit: TimeLimit, parentQueue: String?) async throws -> LapseReply {
         let id = limit.run
         let reply = try await evaluate(
             ScriptLibrary.lapse,
@@ -368,11 +368,11 @@ struct RunStore: Sendable {
         }
     }
 
-    func poke(_ run: Run) async throws {
+    nonisolated(nonsending) func poke(_ run: Run) async throws {
         _ = try await evaluate(ScriptLibrary.poke, [keys.run(run.id), keys.queue(run.queue)], [.init(run.id)])
     }
 
-    func note(_ id: String, _ sentence: String) async throws {
+    nonisolated(nonsending) func note(_ id: String, _ sentence: String) async throws {
         _ = try await evaluate(ScriptLibrary.note, [keys.run(id)], [.init(sentence)])
     }
 }

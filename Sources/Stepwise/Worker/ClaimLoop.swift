@@ -9,11 +9,13 @@ struct ClaimLoop: Sendable {
     let blocking: RedisClient
 
     /// The most that one round claims.
-    private static let batch = 16
+    private static let most = 16
+    /// A blocking move that took less has met a queue that was not empty.
+    private static let atOnce = Duration.microseconds(500)
 
     func run() async {
         var pause = Duration.milliseconds(50)
-        var isBusy = false
+        var batch = 1
         while await slot() {
             if worker.isLeaving {
                 worker.slots.release()
@@ -24,7 +26,7 @@ struct ClaimLoop: Sendable {
                 continue
             }
             do {
-                isBusy = try await claim(isBusy: isBusy)
+                batch = try await claim(batch)
                 pause = .milliseconds(50)
             } catch {
                 if error.kind == .closed { return }
@@ -44,28 +46,29 @@ struct ClaimLoop: Sendable {
 
     /// One round; it holds one slot already.
     ///
-    /// - Parameter isBusy: whether the last round got something: then there may be more, and it is taken without waiting.
-    /// - Returns: whether this round got something.
-    private func claim(isBusy: Bool) async throws(RedisError) -> Bool {
-        if isBusy {
-            return try await claimSeveral()
+    /// - Parameter batch: 1 to wait for an invocation, more to take so many without waiting: the queue is not empty.
+    /// - Returns: the same for the next round.
+    private func claim(_ batch: Int) async throws(RedisError) -> Int {
+        if batch > 1 {
+            return try await claimSeveral(batch)
         }
         do throws(RedisError) {
+            let begin = ContinuousClock.now
             let reply = try await blocking.send(move("BLMOVE") + [.init(WorkerConnections.blockingTimeout)])
             guard let item = reply.bytes else {
                 worker.slots.release()
-                return false
+                return 1
             }
             await accept(item)
-            return true
+            return ContinuousClock.now - begin < Self.atOnce ? 2 : 1
         } catch {
             worker.slots.release()
             throw error
         }
     }
 
-    private func claimSeveral() async throws(RedisError) -> Bool {
-        let slots = 1 + worker.slots.take(upTo: Self.batch - 1)
+    private func claimSeveral(_ batch: Int) async throws(RedisError) -> Int {
+        let slots = 1 + worker.slots.take(upTo: batch - 1)
         var free = slots
         defer { worker.slots.release(free) }
         for reply in try await worker.connections.commands.pipeline(Array(repeating: move("LMOVE"), count: slots)) {
@@ -74,7 +77,7 @@ struct ClaimLoop: Sendable {
                 await accept(item)
             }
         }
-        return free < slots
+        return free > 0 ? 1 : min(batch * 2, Self.most)
     }
 
     private func move(_ command: RedisArgument) -> [RedisArgument] {

@@ -13,17 +13,17 @@ extension Incarnation {
     }
 
     /// One script, sent until an answer came.
-    func evaluate(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument]) async throws -> RedisValue {
+    nonisolated(nonsending) func evaluate(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument]) async throws -> RedisValue {
         try await insist { try await self.connections.commands.evaluate(script, keys: keys, arguments: arguments) }
     }
 
     /// One plain command, sent until an answer came.
-    func command(_ arguments: [RedisArgument]) async throws -> RedisValue {
+    nonisolated(nonsending) func command(_ arguments: [RedisArgument]) async throws -> RedisValue {
         try await insist { try await self.connections.commands.send(arguments) }
     }
 
     /// Sends until an answer came. Everything that goes through here may arrive twice.
-    private func insist(_ body: () async throws -> RedisValue) async throws -> RedisValue {
+    nonisolated(nonsending) private func insist(_ body: nonisolated(nonsending) () async throws -> RedisValue) async throws -> RedisValue {
         var pause = Duration.milliseconds(20)
         while true {
             if !mayCall { throw IncarnationOver() }

@@ -113,6 +113,7 @@ final class Incarnation: Sendable {
     let logger: Logger
     let connections: WorkerConnections
     let slots: Slots
+    let paces = BodyPaces()
     let observer: ObserverFeed?
 
     private let state = Mutex(State())

@@ -194,7 +194,10 @@ extension RunDriver {
         let step = step(of: call, attempt: attempt)
         worker.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
-        let body = RunningBody(attempt: attempt, timeout: call.options.timeout) {
+        let body = RunningBody(
+            attempt: attempt, timeout: call.options.timeout,
+            pace: (worker.paces, "\(about?.workflow ?? "") \(call.name)")
+        ) {
             try await StepScope.$current.withValue(step) { try await call.body(step) }
         }
         bodies[call.id] = body

@@ -5,6 +5,9 @@ internal import Logging
 /// Its methods interleave at every call to Redis, as the tasks of a worker do in the protocol's model. What keeps that safe is in
 /// the scripts; here it is enough that outcomes reach the copy in their order, and that only the carry's holder opens steps.
 actor RunDriver {
+    nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
+
+    private let lane: ActorLane
     let worker: Incarnation
     let store: RunStore
     let run: RunStore.Run
@@ -32,6 +35,7 @@ actor RunDriver {
     init(worker: Incarnation, run: RunStore.Run) {
         self.worker = worker
         self.run = run
+        lane = worker.connections.lane.actors
         store = worker.store
     }
 

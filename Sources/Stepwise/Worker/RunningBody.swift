@@ -20,13 +20,29 @@ final class RunningBody: Sendable {
 
     /// Starts the body in a task of its own.
     ///
-    /// - Parameter limit: after it the body is cancelled, and what it still returns is refused.
+    /// - Parameters:
+    ///   - limit: after it the body is cancelled, and what it still returns is refused.
+    ///   - pace: what is known of such bodies, and the name under which it is known: a quick one begins on the calling thread.
     init(
-        attempt: Int, timeout limit: Duration?, body: @escaping @Sendable () async throws -> [UInt8]
+        attempt: Int, timeout limit: Duration?, pace: (paces: BodyPaces, step: String),
+        body: @escaping @Sendable () async throws -> [UInt8]
     ) {
         self.attempt = attempt
+        let (paces, step) = pace
+        if limit == nil, paces.isQuick(step), #available(macOS 26, *) {
+            let work = Task.immediateDetached {
+                do { self.finish(.success(try await body())) } catch { self.finish(.failure(error)) }
+            }
+            paces.note(step, took: ContinuousClock.now - begin, wasHere: true)
+            state.withLock { $0.tasks = [work] }
+            return
+        }
         let work = Task.detached {
-            do { self.finish(.success(try await body())) } catch { self.finish(.failure(error)) }
+            let begin = ContinuousClock.now
+            let end: End
+            do { end = .success(try await body()) } catch { end = .failure(error) }
+            paces.note(step, took: ContinuousClock.now - begin, wasHere: false)
+            self.finish(end)
         }
         var tasks = [work]
         if let limit {
@@ -59,8 +75,9 @@ final class RunningBody: Sendable {
     }
 
     /// Waits for the end; `nil` if the wait was interrupted.
-    func wait() async -> End? {
-        await withCheckedContinuation { continuation in
+    nonisolated(nonsending) func wait() async -> End? {
+        if let end = state.withLock({ $0.end }) { return end }
+        return await withCheckedContinuation { continuation in
             let end = state.withLock { state in
                 if state.end == nil { state.waiter = continuation }
                 return state.end

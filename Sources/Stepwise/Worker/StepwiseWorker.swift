@@ -86,10 +86,11 @@ public final class StepwiseWorker: Service, Sendable {
 
     private func work() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        let loops = (lane: Lane(group.next()), beat: group.next())
         var result: Result<Void, any Error> = .success(())
         do {
             while !shutdown.isOpen {
-                let ending = try await live(group)
+                let ending = try await live(loops.lane, loops.beat)
                 if case .leaving = ending { break }
                 logger.warning(
                     "the worker begins anew under another name", metadata: ["reason": "\(ending)"])
@@ -97,16 +98,17 @@ public final class StepwiseWorker: Service, Sendable {
         } catch {
             result = .failure(error)
         }
+        await loops.lane.close()
         try? await group.shutdownGracefully()
         await observer?.end()
         try result.get()
     }
 
     /// One life under one name.
-    private func live(_ group: MultiThreadedEventLoopGroup) async throws -> Incarnation.Ending {
+    private func live(_ lane: Lane, _ beat: any EventLoop) async throws -> Incarnation.Ending {
         let name = WorkerName.new()
         let connections = WorkerConnections(
-            redis: redis, name: name, queues: configuration.queues, group: group, logger: logger)
+            redis: redis, name: name, queues: configuration.queues, lane: lane, beat: beat, logger: logger)
         do {
             guard let session = try await connect(connections) else {
                 await connections.close()
@@ -177,7 +179,8 @@ public final class StepwiseWorker: Service, Sendable {
         let (beats, addBeat) = AsyncStream<BeatReply?>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let heartbeat = Heartbeat(worker: incarnation) { addBeat.yield($0) }
         heartbeat.start()
-        let claiming = Task.detached {
+        let lane = incarnation.connections.lane
+        let claiming = Task.detached(executorPreference: lane) {
             await withDiscardingTaskGroup { group in
                 for loop in loops { group.addTask { await loop.run() } }
             }
@@ -188,7 +191,7 @@ public final class StepwiseWorker: Service, Sendable {
             claimingEnded.open()
         }
         let upkeep = Task.detached { await Maintenance(worker: incarnation).run(beats) }
-        let jobs = Task.detached { await incarnation.runJobs() }
+        let jobs = Task.detached(executorPreference: lane) { await incarnation.runJobs() }
         let drain = Task.detached {
             await self.shutdown.wait()
             if Task.isCancelled { return }
