@@ -4,14 +4,21 @@ package import NIOCore
 /// Commands in, bytes out: hiredis's writer. Keeps its scratch space, because a busy connection encodes 100,000 commands
 /// a second.
 package final class CommandEncoder {
-    private var bytes: [UInt8] = []
-    private var lengths: [Int] = []
-    private var pointers: [UnsafePointer<CChar>?] = []
+    private struct Scratch {
+        var bytes: [UInt8] = []
+        var lengths: [Int] = []
+        var pointers: [UnsafePointer<CChar>?] = []
+    }
+
+    private var scratch = Scratch()
 
     package init() {}
 
     /// Appends a command, name and arguments, to `buffer`.
     package func encode(_ arguments: [RedisArgument], into buffer: inout ByteBuffer) {
+        // Taken out while it is used: each access to a class's field is checked for others.
+        var (bytes, lengths, pointers) = (scratch.bytes, scratch.lengths, scratch.pointers)
+        scratch = Scratch()
         bytes.removeAll(keepingCapacity: true)
         lengths.removeAll(keepingCapacity: true)
         pointers.removeAll(keepingCapacity: true)
@@ -37,5 +44,6 @@ package final class CommandEncoder {
             buffer.writeBytes(UnsafeRawBufferPointer(start: encoded, count: count))
             redisFreeCommand(encoded)
         }
+        scratch = Scratch(bytes: bytes, lengths: lengths, pointers: pointers)
     }
 }

@@ -11,7 +11,7 @@ package final class RunCopy: Sendable {
 
     enum Standing {
         case called
-        case waiting(CheckedContinuation<Outcome.Result, any Error>)
+        case waiting(UnsafeContinuation<Outcome.Result, any Error>)
         case delivered
         case abandoned
     }
@@ -95,7 +95,7 @@ package final class RunCopy: Sendable {
         case .timeout(let reason): return cancel(reason, isTimeout: true, silent: silent)
         case .value, .error: break
         }
-        let continuation: CheckedContinuation<Outcome.Result, any Error>? = state.withLock { state in
+        let continuation: UnsafeContinuation<Outcome.Result, any Error>? = state.withLock { state in
             state.isSilent = silent
             state.cancelledCalls = 0
             state.delivered += 1
@@ -204,8 +204,8 @@ package final class RunCopy: Sendable {
         return state.withLock { $0.finished != nil }
     }
 
-    private static func takeWaiting(_ state: inout State) -> [CheckedContinuation<Outcome.Result, any Error>] {
-        var continuations: [CheckedContinuation<Outcome.Result, any Error>] = []
+    private static func takeWaiting(_ state: inout State) -> [UnsafeContinuation<Outcome.Result, any Error>] {
+        var continuations: [UnsafeContinuation<Outcome.Result, any Error>] = []
         for number in state.standings.indices {
             if case .waiting(let continuation) = state.standings[number] {
                 continuations.append(continuation)
@@ -386,7 +386,7 @@ package final class RunCopy: Sendable {
             try await suspendUntilEviction()
         }
         let result = try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+            try await withUnsafeThrowingContinuation { continuation in
                 park(number, continuation)
             }
         } onCancel: {
@@ -502,7 +502,7 @@ package final class RunCopy: Sendable {
         }
     }
 
-    private func park(_ number: Int, _ continuation: CheckedContinuation<Outcome.Result, any Error>) {
+    private func park(_ number: Int, _ continuation: UnsafeContinuation<Outcome.Result, any Error>) {
         let error: (any Error)? = state.withLock { state in
             if state.isEvicted { return Evicted() }
             if case .abandoned = state.standings[number] { return CancellationError() }
@@ -516,7 +516,7 @@ package final class RunCopy: Sendable {
 
     /// The task that waits for this call was cancelled: the call throws in this drain and its outcome is for nobody.
     private func abandon(_ number: Int) {
-        let continuation: CheckedContinuation<Outcome.Result, any Error>? = state.withLock { state in
+        let continuation: UnsafeContinuation<Outcome.Result, any Error>? = state.withLock { state in
             switch state.standings[number] {
             case .delivered, .abandoned: return nil
             case .called:

@@ -22,10 +22,18 @@ package struct OutcomeRecord: Sendable, Hashable {
     package static func head(
         step: String, kind: String? = nil, child: String? = nil, key: String?, attempts: Int, took: Int, claim: String
     ) -> String {
-        "{\"step\":\(JSON.string(step))" + (kind.map { ",\"kind\":\(JSON.string($0))" } ?? "")
-            + (child.map { ",\"child\":\(JSON.string($0))" } ?? "") + (key.map { ",\"key\":\($0)" } ?? "")
-            + (attempts == 1 ? "" : ",\"attempts\":\(attempts)")
-            + ",\"took\":\(took),\"claim\":\(JSON.string(claim))"
+        var text = "{\"step\":"
+        text.reserveCapacity(160)
+        text += JSON.string(step)
+        if let kind { text += ",\"kind\":\(JSON.string(kind))" }
+        if let child { text += ",\"child\":\(JSON.string(child))" }
+        if let key { text += ",\"key\":\(key)" }
+        if attempts != 1 { text += ",\"attempts\":\(attempts)" }
+        text += ",\"took\":"
+        text += String(took)
+        text += ",\"claim\":"
+        text += JSON.string(claim)
+        return text
     }
 
     /// The record's text behind the time.

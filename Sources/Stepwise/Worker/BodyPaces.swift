@@ -5,19 +5,21 @@ import Synchronization
 ///
 /// A step has to show it: eight times less than 0.1 ms. Each millisecond for which a body holds the worker's thread afterwards has to be made
 /// good by eight quick times elsewhere.
-final class BodyPaces: Sendable {
+package final class BodyPaces: Sendable {
     private let credits = Mutex<[String: Int]>([:])
 
     private static let enough = 8
     private static let most = 16
     private static let quick = Duration.microseconds(100)
 
-    func isQuick(_ step: String) -> Bool {
+    package init() {}
+
+    package func isQuick(_ step: String) -> Bool {
         credits.withLock { $0[step, default: 0] >= Self.enough }
     }
 
     /// - Parameter took: of a body on the worker's thread until it left it, of another until its end.
-    func note(_ step: String, took: Duration, wasHere: Bool) {
+    package func note(_ step: String, took: Duration, wasHere: Bool) {
         credits.withLock { credits in
             // Names can be made of data: then they are too many to be of use.
             if credits.count > 10_000 { credits = [:] }

@@ -13,7 +13,6 @@ extension RunDriver {
 
     /// An outcome that the copy has had before it is recorded.
     func observed(_ record: RunStore.Record, number: Int) -> [ObservedStep] {
-        guard worker.observer != nil else { return [] }
         var step = observed(record.step, number: number, record.kind, record.result)
         (step.attempts, step.took) = (record.attempt, record.took)
         return [step]
@@ -51,11 +50,12 @@ extension RunDriver {
     ///
     /// - Parameter record: the outcome that the script records as number `upto`.
     func beginTelling(upto: Int, _ record: RunStore.Record? = nil) -> Telling {
+        guard worker.observer != nil else { return Telling(number: 0, steps: []) }
         let steps = untold.filter { $0.number <= upto } + (record.map { observed($0, number: upto) } ?? [])
         forgetTold(upto: upto)
         tellings.count += 1
         let telling = Telling(number: tellings.count, steps: steps)
-        if worker.observer != nil { tellings.waiting.append(telling) }
+        tellings.waiting.append(telling)
         return telling
     }
 

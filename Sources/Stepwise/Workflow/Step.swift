@@ -5,12 +5,16 @@ public struct Step: Sendable, Hashable {
     /// 1 for the first try of the body, one more for each retry. A worker's death repeats the attempt, not the count.
     public let attempt: Int
     /// The same for every attempt of this step of this run, and for no other: hand it to services that drop duplicates.
-    public let idempotencyKey: String
+    public var idempotencyKey: String { "\(runID)/\(generation)/\(id)" }
+
+    private let runID: String
+    private let generation: Int
 
     package init(runID: String, generation: Int, id: String, attempt: Int) {
         self.id = id
         self.attempt = attempt
-        idempotencyKey = "\(runID)/\(generation)/\(id)"
+        self.runID = runID
+        self.generation = generation
     }
 }
 

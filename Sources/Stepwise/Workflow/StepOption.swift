@@ -93,7 +93,8 @@ package struct StepOptions: Sendable {
 
     /// The limits as the store takes them: `total=30000 claim=5000`, in ms; empty for none.
     package var limits: String {
-        [("total", totalTimeout), ("claim", claimTimeout)].compactMap { name, limit in
+        if !hasLimits { return "" }
+        return [("total", totalTimeout), ("claim", claimTimeout)].compactMap { name, limit in
             limit.map { "\(name)=\(Int(max(0, $0.milliseconds.rounded(.up))))" }
         }.joined(separator: " ")
     }

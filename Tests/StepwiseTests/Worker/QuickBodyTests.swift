@@ -1,0 +1,136 @@
+import Foundation
+import Stepwise
+import StepwiseTesting
+import Synchronization
+import Testing
+
+@Suite("Which bodies begin on the worker's own thread") struct BodyPaceTests {
+    private func paces(quick times: Int) -> BodyPaces {
+        let paces = BodyPaces()
+        for _ in 0..<times { paces.note("step", took: Duration.microseconds(20), wasHere: false) }
+        return paces
+    }
+
+    @Test("Only one that was quick eight times")
+    func eightTimes() {
+        #expect(!paces(quick: 0).isQuick("step"))
+        #expect(!paces(quick: 7).isQuick("step"))
+        #expect(paces(quick: 8).isQuick("step"))
+        #expect(!paces(quick: 8).isQuick("another step"))
+    }
+
+    @Test("One that takes long elsewhere begins to count anew")
+    func slowElsewhere() {
+        let paces = paces(quick: 7)
+        paces.note("step", took: Duration.milliseconds(1), wasHere: false)
+        for _ in 0..<7 { paces.note("step", took: Duration.microseconds(20), wasHere: false) }
+        #expect(!paces.isQuick("step"))
+    }
+
+    @Test("Each millisecond that one holds the thread costs eight quick times elsewhere")
+    func slowHere() {
+        let paces = paces(quick: 1000)
+        paces.note("step", took: Duration.milliseconds(10), wasHere: true)
+        for _ in 0..<71 { paces.note("step", took: Duration.microseconds(20), wasHere: false) }
+        #expect(!paces.isQuick("step"))
+        paces.note("step", took: Duration.microseconds(20), wasHere: false)
+        #expect(paces.isQuick("step"))
+    }
+
+    @Test("Names that are made of data do not fill the memory, and cost the others no more than their credit")
+    func manyNames() {
+        let paces = paces(quick: 8)
+        for number in 0..<20_000 { paces.note("step \(number)", took: Duration.microseconds(20), wasHere: false) }
+        for _ in 0..<8 { paces.note("step", took: Duration.microseconds(20), wasHere: false) }
+        #expect(paces.isQuick("step"))
+    }
+}
+
+extension Scenarios {
+    @Suite("Quick bodies", .serialized) struct QuickBodies {
+        /// Whether the current thread is one of a worker's event loops.
+        private static var isOnLane: Bool {
+            #if canImport(Darwin)
+            var name = [CChar](repeating: 0, count: 64)
+            pthread_getname_np(pthread_self(), &name, name.count)
+            return String(cString: name).hasPrefix("NIO")
+            #else
+            return (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8))?.hasPrefix("NIO") == true
+            #endif
+        }
+
+        struct Broken: Error {}
+
+        /// Calls the same quick step until one of its bodies begins on the worker's thread; the next of them does what the input says.
+        private func workflow(_ waiting: Flag = Flag()) -> Workflow<String, String> {
+            Workflow("quick") { (context, what: String) async throws -> String in
+                while try await !context.run("step", body: { Self.isOnLane }) {}
+                return try await context.run("step", .retry(.never)) {
+                    let began = Self.isOnLane
+                    switch what {
+                    case "returns": break
+                    case "throws": throw Broken()
+                    case "waits": try await Task.sleep(for: .milliseconds(20))
+                    default:
+                        waiting.set()
+                        try await Task.sleep(for: .seconds(600))
+                    }
+                    return "\(began) \(Self.isOnLane)"
+                }
+            }
+        }
+
+        /// The first output that tells of a body which began on the worker's thread: on a busy machine the last may not.
+        private func output(_ what: String, _ client: StepwiseClient) async throws -> String {
+            for _ in 0..<20 {
+                let output = try await client.enqueue(workflow(), what).result(timeout: patience)
+                if output.hasPrefix("true") { return output }
+            }
+            return "never"
+        }
+
+        @Test("One that begins on the worker's thread returns, throws, or waits: then it goes on elsewhere")
+        func ends() async throws {
+            try await withWorker([workflow()]) { client, _ in
+                #expect(try await output("returns", client) == "true true")
+                #expect(try await output("waits", client) == "true false")
+                let throwing = try await client.enqueue(workflow(), "throws")
+                #expect(await errorCode { _ = try await throwing.result(timeout: patience) } == .runFailed)
+                #expect(try await throwing.status().error?.contains("Broken") == true)
+            }
+        }
+
+        @Test("One that waits is cancelled with its run")
+        func cancelled() async throws {
+            let waiting = Flag()
+            try await withWorker([workflow(waiting)]) { client, _ in
+                let run = try await client.enqueue(workflow(), "hangs")
+                try await eventually("the body waits") { waiting.isSet }
+                try await run.cancel(reason: "enough")
+                #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runCancelled)
+            }
+        }
+
+        @Test("Bodies that block the thread of their worker are soon begun elsewhere")
+        func blocking() async throws {
+            let tally = Tally()
+            @Sendable func block() { Thread.sleep(forTimeInterval: 0.02) }
+            let blocking = Workflow("blocking") { (context, count: Int) async throws -> Int in
+                for _ in 0..<count {
+                    try await context.run("step") {
+                        if !Self.isOnLane { return }
+                        tally.add("blocked")
+                        block()
+                    }
+                }
+                return count
+            }
+            try await withWorker([blocking]) { client, _ in
+                let run = try await client.enqueue(blocking, 600)
+                #expect(try await run.result(timeout: patience) == 600)
+            }
+            // Each costs 160 quick times.
+            #expect(tally["blocked"] <= 4)
+        }
+    }
+}
