@@ -117,4 +117,12 @@ package struct Plan: Sendable {
     package var listens = false
     /// Whether nothing is left for another page.
     package var isComplete: Bool
+
+    /// The step that it opens, if that is all it asks for: one with a body, without limits.
+    package var onlyPlainStep: String? {
+        guard isComplete, closings.isEmpty, unlimited.isEmpty, patches.isEmpty, orphans.isEmpty, !listens,
+            openings.count == 1, !openings[0].withdrawn, openings[0].limits.isEmpty, openings[0].wait == nil
+        else { return nil }
+        return openings[0].step
+    }
 }

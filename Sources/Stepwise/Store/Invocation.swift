@@ -1,6 +1,6 @@
 /// An item on a Redis list that asks a worker to do something for a run.
 ///
-/// `carry <run> <generation>` takes the run's function forward; `step <run> <generation> <attempt> <step>` executes one step's
+/// `carry <run> <generation>` takes the run's function forward (the first may bring along what it begins with, see ``FirstCarry``); `step <run> <generation> <attempt> <step>` executes one step's
 /// body; `ended <run> <generation> <child> <step>` tells the step that its child has ended; `cancel <child> <workflow> <run> <generation>
 /// <step>` ends the child for which that step no longer waits; `tell <event> <time> <value>` reaches everybody who waits for the event since
 /// before that time, in microseconds since 1970; `withdraw <run> <generation> <number> <event> <step>` lets the event's list forget a step;
@@ -26,7 +26,8 @@ package enum Invocation: Sendable, Hashable {
         }
         let parts = text.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: false)
         switch (parts.first, parts.count) {
-        case ("carry", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty:
+        case ("carry", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty,
+            ("carry", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && FirstCarry(text) != nil:
             self = .carry(run: String(parts[1]), generation: String(parts[2]))
         case ("step", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[4].isEmpty:
             guard let attempt = Int(parts[3]) else { return nil }

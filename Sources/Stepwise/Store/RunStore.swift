@@ -43,6 +43,24 @@ struct RunStore: Sendable {
         }
     }
 
+    /// Takes a run's first carry and opens the function's first step, a plain one.
+    ///
+    /// - Parameter text: the invocation's as it was claimed.
+    /// - Returns: whether it was done; if not, nothing was changed.
+    nonisolated(nonsending) func first(_ run: Run, text: String, step: String, token: String) async throws -> Bool {
+        let reply = try await evaluate(
+            ScriptLibrary.first,
+            [
+                keys.run(run.id), keys.join(run.id), keys.claimed(worker, run.queue), keys.runs(.queued),
+                keys.runs(.running),
+            ],
+            [
+                .init(run.id), .init(text), .init(run.carryText), .init(run.generation), .init(step),
+                .init("\(worker) 1 \(token)"),
+            ])
+        return reply.integer == 1
+    }
+
     /// - Parameter step: the step and attempt of a claimed step, `nil` for a carry.
     nonisolated(nonsending) func load(
         _ run: Run, text: String, step: (id: String, attempt: Int)?, seen: Int, token: String, cold: Bool

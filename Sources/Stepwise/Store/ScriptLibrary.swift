@@ -4,6 +4,7 @@ internal import StepwiseRedis
 enum ScriptLibrary {
     static let enqueue = script("enqueue", PackageResources.enqueue_lua)
     static let start = script("start", PackageResources.start_lua)
+    static let first = RedisScript(name: "first", source: String(decoding: PackageResources.first_lua, as: UTF8.self))
     static let load = script("load", PackageResources.load_lua)
     static let history = script("history", PackageResources.history_lua)
     static let advance = script("advance", PackageResources.settle_lua, PackageResources.advance_lua)

@@ -23,10 +23,10 @@ package struct StepScriptLoad: Sendable {
             let item = try await redis.send([
                 "LMOVE", .init(keys.queue(Self.queue)), .init(keys.claimed(worker, Self.queue)), "RIGHT", "LEFT",
             ])
-            guard case .carry(let id, let generation)? = item.string.flatMap({ Invocation($0) }) else { break }
+            guard let text = item.string, case .carry(let id, let generation)? = Invocation(text) else { break }
             let run = RunStore.Run(id: id, generation: generation, queue: Self.queue)
             let reply = try await store.load(
-                run, text: run.carryText, step: nil, seen: 0, token: "\(worker)/1", cold: true)
+                run, text: text, step: nil, seen: 0, token: "\(worker)/1", cold: true)
             guard case .loaded(let number, _, _, _, _, _) = reply else {
                 throw UnexpectedReply(script: "load", reply: .null)
             }

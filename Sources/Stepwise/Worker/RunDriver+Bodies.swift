@@ -187,7 +187,7 @@ extension RunDriver {
     }
 
     private func step(of call: StepCall, attempt: Int) -> Step {
-        Step(runID: run.id, generation: Generation.number(of: run.generation), id: call.id, attempt: attempt)
+        Step(runID: run.id, generation: generation, id: call.id, attempt: attempt)
     }
 
     private func start(_ call: StepCall, attempt: Int) -> RunningBody {

@@ -4,9 +4,13 @@ internal import StepwiseRedis
 /// The carry: taking the function forward for as long as this worker holds it.
 extension RunDriver {
     /// Takes the function forward for as long as this worker has the carry. What Redis refuses for good parks the run.
-    func drive(number: Int, opened: Int, _ claim: Claim) async throws -> Kept? {
+    ///
+    /// - Parameter reply: of the script that took the carry, if that one has opened a step.
+    func drive(
+        number: Int, opened: Int, after reply: AdvanceReply? = nil, _ claim: Claim
+    ) async throws -> Kept? {
         do {
-            return try await takeForward(number: number, opened: opened, claim)
+            return try await takeForward(number: number, opened: opened, after: reply, claim)
         } catch let error as RedisError {
             // The copy may have lived an outcome that is not recorded.
             dropCopy()
@@ -19,43 +23,52 @@ extension RunDriver {
         "redis refused to write what came of a step: \(error); stepwise doctor names keys that are damaged; resume the run once they are mended"
     }
 
-    private func takeForward(number: Int, opened: Int, _ claim: Claim) async throws -> Kept? {
+    private func takeForward(
+        number: Int, opened: Int, after first: AdvanceReply?, _ claim: Claim
+    ) async throws -> Kept? {
         // The carry's text is the same each time: the end of an earlier carry's claim can take this one up a second time.
         guard carrying.insert(number).inserted else { return nil }
         defer { carrying.remove(number) }
         var opened = opened
+        var first = first
+        if first != nil { agreed = opened }
         while true {
-            guard let copy else { throw IncarnationOver() }
-            let isAtRest = await isAtRest(copy)
-            guard copy === self.copy else { throw IncarnationOver() }
-            if let obstacle = try await obstacle(copy, isAtRest: isAtRest, opened: opened) {
-                try await park(run.carryText, number: number, step: nil, obstacle)
-                return nil
-            }
-            let plan = copy.plan(opened: opened)
-            let ending = plan.isComplete ? ending(of: copy) : nil
-            let (request, reserved) = request(number: number, upto: copy.delivered, plan: plan, ending: ending)
-            let telling = beginTelling(upto: request.upto)
             var reply: AdvanceReply
-            do {
-                reply = try await store.advance(run, request)
-            } catch {
-                end(telling, after: nil, to: request)
+            if let known = first {
+                reply = known
+                first = nil
+            } else {
+                guard let copy else { throw IncarnationOver() }
+                let isAtRest = await isAtRest(copy)
+                guard copy === self.copy else { throw IncarnationOver() }
+                if let obstacle = try await obstacle(copy, isAtRest: isAtRest, opened: opened) {
+                    try await park(run.carryText, number: number, step: nil, obstacle)
+                    return nil
+                }
+                let plan = copy.plan(opened: opened)
+                let ending = plan.isComplete ? ending(of: copy) : nil
+                let (request, reserved) = request(number: number, upto: copy.delivered, plan: plan, ending: ending)
+                let telling = beginTelling(upto: request.upto)
+                do {
+                    reply = try await store.advance(run, request)
+                } catch {
+                    end(telling, after: nil, to: request)
+                    worker.slots.release(reserved)
+                    throw error
+                }
+                end(telling, after: reply, to: request)
+                if case .paused(let texts) = reply {
+                    worker.slots.release(reserved)
+                    return try await putAside(texts, number: number, claim)
+                }
+                opened += plan.openings.count
+                agreed = opened
+                confirm(plan, copy)
+                if case .released(let texts, _) = reply {
+                    return await release(texts, number: number, reserved: reserved, opened: opened, claim)
+                }
                 worker.slots.release(reserved)
-                throw error
             }
-            end(telling, after: reply, to: request)
-            if case .paused(let texts) = reply {
-                worker.slots.release(reserved)
-                return try await putAside(texts, number: number, claim)
-            }
-            opened += plan.openings.count
-            agreed = opened
-            confirm(plan, copy)
-            if case .released(let texts, _) = reply {
-                return await release(texts, number: number, reserved: reserved, opened: opened, claim)
-            }
-            worker.slots.release(reserved)
 
             while case .carry(let step, let attempt, let lost) = reply {
                 switch try await serial(number: number, step: step, attempt: attempt, lost: lost, opened: opened) {

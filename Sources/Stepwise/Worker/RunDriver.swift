@@ -11,6 +11,7 @@ actor RunDriver {
     let worker: Incarnation
     let store: RunStore
     let run: RunStore.Run
+    private(set) lazy var generation = Generation.number(of: run.generation)
     var about: RunAbout?
     var copy: RunCopy?
     var bodies: [String: RunningBody] = [:]
@@ -48,12 +49,25 @@ actor RunDriver {
     func handle(_ text: String, _ invocation: Invocation, _ claim: Claim) async {
         await guarding {
             switch invocation {
-            case .carry: return try await self.load(text, step: nil, claim)
+            case .carry: return try await self.takeCarry(text, claim)
             case .step(_, _, let attempt, let id): return try await self.take(text, step: (id, attempt), claim)
             case .ended, .cancel, .tell, .withdraw, .raw: return nil
             }
         }
         claim.end()
+    }
+
+    private func takeCarry(_ text: String, _ claim: Claim) async throws -> Kept? {
+        guard let first = FirstCarry(text) else { return try await load(text, step: nil, claim) }
+        return try await takeFirst(text, first, claim)
+    }
+
+    /// Once a carry is taken, the claim list holds it under the carry's own text.
+    func exchange(_ claim: Claim, of text: String) -> Claim {
+        if text == run.carryText { return claim }
+        let carry = worker.hand.hold(Array(run.carryText.utf8))
+        claim.end()
+        return carry
     }
 
     /// Begins a run whose first carry the caller has just got from a raw item.
@@ -109,11 +123,16 @@ actor RunDriver {
             run, text: text, step: step, seen: copy?.delivered ?? 0, token: worker.nextToken(), cold: about == nil)
         switch reply {
         case .stale, .lost:
+            // What was begun before Redis was asked.
+            if step == nil, !isCarrying, bodies.isEmpty, copy?.delivered == 0 { dropCopy() }
             return nil
         case .reset:
             worker.end(.historyLost(run.id))
             return nil
         case .loaded(let number, let opened, let page, let lost, let code, let about):
+            let claim = step == nil ? exchange(claim, of: text) : claim
+            defer { claim.end() }
+            let text = step == nil ? run.carryText : text
             if let about { self.about = about }
             self.code = code
             let isAlone = step == nil && worker.isLastDelivery(lost: lost)

@@ -50,7 +50,10 @@ if starts then
   redis.call('HSET', KEYS[1], 'startsAt', starts)
   redis.call('ZADD', KEYS[4], starts, start_entry(KEYS[2], ARGV[1], time))
 else
-  redis.call('LPUSH', KEYS[2], carry_text(ARGV[1], time))
+  local text = carry_text(ARGV[1], time)
+  -- What the function begins with goes along, if it is all that there is to know, and short.
+  if ARGV[8] == '' and #ARGV[4] <= 1024 then text = text .. ' ' .. ARGV[2] .. ' ' .. ARGV[4] end
+  redis.call('LPUSH', KEYS[2], text)
 end
 redis.pcall('ZADD', KEYS[3], time, ARGV[1])
 return { 'new' }

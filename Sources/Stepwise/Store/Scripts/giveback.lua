@@ -48,7 +48,8 @@ if fails then
 end
 if carry_losses then redis.call('HSET', KEYS[1], 'lost', carry_losses .. ' ' .. run.recorded) end
 local carry_is_due = ARGV[3] == 'carry'
-local text = ARGV[1]
+-- A first carry that was lost brings nothing along any more: how often that happened has to be known before its function begins.
+local text = carry_losses and carry_text(ARGV[9], run.generation) or ARGV[1]
 if lost and open then
   open.lost = open.lost + 1
   if open.lost >= most then

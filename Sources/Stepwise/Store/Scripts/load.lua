@@ -7,9 +7,12 @@
 --       {'stale'}: there is nothing to do for it, the claim is gone; {'lost'}: the caller does not hold it;
 --       {'reset'}: the history is shorter than what the caller has seen (Redis lost writes): drop everything remembered.
 -- Guarantees: a carry is taken once and numbered; sent again, it gives the same answer. A stale invocation changes nothing but the claim.
-local held = redis.call('LPOS', KEYS[4], ARGV[2])
-if not held then return { 'lost' } end
 local run = read_run(KEYS[1])
+local held = redis.call('LPOS', KEYS[4], ARGV[2])
+-- A first carry lies in the claim list under the short text once it is taken.
+local text = ARGV[5] == '' and run and carry_text(ARGV[1], ARGV[4]) or ARGV[2]
+if not held and text ~= ARGV[2] then held = string.match(run.carrier, '%S+$') == ARGV[8] end
+if not held then return { 'lost' } end
 local function stale()
   redis.call('LREM', KEYS[4], -1, ARGV[2])
   return { 'stale' }
@@ -33,6 +36,10 @@ if ARGV[5] == '' then
   elseif run.carrier == 'queue' then
     number = run.carries + 1
     redis.call('HDEL', KEYS[1], 'reason')
+    if text ~= ARGV[2] then
+      redis.call('LREM', KEYS[4], -1, ARGV[2])
+      redis.call('LPUSH', KEYS[4], text)
+    end
     redis.call('HSET', KEYS[1], 'carrier', carrier_text(ARGV[3], number, ARGV[8]), 'carries', number, 'status', 'running')
     if run.status ~= 'running' then
       redis.pcall('ZREM', KEYS[run.status == 'queued' and 5 or 7], ARGV[1])

@@ -1,0 +1,15 @@
+/// What a run's first carry brings along: enough to begin the function before Redis is asked.
+///
+/// `carry <run> <generation> <workflow> <payload>`. Once somebody has it, or had to give it back, the carry's text is the short one.
+package struct FirstCarry: Sendable, Hashable {
+    package var workflow: String
+    package var payload: [UInt8]
+
+    /// `nil` for the text of any other invocation.
+    package init?(_ text: String) {
+        let parts = text.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: false)
+        guard parts.count == 5, parts[0] == "carry", !parts[3].isEmpty, !parts[4].isEmpty else { return nil }
+        workflow = String(parts[3])
+        payload = Array(parts[4].utf8)
+    }
+}
