@@ -294,6 +294,34 @@ import TestWorkflows
         }
     }
 
+    @Test(
+        "§3a.46 Workers die in a row's first step, twice, and in its second: each death counts with the step that was executed"
+    )
+    func deathsInARow() async throws {
+        try await withStage { stage in
+            for gate in ["one", "two"] { try await stage.ledger.addGate(gate) }
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+            var last: WorkerProcess?
+            for (author, step, lost) in [("a", "one", 0), ("b", "one", 1), ("c", "one", 2), ("d", "two", 1)] {
+                let worker = try stage.worker(author)
+                #expect(try await stage.hasLine(author, step))
+                let open = try await stage.client.openSteps(ofRun: run.id)
+                #expect(open.map(\.step) == [step] && open.map(\.state.lost) == [lost])
+                #expect(open.map(\.state.place) == ["carry"])
+                if author == "c" {
+                    try await stage.ledger.openGate(step)
+                    #expect(try await stage.hasLine(author, "two"))
+                }
+                if author == "d" { last = worker } else { worker.kill() }
+            }
+            try await stage.ledger.openGate("two")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(try await run.history().map(\.lost) == [2, 1, 0])
+            #expect(try await run.history().map(\.attempts) == [1, 1, 1])
+            await last?.terminate()
+        }
+    }
+
     @Test("A run is cancelled, and its worker dies before it can do anything about it: another one ends the run")
     func cancelledThenKilled() async throws {
         try await withStage { stage in

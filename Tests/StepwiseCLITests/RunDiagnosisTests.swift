@@ -68,11 +68,15 @@ struct RunDiagnosisTests {
             fields, [.running], ["s": "run 1 0 carry"], 1, "1"
         )
         #expect(try Self.diagnosis(run, [Mover("carry r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
+        // It has nothing to tell: `own` says that it is open.
+        (run.open, run.openCount) = ([:], 0)
+        #expect(try Self.diagnosis(run, [Mover("carry r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
 
         (fields.status, fields.carrier, fields.own, fields.recorded) = (.parked, "", "", 1)
         (run.fields, run.listed, run.open, run.outcomeCount, run.outcomes) = (
             fields, [.parked], ["s": "run 1 0 parked"], 1, ["a"]
         )
+        run.openCount = 1
         #expect(try Self.diagnosis(run, []).violations.isEmpty)
 
         (fields.status, run.open, run.openCount, run.join) = (.completed, [:], 0, nil)
@@ -131,7 +135,28 @@ struct RunDiagnosisTests {
             run.open["c"] = "run 1 0 carry"
             movers.removeFirst()
         },
-        Plant("a carry's own step that is not open", .stepNotUnderCarry) { run, _ in run.fields?.own = "gone" },
+        Plant("a step under the carry of a run that has none", .stepNotUnderCarry) { run, _ in
+            run.fields?.own = "gone"
+            run.join = "3"
+        },
+        Plant("a carry's own step that has an invocation", .stepNotUnderCarry) { run, movers in
+            run.fields?.own = "c"
+            run.fields?.carrier = "w 1 w/1"
+            movers.append(Mover("carry r 1", .claimed(worker: "w", queue: "q")))
+        },
+        Plant("a carry's own step of which an invocation lies about", .stepWithTwoMovers) { run, movers in
+            run.fields?.own = "e"
+            run.fields?.carrier = "w 1 w/1"
+            run.join = "3"
+            movers += [
+                Mover("carry r 1", .claimed(worker: "w", queue: "q")), Mover("step r 1 1 e", .queue("default")),
+            ]
+        },
+        Plant("a carry's own step that is not counted", .joinDiffers) { run, movers in
+            run.fields?.own = "e"
+            run.fields?.carrier = "w 1 w/1"
+            movers.append(Mover("carry r 1", .claimed(worker: "w", queue: "q")))
+        },
         Plant("an open step that nobody can read", .unreadableOpenStep) { run, movers in
             run.open["c"] = "later"
             movers.removeFirst()

@@ -114,14 +114,15 @@ extension StepwiseClient {
 
     /// A run's open steps, at most about 1,000 of them: step and text.
     package func openSteps(ofRun id: String) async throws -> [(step: String, state: OpenStep)] {
+        let what = "reading run \(id)"
+        let own = try await command(["HGET", .init(keys.run(id)), "own"], doing: what).string ?? ""
         let reply = try await command(
-            ["HSCAN", .init(keys.open(id)), "0", "COUNT", .init(Self.page)], doing: "reading run \(id)")
+            ["HSCAN", .init(keys.open(id)), "0", "COUNT", .init(Self.page)], doing: what)
         guard let items = reply.array, items.count == 2, let flat = items[1].array else { return [] }
-        return stride(from: 0, to: flat.count - 1, by: 2).compactMap { at in
-            guard let step = flat[at].string, let state = flat[at + 1].string.flatMap({ OpenStep($0) }) else {
-                return nil
-            }
-            return (step, state)
-        }.sorted { $0.step < $1.step }
+        var open: [String: OpenStep] = own.isEmpty ? [:] : [own: .unwritten]
+        for at in stride(from: 0, to: flat.count - 1, by: 2) {
+            if let step = flat[at].string { open[step] = flat[at + 1].string.flatMap { OpenStep($0) } }
+        }
+        return open.map { (step: $0.key, state: $0.value) }.sorted { $0.step < $1.step }
     }
 }

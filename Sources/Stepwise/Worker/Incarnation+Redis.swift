@@ -76,23 +76,37 @@ extension Incarnation {
     /// Whether all of these steps are open, and no more than so many are in all.
     func areOpen(_ steps: [String], of run: RunStore.Run, atMost: Int) async throws -> Bool {
         let key = RedisArgument(keys.open(run.id))
+        let own = try await own(of: run)
         for start in stride(from: 0, to: steps.count, by: 1000) {
             let some = steps[start..<min(start + 1000, steps.count)]
             let reply = try await command(["HMGET", key] + some.map { .init($0) })
-            guard let states = reply.array, states.allSatisfy({ $0.string != nil }) else { return false }
+            guard let states = reply.array, zip(some, states).allSatisfy({ $0 == own || $1.string != nil }) else {
+                return false
+            }
         }
-        return try await command(["HLEN", key]).integer ?? 0 <= atMost
+        let written = try await command(["HLEN", key]).integer ?? 0
+        if written < atMost { return true }
+        guard let own else { return written == atMost }
+        let isOwnWritten = try await command(["HEXISTS", key, .init(own)]).integer == 1
+        return written + (isOwnWritten ? 0 : 1) <= atMost
+    }
+
+    /// The open step of the carry's holder. It need not be written among the open ones.
+    private func own(of run: RunStore.Run) async throws -> String? {
+        let own = try await command(["HGET", .init(keys.run(run.id)), "own"]).string
+        return own?.isEmpty == false ? own : nil
     }
 
     /// The names of a run's open steps, in pages of about 1,000.
     func openSteps(of run: RunStore.Run) async throws -> [String] {
-        var steps: [String] = []
+        let own = try await own(of: run)
+        var steps = own.map { [$0] } ?? []
         var cursor = "0"
         repeat {
             let reply = try await command(["HSCAN", .init(keys.open(run.id)), .init(cursor), "COUNT", "1000"])
             guard let items = reply.array, items.count == 2, let next = items[0].string else { return steps }
             let flat = items[1].array ?? []
-            steps += stride(from: 0, to: flat.count, by: 2).compactMap { flat[$0].string }
+            steps += stride(from: 0, to: flat.count, by: 2).compactMap { flat[$0].string }.filter { $0 != own }
             cursor = next
         } while cursor != "0"
         return steps

@@ -217,7 +217,7 @@ package struct DoctorReport: Sendable {
         if run.fields != nil { runs += 1 }
         if run.isLive {
             liveRuns += 1
-            openSteps += run.openCount
+            openSteps += run.openSteps
         }
         self.stale += stale
     }

@@ -17,7 +17,7 @@ extension RunDiagnosis {
                     .historyNotCarried, key: keys.run(run.id),
                     "\(fields.recorded) outcomes are recorded, \(max(0, fields.carried)) carried, and it has no carry",
                     advice: "queue one: \(queueCarry(fields, text))", evidence: grounds)
-            } else if run.openCount == 0 {
+            } else if run.openSteps == 0 {
                 report(
                     .nobodyMovesRun, key: keys.run(run.id),
                     "it is \(fields.status), and it has neither a carry nor an open step",
@@ -86,13 +86,12 @@ extension RunDiagnosis {
             }
             judge(step, open, text, fields)
         }
-        guard !fields.own.isEmpty, run.open.count == run.openCount,
-            run.open[fields.own].flatMap({ OpenStep($0) })?.place != "carry"
-        else { return }
+        if let own = run.unwrittenStep { judge(own, .unwritten, OpenStep.unwrittenText, fields) }
+        guard let text = run.open[fields.own], OpenStep(text)?.place != "carry" else { return }
         report(
             .stepNotUnderCarry, step: fields.own, key: keys.run(run.id),
             "the run's `own` names it, but it is not open under the carry",
-            advice: redisCommand("HDEL", keys.run(run.id), "own"), evidence: run.open[fields.own] ?? "")
+            advice: redisCommand("HDEL", keys.run(run.id), "own"), evidence: text)
     }
 
     private mutating func judge(_ step: String, _ open: OpenStep, _ text: String, _ fields: RunSnapshot.Fields) {
@@ -115,7 +114,8 @@ extension RunDiagnosis {
                 report(
                     .stepNotUnderCarry, step: step, key: keys.open(run.id),
                     "it is open under the carry, but `own` is \"\(fields.own)\", its carrier \"\(fields.carrier)\"",
-                    advice: "give it an invocation: \(rewrite(step, open)) && \(queue(invocation, fields))",
+                    advice: "give it an invocation: \(rewrite(step, open)) && \(queue(invocation, fields))"
+                        + (fields.own == step ? " && " + redisCommand("HDEL", keys.run(run.id), "own") : ""),
                     evidence: "\(grounds) \(fields.own) \(fields.carrier)")
             }
         case "parked":
@@ -207,12 +207,12 @@ extension RunDiagnosis {
     }
 
     mutating func judgeJoin() {
-        if Int(run.join ?? "0") == run.openCount { return }
+        if Int(run.join ?? "0") == run.openSteps { return }
         report(
             .joinDiffers, key: keys.join(run.id),
-            "the join counter is \(run.join ?? "missing"), and \(run.openCount) steps are open",
-            advice: redisCommand("SET", keys.join(run.id), String(run.openCount)),
-            evidence: "\(run.join ?? "") \(run.openCount)")
+            "the join counter is \(run.join ?? "missing"), and \(run.openSteps) steps are open",
+            advice: redisCommand("SET", keys.join(run.id), String(run.openSteps)),
+            evidence: "\(run.join ?? "") \(run.openSteps)")
     }
 
     mutating func judgeReason(_ fields: RunSnapshot.Fields) {

@@ -37,7 +37,7 @@ package struct RunSnapshot: Sendable, Hashable {
     package var listed: [RunStatus] = []
     /// Whether it is in `dead`; `nil` if that cannot be read.
     package var isDead: Bool? = false
-    /// HLEN of `open:<id>`.
+    /// HLEN of `open:<id>`. One more may be open: see ``unwrittenStep``.
     package var openCount = 0
     /// `open:<id>`, step to text.
     package var open: [String: String] = [:]
@@ -55,6 +55,15 @@ package struct RunSnapshot: Sendable, Hashable {
     package init(id: String) {
         self.id = id
     }
+
+    /// The step that the carry's holder executes, if it is not written to `open:<id>`: it has nothing more to tell.
+    package var unwrittenStep: String? {
+        guard let own = fields?.own, !own.isEmpty, open.count == openCount, open[own] == nil else { return nil }
+        return own
+    }
+
+    /// How many steps are open.
+    package var openSteps: Int { openCount + (unwrittenStep == nil ? 0 : 1) }
 
     package var isLive: Bool { fields.map { !$0.status.isEnded } ?? false }
 }
@@ -107,6 +116,10 @@ package struct OpenStep: Sendable {
     package var since: Int?
     /// The lines about failed attempts.
     package var failedLines: [String]
+
+    /// Of the step that the run's `own` names, if it has nothing more to tell: then it has no text.
+    package static var unwritten: OpenStep { OpenStep(unwrittenText)! }
+    static let unwrittenText = "run 1 0 carry"
 
     package init?(_ text: String) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)

@@ -29,7 +29,7 @@ if not is_live(call.run) then return finished_reply(call.run) end
 if not holds_carry(call.run, call.worker, ARGV[3]) then return no_carry(call) end
 if call.upto > call.run.recorded then return { 'reset' } end
 if call.run.status == 'paused' then return put_aside(call) end
-local plan = read_plan(11)
+local plan = read_plan(call.run, 11)
 check_keys(plan)
 if already_carried(call, plan) then return carry_reply(call.run) end
 if call.ending == 'continued' and call.run.recorded > call.upto then

@@ -8,7 +8,7 @@
 --       the same answer.
 local run = read_run(KEYS[1])
 if not is_live(run) or run.generation ~= ARGV[5] or not redis.call('LPOS', KEYS[3], ARGV[2]) then return { 'lost' } end
-local open = read_open(redis.call('HGET', KEYS[2], ARGV[4]))
+local open = find_open(run, KEYS[2], ARGV[4])
 local carries = ARGV[3] ~= ''
 if carries and not (holds_carry(run, ARGV[1], ARGV[3]) and run.own == ARGV[4]) then return { 'lost' } end
 if not open or open.attempt ~= ARGV[6] or open.where ~= (carries and 'carry' or 'invocation') then return { 'lost' } end

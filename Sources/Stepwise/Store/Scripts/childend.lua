@@ -6,7 +6,7 @@
 -- Guarantees: the claim goes and the outcome comes in one step; sent again, it changes nothing.
 if not redis.call('LPOS', KEYS[6], ARGV[2]) then return { 'lost' } end
 local run, step = read_run(KEYS[1]), ARGV[4]
-local open = is_live(run) and run.generation == ARGV[3] and read_open(redis.call('HGET', KEYS[3], step))
+local open = is_live(run) and run.generation == ARGV[3] and find_open(run, KEYS[3], step)
 -- The child may have ended before the step was said to wait for it.
 local wanted = open and ARGV[6] ~= ''
   and (string.sub(open.where, 1, 6) ~= 'child:' or string.match(open.where, '^child:%l+:(.+)$') == ARGV[5])

@@ -136,6 +136,8 @@ end
 -- ` total=<ms>` and ` claim=<ms>`: until when it must be done, and begun; ` wake=<ms>`: when a sleep, or the wait for an event, is over. Once
 -- an attempt has failed also a space and since when the step was tried, and a line for each of the last 20 failed attempts: a JSON object.
 local NEW_OPEN = { kind = 'run', attempt = '1', lost = 0, limits = '', rest = '' }
+-- The text of the carry holder's own step that has nothing more to tell: it is not written, the run's field `own` says it.
+local OWN_TEXT = 'run 1 0 carry'
 
 local function open_text(open, where)
   return open.kind .. ' ' .. open.attempt .. ' ' .. open.lost .. ' ' .. where .. open.limits .. open.rest
@@ -152,6 +154,25 @@ local function read_open(text)
     limits, rest = limits .. limit, more
   end
   return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where, limits = limits, rest = rest }
+end
+
+-- An open step; false if it is not open.
+local function find_open(run, key, step)
+  if step == '' then return false end
+  return read_open(redis.call('HGET', key, step) or step == run.own and OWN_TEXT)
+end
+
+-- Writes where an open step is.
+local function place_open(key, step, open, where)
+  local text = open_text(open, where)
+  if text == OWN_TEXT then redis.call('HDEL', key, step) else redis.call('HSET', key, step, text) end
+end
+
+-- How many steps of a run are open.
+local function count_open(run, key)
+  local count = redis.call('HLEN', key)
+  if run.own ~= '' and redis.call('HEXISTS', key, run.own) == 0 then count = count + 1 end
+  return count
 end
 
 -- How a step that waits for an event stands in its run's mailbox, in the order of the calls, and in the event's list.

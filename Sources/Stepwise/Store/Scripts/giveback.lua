@@ -24,7 +24,7 @@ if wanted and ARGV[3] == 'carry' then
   wanted = run.carrier == 'queue' or holder == ARGV[2]
   step = run.own
 end
-if wanted and step ~= '' then open = read_open(redis.call('HGET', KEYS[2], step)) end
+if wanted then open = find_open(run, KEYS[2], step) end
 if wanted and ARGV[3] == 'step' then wanted = open and open.attempt == ARGV[6] and open.where == 'invocation' end
 redis.call('HLEN', KEYS[6])
 local carry_losses = wanted and lost and ARGV[3] == 'carry' and not open and not is_held(run) and lost_carries(run) + 1

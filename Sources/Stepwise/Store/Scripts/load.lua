@@ -25,7 +25,7 @@ if ARGV[5] == '' then
   local holder, held_number = string.match(run.carrier, '^(%S+) (%d+) ')
   if run.carrier == 'queue' and is_held(run) then
     -- Nobody carries a parked or paused run; resume queues a new carry.
-    local own = run.own ~= '' and redis.call('HEXISTS', KEYS[1], 'reason') == 1 and read_open(redis.call('HGET', KEYS[3], run.own))
+    local own = run.own ~= '' and redis.call('HEXISTS', KEYS[1], 'reason') == 1 and find_open(run, KEYS[3], run.own)
     redis.call('LREM', KEYS[4], -1, ARGV[2])
     redis.call('HSET', KEYS[1], 'carrier', '')
     if own then

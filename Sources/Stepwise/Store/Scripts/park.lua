@@ -10,7 +10,7 @@ local run = read_run(KEYS[1])
 if not is_live(run) or not redis.call('LPOS', KEYS[3], ARGV[3]) then return { 'lost' } end
 if ARGV[4] ~= '' and not holds_carry(run, ARGV[2], ARGV[4]) then return { 'lost' } end
 local step = ARGV[4] ~= '' and run.own or ARGV[5]
-local open = step ~= '' and read_open(redis.call('HGET', KEYS[2], step))
+local open = find_open(run, KEYS[2], step)
 local listed = ARGV[9] ~= '' and (not is_held(run) or redis.pcall('HEXISTS', KEYS[7], ARGV[1]) == 1)
 redis.call('LREM', KEYS[3], -1, ARGV[3])
 if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation') then return { 'stale' } end

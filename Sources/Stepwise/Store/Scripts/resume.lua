@@ -42,7 +42,7 @@ if run.carrier == 'unserved' then status, list = 'unserved', 9 elseif run.carrie
 redis.call('HSET', KEYS[1], 'status', status)
 if status == 'unserved' then redis.call('HSET', KEYS[1], 'reason', 'no worker could do it before it was paused') end
 local text = ''
-local own = run.carrier == '' and run.own ~= '' and read_open(redis.call('HGET', KEYS[2], run.own))
+local own = run.carrier == '' and find_open(run, KEYS[2], run.own)
 if own then
   -- Its carry was put aside after the pages above were turned.
   redis.call('HSET', KEYS[2], run.own, open_text(own, 'invocation'))

@@ -9,7 +9,7 @@
 -- Guarantees: one mover for the step at every moment; sent again, it changes nothing.
 local run = read_run(KEYS[1])
 redis.call('ZCARD', KEYS[5])
-local open = run and read_open(redis.call('HGET', KEYS[3], ARGV[5]))
+local open = run and find_open(run, KEYS[3], ARGV[5])
 local next_attempt = tonumber(ARGV[7]) + 1
 local carries = ARGV[4] ~= ''
 local holds

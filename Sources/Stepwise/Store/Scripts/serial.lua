@@ -24,7 +24,7 @@ local function close_and_append()
   redis.call('HDEL', KEYS[3], step)
   local reply = redis.pcall('HSET', KEYS[2], run.recorded, record)
   if type(reply) == 'table' and reply.err then
-    redis.call('HSET', KEYS[3], step, opened_as or open_text(NEW_OPEN, 'carry'))
+    if opened_as then redis.call('HSET', KEYS[3], step, opened_as) end
     return reply
   end
   if call.open and call.open.limits ~= '' then redis.pcall('ZREM', KEYS[13], limit_entry(KEYS[6], call.id, call.generation, step)) end
@@ -48,7 +48,7 @@ if not is_live(run) or not mine or run.own ~= step then
   end
   if not mine then return no_carry(call) end
   if at ~= call.upto or not sent then return { 'rebuild' } end
-  local plan = read_plan(17)
+  local plan = read_plan(run, 17)
   if already_carried(call, plan) then return carry_reply(run) end
   if call.ending ~= '' then return { 'rebuild' } end
   return settle(call, plan)
@@ -72,21 +72,20 @@ if run.status == 'paused' then
   run.own = ''
   return put_aside(call)
 end
-if call.ending == 'continued' then return renew(call, read_plan(17)) end
+if call.ending == 'continued' then return renew(call, read_plan(run, 17)) end
 if call.ending ~= '' then
   call.record = record
-  return finish(call, read_plan(17))
+  return finish(call, read_plan(run, 17))
 end
-local plan = read_plan(17)
+local plan = read_plan(run, 17)
 if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openings[1].withdrawn and plan.openings[1].limits == ''
   and plan.openings[1].wait == ''
   and #plan.unlimited == 0 then
-  -- One step closes and one opens: the count of open steps stays 1.
+  -- One step closes and one opens, and has nothing to tell yet: the count of open steps stays 1.
   local opening = plan.openings[1]
   local failed = close_and_append()
   if failed then return failed end
   keep_patches(plan)
-  redis.call('HSET', KEYS[3], opening.step, open_text(NEW_OPEN, 'carry'))
   redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'own', opening.step, 'carried', call.upto, 'recorded', run.recorded,
     'bytes', run.bytes)
   return { 'carry', opening.step, 1, 0 }

@@ -2,7 +2,7 @@
 -- What both of them end with. KEYS and ARGV as in advance.lua; `base` is the index of the first opening in ARGV.
 
 -- Reads the openings and closings that ARGV lists from `base` on.
-local function read_plan(base)
+local function read_plan(run, base)
   local plan, at = { openings = {}, closings = {}, unlimited = {}, cancels = {} }, base + 1
   for _ = 1, tonumber(ARGV[base]) do
     local opening = {
@@ -19,7 +19,7 @@ local function read_plan(base)
   at = at + tonumber(ARGV[at]) + 1
   -- A step that was closed before has cancelled its child.
   for n = at + 1, at + 2 * tonumber(ARGV[at]), 2 do
-    if redis.call('HEXISTS', KEYS[3], ARGV[n]) == 1 then plan.cancels[#plan.cancels + 1] = ARGV[n + 1] end
+    if find_open(run, KEYS[3], ARGV[n]) then plan.cancels[#plan.cancels + 1] = ARGV[n + 1] end
   end
   at = at + 2 * tonumber(ARGV[at]) + 1
   plan.patches, plan.most = ARGV[at], ARGV[at + 1]
@@ -65,7 +65,7 @@ local function finish(call, plan)
     -- If the history's key is of another type, nothing has happened: the only open step is the carry holder's own.
     local reply = redis.pcall('HSET', KEYS[2], call.run.recorded, call.record)
     if type(reply) == 'table' and reply.err then
-      redis.call('HSET', KEYS[3], call.run.own, open_text(call.open or NEW_OPEN, 'carry'))
+      if call.open then redis.call('HSET', KEYS[3], call.run.own, open_text(call.open, 'carry')) end
       redis.call('SET', KEYS[4], 1)
       return reply
     end
@@ -115,7 +115,7 @@ end
 -- The run is paused: the carry goes, and nothing is opened. A body that may run under the carry becomes a claimed step's.
 local function put_aside(call)
   local run, reply = call.run, { 'paused' }
-  local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
+  local own = find_open(run, KEYS[3], run.own)
   redis.call('LREM', KEYS[5], -1, call.text)
   if own then
     redis.call('HSET', KEYS[3], run.own, open_text(own, 'invocation'))
@@ -245,6 +245,9 @@ local function settle(call, plan)
       end
     end
   end
+  for _, step in ipairs(plan.closings) do
+    if step == run.own then run.own = '' end
+  end
   call_in_bites('HDEL', KEYS[3], plan.closings)
   call_in_bites('HSET', KEYS[3], opens)
   call_in_bites('ZADD', KEYS[13], limits)
@@ -252,19 +255,19 @@ local function settle(call, plan)
   call_in_bites('RPUSH', KEYS[6], plan.cancels)
   if call.last and run.recorded == call.upto and noted_mail(run) ~= '' and KEYS[15] then read_mail(call, plan) end
   local ends = call.last and run.recorded == call.upto
-  local own = run.own ~= '' and read_open(redis.call('HGET', KEYS[3], run.own))
+  local own = find_open(run, KEYS[3], run.own)
   if own and ends then
     table.insert(new, 1, { step = run.own, open = own, carried = true })
   elseif own then
     -- Its body may run at the carry's holder all the while.
     redis.call('HSET', KEYS[1], 'own', run.own)
   end
-  local count = redis.call('HLEN', KEYS[3])
+  local count = count_open(run, KEYS[3])
   if count > 0 then redis.call('SET', KEYS[4], count) else redis.call('DEL', KEYS[4]) end
 
   if ends and count == 1 and #new == 1 then
     local step = new[1]
-    redis.call('HSET', KEYS[3], step.step, open_text(step.open, 'carry'))
+    place_open(KEYS[3], step.step, step.open, 'carry')
     redis.call('HSET', KEYS[1], 'opened', run.opened, 'own', step.step, 'carried', call.upto)
     return { 'carry', step.step, step.open.attempt, step.open.lost }
   end
@@ -309,10 +312,10 @@ end
 -- Whether the plan was carried out by an earlier sending and the carry went on with the one open step.
 local function already_carried(call, plan)
   if #plan.openings == 0 or plan.openings[1].number >= call.run.opened then return false end
-  return call.run.own ~= '' and call.run.recorded == call.upto and redis.call('HLEN', KEYS[3]) == 1
+  return call.run.own ~= '' and call.run.recorded == call.upto and count_open(call.run, KEYS[3]) == 1
 end
 
 local function carry_reply(run)
-  local open = read_open(redis.call('HGET', KEYS[3], run.own))
+  local open = find_open(run, KEYS[3], run.own)
   return { 'carry', run.own, open.attempt, open.lost }
 end

@@ -8,7 +8,7 @@
 -- Guarantees: one mover for the step at every moment; sent again, it changes nothing. A child that has ended before has closed the step.
 local run = read_run(KEYS[1])
 redis.call('LLEN', KEYS[5])
-local open = run and read_open(redis.call('HGET', KEYS[3], ARGV[4]))
+local open = run and find_open(run, KEYS[3], ARGV[4])
 local carries = ARGV[3] ~= ''
 local place = 'child:' .. ARGV[9] .. ':' .. ARGV[8]
 local holds
