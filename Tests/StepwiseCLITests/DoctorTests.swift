@@ -171,11 +171,16 @@ struct DoctorTests {
                 _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: run)
                 generations[run] = try await fixture.generation(of: run)
             }
+            // A run that nobody has begun yet brings its payload along in its carry.
+            let queued = try await fixture.redis.send(["LRANGE", "stepwise:{default}:queue:default", "0", "-1"])
+            let items = queued.array?.compactMap(\.string) ?? []
             for command in Self.plants.flatMap(\.commands) {
                 let words = command[0].split(separator: " ").map(String.init) + command.dropFirst()
                 let arguments = words.map { word in
                     word.replacing("~", with: "stepwise:{default}:")
                         .replacing(#/(p\d+)@/#) { "\($0.1) \(generations[String($0.1), default: ""])" }
+                }.map { word in
+                    command[0].hasPrefix("LREM") ? items.first { $0.hasPrefix("\(word) ") } ?? word : word
                 }
                 _ = try await fixture.redis.send(arguments.map { .init($0) })
             }

@@ -196,7 +196,7 @@ extension Scenarios {
                 let run = try await client.enqueue(code, "in", id: "r")
                 let generation = try #require(try await run.status().created)
                 let carry = "carry r \(generation)"
-                _ = try await redis.send([
+                let item = try await redis.send([
                     "LMOVE", "stepwise:{default}:queue:default", "stepwise:{default}:claimed:w:default", "RIGHT",
                     "LEFT",
                 ])
@@ -206,7 +206,7 @@ extension Scenarios {
                         "run:r", "steps:r", "open:r", "claimed:w:default", "runs:queued", "runs:running",
                         "runs:unserved",
                     ],
-                    ["r", carry, "w", "\(generation)", "", "", "0", "w/1", "1"])
+                    ["r", item.string ?? "", "w", "\(generation)", "", "", "0", "w/1", "1"])
                 try await run.pause(reason: "the shop is closed")
                 if isCancelled { #expect(try await run.cancel() == .cancelled) }
                 _ = try await eval(

@@ -41,7 +41,8 @@ import Testing
     func manyNames() {
         let paces = paces(quick: 8)
         for number in 0..<20_000 { paces.note("step \(number)", took: Duration.microseconds(20), wasHere: false) }
-        for _ in 0..<8 { paces.note("step", took: Duration.microseconds(20), wasHere: false) }
+        // One may be forgotten with the rest.
+        for _ in 0..<9 { paces.note("step", took: Duration.microseconds(20), wasHere: false) }
         #expect(paces.isQuick("step"))
     }
 }

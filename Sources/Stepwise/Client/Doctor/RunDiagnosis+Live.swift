@@ -183,7 +183,8 @@ extension RunDiagnosis {
 
     private func remove(_ text: String, from place: Mover.Place) -> String {
         if case .delayed(let queue) = place { return redisCommand("ZREM", keys.delayed, "\(queue) \(text)") }
-        return redisCommand("LREM", keys.key(of: place), "1", text)
+        return redisCommand(
+            "LREM", keys.key(of: place), "1", found.first { $0.text == text && $0.place == place }?.item ?? text)
     }
 
     mutating func judgeDeadline(_ fields: RunSnapshot.Fields) {

@@ -9,6 +9,7 @@ package struct RunDiagnosis: Sendable {
     let keys: Keys
     let run: RunSnapshot
     let movers: [String: [Mover.Place]]
+    let found: [Mover]
     let served: Set<String>
     let unfit: [String]
 
@@ -23,6 +24,7 @@ package struct RunDiagnosis: Sendable {
         self.keys = keys
         self.run = run
         self.served = served
+        found = movers
         self.movers = Dictionary(grouping: movers, by: \.text).mapValues { $0.map(\.place) }
         stale = movers.count
         judge()

@@ -77,12 +77,19 @@ package struct Mover: Sendable, Hashable {
         case unserved(workflow: String)
     }
 
+    /// The invocation's text; of a carry the short one, whatever it brings along.
     package var text: String
     package var place: Place
+    /// What lies there.
+    package var item: String
 
-    package init(_ text: String, _ place: Place) {
-        self.text = text
+    package init(_ item: String, _ place: Place) {
+        self.item = item
         self.place = place
+        text =
+            if case .carry(let run, let generation)? = Invocation(item) {
+                Invocation.carryText(run: run, generation: generation)
+            } else { item }
     }
 }
 
