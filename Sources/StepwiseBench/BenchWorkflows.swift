@@ -8,8 +8,9 @@ enum BenchWorkflows {
         var text: String
     }
 
+    static let chainName: WorkflowName<Int, Int> = "chain"
     /// So many steps in a row.
-    static let chain = Workflow("chain") { (context, count: Int) async throws -> Int in
+    static let chain = Workflow(chainName) { (context, count: Int) async throws -> Int in
         var sum = 0
         for number in 0..<count {
             sum += try await context.run("step") { Result(number: number, text: "done") }.number
