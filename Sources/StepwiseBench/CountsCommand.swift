@@ -36,7 +36,7 @@ struct CountsCommand: AsyncParsableCommand {
         try await BenchServer.with(fsync: "everysec") { server in
             let fleet = try await Fleet(1, concurrency: 256, server)
             defer { fleet.stop() }
-            let chain = try await server.chain(fleet, runs: 2000, rounds: 1)
+            let chain = try await server.chain(fleet, runs: 2000)
             return [
                 ("scripts", chain["scripts a step"]),
                 ("commands-in-scripts", chain["commands in scripts a step"]),
