@@ -59,7 +59,7 @@ if [ "$status" -ne 0 ]; then
 guard: a step has become more expensive. Where the worker's instructions go, functions and what they call:
   callgrind_annotate --inclusive=yes $work/callgrind.600 | swift demangle --simplified | head -n 60
 Who asks for memory:
-  callgrind_annotate --tree=caller $work/callgrind.600 | grep -B 12 '\* .*:malloc' | swift demangle --simplified
+  callgrind_annotate --tree=caller $work/callgrind.600 | awk -v RS= '/[*] .*:(malloc .*guard.so|swift_allocObject )/' | sort -r | swift demangle --simplified | head -n 40
 What a step makes Redis do: make bench ARGS='--only chain', and redis-cli MONITOR while it runs.
 If it has to cost that much, say why in the commit that changes .ci/figures. The most expensive functions now:
 EOF

@@ -29,10 +29,10 @@ struct Bench {
 
     /// A server, and so many workers that have worked a little.
     func withFleet<Value>(
-        _ workers: Int, fsync: String? = nil, _ body: (BenchServer, Fleet) async throws -> Value
+        _ workers: Int, concurrency: Int = 256, fsync: String? = nil, _ body: (BenchServer, Fleet) async throws -> Value
     ) async throws -> Value {
         try await BenchServer.with(fsync: fsync ?? self.fsync) { server in
-            let fleet = try await Fleet(workers, concurrency: 256, server)
+            let fleet = try await Fleet(workers, concurrency: concurrency, server)
             defer { fleet.stop() }
             try await server.warmUp()
             return try await body(server, fleet)

@@ -71,6 +71,12 @@ enum BenchWorkflows {
         return count
     }
 
+    static let busyName: WorkflowName<Int, Void> = "busy"
+    /// A step whose body takes so many milliseconds.
+    static let busy = Workflow(busyName) { context, milliseconds in
+        try await context.run("step") { try await Task.sleep(for: .milliseconds(milliseconds)) }
+    }
+
     static let sleeperName: WorkflowName<Date, Void> = "sleeper"
     static let sleeper = Workflow(sleeperName) { context, alarm in try await context.sleep(until: alarm) }
 
@@ -78,6 +84,6 @@ enum BenchWorkflows {
     static let nothing = Workflow(nothingName) { _, input in input }
 
     static let all: [any AnyWorkflow] = [
-        chain, fan, times, afterEvent, afterJoin, sized, held, sleeper, nothing,
+        chain, fan, times, afterEvent, afterJoin, sized, held, busy, sleeper, nothing,
     ]
 }

@@ -52,6 +52,7 @@ struct MeasureCommand: AsyncParsableCommand {
                 }
                 return section
             }
+            if wanted.isEmpty { throw ValidationError("--only names no section") }
             return Section.allCases.filter(wanted.contains)
         }
     }

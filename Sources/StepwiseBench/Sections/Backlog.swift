@@ -5,23 +5,26 @@ extension Bench {
     func backlog() async throws -> [BenchTable.Line] {
         try await withFleet(2) { empty, emptyFleet in
             try await withFleet(2) { full, fullFleet in
-                func ratio() async throws -> Double {
-                    var ratios: [Double] = []
+                func compare(_ what: String) async throws -> [BenchTable.Line] {
+                    var (without, with): ([Figures], [Figures]) = ([], [])
                     for _ in 0..<extent.rounds {
-                        let without = try await empty.chain(emptyFleet, runs: extent.chainRuns)["steps/s"]
-                        ratios.append(try await full.chain(fullFleet, runs: extent.chainRuns)["steps/s"] / without)
+                        without.append(try await empty.chain(emptyFleet, runs: extent.chainRuns))
+                        with.append(try await full.chain(fullFleet, runs: extent.chainRuns))
                     }
-                    return ratios.median
+                    let ratios = zip(with, without).map { $0["steps/s"] / $1["steps/s"] }
+                    return ["redis us a step", "worker us a step"].flatMap { name -> [BenchTable.Line] in
+                        [
+                            .note("chain with \(what): \(name)", median(with)[name]),
+                            .note("chain without: \(name)", median(without)[name]),
+                        ]
+                    } + [.row("chain with \(what) ÷ without", ratios.median, .atLeast(0.95))]
                 }
                 try await full.enqueue(BenchWorkflows.nothingName, 0, times: extent.backlog, queue: "idle")
-                let queued = try await ratio()
+                let queued = try await compare("\(extent.backlog) runs queued")
                 let done = try await full.completedCount()
                 try await full.enqueue(BenchWorkflows.nothingName, 0, times: extent.backlog)
                 try await full.completed(done + extent.backlog, every: .milliseconds(50))
-                return [
-                    .row("chain with \(extent.backlog) runs queued ÷ without", queued, .atLeast(0.95)),
-                    .row("chain with \(extent.backlog) runs finished ÷ without", try await ratio(), .atLeast(0.95)),
-                ]
+                return queued + (try await compare("\(extent.backlog) runs finished"))
             }
         }
     }

@@ -26,9 +26,10 @@ extension Bench {
             if steps == 50_000 { lines.append(.row("cold replay: microseconds an outcome", time, .atMost(2))) }
         }
         return lines + [
+            .note("growth: time a step at \(lengths.last ?? 0) steps ÷ at 100", (times.last ?? 0) / times[1]),
             .row(
                 "growth: time a step at \(lengths.last ?? 0) steps ÷ at 10", (times.last ?? 0) / times[0], .atMost(1.15)
-            )
+            ),
         ]
     }
 

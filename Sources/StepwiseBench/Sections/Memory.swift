@@ -3,9 +3,18 @@ import Stepwise
 import StepwiseRedis
 
 extension Bench {
-    /// What one worker holds beside what it held once it had worked: with runs in flight, each of which has executed a step and waits for an
-    /// event (a worker executes at most 1,000 bodies at a time), and with runs asleep.
+    /// What one worker holds beside what it held once it had worked: with as many bodies as it executes at a time, with runs in flight, each of
+    /// which has executed a step and waits for an event, and with runs asleep.
     func memory() async throws -> [BenchTable.Line] {
+        let busy = try await withFleet(1, concurrency: 1000) { server, fleet in
+            try await server.held(fleet, 1000) {
+                // Long enough for all of them to begin.
+                try await server.enqueue(BenchWorkflows.busyName, 3000, times: 1000)
+                while try await server.send("ZCARD", server.keys.runs(.running)).integer ?? 0 < 1000 {
+                    try await Task.sleep(for: .milliseconds(5))
+                }
+            }
+        }
         let waiting = try await withFleet(1) { server, fleet in
             try await server.held(fleet, extent.waiting) {
                 try await server.enqueue(BenchWorkflows.heldName, 1, times: extent.waiting)
@@ -21,7 +30,8 @@ extension Bench {
                 }
             }
         }
-        return waiting.map { BenchTable.Line.note("\(extent.waiting) runs wait for an event: \($0.name)", $0.value) }
+        return busy.map { BenchTable.Line.note("1000 bodies at a time: \($0.name)", $0.value) }
+            + waiting.map { BenchTable.Line.note("\(extent.waiting) runs wait for an event: \($0.name)", $0.value) }
             + sleeping.map { BenchTable.Line.note("\(extent.sleeping) runs sleep: \($0.name)", $0.value) }
     }
 }
