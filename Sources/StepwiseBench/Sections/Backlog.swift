@@ -15,7 +15,7 @@ extension Bench {
                     return ["redis us a step", "worker us a step"].flatMap { name -> [BenchTable.Line] in
                         [
                             .note("chain with \(what): \(name)", median(with)[name]),
-                            .note("chain without: \(name)", median(without)[name]),
+                            .note("chain without \(what): \(name)", median(without)[name]),
                         ]
                     } + [.row("chain with \(what) ÷ without", ratios.median, .atLeast(0.95))]
                 }
