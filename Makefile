@@ -2,8 +2,10 @@
 # make test                            the whole suite
 # make mutants [ONLY=rule-4]           plants 67 defects, one after the other, and expects the tests to find each; half an hour
 # make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
-# make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='sleepers --count 1000000' for runs that sleep
+# make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
+#                                      ARGS='sleepers --count 1000000' for runs that sleep and wake
 # make lint                            formats, scripts, compose file, and a release build without warnings
+# make guard                           fails if a step costs more instructions, allocations, scripts, commands or bytes than .ci/figures allows
 # make deps                            installs what these need; with YES=1 without asking
 DIR ?=
 WORKERS ?= 3
@@ -11,7 +13,7 @@ ONLY ?=
 SECONDS ?= 40
 SEED ?=
 
-.PHONY: help demo test mutants chaos bench lint deps
+.PHONY: help demo test mutants chaos bench lint guard deps
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -41,6 +43,10 @@ bench:
 lint:
 	@.ci/deps.sh lint
 	@.ci/lint.sh
+
+guard:
+	@.ci/deps.sh guard
+	@.ci/guard.sh
 
 deps:
 	@.ci/deps.sh

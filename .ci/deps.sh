@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what `make demo`, `make test` and `make lint` need and the system does not have.
+# Installs what `make demo`, `make test`, `make lint` and `make guard` need and the system does not have.
 #
-# Usage: .ci/deps.sh [demo] [test] [lint]     (default: all three)
+# Usage: .ci/deps.sh [demo] [test] [lint] [guard]     (default: all four)
 #
 # Says what is missing and the command that installs it. Runs that command at once for root, or with YES=1 (through sudo); asks on a
 # terminal; otherwise only prints it and exits with 2.
@@ -22,12 +22,12 @@ need() {
 }
 
 for purpose in "${@:-all}"; do
-    case $purpose in all | demo | test | lint) ;;
-        *) echo "deps: \"$purpose\" is none of demo, test, lint" >&2; exit 64 ;;
+    case $purpose in all | demo | test | lint | guard) ;;
+        *) echo "deps: \"$purpose\" is none of demo, test, lint, guard" >&2; exit 64 ;;
     esac
     need 'command -v pkg-config' pkg-config pkg-config
     need 'pkg-config --exists hiredis' libhiredis-dev hiredis
-    case $purpose in all | demo | test)
+    case $purpose in all | demo | test | guard)
         need 'command -v redis-server' redis-server redis
         need 'command -v redis-cli' redis-tools redis
     esac
@@ -42,12 +42,20 @@ for purpose in "${@:-all}"; do
         if [ "$system" != Darwin ]; then need '[ -e /usr/share/zoneinfo/Europe/Berlin ]' tzdata ''; fi
     esac
     # AsyncHTTPClient, of StepwiseHTTP, is built against it.
-    case $purpose in all | test | lint)
+    case $purpose in all | test | lint | guard)
         if [ "$system" != Darwin ]; then need 'test -e /usr/include/zlib.h' zlib1g-dev ''; fi
     esac
     case $purpose in all | lint)
         need 'command -v luacheck' lua-check luacheck
         need 'command -v docker-compose || docker compose version' docker-compose docker-compose
+    esac
+    case $purpose in all | guard)
+        # There is none for a Mac.
+        if [ "$system" != Darwin ]; then
+            need 'command -v valgrind' valgrind ''
+            need 'command -v cc' gcc ''
+            need 'command -v strip' binutils ''
+        fi
     esac
 done
 

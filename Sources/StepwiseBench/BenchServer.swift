@@ -82,9 +82,11 @@ struct BenchServer {
 
     func usedMemory() async throws -> Int { Int(try await info("memory")["used_memory"] ?? "") ?? 0 }
 
+    func completedCount() async throws -> Int { try await send("ZCARD", keys.runs(.completed)).integer ?? 0 }
+
     /// Waits until so many runs have completed.
     func completed(_ count: Int, every pause: Duration = .milliseconds(2)) async throws {
-        while try await send("ZCARD", keys.runs(.completed)).integer ?? 0 < count {
+        while try await completedCount() < count {
             let failed = try await send("ZCARD", keys.runs(.failed)).integer ?? 0
             if failed > 0 { throw BenchFailure("\(failed) runs have failed") }
             try await Task.sleep(for: pause)

@@ -2,51 +2,65 @@ import Foundation
 
 /// Figures that are only told, and rows that are held to what is asked.
 struct BenchTable {
-    private struct Row {
+    enum Bound {
+        case atLeast(Double)
+        case atMost(Double)
+    }
+
+    struct Line {
         var name: String
         var value: Double
-        var asked: String
-        var isReached: Bool
+        /// `nil`: it is only told.
+        var bound: Bound?
+
+        static func note(_ name: String, _ value: Double) -> Line { Line(name: name, value: value) }
+        static func row(_ name: String, _ value: Double, _ bound: Bound) -> Line {
+            Line(name: name, value: value, bound: bound)
+        }
+
+        var isReached: Bool {
+            switch bound {
+            case nil: true
+            case .atLeast(let bound): value >= bound
+            case .atMost(let bound): value <= bound
+            }
+        }
+
+        fileprivate var asked: String {
+            switch bound {
+            case nil: ""
+            case .atLeast(let bound): "at least \(text(bound))"
+            case .atMost(let bound): "at most \(text(bound))"
+            }
+        }
     }
 
-    private var rows: [Row] = []
-    private var notes: [(name: String, value: Double)] = []
+    private var lines: [Line] = []
 
-    mutating func note(_ name: String, _ value: Double) {
-        notes.append((name, value))
-        FileHandle.standardError.write(Data("\(name): \(Self.text(value))\n".utf8))
+    mutating func add(_ new: [Line]) {
+        lines += new
+        for line in new { FileHandle.standardError.write(Data("\(line.name): \(Self.text(line.value))\n".utf8)) }
     }
 
-    mutating func row(_ name: String, _ value: Double, atLeast bound: Double) {
-        add(Row(name: name, value: value, asked: "at least \(Self.text(bound))", isReached: value >= bound))
-    }
-
-    mutating func row(_ name: String, _ value: Double, atMost bound: Double) {
-        add(Row(name: name, value: value, asked: "at most \(Self.text(bound))", isReached: value <= bound))
-    }
-
-    private mutating func add(_ row: Row) {
-        rows.append(row)
-        FileHandle.standardError.write(Data("\(row.name): \(Self.text(row.value))\n".utf8))
-    }
-
-    var isReached: Bool { rows.allSatisfy(\.isReached) }
+    var isReached: Bool { lines.allSatisfy(\.isReached) }
 
     var text: String {
-        var lines = ["", "| what | reached | asked | |", "|---|---|---|---|"]
-        lines += rows.map { "| \($0.name) | \(Self.text($0.value)) | \($0.asked) | \($0.isReached ? "yes" : "NO") |" }
-        lines += ["", "| beside it | |", "|---|---|"] + notes.map { "| \($0.name) | \(Self.text($0.value)) |" }
-        return lines.joined(separator: "\n")
+        let (rows, notes) = (lines.filter { $0.bound != nil }, lines.filter { $0.bound == nil })
+        var text = ["", "| what | reached | asked | |", "|---|---|---|---|"]
+        text += rows.map { "| \($0.name) | \(Self.text($0.value)) | \($0.asked) | \($0.isReached ? "yes" : "NO") |" }
+        text += ["", "| beside it | |", "|---|---|"] + notes.map { "| \($0.name) | \(Self.text($0.value)) |" }
+        return text.joined(separator: "\n")
     }
 
     var json: String {
-        let all = rows.map { ($0.name, $0.value) } + notes.map { ($0.name, $0.value) }
-        return "{" + all.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",\n") + "}\n"
+        "{" + lines.map { "\"\($0.name)\":\($0.value)" }.joined(separator: ",\n") + "}\n"
     }
 
-    private static func text(_ value: Double) -> String {
+    fileprivate static func text(_ value: Double) -> String {
         value >= 1000
             ? String(format: "%.0f", value)
             : value >= 100 ? String(format: "%.1f", value) : String(format: "%.2f", value)
     }
 }
+
+private func text(_ value: Double) -> String { BenchTable.text(value) }

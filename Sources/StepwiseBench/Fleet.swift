@@ -6,16 +6,28 @@ import StepwiseTesting
 final class Fleet {
     private var processes: [Process] = []
 
+    /// This program.
+    static var program: URL { URL(filePath: "/proc/self/exe").resolvingSymlinksInPath() }
+
     /// Starts them and waits until all have registered.
-    init(_ count: Int, concurrency: Int, _ server: BenchServer) async throws {
+    ///
+    /// - Parameter launcher: the words before the worker's own; default: this program.
+    init(_ count: Int, concurrency: Int, _ server: BenchServer, launcher: [String] = [Fleet.program.path]) async throws
+    {
         for _ in 0..<count {
             let process = Process()
-            process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-            process.arguments = ["worker", "--redis", server.server.url, "--concurrency", String(concurrency)]
+            process.executableURL = URL(filePath: "/usr/bin/env")
+            process.arguments =
+                launcher + ["worker", "--redis", server.server.url, "--concurrency", String(concurrency)]
             try process.run()
             processes.append(process)
         }
-        while try await server.client.workers().count < count { try await Task.sleep(for: .milliseconds(5)) }
+        while try await server.client.workers().count < count {
+            if let dead = processes.first(where: { !$0.isRunning }) {
+                throw BenchFailure("a worker has ended with \(dead.terminationStatus) before it had begun")
+            }
+            try await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     var ids: [Int32] { processes.map(\.processIdentifier) }

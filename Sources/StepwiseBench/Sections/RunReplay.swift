@@ -2,7 +2,7 @@ import Logging
 import Stepwise
 
 /// A function that is replayed from its history, without Redis.
-enum Replay {
+enum RunReplay {
     /// - Returns: microseconds for each outcome, values not decoded.
     static func microseconds(_ count: Int) async throws -> Double {
         let workflow = Workflow("replay") { (context: WorkflowContext) async throws in
