@@ -34,7 +34,7 @@ launcher+=" --log-file=$PWD/$work/valgrind.{runs} $PWD/$work/worker"
 if ! timeout 300 "$bench" counts --runs 200,600 --launcher "$launcher" \
     --callgrind "$work/callgrind.{runs}" --allocations "$work/allocations.{runs}" >"$work/counts" 2>"$log"; then
     echo "guard: the steps could not be counted; what was said:" >&2
-    tail -n 20 "$log" "$work"/valgrind.* >&2 || true
+    for file in "$log" "$work"/valgrind.*; do if [ -s "$file" ]; then tail -n 20 "$file" >&2; fi; done
     exit 2
 fi
 
