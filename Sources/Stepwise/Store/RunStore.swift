@@ -188,8 +188,11 @@ struct RunStore: Sendable {
         var tail: RedisArgument { .init(OutcomeRecord.tail(result)) }
     }
 
-    /// - Parameter isNew: whether the open step's text tells no more than that it is open.
+    /// - Parameter isNew: whether the open step has no more to tell than that it is open.
     func serial(_ run: Run, _ advance: Advance, _ record: Record, isNew: Bool) async throws -> AdvanceReply {
+        if isNew, let next = advance.plainOpening, try await step(run, advance, record, next) {
+            return .carry(step: next.step, attempt: 1, lost: 0)
+        }
         let reply = try await evaluate(
             ScriptLibrary.serial, advanceKeys(run, advance),
             advanceArguments(run, advance)
