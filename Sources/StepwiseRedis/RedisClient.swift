@@ -66,7 +66,9 @@ package final class RedisClient: Sendable {
     ///
     /// When the task is cancelled the wait ends with `cancelled`; a reply that comes later is dropped.
     /// - Parameter timeout: from now to the reply; `nil`: the client's.
-    nonisolated(nonsending) package func send(_ arguments: [RedisArgument], timeout: TimeAmount? = nil) async throws(RedisError) -> RedisValue {
+    nonisolated(nonsending) package func send(_ arguments: [RedisArgument], timeout: TimeAmount? = nil)
+        async throws(RedisError) -> RedisValue
+    {
         if Task.isCancelled { throw .cancelled }
         let command = RedisCommand(arguments, timeout: timeout ?? commandTimeout)
         return try await withTaskCancellationHandler {

@@ -625,6 +625,41 @@ import TestWorkflows
         }
     }
 
+    @Test(
+        "§3a.47 What a frozen worker had recorded of a step arrives while another executes that step, and changes nothing"
+    )
+    func lateStep() async throws {
+        try await withStage { stage in
+            try await stage.ledger.addGate("one")
+            let held = AsyncStream<Void>.makeStream()
+            // The claim, load, advance; the fourth request that names the run would record step "one".
+            let proxy = try RedisProxy(
+                folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
+                plan: .init(event: 4, moment: .before, strike: .hold)
+            ) { held.continuation.yield() }
+            let first = try stage.worker("first", redis: proxy.url)
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in", id: "the-run")
+            #expect(try await stage.hasLine("first", "one"))
+            try await stage.ledger.openGate("one")
+            for await _ in held.stream { break }
+            first.freeze()
+            _ = try await stage.ledger.client.send(["DEL", "gate:fleet:one"])
+            let second = try stage.worker("second")
+            #expect(try await stage.hasLine("second", "one"))
+            let before = try await stage.picture(ofRun: "the-run")
+            first.thaw()
+            proxy.release()
+            #expect(try await eventually { try await stage.redis("ZCARD", .init(stage.keys.workers)).integer == 3 })
+            #expect(try await stage.picture(ofRun: "the-run") == before)
+            try await stage.ledger.openGate("one")
+            #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
+            #expect(try await run.history().map(\.lost) == [1, 0, 0])
+            await first.terminate()
+            await second.terminate()
+            proxy.close()
+        }
+    }
+
     @Test("A claim whose answer was lost on the way is taken up by the worker that holds it")
     func lostClaim() async throws {
         try await withStage { stage in

@@ -118,11 +118,11 @@ package struct Plan: Sendable {
     /// Whether nothing is left for another page.
     package var isComplete: Bool
 
-    /// The step that it opens, if that is all it asks for: one with a body, without limits.
-    package var onlyPlainStep: String? {
-        guard isComplete, closings.isEmpty, unlimited.isEmpty, patches.isEmpty, orphans.isEmpty, !listens,
-            openings.count == 1, !openings[0].withdrawn, openings[0].limits.isEmpty, openings[0].wait == nil
+    /// What it opens, if that is all it asks for: one step with a body and without limits.
+    package var onlyPlainOpening: Opening? {
+        guard isComplete, openings.count == 1, !openings[0].withdrawn, openings[0].limits.isEmpty,
+            openings[0].wait == nil, closings.isEmpty, unlimited.isEmpty, orphans.isEmpty, patches.isEmpty
         else { return nil }
-        return openings[0].step
+        return openings[0]
     }
 }

@@ -19,7 +19,8 @@ struct RunStore: Sendable {
         var carryText: String { Invocation.carryText(run: id, generation: generation) }
     }
 
-    nonisolated(nonsending) func start(_ id: String, _ order: RawOrder, item: [UInt8], queue: String, token: String) async throws -> StartReply
+    nonisolated(nonsending) func start(_ id: String, _ order: RawOrder, item: [UInt8], queue: String, token: String)
+        async throws -> StartReply
     {
         let reply = try await evaluate(
             ScriptLibrary.start,
@@ -206,8 +207,13 @@ struct RunStore: Sendable {
         var tail: RedisArgument { .init(OutcomeRecord.tail(result)) }
     }
 
-    /// - Parameter isNew: whether the open step's text tells no more than that it is open.
-    nonisolated(nonsending) func serial(_ run: Run, _ advance: Advance, _ record: Record, isNew: Bool) async throws -> AdvanceReply {
+    /// - Parameter isNew: whether the open step has no more to tell than that it is open.
+    nonisolated(nonsending) func serial(
+        _ run: Run, _ advance: Advance, _ record: Record, isNew: Bool
+    ) async throws -> AdvanceReply {
+        if isNew, let next = advance.plainOpening, try await step(run, advance, record, next) {
+            return .carry(step: next.step, attempt: 1, lost: 0)
+        }
         let reply = try await evaluate(
             ScriptLibrary.serial, advanceKeys(run, advance),
             advanceArguments(run, advance)
@@ -219,7 +225,9 @@ struct RunStore: Sendable {
         return try ReplyReader("serial", reply).advance(upto: advance.upto)
     }
 
-    nonisolated(nonsending) func record(_ run: Run, text: String, _ record: Record, seen: Int) async throws -> RecordReply {
+    nonisolated(nonsending) func record(_ run: Run, text: String, _ record: Record, seen: Int) async throws
+        -> RecordReply
+    {
         let reply = try await evaluate(
             ScriptLibrary.record,
             [

@@ -7,6 +7,8 @@ enum ScriptLibrary {
     static let first = RedisScript(name: "first", source: String(decoding: PackageResources.first_lua, as: UTF8.self))
     static let load = script("load", PackageResources.load_lua)
     static let history = script("history", PackageResources.history_lua)
+    static let step = RedisScript(
+        name: "step", source: joined([PackageResources.base_lua, PackageResources.step_lua]))
     static let advance = script("advance", PackageResources.settle_lua, PackageResources.advance_lua)
     static let serial = script("serial", PackageResources.settle_lua, PackageResources.serial_lua)
     static let record = script("record", PackageResources.record_lua)
@@ -47,7 +49,10 @@ enum ScriptLibrary {
     static let inspect = script("inspect", PackageResources.inspect_lua)
 
     private static func script(_ name: String, _ parts: [UInt8]...) -> RedisScript {
-        let all = [PackageResources.common_lua] + parts
-        return RedisScript(name: name, source: all.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n"))
+        RedisScript(name: name, source: joined([PackageResources.base_lua, PackageResources.common_lua] + parts))
+    }
+
+    private static func joined(_ parts: [[UInt8]]) -> String {
+        parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
     }
 }

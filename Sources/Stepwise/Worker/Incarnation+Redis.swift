@@ -13,7 +13,9 @@ extension Incarnation {
     }
 
     /// One script, sent until an answer came.
-    nonisolated(nonsending) func evaluate(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument]) async throws -> RedisValue {
+    nonisolated(nonsending) func evaluate(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument])
+        async throws -> RedisValue
+    {
         try await insist { try await self.connections.commands.evaluate(script, keys: keys, arguments: arguments) }
     }
 
@@ -23,7 +25,9 @@ extension Incarnation {
     }
 
     /// Sends until an answer came. Everything that goes through here may arrive twice.
-    nonisolated(nonsending) private func insist(_ body: nonisolated(nonsending) () async throws -> RedisValue) async throws -> RedisValue {
+    nonisolated(nonsending) private func insist(_ body: nonisolated(nonsending) () async throws -> RedisValue)
+        async throws -> RedisValue
+    {
         var pause = Duration.milliseconds(20)
         while true {
             if !mayCall { throw IncarnationOver() }

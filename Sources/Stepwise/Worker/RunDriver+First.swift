@@ -11,8 +11,7 @@ extension RunDriver {
         guard try await prepareCopy(run.carryText, isCarry: true, carried: -1), let copy, case .waiting = copy.progress
         else { return try await load(text, step: nil, claim) }
         let plan = copy.plan(opened: 0)
-        guard let step = plan.onlyPlainStep
-        else { return try await load(text, step: nil, claim) }
+        guard let step = plan.onlyPlainOpening?.step else { return try await load(text, step: nil, claim) }
         let isTaken = try await store.first(run, text: text, step: step, token: worker.nextToken())
         guard isTaken, copy === self.copy else { return try await load(text, step: nil, claim) }
         let claim = exchange(claim, of: text)

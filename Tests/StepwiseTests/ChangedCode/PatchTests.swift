@@ -144,7 +144,7 @@ extension Scenarios {
             let (with, without) = (chain(true), chain(false))
             try await withWorker([with, without]) { client, server in
                 var counts: [Int] = []
-                _ = try await client.enqueue(with, 1).result(timeout: patience)
+                _ = try await client.enqueue(without, 2).result(timeout: patience)
                 for workflow in [with, without] {
                     let monitor = try await ScriptMonitor(server)
                     let run = try await client.enqueue(workflow, 20)

@@ -54,6 +54,10 @@ extension Scenarios {
             // After the first carry, no script asks for outcomes.
             let reads = scripts.flatMap { $0.commands.filter { $0 == "HMGET" } }.count
             #expect(reads <= scripts.count + 1)
+            // A step in the middle: what it decides by, the clock, its outcome, the run.
+            for script in scripts[2..<(count + 1)] {
+                #expect(script.commands == ["HMGET", "TIME", "HSET", "HSET"])
+            }
         }
 
         @Test("A look at the clock costs one script, as every step in a row")

@@ -174,7 +174,7 @@ extension Scenarios {
         private func script(_ name: String) throws -> String {
             let scripts = URL(filePath: #filePath).deletingLastPathComponent()
                 .appending(path: "../../../Sources/Stepwise/Store/Scripts")
-            return try ["common", name].map {
+            return try ["base", "common", name].map {
                 try String(contentsOf: scripts.appending(path: "\($0).lua"), encoding: .utf8)
             }.joined(separator: "\n")
         }

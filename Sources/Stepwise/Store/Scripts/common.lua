@@ -1,4 +1,4 @@
--- Put before every script by the store; not a script of its own.
+-- Put before every script but `step` by the store, after base.lua; not a script of its own.
 -- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 
@@ -45,17 +45,7 @@ local function note_mail(run, run_key, name)
   redis.call('HSET', run_key, 'listens', run.listens)
 end
 
--- Redis' clock in milliseconds, as text; read once a script.
-local clock
-local function now()
-  if not clock then
-    local t = redis.call('TIME')
-    clock = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
-  end
-  return clock
-end
-
--- The same in microseconds: no two scripts have the same.
+-- Redis' clock in microseconds: no two scripts have the same.
 local function now_exactly()
   local t = redis.call('TIME')
   return string.format('%.0f', t[1] * 1000000 + t[2])
@@ -251,20 +241,19 @@ local function set_deadline(run_key, delayed, list, id, created, ms)
   redis.call('ZADD', delayed, deadline, limit_entry(list, id, created, ''))
 end
 
--- An outcome's record: `head` and `tail` are its text round what only the store knows: the time, and what became of the attempts before.
+-- The record of an open step's outcome.
 local function outcome_text(head, open, tail)
-  local text = head .. ',"at":' .. now()
-  if open and open.lost > 0 then text = text .. ',"lost":' .. open.lost end
+  local before = open and open.lost > 0 and ',"lost":' .. open.lost or ''
   local lines = open and string.match(open.rest, '^[^\n]*\n(.*)$')
-  if lines then text = text .. ',"failed":[' .. string.gsub(lines, '\n', ',') .. ']' end
-  return text .. ',' .. tail .. '}'
+  if lines then before = before .. ',"failed":[' .. string.gsub(lines, '\n', ',') .. ']' end
+  return record_text(head, before, tail)
 end
 
 -- The record of an outcome, and whether it is what was asked for: a value with which a run's outcomes would take more than `limit` bytes
 -- becomes an error; a step without a result always fits: it may be the undo of what a full run has done. Counts the record.
 local function bounded_outcome(run, id, limit, head, open, tail)
   local text, fits = outcome_text(head, open, tail), true
-  if string.sub(tail, 1, 8) == '"value":' and tail ~= '"value":null' and run.bytes + #text > tonumber(limit) then
+  if is_too_much(run.bytes + #text, tail, limit) then
     fits = false
     text = outcome_text(head, open, '"error":{"type":"StepwiseError","message":' .. cjson.encode('with this result run ' .. id
       .. ' would have ' .. string.format('%.0f', run.bytes + #text) .. ' bytes of outcomes, and the limit is ' .. limit
