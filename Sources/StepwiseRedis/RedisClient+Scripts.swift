@@ -58,17 +58,28 @@ extension RedisClient {
 /// One call of a script: up to three commands within one time.
 private struct ScriptCall: Sendable {
     let script: RedisScript
-    let tail: [RedisArgument]
+    let keys: [String]
+    let arguments: [RedisArgument]
     let deadline: NIODeadline
 
     init(script: RedisScript, keys: [String], arguments: [RedisArgument], within timeout: TimeAmount) {
         self.script = script
-        tail = [RedisArgument(keys.count)] + keys.map(RedisArgument.string) + arguments
+        (self.keys, self.arguments) = (keys, arguments)
         deadline = .now() + timeout
     }
 
     /// `nil` as long as no server has told the SHA-1.
-    var command: [RedisArgument]? { script.sha.map { ["EVALSHA", .string($0)] + tail } }
+    var command: [RedisArgument]? {
+        guard let sha = script.sha else { return nil }
+        var command: [RedisArgument] = []
+        command.reserveCapacity(3 + keys.count + arguments.count)
+        command.append("EVALSHA")
+        command.append(.string(sha))
+        command.append(RedisArgument(keys.count))
+        for key in keys { command.append(.string(key)) }
+        command.append(contentsOf: arguments)
+        return command
+    }
     var loading: [RedisArgument] { ["SCRIPT", "LOAD", .string(script.source)] }
     var remaining: TimeAmount { max(.milliseconds(1), deadline - .now()) }
 

@@ -40,7 +40,7 @@ package struct OutcomeRecord: Sendable, Hashable {
     package static func tail(_ result: Outcome.Result) -> [UInt8] {
         switch result {
         case .value(let bytes):
-            Array("\"value\":".utf8) + bytes
+            value(bytes)
         case .error(let failure):
             Array(
                 ("\"error\":{\"type\":\(JSON.string(failure.type)),\"message\":\(JSON.string(failure.message))"
@@ -51,6 +51,14 @@ package struct OutcomeRecord: Sendable, Hashable {
         case .timeout(let reason):
             Array("\"timeout\":\(JSON.string(reason))".utf8)
         }
+    }
+
+    private static func value(_ json: [UInt8]) -> [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(json.count + 8)
+        text.append(contentsOf: "\"value\":".utf8)
+        text.append(contentsOf: json)
+        return text
     }
 
     /// - Throws: ``StepwiseError`` with code `notDecodable` for what is no record.

@@ -9,7 +9,7 @@ extension RunStore {
         _ run: Run, _ advance: Advance, _ record: Record, _ next: Plan.Opening
     ) async throws -> Bool {
         let reply = try await evaluate(
-            ScriptLibrary.step, [keys.run(run.id), keys.steps(run.id)],
+            ScriptLibrary.step, [run.runKey, run.stepsKey],
             [
                 .init("\(worker) \(advance.number) "), .init(run.generation), .init(advance.upto), .init(record.step),
                 record.head, record.tail, .init(maximumRunSize), .init(next.number), .init(next.step),

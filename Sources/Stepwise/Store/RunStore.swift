@@ -10,13 +10,23 @@ struct RunStore: Sendable {
     let evaluate: nonisolated(nonsending) @Sendable (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
 
     /// A run as invocations and scripts name it.
-    struct Run: Sendable, Hashable {
-        var id: String
-        var generation: String
-        var queue: String
+    struct Run: Sendable {
+        let id: String
+        let generation: String
+        let queue: String
         /// The id and the generation: which life of an id that may be used again.
-        var key: String { "\(id) \(generation)" }
-        var carryText: String { Invocation.carryText(run: id, generation: generation) }
+        let key: String
+        let carryText: String
+        /// What every step is written to.
+        let runKey: String
+        let stepsKey: String
+
+        init(id: String, generation: String, queue: String, keys: Keys) {
+            (self.id, self.generation, self.queue) = (id, generation, queue)
+            key = "\(id) \(generation)"
+            carryText = Invocation.carryText(run: id, generation: generation)
+            (runKey, stepsKey) = (keys.run(id), keys.steps(id))
+        }
     }
 
     nonisolated(nonsending) func start(_ id: String, _ order: RawOrder, item: [UInt8], queue: String, token: String)
@@ -35,7 +45,7 @@ struct RunStore: Sendable {
             ])
         let reader = ReplyReader("start", reply)
         switch reader.word {
-        case "ok": return .started(Run(id: id, generation: try reader.text(1), queue: queue))
+        case "ok": return .started(Run(id: id, generation: try reader.text(1), queue: queue, keys: keys))
         case "later": return .later
         case "exists": return .exists
         case "other": return .other(workflow: try reader.text(1))
@@ -52,7 +62,7 @@ struct RunStore: Sendable {
         let reply = try await evaluate(
             ScriptLibrary.first,
             [
-                keys.run(run.id), keys.join(run.id), keys.claimed(worker, run.queue), keys.runs(.queued),
+                run.runKey, keys.join(run.id), keys.claimed(worker, run.queue), keys.runs(.queued),
                 keys.runs(.running),
             ],
             [
@@ -69,7 +79,7 @@ struct RunStore: Sendable {
         let reply = try await evaluate(
             ScriptLibrary.load,
             [
-                keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.claimed(worker, run.queue),
+                run.runKey, run.stepsKey, keys.open(run.id), keys.claimed(worker, run.queue),
                 keys.runs(.queued),
                 keys.runs(.running), keys.runs(.unserved),
             ],
@@ -102,7 +112,7 @@ struct RunStore: Sendable {
     /// One page of the history: the records after number `from`; none if the run has begun anew.
     nonisolated(nonsending) func history(_ run: Run, from: Int) async throws -> [[UInt8]] {
         let reply = try await evaluate(
-            ScriptLibrary.history, [keys.steps(run.id), keys.run(run.id)], [.init(from), .init(run.generation)])
+            ScriptLibrary.history, [run.stepsKey, run.runKey], [.init(from), .init(run.generation)])
         return reply.array?.compactMap(\.bytes) ?? []
     }
 
@@ -129,7 +139,7 @@ struct RunStore: Sendable {
 
     private func advanceKeys(_ run: Run, _ advance: Advance) -> [String] {
         [
-            keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
+            run.runKey, run.stepsKey, keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
             keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed), keys.runs(.parked),
             keys.runs(.cancelled), keys.dead, keys.delayed, keys.queue(advance.parentQueue ?? run.queue),
         ] + eventKeys(run, advance.plan)
@@ -231,7 +241,7 @@ struct RunStore: Sendable {
         let reply = try await evaluate(
             ScriptLibrary.record,
             [
-                keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id),
+                run.runKey, run.stepsKey, keys.open(run.id), keys.join(run.id),
                 keys.claimed(worker, run.queue), keys.delayed,
             ],
             [
@@ -263,7 +273,7 @@ struct RunStore: Sendable {
         _ run: Run, text: String, carry number: Int?, step: String, attempt: Int, token: String, once: Bool
     ) async throws -> BeginReply {
         let reply = try await evaluate(
-            ScriptLibrary.begin, [keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.delayed],
+            ScriptLibrary.begin, [run.runKey, keys.open(run.id), keys.claimed(worker, run.queue), keys.delayed],
             [
                 .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step), .init(run.generation),
                 .init(attempt), .init(token), once ? "1" : "", .init(run.id),
@@ -291,7 +301,7 @@ struct RunStore: Sendable {
     ) async throws -> RetryReply {
         let reply = try await evaluate(
             ScriptLibrary.retry,
-            [keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.delayed],
+            [run.runKey, run.stepsKey, keys.open(run.id), keys.claimed(worker, run.queue), keys.delayed],
             [
                 .init(run.id), .init(worker), .init(text), .init(carry.map { String($0.number) } ?? ""), .init(step),
                 .init(run.generation), .init(again.failedAttempt), .init(again.delay), .init(run.queue),
@@ -320,7 +330,7 @@ struct RunStore: Sendable {
         _ = try await evaluate(
             ScriptLibrary.park,
             [
-                keys.run(run.id), keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.running),
+                run.runKey, keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.running),
                 keys.runs(.parked), keys.runs(.unserved), keys.unfit(workflow),
             ],
             [
@@ -336,7 +346,7 @@ struct RunStore: Sendable {
         _ = try await evaluate(
             ScriptLibrary.unserve,
             [
-                keys.run(run.id), keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
+                run.runKey, keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
                 keys.runs(.unserved),
             ], [.init(run.id), .init(text), .init(worker), isCarry ? "1" : "", .init(reason)])
     }
@@ -357,7 +367,7 @@ struct RunStore: Sendable {
     /// Notes within how many milliseconds after its creation a run has to be done, unless it has a limit already.
     nonisolated(nonsending) func arm(_ run: Run, timeout: Int) async throws {
         _ = try await evaluate(
-            ScriptLibrary.arm, [keys.run(run.id), keys.delayed],
+            ScriptLibrary.arm, [run.runKey, keys.delayed],
             [
                 .init(run.generation), .init(timeout),
                 .init(TimeLimit(queue: run.queue, run: run.id, generation: run.generation).entry),
@@ -395,7 +405,7 @@ struct RunStore: Sendable {
     }
 
     nonisolated(nonsending) func poke(_ run: Run) async throws {
-        _ = try await evaluate(ScriptLibrary.poke, [keys.run(run.id), keys.queue(run.queue)], [.init(run.id)])
+        _ = try await evaluate(ScriptLibrary.poke, [run.runKey, keys.queue(run.queue)], [.init(run.id)])
     }
 
     nonisolated(nonsending) func note(_ id: String, _ sentence: String) async throws {

@@ -24,7 +24,7 @@ package struct StepScriptLoad: Sendable {
                 "LMOVE", .init(keys.queue(Self.queue)), .init(keys.claimed(worker, Self.queue)), "RIGHT", "LEFT",
             ])
             guard let text = item.string, case .carry(let id, let generation)? = Invocation(text) else { break }
-            let run = RunStore.Run(id: id, generation: generation, queue: Self.queue)
+            let run = RunStore.Run(id: id, generation: generation, queue: Self.queue, keys: keys)
             let reply = try await store.load(
                 run, text: text, step: nil, seen: 0, token: "\(worker)/1", cold: true)
             guard case .loaded(let number, _, _, _, _, _) = reply else {

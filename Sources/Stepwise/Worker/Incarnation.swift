@@ -113,7 +113,7 @@ final class Incarnation: Sendable {
     let logger: Logger
     let connections: WorkerConnections
     let slots: Slots
-    let paces = BodyPaces()
+    private let paces = Mutex<[String: BodyPaces]>([:])
     let observer: ObserverFeed?
 
     private let state = Mutex(State())
@@ -270,7 +270,7 @@ final class Incarnation: Sendable {
                 await self.start(item, from: queue, claim)
             case .carry(let id, let generation)?, .step(let id, let generation, _, _)?:
                 guard let text, let invocation else { return }
-                let run = RunStore.Run(id: id, generation: generation, queue: queue)
+                let run = RunStore.Run(id: id, generation: generation, queue: queue, keys: self.keys)
                 await self.with(run) { await $0.handle(text, invocation, claim) }
             case .ended?, .cancel?, .tell?, .withdraw?:
                 guard let text, let invocation else { return }
@@ -426,6 +426,16 @@ final class Incarnation: Sendable {
     }
 
     // MARK: Notes for the beat
+
+    /// What is known of the bodies of a workflow's steps.
+    func paces(of workflow: String) -> BodyPaces {
+        paces.withLock { paces in
+            if let known = paces[workflow] { return known }
+            let new = BodyPaces()
+            paces[workflow] = new
+            return new
+        }
+    }
 
     var workflowNames: [String] { sortedNames }
 

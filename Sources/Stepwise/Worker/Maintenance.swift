@@ -210,7 +210,7 @@ actor Maintenance {
             else {
                 continue
             }
-            await worker.driver(of: .init(id: id, generation: generation, queue: ""))?.cancelBody(of: step)
+            await worker.driver(of: .init(id: id, generation: generation, queue: "", keys: worker.keys))?.cancelBody(of: step)
         }
     }
 
@@ -222,12 +222,12 @@ actor Maintenance {
         for item in claims {
             switch Invocation(String(decoding: item, as: UTF8.self)) {
             case .step(let id, let generation, let attempt, let step):
-                let run = RunStore.Run(id: id, generation: generation, queue: "")
+                let run = RunStore.Run(id: id, generation: generation, queue: "", keys: worker.keys)
                 if try await worker.open(run, step: step, attempt: attempt, evenIfPaused: true) == nil {
                     await worker.driver(of: run)?.cancelBody(of: step)
                 }
             case .carry(let id, let generation):
-                let run = RunStore.Run(id: id, generation: generation, queue: "")
+                let run = RunStore.Run(id: id, generation: generation, queue: "", keys: worker.keys)
                 guard let driver = worker.driver(of: run), let delivered = await driver.deliveredBesideOwn else {
                     break
                 }

@@ -196,7 +196,7 @@ extension RunDriver {
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
         let body = RunningBody(
             attempt: attempt, timeout: call.options.timeout,
-            pace: (worker.paces, "\(about?.workflow ?? "") \(call.name)")
+            pace: (paces, call.name)
         ) {
             try await StepScope.$current.withValue(step) { try await call.body(step) }
         }

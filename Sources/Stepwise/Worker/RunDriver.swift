@@ -11,6 +11,7 @@ actor RunDriver {
     let worker: Incarnation
     let store: RunStore
     let run: RunStore.Run
+    private(set) lazy var paces = worker.paces(of: about?.workflow ?? "")
     private(set) lazy var generation = Generation.number(of: run.generation)
     var about: RunAbout?
     var copy: RunCopy?
