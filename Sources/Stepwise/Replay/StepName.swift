@@ -14,7 +14,7 @@ package enum StepName {
                 .invalidStepName, "a step needs a name: context.run(\"charge\") { … }; this one is empty")
         }
         if name.utf8.count > limit { throw refuse("is longer than \(limit) bytes; shorten it") }
-        if name.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) {
+        if name.utf8.contains(where: { $0 < 32 || $0 == 127 }) {
             throw refuse("holds control characters; remove them")
         }
         // By bytes: there are characters that swallow the # which follows them.

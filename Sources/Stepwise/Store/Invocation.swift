@@ -24,10 +24,11 @@ package enum Invocation: Sendable, Hashable {
             self = .raw
             return
         }
-        let parts = text.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: false)
+        let parts = text.words(atMost: 5)
         switch (parts.first, parts.count) {
         case ("carry", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty,
-            ("carry", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && FirstCarry(text) != nil:
+            ("carry", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[3].isEmpty
+            && !parts[4].isEmpty:
             self = .carry(run: String(parts[1]), generation: String(parts[2]))
         case ("step", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[4].isEmpty:
             guard let attempt = Int(parts[3]) else { return nil }
@@ -37,18 +38,18 @@ package enum Invocation: Sendable, Hashable {
             self = .ended(
                 run: String(parts[1]), generation: String(parts[2]), child: String(parts[3]), step: String(parts[4]))
         case ("cancel", 5):
-            let rest = parts[4].split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+            let rest = parts[4].words(atMost: 2)
             guard rest.count == 2, Generation.isOne(rest[0]), !rest[1].isEmpty, parts[1...3].allSatisfy({ !$0.isEmpty })
             else { return nil }
             self = .cancel(
                 child: String(parts[1]), workflow: String(parts[2]), run: String(parts[3]), generation: String(rest[0]),
                 step: String(rest[1]))
         case ("tell", 4...):
-            let parts = text.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+            let parts = text.words(atMost: 4)
             guard let time = Int(parts[2]), !parts[1].isEmpty, !parts[3].isEmpty else { return nil }
             self = .tell(event: String(parts[1]), time: time, value: Array(parts[3].utf8))
         case ("withdraw", 5):
-            let rest = parts[4].split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+            let rest = parts[4].words(atMost: 2)
             guard rest.count == 2, Generation.isOne(parts[2]), let number = Int(parts[3]), !parts[1].isEmpty,
                 rest.allSatisfy({ !$0.isEmpty })
             else { return nil }
@@ -87,4 +88,12 @@ package enum Invocation: Sendable, Hashable {
     }
 
     package static func carryText(run: String, generation: String) -> String { "carry \(run) \(generation)" }
+}
+
+extension StringProtocol {
+    /// The parts between spaces, by bytes: there are characters that swallow the space before them.
+    func words(atMost count: Int) -> [Substring] where SubSequence == Substring {
+        self[...].utf8.split(separator: UInt8(ascii: " "), maxSplits: count - 1, omittingEmptySubsequences: false)
+            .map { Substring($0) }
+    }
 }
