@@ -34,12 +34,7 @@ extension StepwiseClient {
         case "already": return .alreadyRequested
         case "over": return .alreadyEnded(RunStatus(rawValue: try reader.text(1)))
         case "missing": throw noSuchRun(id)
-        case "ended":
-            if try reader.integer(1) == 1 {
-                // Only a hint: who waits for the run also asks from time to time.
-                _ = try? await commands.send(["PUBLISH", .init(keys.ended(id)), "ended"])
-            }
-            return .cancelled
+        case "ended": return .cancelled
         default: throw reader.unexpected
         }
     }

@@ -54,7 +54,7 @@ enum AdvanceReply: Sendable {
     /// The run is paused: the carry has gone, nothing of the plan was done; claims of the caller.
     case paused([String])
     /// `status`: how the run has ended, if this carry was its last.
-    case finished(awaited: Bool, status: RunStatus?)
+    case finished(status: RunStatus?)
     /// The run has begun anew, or is gone: this generation of it is over. `isOwn`: by this call.
     case continued(isOwn: Bool)
     case rebuild
@@ -158,8 +158,7 @@ struct ReplyReader {
         case "gone": .released(items.dropFirst().compactMap(\.string), isOwn: false)
         case "paused": .paused(items.dropFirst().compactMap(\.string))
         case "finished":
-            .finished(
-                awaited: try integer(1) == 1, status: try text(2).isEmpty ? nil : RunStatus(rawValue: text(2)))
+            .finished(status: try text(1).isEmpty ? nil : RunStatus(rawValue: text(1)))
         case "continued": .continued(isOwn: try integer(1) == 1)
         case "rebuild": .rebuild
         case "lost": .lost

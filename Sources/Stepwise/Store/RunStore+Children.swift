@@ -97,10 +97,10 @@ extension RunStore {
     /// - Parameters:
     ///   - text: of the claim, which lies in the list of `queue`.
     ///   - about: the child, if it exists.
-    /// - Returns: whether somebody waits to be told that it has ended; `nil` if this did not end it.
+    /// - Returns: whether this has ended it.
     func cancelChild(
         _ child: String, _ workflow: String, of parent: ParentStep, text: String, queue: String, about: ChildAbout?
-    ) async throws -> ChildCancelled? {
+    ) async throws -> Bool {
         let reply = try await evaluate(
             ScriptLibrary.cancel,
             cancelKeys(
@@ -111,15 +111,8 @@ extension RunStore {
                 .init(parent.text), .init(workflow),
             ])
         let reader = ReplyReader("cancel", reply)
-        guard reader.word == "ended" else { return nil }
-        return try reader.integer(1) == 1 ? .awaited : .unnoticed
+        return reader.word == "ended"
     }
-}
-
-/// A child was cancelled at once, and somebody waits for its end, or nobody.
-enum ChildCancelled: Sendable {
-    case awaited
-    case unnoticed
 }
 
 /// What a worker that serves the parent needs to know of a child.

@@ -229,7 +229,6 @@ struct RunStore: Sendable {
             advanceArguments(run, advance)
                 + [
                     .init(record.step), record.head, record.tail, .init(record.token), .init(isNew ? "" : "1"),
-                    .init(maximumRunSize),
                 ]
                 + planArguments(advance.plan, of: run))
         return try ReplyReader("serial", reply).advance(upto: advance.upto)
@@ -377,7 +376,7 @@ struct RunStore: Sendable {
     enum LapseReply: Sendable {
         case recorded
         /// The run has failed with it.
-        case ended(awaited: Bool)
+        case ended
         case nothing
     }
 
@@ -398,7 +397,7 @@ struct RunStore: Sendable {
         let reader = ReplyReader("lapse", reply)
         switch reader.word {
         case "lapsed": return .recorded
-        case "ended": return .ended(awaited: try reader.integer(1) == 1)
+        case "ended": return .ended
         case "stale", "early": return .nothing
         default: throw reader.unexpected
         }

@@ -11,10 +11,9 @@ extension Incarnation {
                 end(of: child, about, for: ParentStep(run: id, generation: generation, step: step)), token: nextToken())
         case .cancel(let child, let workflow, let id, let generation, let step):
             let parent = ParentStep(run: id, generation: generation, step: step)
-            let end = try await store.cancelChild(
+            let isEnded = try await store.cancelChild(
                 child, workflow, of: parent, text: text, queue: queue, about: about(child: child))
-            if end == .awaited { await announceEnd(of: child) }
-            if end != nil { try await tellEnd(of: child) }
+            if isEnded { try await tellEnd(of: child) }
         case .tell(let event, let time, let value):
             try await tell(event, since: time, value, text: text, queue: queue)
         case .withdraw(let id, let generation, let number, let event, let step):

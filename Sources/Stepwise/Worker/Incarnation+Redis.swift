@@ -130,11 +130,6 @@ extension Incarnation {
         try await command(["HGET", .init(keys.run(run.id)), "generation"]).string == run.generation
     }
 
-    func announceEnd(of id: String) async {
-        // Only a hint: who waits for the run also asks from time to time.
-        _ = try? await connections.commands.send(["PUBLISH", .init(keys.ended(id)), "ended"])
-    }
-
     /// Gives a claim of this worker back to its queue, unasked: it drains.
     func giveBack(_ item: [UInt8], queue: String) async throws {
         let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }

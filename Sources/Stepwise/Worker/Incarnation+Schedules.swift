@@ -152,12 +152,10 @@ extension Incarnation {
     private func cancel(_ id: String, reason: String) async throws {
         let reply = try await command(["HMGET", .init(keys.run(id)), "queue", "workflow", "parentQueue"])
         guard let v = reply.array, v.count == 3, let queue = v[0].string, let workflow = v[1].string else { return }
-        let answer = try await evaluate(
+        _ = try await evaluate(
             ScriptLibrary.cancel,
             cancelKeys(keys, id, queue: queue, workflow: workflow, parentQueue: v[2].string),
             [.init(id), .init(reason), ""])
-        let reader = ReplyReader("cancel", answer)
-        if reader.word == "ended", try reader.integer(1) == 1 { await announceEnd(of: id) }
     }
 
     // MARK: Lost timers

@@ -35,7 +35,6 @@ extension Incarnation {
                     moved = reply.first?.string != "gone" || moved
                     if reply.first?.string == "failed", let run = invocation?.run {
                         logger.error("a run has failed: its function ends its worker", metadata: ["run": "\(run)"])
-                        if reply.last?.integer == 1 { await announceEnd(of: run) }
                         try await tellEnd(of: run)
                     }
                 } catch let error as RedisError {

@@ -133,10 +133,7 @@ actor Maintenance {
     private func lapse(_ limit: TimeLimit) async {
         do {
             let parentQueue = limit.step == nil ? try await worker.parentQueue(of: limit.run) : nil
-            guard case .ended(let awaited) = try await worker.store.lapse(limit, parentQueue: parentQueue) else {
-                return
-            }
-            if awaited { await worker.announceEnd(of: limit.run) }
+            guard case .ended = try await worker.store.lapse(limit, parentQueue: parentQueue) else { return }
             try await worker.tellEnd(of: limit.run)
             // If it was parked for changed code, it need not be looked at any more; nor if no worker has its workflow.
             let keys = worker.keys

@@ -89,8 +89,7 @@ extension RunDriver {
             case .rebuild:
                 guard let again = try await rebuild(), again.number == number else { return nil }
                 opened = again.opened
-            case .finished(let awaited, _):
-                if awaited { await worker.announceEnd(of: run.id) }
+            case .finished:
                 discard()
                 return nil
             case .continued:

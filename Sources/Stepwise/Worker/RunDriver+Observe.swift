@@ -71,7 +71,7 @@ extension RunDriver {
         case .more, .paused:
             untold.insert(contentsOf: telling.steps, at: 0)
             decide(telling, [])
-        case .finished(_, let status?) where status.rawValue == request.ending?.status.rawValue:
+        case .finished(let status?) where status.rawValue == request.ending?.status.rawValue:
             decide(telling, recorded + [.ended(observed(status))])
         case .continued(isOwn: true): decide(telling, recorded + [.continued(observed(.running))])
         case .finished, .released, .continued, .rebuild, .lost, .reset, nil: decide(telling, [])

@@ -44,20 +44,21 @@ extension Scenarios {
         }
 
         @Test(
-            "A run of n steps in a row takes n + 2 scripts of at most 8 commands, and reads no history",
+            "A run of n steps in a row takes n + 2 scripts: four commands a step, 17 more for its begin and end, and it reads no history",
             arguments: [10, 100])
         func sequential(_ count: Int) async throws {
             let scripts = try await cost(chain, count)
             #expect(scripts.count == count + 2)
             let longest = scripts.map(\.commands.count).max() ?? 0
             #expect(longest <= 8, "\(scripts.first { $0.commands.count == longest }?.commands ?? [])")
-            // After the first carry, no script asks for outcomes.
-            let reads = scripts.flatMap { $0.commands.filter { $0 == "HMGET" } }.count
-            #expect(reads <= scripts.count + 1)
-            // A step in the middle: what it decides by, the clock, its outcome, the run.
+            // No script asks for outcomes.
+            #expect(scripts.flatMap { $0.commands.filter { $0 == "HMGET" } }.count == scripts.count)
+            // Enqueued, its first step opened; then for each but the last: what to decide by, the clock, its outcome, the run.
+            #expect(scripts[0..<2].map(\.commands.count) == [5, 8])
             for script in scripts[2..<(count + 1)] {
                 #expect(script.commands == ["HMGET", "TIME", "HSET", "HSET"])
             }
+            #expect(scripts.map(\.commands.count).reduce(0, +) <= 4 * count + 17)
         }
 
         @Test("A look at the clock costs one script, as every step in a row")
@@ -179,6 +180,34 @@ extension Scenarios {
                 // Among them what opens the connection that is told.
                 #expect(requests.count < 25, "\(requests)")
                 await client.close()
+            }
+        }
+
+        @Test("Who waits for a run is told by the script that ends it: its function's end, or a cancellation")
+        func isTold() async throws {
+            let gate = Gate()
+            let gated = Workflow("gated") { (context, input: String) async throws -> String in
+                try await context.run("wait") { await gate.wait() }
+                return input
+            }
+            try await withWorker([gated]) { client, server in
+                for isCancelled in [false, true] {
+                    let queue = isCancelled ? "nobodys" : "default"
+                    let run = try await client.enqueue(gated, "in", .queue(queue))
+                    let result = Task { try await run.result(timeout: patience) }
+                    try await eventually("nobody is said to wait") {
+                        let key = "stepwise:{default}:run:\(run.id)"
+                        return try await server.command("HGET", .init(key), "awaited").string == "1"
+                    }
+                    let monitor = try await ScriptMonitor(server)
+                    if isCancelled { try await run.cancel() } else { gate.open() }
+                    _ = await result.result
+                    let scripts = try await monitor.scripts()
+                    let requests = try await monitor.requests()
+                    monitor.stop()
+                    #expect(scripts.contains { $0.commands.last == "PUBLISH" })
+                    #expect(!requests.contains { $0.contains("\"PUBLISH\"") })
+                }
             }
         }
 

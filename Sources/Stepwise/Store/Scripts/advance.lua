@@ -16,7 +16,7 @@
 --       {'more', opened, recorded, carried, page}: the carry stays; {'released', text...}: the carry ended, the texts are claims of the caller;
 --       {'gone', text...}: the same of a caller who does not hold the carry, and may never have;
 --       {'paused', text...}: as released, and nothing was opened, closed or ended;
---       {'finished', awaited, how, if this carry was the last, else ''}; {'continued', 1 if by this call}: the run has begun anew, or was
+--       {'finished', how, if this carry was the last, else ''}; {'continued', 1 if by this call}: the run has begun anew, or was
 --       removed: the caller's generation is over;
 --       {'reset'}: the history is shorter than `upto`
 -- Guarantees: only the holder of the carry changes anything; openings below `opened` are not repeated, so it may arrive twice and late.
@@ -30,6 +30,14 @@ if not holds_carry(call.run, call.worker, ARGV[3]) then return no_carry(call) en
 if call.upto > call.run.recorded then return { 'reset' } end
 if call.run.status == 'paused' then return put_aside(call) end
 local plan = read_plan(call.run, 11)
+if call.ending == '' and opens_one(call, plan) and is_nothing_open(call) then
+  -- A run's first step, or the one behind a join.
+  local refused = first_write(KEYS[1], 'HSET', KEYS[1], 'opened', call.run.opened + 1, 'own', plan.openings[1].step, 'carried', call.upto)
+  if refused then return refused end
+  redis.call('SET', KEYS[4], 1)
+  keep_patches(plan)
+  return { 'carry', plan.openings[1].step, 1, 0 }
+end
 check_keys(plan)
 if already_carried(call, plan) then return carry_reply(call.run) end
 if call.ending == 'continued' and call.run.recorded > call.upto then

@@ -6,7 +6,7 @@
 --       16 claimed:<worker>:<queue>, for a worker  17 delayed
 -- ARGV  1 id  2 reason  3 text of the claim, '' for a person  then, for a worker  4 the step that made the run: '<run> <generation> <step>'
 --       5 the run's workflow, '-' if it was made for certain
--- Reply {'requested'}; {'ended', awaited}: it is cancelled now; {'already'}: it was requested before; {'over', status}: it has ended, nothing
+-- Reply {'requested'}; {'ended'}: it is cancelled now; {'already'}: it was requested before; {'over', status}: it has ended, nothing
 --       was changed; {'missing'}; {'lost'}: the claim is not the caller's
 -- Guarantees: one request for a run, one end; sent again, it changes nothing. A child that was not made yet is made here, as one that was
 --       cancelled: whoever is about to make it finds it. The child of another step is left alone.
@@ -29,7 +29,7 @@ if not run then
     'generation', time, 'carrier', '', 'created', time, 'ended', time, 'parent', ARGV[4], 'cancelled', ARGV[2],
     'error', '{"type":"CancellationError","message":' .. cjson.encode(ARGV[2]) .. '}')
   redis.pcall('ZADD', KEYS[7], time, ARGV[1])
-  return { 'ended', 0 }
+  return { 'ended' }
 end
 if not is_live(run) then return { 'over', run.status } end
 if run.status == 'running' and redis.call('HEXISTS', KEYS[1], 'cancelled') == 1 then return { 'already' } end
@@ -53,8 +53,8 @@ if run.status ~= 'running' then
   redis.pcall('ZADD', KEYS[7], time, ARGV[1])
   redis.pcall('HINCRBY', KEYS[6], 'cancels', 1)
   call_in_bites('RPUSH', KEYS[5], cancels)
-  tell_parent(run, ARGV[1], KEYS[14])
-  return { 'ended', run.awaited and 1 or 0 }
+  tell_end(run, ARGV[1], KEYS[1], KEYS[14])
+  return { 'ended' }
 end
 redis.call('HDEL', KEYS[1], '-')
 run.recorded = run.recorded + 1

@@ -32,10 +32,17 @@ if existing[1] then
   end
   return { 'exists', existing[1], parent }
 end
-redis.call('LLEN', KEYS[2])
-redis.call('ZCARD', KEYS[3])
-redis.call('ZCARD', KEYS[4])
-local time = now()
+if ARGV[7] ~= '' then redis.call('ZCARD', KEYS[4]) end
+local time, starts = now(), start_time(ARGV[11])
+-- First what can be refused, where memory is full or the key of another type.
+if starts then
+  redis.call('ZADD', KEYS[4], starts, start_entry(KEYS[2], ARGV[1], time))
+else
+  local text = carry_text(ARGV[1], time)
+  -- What the function begins with goes along, if it is short and all that there is to know.
+  if ARGV[8] == '' and #ARGV[4] <= 1024 then text = text .. ' ' .. ARGV[2] .. ' ' .. ARGV[4] end
+  redis.call('LPUSH', KEYS[2], text)
+end
 redis.call('HSET', KEYS[1], 'workflow', ARGV[2], 'queue', ARGV[3], 'payload', ARGV[4], 'status', 'queued', 'generation', time,
   'carrier', 'queue', 'created', time)
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'labels', ARGV[5]) end
@@ -45,15 +52,6 @@ if ARGV[8] ~= '' then
   if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'parentQueue', ARGV[9]) end
 end
 if ARGV[7] ~= '' then set_deadline(KEYS[1], KEYS[4], KEYS[2], ARGV[1], time, ARGV[7]) end
-local starts = start_time(ARGV[11])
-if starts then
-  redis.call('HSET', KEYS[1], 'startsAt', starts)
-  redis.call('ZADD', KEYS[4], starts, start_entry(KEYS[2], ARGV[1], time))
-else
-  local text = carry_text(ARGV[1], time)
-  -- What the function begins with goes along, if it is all that there is to know, and short.
-  if ARGV[8] == '' and #ARGV[4] <= 1024 then text = text .. ' ' .. ARGV[2] .. ' ' .. ARGV[4] end
-  redis.call('LPUSH', KEYS[2], text)
-end
+if starts then redis.call('HSET', KEYS[1], 'startsAt', starts) end
 redis.pcall('ZADD', KEYS[3], time, ARGV[1])
 return { 'new' }

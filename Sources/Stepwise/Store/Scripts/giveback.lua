@@ -5,7 +5,7 @@
 --       11 queue:<queue> of the run that waits for it, or any list
 -- ARGV  1 text  2 worker  3 'carry', 'step', 'raw' or 'message'  4 generation  5 step  6 attempt  7 '1' if the worker was lost with it
 --       8 how many workers a step may lose  9 id
--- Reply {'moved'}, {'stale'} (dropped), {'gone'} (it is not in the list), {'failed', awaited} (the run has ended)
+-- Reply {'moved'}, {'stale'} (dropped), {'gone'} (it is not in the list), {'failed'} (the run has ended)
 -- Guarantees: list to list; a carry is marked as queued in the same step, so its old holder can change nothing any more.
 if not redis.call('LPOS', KEYS[3], ARGV[1]) then return { 'gone' } end
 redis.call('LLEN', KEYS[4])
@@ -43,8 +43,8 @@ if fails then
   redis.pcall('ZADD', KEYS[9], now(), ARGV[9])
   redis.pcall('ZADD', KEYS[10], now(), ARGV[9])
   call_in_bites('RPUSH', KEYS[4], cancels)
-  tell_parent(run, ARGV[9], KEYS[11])
-  return { 'failed', run.awaited and 1 or 0 }
+  tell_end(run, ARGV[9], KEYS[1], KEYS[11])
+  return { 'failed' }
 end
 if carry_losses then redis.call('HSET', KEYS[1], 'lost', carry_losses .. ' ' .. run.recorded) end
 local carry_is_due = ARGV[3] == 'carry'

@@ -4,7 +4,7 @@
 --       10 runs:queued  11 runs:running  12 runs:unserved  13 runs:parked  14 runs:paused
 --       15 queue:<queue> of the run that waits for it, or any list
 -- ARGV  1 id  2 generation  3 step, '' for the run's own limit  4 the entry of `delayed`  5 worker
--- Reply {'lapsed'}: it is recorded; {'ended', awaited}: a run that nobody carries on has failed; {'stale'}: nobody waits for it any more;
+-- Reply {'lapsed'}: it is recorded; {'ended'}: a run that nobody carries on has failed; {'stale'}: nobody waits for it any more;
 --       {'early'}: it is not due, or another limit is next
 -- Guarantees: the entry goes and the outcome comes in one step; sent again, it changes nothing.
 local score = redis.call('ZSCORE', KEYS[6], ARGV[4])
@@ -62,8 +62,8 @@ else
     redis.pcall('ZADD', KEYS[9], now(), ARGV[1])
     redis.pcall('HINCRBY', KEYS[7], 'cancels', 1)
     call_in_bites('RPUSH', KEYS[5], cancels)
-    tell_parent(run, ARGV[1], KEYS[15])
-    return { 'ended', run.awaited and 1 or 0 }
+    tell_end(run, ARGV[1], KEYS[1], KEYS[15])
+    return { 'ended' }
   end
   record = '{"step":"","at":' .. now() .. ',"timeout":"' .. message .. '"}'
   redis.call('HSET', KEYS[1], 'deadline', 'none')

@@ -7,7 +7,8 @@
 --       {'stale'}: there is nothing to do for it, the claim is gone; {'lost'}: the caller does not hold it;
 --       {'reset'}: the history is shorter than what the caller has seen (Redis lost writes): drop everything remembered.
 -- Guarantees: a carry is taken once and numbered; sent again, it gives the same answer. A stale invocation changes nothing but the claim.
-local run = read_run(KEYS[1])
+local run, about = read_run(KEYS[1],
+  ARGV[9] == '1' and { 'reason', 'workflow', 'queue', 'payload', 'depth', 'created', 'continued' } or { 'reason' })
 local held = redis.call('LPOS', KEYS[4], ARGV[2])
 -- A first carry lies in the claim list under the short text once it is taken.
 local text = ARGV[5] == '' and run and carry_text(ARGV[1], ARGV[4]) or ARGV[2]
@@ -25,7 +26,7 @@ if ARGV[5] == '' then
   local holder, held_number = string.match(run.carrier, '^(%S+) (%d+) ')
   if run.carrier == 'queue' and is_held(run) then
     -- Nobody carries a parked or paused run; resume queues a new carry.
-    local own = run.own ~= '' and redis.call('HEXISTS', KEYS[1], 'reason') == 1 and find_open(run, KEYS[3], run.own)
+    local own = about[1] and find_open(run, KEYS[3], run.own)
     redis.call('LREM', KEYS[4], -1, ARGV[2])
     redis.call('HSET', KEYS[1], 'carrier', '')
     if own then
@@ -35,16 +36,14 @@ if ARGV[5] == '' then
     return { 'stale' }
   elseif run.carrier == 'queue' then
     number = run.carries + 1
-    redis.call('HDEL', KEYS[1], 'reason')
+    if run.status ~= 'running' then redis.pcall('ZREM', KEYS[run.status == 'queued' and 5 or 7], ARGV[1]) end
+    if run.status == 'running' or about[1] then redis.call('HDEL', KEYS[1], 'reason') end
     if text ~= ARGV[2] then
       redis.call('LREM', KEYS[4], -1, ARGV[2])
       redis.call('LPUSH', KEYS[4], text)
     end
     redis.call('HSET', KEYS[1], 'carrier', carrier_text(ARGV[3], number, ARGV[8]), 'carries', number, 'status', 'running')
-    if run.status ~= 'running' then
-      redis.pcall('ZREM', KEYS[run.status == 'queued' and 5 or 7], ARGV[1])
-      redis.pcall('ZADD', KEYS[6], now(), ARGV[1])
-    end
+    if run.status ~= 'running' then redis.pcall('ZADD', KEYS[6], now(), ARGV[1]) end
   elseif holder == ARGV[3] then
     number = tonumber(held_number)
   else
@@ -54,7 +53,7 @@ if ARGV[5] == '' then
 else
   local open = read_open(redis.call('HGET', KEYS[3], ARGV[5]))
   if not open or open.attempt ~= ARGV[6] or open.where ~= 'invocation' then return stale() end
-  if is_held(run) and redis.call('HEXISTS', KEYS[1], 'reason') == 1 then
+  if is_held(run) and about[1] then
     redis.call('LREM', KEYS[4], -1, ARGV[2])
     redis.call('HSET', KEYS[3], ARGV[5], open_text(open, 'parked'))
     return { 'stale' }
@@ -64,6 +63,5 @@ end
 if seen > run.recorded then return { 'reset' } end
 local page = outcomes_after(KEYS[2], seen, run.recorded)
 if ARGV[9] ~= '1' then return { 'ok', number, run.opened, run.recorded, run.carried, page, lost, run.unfit, run.patches } end
-local about = redis.call('HMGET', KEYS[1], 'workflow', 'queue', 'payload', 'depth', 'created', 'continued')
-return { 'ok', number, run.opened, run.recorded, run.carried, page, lost, run.unfit, run.patches, about[1], about[2],
-  about[3], run.parentQueue, about[4] or '0', about[5] or '0', about[6] or '0' }
+return { 'ok', number, run.opened, run.recorded, run.carried, page, lost, run.unfit, run.patches, about[2], about[3],
+  about[4], run.parentQueue, about[5] or '0', about[6] or '0', about[7] or '0' }

@@ -3,7 +3,7 @@
 -- ARGV  1 to 10 as advance, with `upto` the number that this outcome must get
 --       11 step  12 head  13 tail of the record  14 token of the claim that writes it
 --       15 '1' if the open step's text tells more than that it is open: earlier attempts, lost workers, a begun body
---       16 how many bytes a run's outcomes may take  17 how many openings, and so on as advance from 11
+--       16 how many openings, and so on as advance from 11
 -- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`, or not as this value: the carry stays, the copy has lived what never was;
 --       {'lost'}: the caller holds neither carry nor step
 -- Guarantees: as advance; and the outcome is written once, whatever becomes of the rest.
@@ -14,6 +14,7 @@ local call = {
 local run, step = call.run, ARGV[11]
 if not run then return { 'lost' } end
 if run.generation ~= call.generation then return { 'continued', 0 } end
+local plan = read_plan(run, 16)
 local mine = holds_carry(run, call.worker, ARGV[3])
 local opened_as = ARGV[15] == '1' and redis.call('HGET', KEYS[3], step)
 call.open = read_open(opened_as)
@@ -48,14 +49,13 @@ if not is_live(run) or not mine or run.own ~= step then
   end
   if not mine then return no_carry(call) end
   if at ~= call.upto or not sent then return { 'rebuild' } end
-  local plan = read_plan(run, 17)
   if already_carried(call, plan) then return carry_reply(run) end
   if call.ending ~= '' then return { 'rebuild' } end
   return settle(call, plan)
 end
 
 run.recorded = run.recorded + 1
-record, fits = bounded_outcome(run, call.id, ARGV[16], call.head, call.open, call.tail)
+record, fits = bounded_outcome(run, call.id, plan.most, call.head, call.open, call.tail)
 -- The copy has lived another outcome, or another order, than what is recorded.
 if run.recorded ~= call.upto or not fits then
   local failed = close_and_append()
@@ -72,15 +72,12 @@ if run.status == 'paused' then
   run.own = ''
   return put_aside(call)
 end
-if call.ending == 'continued' then return renew(call, read_plan(run, 17)) end
+if call.ending == 'continued' then return renew(call, plan) end
 if call.ending ~= '' then
   call.record = record
-  return finish(call, read_plan(run, 17))
+  return finish(call, plan)
 end
-local plan = read_plan(run, 17)
-if #plan.openings == 1 and #plan.closings == 0 and call.last and not plan.openings[1].withdrawn and plan.openings[1].limits == ''
-  and plan.openings[1].wait == ''
-  and #plan.unlimited == 0 then
+if opens_one(call, plan) then
   -- One step closes and one opens, and has nothing to tell yet: the count of open steps stays 1.
   local opening = plan.openings[1]
   local failed = close_and_append()

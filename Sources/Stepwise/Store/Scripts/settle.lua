@@ -39,14 +39,28 @@ local function check_keys(plan)
   end
 end
 
+-- Whether a plan asks for nothing but one more step, which has nothing to tell.
+local function opens_one(call, plan)
+  local opening = plan.openings[1]
+  return #plan.openings == 1 and #plan.closings == 0 and #plan.unlimited == 0 and #plan.cancels == 0 and call.last
+    and opening.number == call.run.opened and not opening.withdrawn and opening.limits == '' and opening.wait == ''
+end
+
+-- Whether the function has had all that is recorded, and waits for nothing that is open.
+local function is_nothing_open(call)
+  local run = call.run
+  if run.recorded ~= call.upto or run.own ~= '' or noted_mail(run) ~= '' then return false end
+  return run.opened == 0 and run.carried == '' or redis.call('HLEN', KEYS[3]) == 0
+end
+
 -- Patches that the function has asked for on the way here.
 local function keep_patches(plan)
   if plan.patches ~= '' then redis.call('HSET', KEYS[1], 'patches', plan.patches) end
 end
 
--- The run has ended; whether somebody waits to be told, and how, if the caller's carry was its last.
+-- The run has ended; how, if the caller's carry was its last.
 local function finished_reply(run, ending)
-  return { 'finished', run.awaited and 1 or 0, ending or run.carries == tonumber(ARGV[3]) and run.status or '' }
+  return { 'finished', ending or run.carries == tonumber(ARGV[3]) and run.status or '' }
 end
 
 -- Takes entries out of `delayed`. Whatever that key is, it keeps nothing from happening: an entry that stays is stale.
@@ -81,7 +95,7 @@ local function finish(call, plan)
   if call.run.deadline ~= '' then table.insert(plan.unlimited, limit_entry(KEYS[6], call.id, call.generation, '')) end
   drop_limits(plan.unlimited)
   call_in_bites('RPUSH', KEYS[6], plan.cancels)
-  tell_parent(call.run, call.id, KEYS[14])
+  tell_end(call.run, call.id, KEYS[1], KEYS[14], call.ending, call.result)
   return finished_reply(call.run, call.ending)
 end
 
