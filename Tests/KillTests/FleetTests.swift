@@ -523,10 +523,10 @@ import TestWorkflows
     func recordedFirst() async throws {
         try await withStage { stage in
             let held = AsyncStream<Void>.makeStream()
-            // The claim, load, advance; the fourth request that names the run records step "one".
+            // The claim, the first carry; the third request that names the run records step "one".
             let proxy = try RedisProxy(
                 folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
-                plan: .init(event: 4, moment: .after, strike: .hold)
+                plan: .init(event: 3, moment: .after, strike: .hold)
             ) { held.continuation.yield() }
             let worker = try stage.worker("first", redis: proxy.url)
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in", id: "the-run")
@@ -596,10 +596,10 @@ import TestWorkflows
         try await withStage { stage in
             try await stage.ledger.addGate("two")
             let held = AsyncStream<Void>.makeStream()
-            // The claim, load; the third request that names the run would open step "one".
+            // The claim; the second request that names the run would take its first carry and open step "one".
             let proxy = try RedisProxy(
                 folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
-                plan: .init(event: 3, moment: .before, strike: .hold)
+                plan: .init(event: 2, moment: .before, strike: .hold)
             ) { held.continuation.yield() }
             let first = try stage.worker("first", redis: proxy.url)
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in", id: "the-run")
@@ -632,10 +632,10 @@ import TestWorkflows
         try await withStage { stage in
             try await stage.ledger.addGate("one")
             let held = AsyncStream<Void>.makeStream()
-            // The claim, load, advance; the fourth request that names the run would record step "one".
+            // The claim, the first carry; the third request that names the run would record step "one".
             let proxy = try RedisProxy(
                 folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
-                plan: .init(event: 4, moment: .before, strike: .hold)
+                plan: .init(event: 3, moment: .before, strike: .hold)
             ) { held.continuation.yield() }
             let first = try stage.worker("first", redis: proxy.url)
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in", id: "the-run")

@@ -371,7 +371,7 @@ package final class RunCopy: Sendable {
     /// - Parameters:
     ///   - isDerived: whether the name was made of another step's id; then it may end in `#` and digits.
     /// - Throws: ``Evicted``, `CancellationError`, the step's recorded ``StepFailure``, or a ``StepwiseError`` about the name.
-    package func call(
+    nonisolated(nonsending) package func call(
         name: String, isDerived: Bool = false, options: StepOptions, child: ChildOrder? = nil,
         notice: Notice? = nil, wait: StepWait? = nil, body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) async throws -> StepResult {
@@ -403,7 +403,7 @@ package final class RunCopy: Sendable {
     ///
     /// - Parameter call: what is called, in words.
     /// - Throws: ``Evicted``; `CancellationError` in a cancelled task.
-    func begin(call: @autoclosure () -> String) async throws {
+    nonisolated(nonsending) func begin(call: @autoclosure () -> String) async throws {
         if let leaked = evictedCall() {
             if leaked { await Self.suspendForGood() }
             throw Evicted()
@@ -452,14 +452,14 @@ package final class RunCopy: Sendable {
     }
 
     /// Stops the function for good with a reason that is kept on the run: its code cannot use what is recorded.
-    package func stop(_ obstacle: Obstacle) async throws -> Never {
+    nonisolated(nonsending) package func stop(_ obstacle: Obstacle) async throws -> Never {
         state.withLock { state in
             if !state.isEvicted, state.stuck == nil { state.stuck = obstacle }
         }
         try await suspendUntilEviction()
     }
 
-    private func suspendUntilEviction() async throws -> Never {
+    nonisolated(nonsending) private func suspendUntilEviction() async throws -> Never {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             let isEvicted = state.withLock { state in
                 if !state.isEvicted { state.suspended.append(continuation) }
@@ -543,7 +543,7 @@ package final class RunCopy: Sendable {
     }
 
     /// A function that goes on calling steps after its eviction (a `while true` that ignores every error) is leaked.
-    private static func suspendForGood() async {
+    nonisolated(nonsending) private static func suspendForGood() async {
         await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
     }
 }

@@ -27,7 +27,8 @@ package enum Invocation: Sendable, Hashable {
         let parts = text.words(atMost: 5)
         switch (parts.first, parts.count) {
         case ("carry", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty,
-            ("carry", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[3].isEmpty
+            ("carry", 5)
+        where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[3].isEmpty
             && !parts[4].isEmpty:
             self = .carry(run: String(parts[1]), generation: String(parts[2]))
         case ("step", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[4].isEmpty:

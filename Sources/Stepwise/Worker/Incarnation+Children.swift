@@ -7,7 +7,8 @@ extension Incarnation {
         case .ended(let id, let generation, let child, let step):
             let about = try await self.about(child: child)
             try await store.childEnd(
-                RunStore.Run(id: id, generation: generation, queue: queue, keys: keys), text: text, child: child, step: step,
+                RunStore.Run(id: id, generation: generation, queue: queue, keys: keys), text: text, child: child,
+                step: step,
                 end(of: child, about, for: ParentStep(run: id, generation: generation, step: step)), token: nextToken())
         case .cancel(let child, let workflow, let id, let generation, let step):
             let parent = ParentStep(run: id, generation: generation, step: step)
@@ -18,7 +19,8 @@ extension Incarnation {
             try await tell(event, since: time, value, text: text, queue: queue)
         case .withdraw(let id, let generation, let number, let event, let step):
             try await store.withdraw(
-                RunStore.Run(id: id, generation: generation, queue: queue, keys: keys), text: text, number: number, event: event,
+                RunStore.Run(id: id, generation: generation, queue: queue, keys: keys), text: text, number: number,
+                event: event,
                 step: step)
         case .carry, .step, .raw: break
         }

@@ -34,7 +34,8 @@ extension Incarnation {
         do {
             guard let waiter = EventWaiter(text) else { throw RedisError(.refused, "\"\(text)\" is no waiter") }
             return try await store.hear(
-                .init(id: waiter.run, generation: waiter.generation, queue: waiter.queue, keys: keys), step: waiter.step, message,
+                .init(id: waiter.run, generation: waiter.generation, queue: waiter.queue, keys: keys),
+                step: waiter.step, message,
                 claim: claim)
         } catch let error as RedisError {
             // One run whose keys are damaged must not keep the event from the others.

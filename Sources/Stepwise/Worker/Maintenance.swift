@@ -207,7 +207,8 @@ actor Maintenance {
             else {
                 continue
             }
-            await worker.driver(of: .init(id: id, generation: generation, queue: "", keys: worker.keys))?.cancelBody(of: step)
+            await worker.driver(of: .init(id: id, generation: generation, queue: "", keys: worker.keys))?.cancelBody(
+                of: step)
         }
     }
 

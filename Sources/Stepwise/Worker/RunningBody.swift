@@ -9,7 +9,7 @@ final class RunningBody: Sendable {
     private struct State {
         var end: End?
         var took = 0
-        var waiter: CheckedContinuation<End?, Never>?
+        var waiter: UnsafeContinuation<End?, Never>?
         var isUnwanted = false
         var tasks: [Task<Void, Never>] = []
     }
@@ -63,7 +63,7 @@ final class RunningBody: Sendable {
     /// The first end counts.
     private func finish(_ end: End) {
         let (waiter, tasks) = state.withLock { state in
-            guard state.end == nil else { return (nil as CheckedContinuation<End?, Never>?, [Task<Void, Never>]()) }
+            guard state.end == nil else { return (nil as UnsafeContinuation<End?, Never>?, [Task<Void, Never>]()) }
             state.end = end
             state.took = Int((ContinuousClock.now - begin).milliseconds)
             defer { state.waiter = nil }
@@ -77,7 +77,7 @@ final class RunningBody: Sendable {
     /// Waits for the end; `nil` if the wait was interrupted.
     nonisolated(nonsending) func wait() async -> End? {
         if let end = state.withLock({ $0.end }) { return end }
-        return await withCheckedContinuation { continuation in
+        return await withUnsafeContinuation { continuation in
             let end = state.withLock { state in
                 if state.end == nil { state.waiter = continuation }
                 return state.end

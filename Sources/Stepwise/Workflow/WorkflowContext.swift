@@ -88,7 +88,7 @@ public struct WorkflowContext: Sendable {
         try await nothing(name, options, body)
     }
 
-    package func value<T: Codable & Sendable>(
+    nonisolated(nonsending) package func value<T: Codable & Sendable>(
         _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> T
     ) async throws -> T {
         try checkPlace(of: "step \"\(name)\"")
@@ -96,7 +96,7 @@ public struct WorkflowContext: Sendable {
             T.self, from: copy.call(name: name, options: self.options.applying(options), body: encoding(body)))
     }
 
-    private func nothing(
+    nonisolated(nonsending) private func nothing(
         _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> Void
     ) async throws {
         try checkPlace(of: "step \"\(name)\"")
@@ -123,7 +123,7 @@ public struct WorkflowContext: Sendable {
     }
 
     /// Changed code cannot read what was recorded: the run is parked, the error is not thrown into the function.
-    func decode<T: Decodable>(_ type: T.Type, from result: StepResult) async throws -> T {
+    nonisolated(nonsending) func decode<T: Decodable>(_ type: T.Type, from result: StepResult) async throws -> T {
         do {
             return try JSON.decode(
                 type, from: result.json, what: "the result of step \"\(result.step)\" of run \(runID)")

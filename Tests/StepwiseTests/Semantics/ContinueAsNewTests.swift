@@ -145,8 +145,9 @@ extension Scenarios {
             let isThere = Flag()
             let isCancelled = Flag()
             let workflow = Workflow("busy") { (context, turn: Int) async throws -> Int in
+                try await context.run("begin") {}
                 isThere.set()
-                // Not a step: the carry is here, and this function has not called anything yet.
+                // Not a step: the carry is here, and this function calls nothing.
                 while !isCancelled.isSet { usleep(1000) }
                 try await context.continueAsNew(turn + 1)
             }
