@@ -29,10 +29,14 @@ extension Scenarios {
             let gate = Gate()
             let gated = Workflow("gated") { (context, text: String) async throws -> String in
                 try await context.run("wait") { await gate.wait() }
+                let text = try await context.run("next") { text }
                 async let left = context.run("left") { text }
                 async let right = context.run("right") { text }
                 let both = try await left + right
-                return try await context.run("last", .atMostOnce) { both }
+                async let third = context.run("third") { both }
+                async let fourth = context.run("fourth") { "" }
+                let all = try await third + fourth
+                return try await context.run("last", .atMostOnce) { all }
             }
             try await withWorker([gated]) { client, server in
                 let run = try await client.enqueue(gated, "x")
