@@ -64,7 +64,7 @@ extension StepwiseClient {
 
     private static func fields(_ v: [RedisValue]) -> RunSnapshot.Fields? {
         // A run always has a workflow and a status; one of them missing is a status that nobody knows.
-        guard v.count == 12, v.contains(where: { $0.string != nil }) else { return nil }
+        guard v.count == 13, v.contains(where: { $0.string != nil }) else { return nil }
         var fields = RunSnapshot.Fields()
         fields.workflow = v[0].string ?? ""
         fields.status = RunStatus(rawValue: v[1].string ?? "")
@@ -78,6 +78,7 @@ extension StepwiseClient {
         fields.reason = v[9].string
         fields.restarted = v[10].string
         fields.deadline = v[11].integer
+        fields.joins = v[12].string == "1"
         return fields
     }
 

@@ -22,6 +22,9 @@ package final class RunCopy: Sendable {
         var numbers: [String: Int] = [:]
         var uses: [String: Int] = [:]
         var waiting = 0
+        /// Of groups whose steps are all waited for: how many of each are.
+        var joining: [Int: Int] = [:]
+        var groups = 0
         var delivered = 0
         /// Abandoned calls whose closing the store has not confirmed.
         var unclosed: Set<Int> = []
@@ -54,9 +57,26 @@ package final class RunCopy: Sendable {
         /// Branches that want the run to begin anew; the first of them counts.
         var renewals: [Renewal] = []
         var renewalCount = 0
+
+        /// Whether everything that is waited for belongs to one group whose steps are all waited for.
+        var joinsAll: Bool { joining.count == 1 && joining.values.first == waiting }
+
+        mutating func endWait(_ group: Int?) {
+            waiting -= 1
+            guard let group, let count = joining[group] else { return }
+            joining[group] = count > 1 ? count - 1 : nil
+        }
     }
 
     let state = Mutex(State())
+
+    /// A number for a group whose steps are all waited for.
+    func nextGroup() -> Int {
+        state.withLock { state in
+            state.groups += 1
+            return state.groups
+        }
+    }
     package let executor = ReplayExecutor()
 
     /// The most steps that the function may call.
@@ -126,13 +146,14 @@ package final class RunCopy: Sendable {
                 }
                 return nil
             }
+            let group = state.calls[number]?.group
             state.calls[number] = nil
             state.attached.remove(number)
             state.unclosed.remove(number)
             state.lastStep = outcome.step
             guard case .waiting(let continuation) = state.standings[number] else { return nil }
             state.standings[number] = .delivered
-            state.waiting -= 1
+            state.endWait(group)
             return continuation
         }
         if let continuation {
@@ -213,6 +234,7 @@ package final class RunCopy: Sendable {
             }
         }
         state.waiting = 0
+        state.joining = [:]
         return continuations
     }
 
@@ -228,6 +250,8 @@ package final class RunCopy: Sendable {
             }
         }
     }
+    /// Whether everything that it waits for belongs to one group whose steps are all waited for.
+    package var joinsAll: Bool { state.withLock { $0.joinsAll } }
     package var callCount: Int { state.withLock { $0.calls.count } }
     package var isSilent: Bool { state.withLock { $0.isSilent } }
     /// The last step whose outcome was delivered.
@@ -294,7 +318,7 @@ package final class RunCopy: Sendable {
                 orphans: state.finished != nil
                     ? Self.orphans(state, opened: opened)
                     : Self.orphans(state, among: closings.prefix(limit)),
-                listens: state.listens, isComplete: end == state.calls.count && closings.count <= limit
+                listens: state.listens, joins: state.joinsAll, isComplete: end == state.calls.count && closings.count <= limit
             )
         }
     }
@@ -372,7 +396,7 @@ package final class RunCopy: Sendable {
     ///   - isDerived: whether the name was made of another step's id; then it may end in `#` and digits.
     /// - Throws: ``Evicted``, `CancellationError`, the step's recorded ``StepFailure``, or a ``StepwiseError`` about the name.
     nonisolated(nonsending) package func call(
-        name: String, isDerived: Bool = false, options: StepOptions, child: ChildOrder? = nil,
+        name: String, isDerived: Bool = false, options: StepOptions, group: Int? = nil, child: ChildOrder? = nil,
         notice: Notice? = nil, wait: StepWait? = nil, body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) async throws -> StepResult {
         try await begin(call: "step \"\(name)\"")
@@ -380,6 +404,7 @@ package final class RunCopy: Sendable {
         let made = try register(name: name, options: options) { number, id, key in
             StepCall(
                 number: number, id: id, name: name, key: key, options: options, child: child, notice: notice,
+                group: group,
                 wait: wait, body: body)
         }
         guard let (number, id) = made else {
@@ -508,6 +533,7 @@ package final class RunCopy: Sendable {
             if case .abandoned = state.standings[number] { return CancellationError() }
             state.standings[number] = .waiting(continuation)
             state.waiting += 1
+            if let group = state.calls[number]?.group { state.joining[group, default: 0] += 1 }
             return nil
         }
         if let error { continuation.resume(throwing: error) }
@@ -526,7 +552,7 @@ package final class RunCopy: Sendable {
             case .waiting(let continuation):
                 state.standings[number] = .abandoned
                 state.unclosed.insert(number)
-                state.waiting -= 1
+                state.endWait(state.calls[number]?.group)
                 return continuation
             }
         }

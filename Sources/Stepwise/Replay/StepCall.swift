@@ -11,6 +11,8 @@ package struct StepCall: Sendable {
     package var child: ChildOrder?
     /// The event that it sends; then what the body returns is the event's value.
     package var notice: Notice?
+    /// The group whose steps are all waited for, if it belongs to one.
+    package var group: Int?
     /// What it waits for, if it has no body: then nobody executes it.
     package var wait: StepWait?
     /// Executes the step once and returns its value as JSON.
@@ -115,6 +117,8 @@ package struct Plan: Sendable {
     package var orphans: [Orphan] = []
     /// Whether the function has ever waited for an event.
     package var listens = false
+    /// Whether the function waits for all of its open steps before it can go on, unless one of them fails.
+    package var joins = false
     /// Whether nothing is left for another page.
     package var isComplete: Bool
 

@@ -188,7 +188,7 @@ struct RunStore: Sendable {
                 }
             arguments += [.init(orphan.step), .init(text)]
         }
-        return arguments + [.init(PatchMarks.text(plan.patches)), .init(maximumRunSize)]
+        return arguments + [.init(PatchMarks.text(plan.patches)), .init(maximumRunSize), plan.joins ? "1" : ""]
     }
 
     nonisolated(nonsending) func advance(_ run: Run, _ advance: Advance) async throws -> AdvanceReply {

@@ -9,6 +9,8 @@ enum ScriptLibrary {
     static let history = script("history", PackageResources.history_lua)
     static let step = RedisScript(
         name: "step", source: joined([PackageResources.base_lua, PackageResources.step_lua]))
+    static let part = RedisScript(
+        name: "part", source: joined([PackageResources.base_lua, PackageResources.part_lua]))
     static let advance = script("advance", PackageResources.settle_lua, PackageResources.advance_lua)
     static let serial = script("serial", PackageResources.settle_lua, PackageResources.serial_lua)
     static let record = script("record", PackageResources.record_lua)

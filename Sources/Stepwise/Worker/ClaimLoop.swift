@@ -9,7 +9,7 @@ struct ClaimLoop: Sendable {
     let blocking: RedisClient
 
     /// The most that one round claims.
-    private static let most = 16
+    private static let most = 64
     /// A blocking move that took less has met a queue that was not empty.
     private static let atOnce = Duration.microseconds(500)
 

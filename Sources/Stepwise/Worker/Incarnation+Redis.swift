@@ -25,8 +25,9 @@ extension Incarnation {
     }
 
     /// Sends until an answer came. Everything that goes through here may arrive twice.
-    nonisolated(nonsending) private func insist(_ body: nonisolated(nonsending) () async throws -> RedisValue)
-        async throws -> RedisValue
+    nonisolated(nonsending) private func insist<Reply>(
+        _ body: nonisolated(nonsending) () async throws -> Reply
+    ) async throws -> Reply
     {
         var pause = Duration.milliseconds(20)
         while true {
@@ -65,12 +66,17 @@ extension Incarnation {
     /// questions leave in one write.
     ///
     /// - Parameter evenIfPaused: whether it counts also while its run is paused.
-    func open(
+    nonisolated(nonsending) func open(
         _ run: RunStore.Run, step: String, attempt: Int, evenIfPaused: Bool
     ) async throws -> OpenStep? {
-        async let about = command(["HMGET", .init(keys.run(run.id)), "generation", "status"])
-        let reply = try await command(["HGET", .init(keys.open(run.id)), .init(step)])
-        guard let now = try await about.array, now.count == 2, now[0].string == run.generation,
+        let replies = try await insist {
+            try await self.connections.commands.pipeline([
+                ["HMGET", .init(run.runKey), "generation", "status"],
+                ["HGET", .init(self.keys.open(run.id)), .init(step)],
+            ]).map { try $0.get() }
+        }
+        let reply = replies[1]
+        guard let now = replies[0].array, now.count == 2, now[0].string == run.generation,
             evenIfPaused || now[1].string != RunStatus.paused.rawValue,
             let open = reply.string.flatMap({ OpenStep($0) }), open.attempt == attempt, open.place == "invocation"
         else { return nil }

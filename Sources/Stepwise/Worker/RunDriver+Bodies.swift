@@ -58,6 +58,10 @@ extension RunDriver {
                 (result, took) = (itsResult, itsTime)
             }
             let record = record(of: call, attempt: attempt, result, took: took)
+            let isPlain = isPlain(call, attempt: attempt, lost: lost ?? 0)
+            if isPlain, isCarrying || self.copy?.joinsAll == true, try await store.part(run, text: text, record) {
+                return nil
+            }
             reply = try await store.record(run, text: text, record, seen: self.copy?.delivered ?? 0)
         } catch let error as RedisError {
             try await park(text, number: nil, step: step, attempt: attempt, .other(refusal(error)))
@@ -184,6 +188,11 @@ extension RunDriver {
             record.child = store.childID(order, of: call.id, run)
         }
         return record
+    }
+
+    /// Whether the open step has no more to tell than that it is open.
+    func isPlain(_ call: StepCall, attempt: Int, lost: Int) -> Bool {
+        attempt == 1 && lost == 0 && !call.options.isAtMostOnce && !call.options.hasLimits
     }
 
     private func step(of call: StepCall, attempt: Int) -> Step {

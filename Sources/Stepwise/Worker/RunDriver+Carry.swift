@@ -207,7 +207,7 @@ extension RunDriver {
         do {
             reply = try await store.serial(
                 run, request, record,
-                isNew: attempt == 1 && lost == 0 && !call.options.isAtMostOnce && !call.options.hasLimits)
+                isNew: isPlain(call, attempt: attempt, lost: lost))
         } catch {
             end(telling, after: nil, to: request)
             worker.slots.release(reserved)

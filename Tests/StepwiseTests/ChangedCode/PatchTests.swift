@@ -135,8 +135,9 @@ extension Scenarios {
             @Sendable func chain(_ isPatched: Bool) -> Workflow<Int, Int> {
                 Workflow(isPatched ? "with" : "without") { context, count in
                     for number in 0..<count {
-                        if isPatched { _ = try await context.patched("p\(number % 3)") }
+                        // Not before the first step: a run whose first step is all there is to know takes one script less.
                         try await context.run("link") { 1 }
+                        if isPatched { _ = try await context.patched("p\(number % 3)") }
                     }
                     return count
                 }

@@ -12,7 +12,7 @@ extension RunDiagnosis {
                     advice: remove(text, from: places[0]), evidence: grounds)
             }
             if fields.status == .parked || fields.status == .paused { return }
-            if fields.recorded > fields.carried {
+            if fields.recorded > fields.carried, !(fields.joins && run.openSteps > 0) {
                 report(
                     .historyNotCarried, key: keys.run(run.id),
                     "\(fields.recorded) outcomes are recorded, \(max(0, fields.carried)) carried, and it has no carry",

@@ -15,6 +15,8 @@ package struct RunSnapshot: Sendable, Hashable {
         package var reason: String?
         package var restarted: String?
         package var deadline: Int?
+        /// Whether its function goes on only when none of its steps is open.
+        package var joins = false
 
         package init() {}
     }

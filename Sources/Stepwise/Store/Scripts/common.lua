@@ -3,7 +3,7 @@
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 
 local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited', 'lost', 'bytes',
-  'deadline', 'unfit', 'patches', 'parent', 'parentQueue', 'children', 'listens' }
+  'deadline', 'unfit', 'patches', 'parent', 'parentQueue', 'children', 'listens', 'joins' }
 
 -- The fields of a run that transitions decide by, and the values of `more` fields; false if the run does not exist.
 local function read_run(key, more)
@@ -15,7 +15,7 @@ local function read_run(key, more)
     status = v[1], generation = v[2], carrier = v[3] or '', carries = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
     recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] and v[9] ~= '' or false, lost = v[10] or '',
     bytes = tonumber(v[11]) or 0, deadline = v[12] or '', unfit = v[13] or '', patches = v[14] or '',
-    parent = v[15] or '', parentQueue = v[16] or '', children = v[17] or '', listens = v[18] or '',
+    parent = v[15] or '', parentQueue = v[16] or '', children = v[17] or '', listens = v[18] or '', joins = v[19] or '',
   }, { unpack(v, #RUN_FIELDS + 1) }
 end
 

@@ -9,7 +9,7 @@
 -- Guarantees: a carry is taken once and numbered; sent again, it gives the same answer. A stale invocation changes nothing but the claim.
 local run, about = read_run(KEYS[1],
   ARGV[9] == '1' and { 'reason', 'workflow', 'queue', 'payload', 'depth', 'created', 'continued' } or { 'reason' })
-local held = redis.call('LPOS', KEYS[4], ARGV[2])
+local held = redis.call('LPOS', KEYS[4], ARGV[2], 'RANK', -1)
 -- A first carry lies in the claim list under the short text once it is taken.
 local text = ARGV[5] == '' and run and carry_text(ARGV[1], ARGV[4]) or ARGV[2]
 if not held and text ~= ARGV[2] then held = string.match(run.carrier, '%S+$') == ARGV[8] end

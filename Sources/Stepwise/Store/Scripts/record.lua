@@ -7,7 +7,7 @@
 --       {'withdrawn'}: nobody wants it any more; {'lost'}: the claim is not the caller's; {'reset'} as in load
 -- Guarantees: the first outcome is the only one and alone lowers the join counter; sent again, it gives the same answer.
 local run = read_run(KEYS[1])
-local claimed = redis.call('LPOS', KEYS[5], ARGV[3])
+local claimed = redis.call('LPOS', KEYS[5], ARGV[3], 'RANK', -1)
 local seen = tonumber(ARGV[11])
 redis.call('HLEN', KEYS[2])
 local function took(number)
@@ -30,11 +30,13 @@ redis.call('LREM', KEYS[5], -1, ARGV[3])
 if not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation' then return { 'withdrawn' } end
 redis.call('HDEL', KEYS[3], ARGV[5])
 run.recorded = run.recorded + 1
-local text = bounded_outcome(run, ARGV[1], ARGV[12], ARGV[8], open, ARGV[9])
+local text, fits = bounded_outcome(run, ARGV[1], ARGV[12], ARGV[8], open, ARGV[9])
 redis.call('HSET', KEYS[2], run.recorded, text)
-redis.pcall('DECR', KEYS[4])
+local left = redis.pcall('DECR', KEYS[4])
 if open.limits ~= '' then redis.pcall('ZREM', KEYS[6], limit_entry(KEYS[5], ARGV[1], ARGV[6], ARGV[5])) end
-if run.carrier ~= '' or is_held(run) then
+-- A function that waits for all of its open steps has nothing to do yet.
+local joins = run.joins == '1' and fits and string.sub(ARGV[9], 1, 8) == '"value":' and type(left) == 'number' and left > 0
+if run.carrier ~= '' or is_held(run) or joins then
   redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
   return { 'done' }
 end

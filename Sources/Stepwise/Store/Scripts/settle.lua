@@ -22,7 +22,7 @@ local function read_plan(run, base)
     if find_open(run, KEYS[3], ARGV[n]) then plan.cancels[#plan.cancels + 1] = ARGV[n + 1] end
   end
   at = at + 2 * tonumber(ARGV[at]) + 1
-  plan.patches, plan.most = ARGV[at], ARGV[at + 1]
+  plan.patches, plan.most, plan.joins = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   return plan
 end
 
@@ -304,6 +304,7 @@ local function settle(call, plan)
   redis.call('LREM', KEYS[5], -1, call.text)
   call_in_bites('LPUSH', KEYS[5], kept)
   redis.call('HSET', KEYS[1], 'opened', run.opened, 'carried', call.upto, 'carrier', '')
+  if plan.joins ~= run.joins then redis.call('HSET', KEYS[1], 'joins', plan.joins) end
   reply[1] = 'released'
   for _, text in ipairs(kept) do reply[#reply + 1] = text end
   return reply

@@ -32,6 +32,9 @@ public struct GroupPolicy: Sendable, Hashable {
     /// Every step is waited for; failed when more than this part of all, in percent, has failed. Exactly so many are tolerated.
     public static func tolerating(percent: Double) -> GroupPolicy { GroupPolicy(tolerance: .percent(percent)) }
 
+    /// Whether no success decides it before every step has ended.
+    var waitsForAll: Bool { needed == nil }
+
     /// What is wrong with the policy for a group of so many elements; `nil` if nothing is.
     func problem(count: Int) -> String? {
         if let needed, needed < 1 { return "\(needed) successes are asked for; ask for at least 1" }

@@ -42,12 +42,15 @@ struct ParallelGroup<Element: Sendable, Value: Sendable>: Sendable {
         if let problem = policy.problem(count: elements.count) { throw invalid(problem) }
         if elements.isEmpty { return [] }
 
+        // Whoever waits for all has nothing to do before the last, unless one fails.
+        let joined =
+            policy.waitsForAll && (maxConcurrency ?? .max) >= elements.count ? context.copy.nextGroup() : nil
         return try await withThrowingTaskGroup(of: (Int, StepOutcome<Value>).self) { group in
             var outcomes = [StepOutcome<Value>](repeating: .withdrawn, count: elements.count)
             var tally = GroupPolicy.Tally(policy, count: elements.count)
             var next = 0
             while next < min(maxConcurrency ?? .max, elements.count) {
-                group.addTask { [next] in (next, try await outcome(of: elements[next])) }
+                group.addTask { [next] in (next, try await outcome(of: elements[next], joined)) }
                 next += 1
             }
             while let (index, outcome) = try await group.next() {
@@ -56,7 +59,7 @@ struct ParallelGroup<Element: Sendable, Value: Sendable>: Sendable {
                 switch tally.add(isSuccess: outcome.failure == nil) {
                 case .goesOn:
                     guard next < elements.count else { continue }
-                    group.addTask { [next] in (next, try await self.outcome(of: elements[next])) }
+                    group.addTask { [next] in (next, try await self.outcome(of: elements[next], nil)) }
                     next += 1
                 case .isDone:
                     group.cancelAll()
@@ -71,12 +74,13 @@ struct ParallelGroup<Element: Sendable, Value: Sendable>: Sendable {
         }
     }
 
-    private func outcome(of element: Element) async throws -> StepOutcome<Value> {
+    private func outcome(of element: Element, _ group: Int?) async throws -> StepOutcome<Value> {
         var options = context.options
         // One name for all: it is the key that keeps elements from getting each other's results.
         if let element = element as? any Encodable, let key = try? StepKey(element) { options.key = .success(key) }
         do {
-            let result = try await context.copy.call(name: name, options: options.applying(self.options)) { step in
+            let result = try await context.copy.call(name: name, options: options.applying(self.options), group: group) {
+                step in
                 try await body(element, step)
             }
             return .success(try await decode(result))

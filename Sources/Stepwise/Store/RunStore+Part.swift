@@ -1,0 +1,19 @@
+internal import StepwiseRedis
+
+/// The short way of `record`: what most steps of a fan-out take.
+extension RunStore {
+    /// Records a plain claimed step for which nobody needs the carry.
+    ///
+    /// - Returns: `false` if something about it is not plain, or an earlier sending has done it; nothing was changed then.
+    nonisolated(nonsending) func part(_ run: Run, text: String, _ record: Record) async throws -> Bool {
+        let reply = try await evaluate(
+            ScriptLibrary.part,
+            [run.runKey, run.stepsKey, keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue)],
+            [
+                .init(run.generation), .init(record.step), .init(text), record.head, record.tail,
+                .init(maximumRunSize),
+            ])
+        guard case .integer(let done) = reply else { throw UnexpectedReply(script: "part", reply: reply) }
+        return done == 1
+    }
+}
