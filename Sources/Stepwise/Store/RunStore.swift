@@ -21,9 +21,11 @@ struct RunStore: Sendable {
         let runKey: String
         let stepsKey: String
 
+        static func key(_ id: String, _ generation: String) -> String { id + " " + generation }
+
         init(id: String, generation: String, queue: String, keys: Keys) {
             (self.id, self.generation, self.queue) = (id, generation, queue)
-            key = "\(id) \(generation)"
+            key = Self.key(id, generation)
             carryText = Invocation.carryText(run: id, generation: generation)
             (runKey, stepsKey) = (keys.run(id), keys.steps(id))
         }

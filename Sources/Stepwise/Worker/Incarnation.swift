@@ -53,8 +53,8 @@ final class Incarnation: Sendable {
         /// Who waits until something else is paused, or this name ends.
         var pauseWaiters: [CheckedContinuation<Void, Never>] = []
 
-        mutating func noteUse(of run: RunStore.Run, _ driver: RunDriver) {
-            let key = run.key
+        mutating func noteUse(of driver: RunDriver) {
+            let key = driver.run.key
             clock += 1
             if drivers[key]?.isDormant == true {
                 drivers[key]?.isDormant = false
@@ -270,8 +270,7 @@ final class Incarnation: Sendable {
                 await self.start(item, from: queue, claim)
             case .carry(let id, let generation)?, .step(let id, let generation, _, _)?:
                 guard let text, let invocation else { return }
-                let run = RunStore.Run(id: id, generation: generation, queue: queue, keys: self.keys)
-                await self.with(run) { await $0.handle(text, invocation, claim) }
+                await self.with(id, generation, queue) { await $0.handle(text, invocation, claim) }
             case .ended?, .cancel?, .tell?, .withdraw?:
                 guard let text, let invocation else { return }
                 await self.guarding { try await self.deliver(text, invocation, from: queue) }
@@ -347,7 +346,7 @@ final class Incarnation: Sendable {
                 workflow: order.workflow, queue: queue, payload: order.payload,
                 created: Generation.number(of: run.generation))
             guard let carry = self.hand.begin(Array(run.carryText.utf8)) else { return }
-            await self.with(run) { await $0.begin(about, carry) }
+            await self.with(run.id, run.generation, run.queue) { await $0.begin(about, carry) }
             carry.end()
         }
     }
@@ -360,10 +359,16 @@ final class Incarnation: Sendable {
 
     // MARK: Runs
 
-    private func with(_ run: RunStore.Run, _ body: (RunDriver) async -> Void) async {
+    private func with(
+        _ id: String, _ generation: String, _ queue: String, _ body: (RunDriver) async -> Void
+    ) async {
+        let key = RunStore.Run.key(id, generation)
         let driver = state.withLock { state in
-            let driver = state.drivers[run.key]?.driver ?? RunDriver(worker: self, run: run)
-            state.noteUse(of: run, driver)
+            let driver =
+                state.drivers[key]?.driver
+                ?? RunDriver(
+                    worker: self, run: RunStore.Run(id: id, generation: generation, queue: queue, keys: keys))
+            state.noteUse(of: driver)
             return driver
         }
         await body(driver)
@@ -372,7 +377,7 @@ final class Incarnation: Sendable {
 
     /// Keeps a driver and its copy from being given up until ``endUse(_:)``.
     func use(_ driver: RunDriver) {
-        state.withLock { $0.noteUse(of: driver.run, driver) }
+        state.withLock { $0.noteUse(of: driver) }
     }
 
     /// Notes what the run's copy takes now, and gives up copies that were used longest ago while there is too much.

@@ -13,7 +13,6 @@ final class Lane: TaskExecutor {
 
     private struct State {
         var jobs: [Job] = []
-        var spare: [Job] = []
         var isScheduled = false
         var isClosed = false
     }
@@ -21,6 +20,10 @@ final class Lane: TaskExecutor {
     /// The same thread for actors.
     let actors = ActorLane()
     let eventLoop: any EventLoop
+    /// The most jobs of one turn.
+    private static let slice = 8
+    /// What is being executed; only ``drain()`` touches it, and there is one of that at a time.
+    private nonisolated(unsafe) var turn: (jobs: [Job], next: Int) = ([], 0)
     private let state = Mutex(State())
 
     init(_ eventLoop: any EventLoop) {
@@ -56,13 +59,18 @@ final class Lane: TaskExecutor {
         if isClosed { Task.detached { self.drain() } } else { eventLoop.execute { self.drain() } }
     }
 
-    /// Executes what is there. What that wakes comes with the next turn, so that the loop's other work is not held up.
+    /// Executes some of what is there. The rest comes with the next turn, behind what these jobs send: else Redis would have nothing to do while
+    /// the jobs of a large batch are executed, and they nothing while Redis is busy with it.
     private func drain() {
-        var jobs = state.withLock { state in
-            defer { (state.jobs, state.spare) = (state.spare, []) }
-            return state.jobs
+        if turn.next == turn.jobs.count {
+            turn.next = 0
+            turn.jobs.removeAll(keepingCapacity: true)
+            state.withLock { state in swap(&state.jobs, &turn.jobs) }
         }
-        for job in jobs {
+        let end = min(turn.next + Self.slice, turn.jobs.count)
+        while turn.next < end {
+            let job = turn.jobs[turn.next]
+            turn.next += 1
             if job.isActors {
                 job.job.runSynchronously(
                     isolatedTo: actors.asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
@@ -70,13 +78,12 @@ final class Lane: TaskExecutor {
                 job.job.runSynchronously(on: asUnownedTaskExecutor())
             }
         }
-        jobs.removeAll(keepingCapacity: true)
-        let (isEmpty, isClosed) = state.withLock { state in
-            state.isScheduled = !state.jobs.isEmpty
-            state.spare = jobs
-            return (state.jobs.isEmpty, state.isClosed)
+        let isDone = turn.next == turn.jobs.count
+        let (goesOn, isClosed) = state.withLock { state in
+            state.isScheduled = !isDone || !state.jobs.isEmpty
+            return (state.isScheduled, state.isClosed)
         }
-        if !isEmpty { schedule(isClosed) }
+        if goesOn { schedule(isClosed) }
     }
 }
 

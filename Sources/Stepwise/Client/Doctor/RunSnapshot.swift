@@ -130,7 +130,14 @@ package struct OpenStep: Sendable {
     package static var unwritten: OpenStep { OpenStep(unwrittenText)! }
     static let unwrittenText = "run 1 0 carry"
 
+    /// What most open steps have to tell.
+    private static let plainText = "run 1 0 invocation"
+
     package init?(_ text: String) {
+        if text == Self.plainText {
+            (kind, attempt, lost, place, limits, failedLines) = ("run", 1, 0, "invocation", [:], [])
+            return
+        }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         let parts = lines[0].split(separator: " ", omittingEmptySubsequences: false)
         guard parts.count >= 4, let attempt = Int(parts[1]), let lost = Int(parts[2]) else { return nil }
