@@ -32,6 +32,8 @@ import TestWorkflows
         Expectation(
             workflow: "fan-out", outputs: ["in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN"],
             steps: ["part-0", "part-1", "part-2", "part-3", "part-4", "join"]),
+        Expectation(
+            workflow: "mapped", outputs: ["in,X+Y+Z,LAST"], steps: ["part", "part#2", "part#3", "last"]),
         Expectation(workflow: "retrying", outputs: ["in,FLAKY,LAST"], steps: ["flaky", "last"]),
         Expectation(
             workflow: "once",

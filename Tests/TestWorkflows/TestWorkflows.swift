@@ -20,7 +20,7 @@ package struct TestWorkflows: Sendable {
 
     package var all: [any AnyWorkflow] {
         [
-            sequential, branches, race, failing, fanOut, retrying, once, patient, poison, fatal, tidying, leaf,
+            sequential, branches, race, failing, fanOut, mapped, retrying, once, patient, poison, fatal, tidying, leaf,
             refusing,
             waiting, family, guardian, stubborn, dreamer, renewing,
         ]
@@ -106,6 +106,17 @@ package struct TestWorkflows: Sendable {
             }
             let joined = (0..<5).compactMap { parts[$0] }.joined(separator: "+")
             return try await [input, joined, step(context, "join")].joined(separator: ",")
+        }
+    }
+
+    /// Three steps of one name that are all waited for, and a fourth.
+    package var mapped: Workflow<String, String> {
+        Workflow("mapped") { [ledger] context, input in
+            let parts = try await context.map(["x", "y", "z"], "part") { element, step in
+                try await ledger.execute(step.id, attempt: step.attempt)
+                return element.uppercased()
+            }
+            return try await [input, parts.joined(separator: "+"), step(context, "last")].joined(separator: ",")
         }
     }
 

@@ -85,6 +85,15 @@ extension Scenarios {
             #expect(scripts.count <= 2 * count + 5)
         }
 
+        @Test("A map over k elements on three workers takes a script for each, and a few more", arguments: [20, 200])
+        func map(_ count: Int) async throws {
+            let map = Workflow("map") { (context, count: Int) async throws -> Int in
+                try await context.map(Array(0..<count), "part") { _ in 1 }.reduce(0, +)
+            }
+            let scripts = try await cost(map, count, configuration: .init(concurrency: 4), workers: 3)
+            #expect(scripts.count <= count + 25)
+        }
+
         @Test("§3a.29 10,000 parallel steps in one run finish, and no script takes more than a page of 1,000")
         func wideFanOut() async throws {
             let count = 10_000

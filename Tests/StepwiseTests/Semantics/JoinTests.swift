@@ -1,0 +1,105 @@
+import Stepwise
+import StepwiseTesting
+import Testing
+
+extension Scenarios {
+    /// A function that waits for all steps of a group: their outcomes are recorded, and it is carried on once.
+    @Suite("Joins", .serialized) struct Joins {
+        private let gate = Gate()
+        private let bodies = Tally()
+
+        /// Numbers from 0; the last waits at the gate, negative ones fail.
+        private var workflow: Workflow<[Int], String> {
+            Workflow("all") { [gate, bodies] (context, numbers: [Int]) async throws -> String in
+                do {
+                    let results = try await context.map(numbers, "part", .retry(.never)) { number in
+                        if number == numbers.max() { await gate.wait() }
+                        try Task.checkCancellation()
+                        bodies.add("part")
+                        if number < 0 { throw Hiccup() }
+                        return number
+                    }
+                    return try await context.run("sum") { "\(results.reduce(0, +))" }
+                } catch let failure as StepFailure {
+                    return try await context.run("undo") { failure.step }
+                }
+            }
+        }
+
+        private func expectSound(_ client: StepwiseClient) async throws {
+            #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+        }
+
+        @Test(
+            "While the last of them is executed the others are recorded, and nobody carries the run; then it goes on",
+            arguments: Memory.allCases)
+        func last(_ memory: Memory) async throws {
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, Array(0..<8))
+                try await eventually("seven are recorded") { try await run.status().recorded == 7 }
+                let details = try await run.status()
+                #expect(details.carrier == "" && details.carried == 0)
+                try await expectSound(client)
+                gate.open()
+                let completed = try await complete(run, of: workflow)
+                #expect(completed.output == "28")
+            }
+        }
+
+        @Test("One that fails ends the wait at once, and what is left is withdrawn", arguments: Memory.allCases)
+        func failing(_ memory: Memory) async throws {
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, [0, 1, -1, 2])
+                let completed = try await complete(run, of: workflow)
+                #expect(completed.output.hasPrefix("part"))
+                try await expectSound(client)
+            }
+        }
+
+        @Test("It is cancelled, and paused and resumed, while it waits for the last", arguments: [false, true])
+        func fromOutside(isPaused: Bool) async throws {
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, Array(0..<4))
+                try await eventually("three are recorded") { try await run.status().recorded == 3 }
+                if isPaused {
+                    try await run.pause()
+                    gate.open()
+                    try await eventually("the last is recorded") { try await run.status().recorded == 4 }
+                    try await expectSound(client)
+                    try await run.resume()
+                    #expect(try await run.result(timeout: patience) == "6")
+                } else {
+                    try await run.cancel()
+                    #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runCancelled)
+                }
+                try await expectSound(client)
+            }
+        }
+
+        @Test("Another worker takes it over while it waits for the last, and executes only that one again")
+        func takenOver() async throws {
+            try await RedisServer.withServer { server in
+                let redis = try RedisEndpoint(server.url)
+                let client = try StepwiseClient(redis: redis, logger: quiet)
+                func worker() throws -> Task<Void, any Error> {
+                    let worker = try StepwiseWorker(
+                        redis: redis, workflows: [workflow], configuration: .init(shutdownGrace: .zero), logger: quiet)
+                    return Task { try await worker.run() }
+                }
+                let first = try worker()
+                let run = try await client.enqueue(workflow, Array(0..<6))
+                try await eventually("five are recorded") { try await run.status().recorded == 5 }
+                first.cancel()
+                try await first.value
+                try await expectSound(client)
+                gate.open()
+                let second = try worker()
+                #expect(try await run.result(timeout: patience) == "15")
+                #expect(bodies["part"] == 6)
+                second.cancel()
+                try await second.value
+                await client.close()
+            }
+        }
+    }
+}
