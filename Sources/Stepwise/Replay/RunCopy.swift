@@ -318,7 +318,8 @@ package final class RunCopy: Sendable {
                 orphans: state.finished != nil
                     ? Self.orphans(state, opened: opened)
                     : Self.orphans(state, among: closings.prefix(limit)),
-                listens: state.listens, joins: state.joinsAll, isComplete: end == state.calls.count && closings.count <= limit
+                listens: state.listens, joins: state.joinsAll,
+                isComplete: end == state.calls.count && closings.count <= limit
             )
         }
     }

@@ -22,7 +22,8 @@ package struct JSONMembers: Sendable {
 
     /// The text of a member that is a JSON string.
     package func string(_ key: String) -> String? {
-        guard let bytes = values[key], bytes.first == UInt8(ascii: "\""), bytes.count > 1, bytes.last == UInt8(ascii: "\"")
+        guard let bytes = values[key], bytes.first == UInt8(ascii: "\""), bytes.count > 1,
+            bytes.last == UInt8(ascii: "\"")
         else { return nil }
         if !bytes.contains(UInt8(ascii: "\\")) { return String(decoding: bytes[1..<(bytes.count - 1)], as: UTF8.self) }
         return try? JSON.decode(String.self, from: bytes, what: key)

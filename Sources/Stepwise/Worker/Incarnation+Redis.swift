@@ -27,8 +27,7 @@ extension Incarnation {
     /// Sends until an answer came. Everything that goes through here may arrive twice.
     nonisolated(nonsending) private func insist<Reply>(
         _ body: nonisolated(nonsending) () async throws -> Reply
-    ) async throws -> Reply
-    {
+    ) async throws -> Reply {
         var pause = Duration.milliseconds(20)
         while true {
             if !mayCall { throw IncarnationOver() }

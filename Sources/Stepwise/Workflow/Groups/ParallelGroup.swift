@@ -79,7 +79,8 @@ struct ParallelGroup<Element: Sendable, Value: Sendable>: Sendable {
         // One name for all: it is the key that keeps elements from getting each other's results.
         if let element = element as? any Encodable, let key = try? StepKey(element) { options.key = .success(key) }
         do {
-            let result = try await context.copy.call(name: name, options: options.applying(self.options), group: group) {
+            let result = try await context.copy.call(name: name, options: options.applying(self.options), group: group)
+            {
                 step in
                 try await body(element, step)
             }
