@@ -60,7 +60,7 @@ struct ClaimLoop: Sendable {
                 return 1
             }
             await accept(item)
-            return ContinuousClock.now - begin < Self.atOnce ? 2 : 1
+            return ContinuousClock.now - begin < Self.atOnce ? 8 : 1
         } catch {
             worker.slots.release()
             throw error
@@ -77,7 +77,9 @@ struct ClaimLoop: Sendable {
                 await accept(item)
             }
         }
-        return free > 0 ? 1 : min(batch * 2, Self.most)
+        let taken = slots - free
+        if taken == 0 { return 1 }
+        return free == 0 ? min(batch * 2, Self.most) : max(2, taken)
     }
 
     private func move(_ command: RedisArgument) -> [RedisArgument] {

@@ -1,9 +1,9 @@
 import Stepwise
 
 extension Bench {
-    /// Runs of parallel steps and one after them, beside the chain on the same server.
+    /// Runs of parallel steps and one after them, beside the chain on the same server; one worker, the fleet that does most.
     func fanOut() async throws -> [BenchTable.Line] {
-        try await withFleet(2) { server, fleet in
+        try await withFleet(1) { server, fleet in
             var (hundred, wide, ratios): ([Double], [Double], [Double]) = ([], [], [])
             _ = try await server.fanOut(100, runs: 20)
             for _ in 0..<extent.rounds {

@@ -11,10 +11,14 @@ if not v[3] or v[3] == '' then
 end
 local record, number = record_text(ARGV[4], '', ARGV[5]), (tonumber(v[4]) or 0) + 1
 local bytes = (tonumber(v[5]) or 0) + #record
-redis.call('HLEN', KEYS[2])
 if is_too_much(bytes, ARGV[5], ARGV[6]) or redis.call('LREM', KEYS[5], -1, ARGV[3]) == 0 then return 0 end
+local reply = redis.pcall('HSET', KEYS[2], number, record)
+if type(reply) == 'table' and reply.err then
+  -- The history's key is of another type: nothing has happened.
+  redis.call('RPUSH', KEYS[5], ARGV[3])
+  return reply
+end
 redis.call('HDEL', KEYS[3], ARGV[2])
-redis.call('HSET', KEYS[2], number, record)
 redis.pcall('DECR', KEYS[4])
 redis.call('HSET', KEYS[1], 'recorded', number, 'bytes', bytes)
 return 1
