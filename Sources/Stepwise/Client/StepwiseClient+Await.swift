@@ -32,7 +32,7 @@ extension StepwiseClient {
         let subscription: RedisSubscriber.Subscription
         do {
             subscription = try await subscriber.subscribe(keys.ended(id)) { message in
-                bell.ring(RunEnd(announcement: message))
+                bell.ring(AnnouncedEnd(message))
             }
         } catch {
             throw StepwiseError(error, doing: "waiting for run \(id)")
@@ -49,7 +49,7 @@ extension StepwiseClient {
             switch try await end(ofRun: id) {
             case .missing: return nil
             case .ended(let end): return end
-            case .live:
+            case .live(let generation):
                 let left = deadline.map { $0 - ContinuousClock.now }
                 if let left, left <= .zero {
                     guard let details = try await details(ofRun: id) else { return nil }
@@ -57,7 +57,9 @@ extension StepwiseClient {
                     throw StepwiseError(
                         .timedOut, "run \(id) had not ended after \(timeout ?? .zero): it is \(Self.prospect(details))")
                 }
-                if let end = await bell.wait(atMost: min(left ?? Self.askEvery, Self.askEvery)) { return end }
+                // What is told of another life of the id, or of the run before it was resumed, is no answer: the next question is.
+                let announced = await bell.wait(atMost: min(left ?? Self.askEvery, Self.askEvery))
+                if let announced, announced.generation == generation { return announced.end }
                 try Task.checkCancellation()
             }
         }
@@ -78,29 +80,35 @@ extension StepwiseClient {
 
     private enum Standing {
         case missing
-        case live
+        case live(generation: String)
         case ended(RunEnd)
     }
 
     private func end(ofRun id: String) async throws -> Standing {
         let reply = try await evaluate(ScriptLibrary.await, [keys.run(id)], [], doing: "asking for run \(id)")
-        guard let items = reply.array, items.count == 3, let status = items[0].string.map(RunStatus.init(rawValue:))
+        guard let items = reply.array, items.count == 4, let status = items[0].string.map(RunStatus.init(rawValue:))
         else {
             return .missing
         }
-        guard status.isEnded else { return .live }
+        guard status.isEnded else { return .live(generation: items[3].string ?? "") }
         return .ended(RunEnd(status: status, output: items[1].bytes ?? [], error: items[2].bytes ?? []))
     }
 }
 
-extension RunEnd {
-    /// What a publication tells of it, if it tells it: the status, a space, and the output's or the error's JSON.
-    fileprivate init?(announcement bytes: [UInt8]) {
-        guard let space = bytes.firstIndex(of: UInt8(ascii: " ")) else { return nil }
-        let status = RunStatus(rawValue: String(decoding: bytes[..<space], as: UTF8.self))
+/// What a publication tells of a run's end, if it tells more than that there is one: the status, the run's generation, and the output's or
+/// the error's JSON.
+private struct AnnouncedEnd: Sendable {
+    let generation: String
+    let end: RunEnd
+
+    init?(_ message: [UInt8]) {
+        let parts = message.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return nil }
+        let status = RunStatus(rawValue: String(decoding: parts[0], as: UTF8.self))
         guard status.isEnded else { return nil }
-        let json = Array(bytes[(space + 1)...])
-        self.init(status: status, output: status == .completed ? json : [], error: status == .completed ? [] : json)
+        generation = String(decoding: parts[1], as: UTF8.self)
+        let json = Array(parts[2])
+        end = RunEnd(status: status, output: status == .completed ? json : [], error: status == .completed ? [] : json)
     }
 }
 
@@ -108,14 +116,14 @@ extension RunEnd {
 private final class Bell: Sendable {
     private struct State {
         var hasRung = false
-        var end: RunEnd?
-        var waiter: CheckedContinuation<RunEnd?, Never>?
+        var end: AnnouncedEnd?
+        var waiter: CheckedContinuation<AnnouncedEnd?, Never>?
     }
 
     private let state = Mutex(State())
 
     /// - Parameter end: what the ring tells, if it tells it.
-    func ring(_ end: RunEnd?) {
+    func ring(_ end: AnnouncedEnd?) {
         let waiter = state.withLock { state in
             defer { state.waiter = nil }
             if state.waiter == nil { (state.hasRung, state.end) = (true, end ?? state.end) }
@@ -125,7 +133,7 @@ private final class Bell: Sendable {
     }
 
     /// - Returns: what the ring told.
-    func wait(atMost limit: Duration) async -> RunEnd? {
+    func wait(atMost limit: Duration) async -> AnnouncedEnd? {
         let timer = Task {
             try? await Task.sleep(for: limit)
             if !Task.isCancelled { ring(nil) }

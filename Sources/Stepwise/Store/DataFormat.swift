@@ -3,8 +3,8 @@ package import StepwiseRedis
 
 /// The number of the data's format in `meta`, and what a server must be able to do.
 enum DataFormat {
-    /// The format that this version writes.
-    static let current = 1
+    /// The format that this version writes. 2: a carry may bring its run's payload along, a plain step under the carry is not in `open`, `joins`.
+    static let current = 2
     static let minimumRedis = (6, 2)
     /// This version's own number, kept in `worker:<worker>`.
     static let version = "0.1.0"
@@ -19,8 +19,9 @@ enum DataFormat {
     ) async throws(StepwiseError) -> RedisSession {
         do {
             let stored = try await client.send(["HGET", .init(keys.meta), "format"]).integer
-            if writes, stored == nil {
-                _ = try await client.send(["HSETNX", .init(keys.meta), "format", .init(current)])
+            if writes, stored ?? 0 < current {
+                _ = try await client.evaluate(
+                    ScriptLibrary.format, keys: [keys.meta], arguments: [.init(current)])
             }
             let format = stored ?? current
             if format > current {

@@ -48,6 +48,7 @@ enum ScriptLibrary {
     static let schedule = script("schedule", PackageResources.schedule_lua)
     static let expired = script("expired", PackageResources.expired_lua)
     static let forget = script("forget", PackageResources.forget_lua)
+    static let format = script("format", PackageResources.format_lua)
     static let inspect = script("inspect", PackageResources.inspect_lua)
 
     private static func script(_ name: String, _ parts: [UInt8]...) -> RedisScript {

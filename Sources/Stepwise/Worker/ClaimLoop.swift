@@ -71,11 +71,16 @@ struct ClaimLoop: Sendable {
         let slots = 1 + worker.slots.take(upTo: batch - 1)
         var free = slots
         defer { worker.slots.release(free) }
-        for reply in try await worker.connections.commands.pipeline(Array(repeating: move("LMOVE"), count: slots)) {
-            if let item = try reply.get().bytes {
-                free -= 1
-                await accept(item)
-            }
+        let replies = try await worker.connections.commands.pipeline(Array(repeating: move("LMOVE"), count: slots))
+        var items: [[UInt8]] = []
+        for reply in replies {
+            if let item = try reply.get().bytes { items.append(item) }
+        }
+        // What goes back at once goes back in its old order: the oldest last, to be the next.
+        if goesBack { items.reverse() }
+        for item in items {
+            free -= 1
+            await accept(item)
         }
         let taken = slots - free
         if taken == 0 { return 1 }
@@ -86,10 +91,12 @@ struct ClaimLoop: Sendable {
         [command, .init(worker.keys.queue(queue)), .init(worker.keys.claimed(worker.name, queue)), "RIGHT", "LEFT"]
     }
 
+    private var goesBack: Bool { worker.isDraining || worker.isPaused(queue: queue) }
+
     /// What arrives after the worker has begun to drain, or the queue was paused, goes back at once.
     private func accept(_ item: [UInt8]) async {
         worker.noteClaim()
-        if worker.isDraining || worker.isPaused(queue: queue) {
+        if goesBack {
             // What cannot be given back now goes back with the worker's end.
             try? await worker.giveBack(item, queue: queue)
             // Only now: who waits to be alone would else end the process while the item is still claimed.

@@ -15,7 +15,7 @@ extension Incarnation {
     /// Moves a claim list back to its queue, the newest first, so that the oldest is the next to be claimed.
     func giveBackAll(of name: String, queue: String, lost: Bool) async throws {
         // A frozen worker's blocking claim may still be served, with the very item that goes back. That is no second loss.
-        var counted: Set<[UInt8]> = []
+        var counted: Set<String> = []
         while true {
             let items =
                 try await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "99"]).array?.compactMap(\.bytes)
@@ -26,9 +26,14 @@ extension Incarnation {
                 let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
                 var parentQueue: String?
                 if case .carry(let run, _)? = invocation, lost { parentQueue = try await self.parentQueue(of: run) }
+                // A first carry goes back without what it brought along, and is the same all the same.
+                var known = String(decoding: item, as: UTF8.self)
+                if case .carry(let run, let generation)? = invocation {
+                    known = Invocation.carryText(run: run, generation: generation)
+                }
                 let call = giveBackCommand(
                     keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue,
-                    lost: lost && counted.insert(item).inserted, maximumLost: configuration.maximumLost,
+                    lost: lost && counted.insert(known).inserted, maximumLost: configuration.maximumLost,
                     parentQueue: parentQueue)
                 do {
                     let reply = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments).array ?? []

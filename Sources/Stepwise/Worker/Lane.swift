@@ -47,12 +47,12 @@ final class Lane: TaskExecutor {
     }
 
     private func add(_ job: Job) {
-        let (mustSchedule, isClosed) = state.withLock { state in
+        state.withLock { state in
             state.jobs.append(job)
-            defer { state.isScheduled = true }
-            return (!state.isScheduled, state.isClosed)
+            // Under the lock: what is scheduled on the event loop is so before ``close()`` asks it.
+            if !state.isScheduled { schedule(state.isClosed) }
+            state.isScheduled = true
         }
-        if mustSchedule { schedule(isClosed) }
     }
 
     private func schedule(_ isClosed: Bool) {
@@ -79,11 +79,10 @@ final class Lane: TaskExecutor {
             }
         }
         let isDone = turn.next == turn.jobs.count
-        let (goesOn, isClosed) = state.withLock { state in
+        state.withLock { state in
             state.isScheduled = !isDone || !state.jobs.isEmpty
-            return (state.isScheduled, state.isClosed)
+            if state.isScheduled { schedule(state.isClosed) }
         }
-        if goesOn { schedule(isClosed) }
     }
 }
 

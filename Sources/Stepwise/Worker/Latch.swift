@@ -1,5 +1,15 @@
 import Synchronization
 
+/// Lets something be done, and waits for it no longer than `limit`: what needs a thread that user code holds may never be done.
+func atMost(_ limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
+    let isDone = Latch()
+    Task.detached {
+        await body()
+        isDone.open()
+    }
+    await isDone.wait(atMost: limit)
+}
+
 /// Something that happens once and is waited for.
 final class Latch: Sendable {
     private struct State {

@@ -119,9 +119,12 @@ actor RunDriver {
         }
     }
 
-    func load(_ text: String, step: (id: String, attempt: Int)?, _ claim: Claim) async throws -> Kept? {
+    func load(
+        _ text: String, step: (id: String, attempt: Int)?, _ claim: Claim, token: String? = nil
+    ) async throws -> Kept? {
         let reply = try await store.load(
-            run, text: text, step: step, seen: copy?.delivered ?? 0, token: worker.nextToken(), cold: about == nil)
+            run, text: text, step: step, seen: copy?.delivered ?? 0, token: token ?? worker.nextToken(),
+            cold: about == nil)
         switch reply {
         case .stale, .lost:
             // What was begun before Redis was asked.

@@ -98,8 +98,10 @@ public final class StepwiseWorker: Service, Sendable {
         } catch {
             result = .failure(error)
         }
-        await loops.lane.close()
-        try? await group.shutdownGracefully()
+        await atMost(.seconds(2)) {
+            await loops.lane.close()
+            try? await group.shutdownGracefully()
+        }
         await observer?.end()
         try result.get()
     }
@@ -134,7 +136,7 @@ public final class StepwiseWorker: Service, Sendable {
             }
             stop.cancel()
             let ending = await work(as: incarnation)
-            await connections.close()
+            await atMost(.seconds(2)) { await connections.close() }
             return ending
         } catch {
             await connections.close()
@@ -196,7 +198,7 @@ public final class StepwiseWorker: Service, Sendable {
             await self.shutdown.wait()
             if Task.isCancelled { return }
             incarnation.drain()
-            for loop in loops { await loop.unblock() }
+            Task.detached { for loop in loops { await loop.unblock() } }
             await claimingEnded.wait(atMost: .seconds(10))
             await incarnation.waitUntilEmpty(atMost: self.configuration.shutdownGrace)
             incarnation.end(.leaving)
@@ -206,22 +208,21 @@ public final class StepwiseWorker: Service, Sendable {
             metadata: ["queues": "\(configuration.queues)", "workflows": "\(functions.keys.sorted())"])
 
         let ending = await incarnation.waitForEnd()
-        await incarnation.abandonAll()
+        await atMost(.seconds(2)) { await incarnation.abandonAll() }
         incarnation.closeJobs()
         // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more.
-        let jobsEnded = Latch()
-        Task.detached {
-            await jobs.value
-            jobsEnded.open()
+        await atMost(.seconds(2)) { await jobs.value }
+        await atMost(.seconds(6)) {
+            if case .leaving = ending { await incarnation.leave() } else { await incarnation.burySelf() }
         }
-        await jobsEnded.wait(atMost: .seconds(2))
-        if case .leaving = ending { await incarnation.leave() } else { await incarnation.burySelf() }
         heartbeat.stop()
         addBeat.finish()
         drain.cancel()
-        for client in incarnation.connections.blocking.values { await client.close() }
-        await claiming.value
-        await upkeep.value
+        await atMost(.seconds(5)) {
+            for client in incarnation.connections.blocking.values { await client.close() }
+            await claiming.value
+            await upkeep.value
+        }
         incarnation.logger.info("worker ended", metadata: ["reason": "\(ending)"])
         return ending
     }

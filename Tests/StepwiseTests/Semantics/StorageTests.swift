@@ -138,10 +138,25 @@ extension Scenarios {
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
                 let output = try await client.enqueue(echo, "x").result(timeout: patience)
                 #expect(output == "x")
-                _ = try await server.command("HSET", "stepwise:{default}:meta", "format", "2")
+                _ = try await server.command("HSET", "stepwise:{default}:meta", "format", "3")
                 let result = await service.result
                 let error = #expect(throws: StepwiseError.self) { try result.get() }
                 #expect(error?.code == .newerDataFormat)
+                await client.close()
+            }
+        }
+
+        @Test("A namespace that was written in an older data format has the newer number once somebody writes to it")
+        func formatRises() async throws {
+            try await RedisServer.withServer { server in
+                _ = try await server.command("HSET", "stepwise:{default}:meta", "format", "1")
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                _ = try? await client.run("r").status()
+                let looked = try await server.command("HGET", "stepwise:{default}:meta", "format").string
+                #expect(looked == "1")
+                _ = try await client.enqueue(echo, "x")
+                let written = try await server.command("HGET", "stepwise:{default}:meta", "format").string
+                #expect(written == "2")
                 await client.close()
             }
         }
@@ -152,7 +167,7 @@ extension Scenarios {
                 let endpoint = try RedisEndpoint(server.url)
                 let client = try StepwiseClient(redis: endpoint, logger: quiet)
                 try await redis(server, client.eventLoop) { redis in
-                    _ = try await redis.send(["HSET", "stepwise:{default}:meta", "format", "2"])
+                    _ = try await redis.send(["HSET", "stepwise:{default}:meta", "format", "3"])
                 }
                 let worker = try StepwiseWorker(redis: endpoint, workflows: [echo], logger: quiet)
                 do {
@@ -160,7 +175,7 @@ extension Scenarios {
                     Issue.record("the worker ran")
                 } catch let error as StepwiseError {
                     #expect(error.code == .newerDataFormat)
-                    #expect(error.message.contains("format 2") && error.message.contains("up to 1"))
+                    #expect(error.message.contains("format 3") && error.message.contains("up to 2"))
                 }
                 let code = await errorCode { try await client.enqueue(echo, "x") }
                 #expect(code == .newerDataFormat)

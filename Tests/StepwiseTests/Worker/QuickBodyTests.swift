@@ -112,6 +112,33 @@ extension Scenarios {
             }
         }
 
+        @Test("A worker ends although a body holds its thread and does not let go")
+        func held() async throws {
+            let (isHeld, release) = (Flag(), DispatchSemaphore(value: 0))
+            @Sendable func hold() {
+                isHeld.set()
+                release.wait()
+            }
+            let holding = Workflow("holding") { (context, _: Int) async throws -> Void in
+                while !isHeld.isSet {
+                    try await context.run("step") { if Self.isOnLane { hold() } }
+                }
+            }
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let worker = try StepwiseWorker(
+                    redis: RedisEndpoint(server.url), workflows: [holding], configuration: .init(shutdownGrace: .zero),
+                    logger: quiet)
+                let service = Task { try await worker.run() }
+                _ = try await client.enqueue(holding, 0)
+                try await eventually("the body holds the thread") { isHeld.isSet }
+                service.cancel()
+                try await service.value
+                release.signal()
+                await client.close()
+            }
+        }
+
         @Test("Bodies that block the thread of their worker are soon begun elsewhere")
         func blocking() async throws {
             let tally = Tally()

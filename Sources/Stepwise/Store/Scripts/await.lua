@@ -1,10 +1,10 @@
 -- await: how a run stands; if it has not ended, its end will be published.
 -- KEYS  1 run:<id>
--- Reply {status, output, error}, or {} if there is no such run
-local v = redis.call('HMGET', KEYS[1], 'status', 'output', 'error', 'awaited')
+-- Reply {status, output, error, generation}, or {} if there is no such run
+local v = redis.call('HMGET', KEYS[1], 'status', 'output', 'error', 'awaited', 'generation')
 if not v[1] then return {} end
 if not ENDED[v[1]] and not v[4] then
   redis.call('HDEL', KEYS[1], '-')
   redis.call('HSET', KEYS[1], 'awaited', '1')
 end
-return { v[1], v[2] or '', v[3] or '' }
+return { v[1], v[2] or '', v[3] or '', v[5] or '' }

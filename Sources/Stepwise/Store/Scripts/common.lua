@@ -88,7 +88,7 @@ end
 local function tell_end(run, id, run_key, parent_queue, ending, result)
   if run.parentQueue ~= '' then redis.call('RPUSH', parent_queue, ended_text(run.parent, id)) end
   if not run.awaited then return end
-  local message = result and #result <= 4096 and ending .. ' ' .. result or 'ended'
+  local message = result and #result <= 4096 and ending .. ' ' .. run.generation .. ' ' .. result or 'ended'
   redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), message)
 end
 

@@ -44,7 +44,7 @@ if not carries then
   delay()
   return { 'delayed' }
 end
-redis.call('HDEL', KEYS[1], 'own')
+redis.call('HDEL', KEYS[1], 'own', 'joins')
 if not wanted then return more() end
 if run.recorded > tonumber(ARGV[10]) then
   delay()

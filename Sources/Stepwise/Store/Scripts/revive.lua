@@ -28,7 +28,7 @@ if recorded > keep then
   if raises then redis.call('HSET', KEYS[1], 'rewinding', '1') end
   return { 'more' }
 end
-redis.call('HDEL', KEYS[1], 'error', 'ended', 'lost', 'reason', 'awaited', 'rewinding')
+redis.call('HDEL', KEYS[1], 'error', 'ended', 'lost', 'reason', 'awaited', 'rewinding', 'joins')
 if run.patches ~= '' then
   -- What was asked for after the outcomes that stay is forgotten with the others.
   local read, marks = pcall(cjson.decode, run.patches)

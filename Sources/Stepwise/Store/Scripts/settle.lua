@@ -107,7 +107,7 @@ local function renew(call, plan)
   if deadline then redis.call('ZCARD', KEYS[13]) end
   redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
   redis.call('LREM', KEYS[5], -1, call.text)
-  redis.call('HDEL', KEYS[1], 'own', 'carried', 'lost', 'reason', 'divergence', 'unfit', 'patches', 'children', 'listens')
+  redis.call('HDEL', KEYS[1], 'own', 'carried', 'lost', 'reason', 'divergence', 'unfit', 'patches', 'children', 'listens', 'joins')
   local generation = string.format('%.0f', math.max(tonumber(now()), string.match(run.generation, '^%d+') + 1))
   -- `carries` goes on: by its number every call of the generation before is known to be late.
   redis.call('HSET', KEYS[1], 'generation', generation, 'status', 'running', 'payload', call.result, 'carrier', 'queue', 'opened', 0,

@@ -36,7 +36,7 @@ if not carries then
   wait()
   return { 'waits' }
 end
-redis.call('HDEL', KEYS[1], 'own')
+redis.call('HDEL', KEYS[1], 'own', 'joins')
 if not wanted then return more() end
 if run.recorded > tonumber(ARGV[7]) then
   wait()
