@@ -4,13 +4,11 @@ internal import StepwiseRedis
 enum ScriptLibrary {
     static let enqueue = script("enqueue", PackageResources.enqueue_lua)
     static let start = script("start", PackageResources.start_lua)
-    static let first = RedisScript(name: "first", source: String(decoding: PackageResources.first_lua, as: UTF8.self))
+    static let first = short("first", PackageResources.first_lua)
     static let load = script("load", PackageResources.load_lua)
     static let history = script("history", PackageResources.history_lua)
-    static let step = RedisScript(
-        name: "step", source: joined([PackageResources.base_lua, PackageResources.step_lua]))
-    static let part = RedisScript(
-        name: "part", source: joined([PackageResources.base_lua, PackageResources.part_lua]))
+    static let step = short("step", PackageResources.step_lua)
+    static let part = short("part", PackageResources.part_lua)
     static let advance = script("advance", PackageResources.settle_lua, PackageResources.advance_lua)
     static let serial = script("serial", PackageResources.settle_lua, PackageResources.serial_lua)
     static let record = script("record", PackageResources.record_lua)
@@ -52,10 +50,14 @@ enum ScriptLibrary {
     static let inspect = script("inspect", PackageResources.inspect_lua)
 
     private static func script(_ name: String, _ parts: [UInt8]...) -> RedisScript {
-        RedisScript(name: name, source: joined([PackageResources.base_lua, PackageResources.common_lua] + parts))
+        joined(name, [PackageResources.common_lua] + parts)
     }
 
-    private static func joined(_ parts: [[UInt8]]) -> String {
-        parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+    /// For the plain case of another one: without what it does not need.
+    private static func short(_ name: String, _ part: [UInt8]) -> RedisScript { joined(name, [part]) }
+
+    private static func joined(_ name: String, _ parts: [[UInt8]]) -> RedisScript {
+        let all = [PackageResources.base_lua] + parts
+        return RedisScript(name: name, source: all.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n"))
     }
 }

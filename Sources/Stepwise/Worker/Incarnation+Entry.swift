@@ -51,11 +51,6 @@ extension Incarnation {
 
     /// Waits until nothing is in hand, at most for a while.
     func waitUntilEmpty(atMost limit: Duration) async {
-        let empty = Latch()
-        Task.detached {
-            await self.hand.waitUntilEmpty()
-            empty.open()
-        }
-        await empty.wait(atMost: limit)
+        await atMost(limit) { await self.hand.waitUntilEmpty() }
     }
 }

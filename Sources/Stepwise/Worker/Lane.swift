@@ -4,7 +4,7 @@ import Synchronization
 /// The thread on which a worker's own code runs: the event loop of its connections, so that neither a reply nor a call changes threads.
 ///
 /// The worker's tasks prefer it as their executor, and its actors have ``actors`` for theirs; both take turns on one queue. What a batch of
-/// replies has woken is executed in one go, and what that sends leaves behind it in one piece.
+/// replies has woken is executed in slices, and what a slice sends leaves behind it in one piece.
 final class Lane: TaskExecutor {
     private struct Job {
         var job: UnownedJob
@@ -88,7 +88,7 @@ final class Lane: TaskExecutor {
 
 /// A lane as the executor of actors: one job at a time.
 final class ActorLane: SerialExecutor {
-    /// Set once, by the lane that owns it.
+    /// Set once, by the lane that owns it. Not retained, or neither would end: whoever has an actor here keeps its worker, and that the lane.
     fileprivate nonisolated(unsafe) unowned(unsafe) var lane: Lane!
 
     func enqueue(_ job: consuming ExecutorJob) {

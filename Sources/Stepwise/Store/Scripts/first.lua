@@ -1,5 +1,5 @@
 -- first: takes a run's first carry and opens the function's first step, in the plainest case: the run is as its enqueuing has left it, the
--- function waits for one step with a body and without limits, and its body is the caller's. Stands alone, without what is put before others.
+-- function waits for one step with a body and without limits, and its body is the caller's.
 -- KEYS  1 run:<id>  2 join:<id>  3 claimed:<worker>:<queue>  4 runs:queued  5 runs:running
 -- ARGV  1 id  2 text  3 carry text  4 generation  5 step  6 carrier: '<worker> 1 <token>'
 -- Reply 1: the caller has the carry, and the step is open under it; 0: nothing was changed, `load` tells how the run stands
@@ -13,6 +13,5 @@ redis.call('LPUSH', KEYS[3], ARGV[3])
 redis.call('HSET', KEYS[1], 'status', 'running', 'carrier', ARGV[6], 'carries', 1, 'opened', 1, 'carried', 0, 'own', ARGV[5])
 redis.call('SET', KEYS[2], 1)
 redis.pcall('ZREM', KEYS[4], ARGV[1])
-local time = redis.call('TIME')
-redis.pcall('ZADD', KEYS[5], string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), ARGV[1])
+redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
 return 1
