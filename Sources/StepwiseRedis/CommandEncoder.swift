@@ -38,11 +38,12 @@ package final class CommandEncoder {
                 pointers.append(next)
                 next = next?.advanced(by: length)
             }
-            var encoded: UnsafeMutablePointer<CChar>?
-            let count = Int(redisFormatCommandArgv(&encoded, Int32(lengths.count), &pointers, &lengths))
+            // Of hiredis's two writers the one that does not call sprintf for each length.
+            var encoded: sds?
+            let count = Int(redisFormatSdsCommandArgv(&encoded, Int32(lengths.count), &pointers, &lengths))
             guard count > 0, let encoded else { fatalError("out of memory: no room for a command") }
             buffer.writeBytes(UnsafeRawBufferPointer(start: encoded, count: count))
-            redisFreeCommand(encoded)
+            redisFreeSdsCommand(encoded)
         }
         scratch = Scratch(bytes: bytes, lengths: lengths, pointers: pointers)
     }

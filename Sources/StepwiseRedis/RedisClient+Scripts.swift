@@ -18,6 +18,53 @@ extension RedisClient {
         }
     }
 
+    /// Executes a script many times, in one write.
+    /// - Returns: a reply or an error for each call, in order.
+    /// - Throws: ``RedisError`` if the script could not be loaded, or of kind `cancelled`.
+    nonisolated(nonsending) package func evaluate(
+        _ script: RedisScript, calls: [(keys: [String], arguments: [RedisArgument])]
+    ) async throws(RedisError) -> [Result<RedisValue, RedisError>] {
+        let calls = calls.map {
+            ScriptCall(script: script, keys: $0.keys, arguments: $0.arguments, within: commandTimeout)
+        }
+        if script.sha == nil, let first = calls.first {
+            do throws(RedisError) { script.sha = try await send(first.loading).string } catch {
+                throw error.fromLoading
+            }
+        }
+        var replies = try await pipeline(calls.compactMap(\.command))
+        guard replies.count == calls.count else { throw calls[0].withoutSHA }
+        for (index, call) in calls.enumerated() {
+            guard case .failure(let error) = replies[index], error.isUnknownScript else { continue }
+            do throws(RedisError) {
+                replies[index] = .success(try await evaluate(script, keys: call.keys, arguments: call.arguments))
+            } catch { replies[index] = .failure(error) }
+        }
+        return replies
+    }
+
+    /// Executes a script by its SHA-1, without a wait, and sends its source first where the server does not know it.
+    ///
+    /// - Parameter body: called once, on the event loop, with the reply.
+    package func send(
+        _ script: RedisScript, keys: [String], arguments: [RedisArgument],
+        _ body: @escaping @Sendable (Result<RedisValue, RedisError>) -> Void
+    ) {
+        let call = ScriptCall(script: script, keys: keys, arguments: arguments, within: commandTimeout)
+        guard let words = call.command else { return load(call, body) }
+        let command = RedisCommand(words, timeout: commandTimeout)
+        command.onCompletion { [self] reply in
+            if case .failure(let error) = reply, error.isUnknownScript { load(call, body) } else { body(reply) }
+        }
+        hand(over: CollectionOfOne(command))
+    }
+
+    private func load(_ call: ScriptCall, _ body: @escaping @Sendable (Result<RedisValue, RedisError>) -> Void) {
+        loadAndSubmit(call).whenComplete { reply in
+            body(reply.mapError { $0 as? RedisError ?? RedisError(.unavailable, "\($0)") })
+        }
+    }
+
     private func loadAndSubmit(_ call: ScriptCall) -> EventLoopFuture<RedisValue> {
         submit(call.loading, timeout: call.remaining)
             .flatMapErrorThrowing { error in throw (error as? RedisError)?.fromLoading ?? error }

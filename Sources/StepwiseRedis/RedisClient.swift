@@ -100,9 +100,20 @@ package final class RedisClient: Sendable {
         return replies
     }
 
+    /// Sends commands in one write, without a wait.
+    ///
+    /// - Parameter body: called once, on the event loop, with a reply or an error for each command, in order.
+    package func pipeline(
+        _ commands: [[RedisArgument]], _ body: @escaping @Sendable ([Result<RedisValue, RedisError>]) -> Void
+    ) {
+        let batch = CommandBatch(commands, timeout: commandTimeout)
+        batch.onCompletion(body)
+        hand(over: batch.commands)
+    }
+
     /// Puts commands in line. Whoever finds the line empty calls the event loop, so that what gathers until it comes goes
     /// out in one piece.
-    private func hand(over commands: some Collection<RedisCommand>) {
+    func hand(over commands: some Collection<RedisCommand>) {
         let wasEmpty = inbox.withLock { line in
             defer { line.append(contentsOf: commands) }
             return line.isEmpty

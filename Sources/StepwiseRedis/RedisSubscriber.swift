@@ -44,6 +44,18 @@ package final class RedisSubscriber: Sendable {
         return Subscription(channel: channel, id: id)
     }
 
+    /// The same without a wait.
+    ///
+    /// - Parameter onEnd: called on the event loop once it is there, or is not to be had.
+    package func subscribe(
+        _ channel: String, _ onMessage: @escaping @Sendable ([UInt8]) -> Void,
+        onEnd: @escaping @Sendable (Result<Subscription, RedisError>) -> Void
+    ) {
+        let request = RedisCommand(["SUBSCRIBE", .string(channel)], timeout: timeout)
+        request.onCompletion { reply in onEnd(reply.map { Subscription(channel: channel, id: $0.integer ?? 0) }) }
+        eventLoop.execute { [core] in core.value.subscribe(request, to: channel, onMessage) }
+    }
+
     /// Ends a subscription; the server hears of it when it was the channel's last one. Twice is fine.
     package func unsubscribe(_ subscription: Subscription) {
         eventLoop.execute { [core] in core.value.remove(subscription.id, from: subscription.channel) }
