@@ -40,6 +40,7 @@ import TestWorkflows
                 workers.append(try worker(server.url, server, "often", "w\(round)"))
                 try await Task.sleep(for: .milliseconds(Int.random(in: 300...900)))
             }
+            #expect(try await eventually { try await client.schedules.details("often").started >= 4 })
             try await client.schedules.pause("often")
             var runs = try await client.runs(limit: 1000)
             #expect(

@@ -1,3 +1,4 @@
+internal import NIOCore
 internal import StepwiseRedis
 import Synchronization
 
@@ -28,39 +29,23 @@ extension StepwiseClient {
             case .live: break
             }
         }
-        let bell = Bell()
-        let subscription: RedisSubscriber.Subscription
-        do {
-            subscription = try await subscriber.subscribe(keys.ended(id)) { message in
-                bell.ring(AnnouncedEnd(message))
-            }
-        } catch {
-            throw StepwiseError(error, doing: "waiting for run \(id)")
-        }
-        defer { subscriber.unsubscribe(subscription) }
-        // A client that is closed hears of no end any more: whoever waits asks once more and is told.
-        let closing = Task { [isClosed] in
-            await isClosed.wait()
-            bell.ring(nil)
-        }
-        defer { closing.cancel() }
+        try await prepare()
+        let watch = EndWatch(of: id, client: self)
+        defer { watch.end() }
         let deadline = timeout.map { ContinuousClock.now + $0 }
         while true {
-            switch try await end(ofRun: id) {
+            let left = deadline.map { $0 - ContinuousClock.now }
+            switch await watch.look(atMost: max(.zero, min(left ?? Self.askEvery, Self.askEvery))) {
             case .missing: return nil
             case .ended(let end): return end
-            case .live(let generation):
-                let left = deadline.map { $0 - ContinuousClock.now }
-                if let left, left <= .zero {
-                    guard let details = try await details(ofRun: id) else { return nil }
-                    if details.status.isEnded { continue }
-                    throw StepwiseError(
-                        .timedOut, "run \(id) had not ended after \(timeout ?? .zero): it is \(Self.prospect(details))")
-                }
-                // What is told of another life of the id, or of the run before it was resumed, is no answer: the next question is.
-                let announced = await bell.wait(atMost: min(left ?? Self.askEvery, Self.askEvery))
-                if let announced, announced.generation == generation { return announced.end }
+            case .failed(let error, let what): throw StepwiseError(error, doing: what)
+            case .live:
                 try Task.checkCancellation()
+                guard let deadline, ContinuousClock.now >= deadline else { continue }
+                guard let details = try await details(ofRun: id) else { return nil }
+                if details.status.isEnded { continue }
+                throw StepwiseError(
+                    .timedOut, "run \(id) had not ended after \(timeout ?? .zero): it is \(Self.prospect(details))")
             }
         }
     }
@@ -78,20 +63,27 @@ extension StepwiseClient {
         }
     }
 
-    private enum Standing {
-        case missing
-        case live(generation: String)
-        case ended(RunEnd)
-    }
-
     private func end(ofRun id: String) async throws -> Standing {
-        let reply = try await evaluate(ScriptLibrary.await, [keys.run(id)], [], doing: "asking for run \(id)")
+        Standing(try await evaluate(ScriptLibrary.await, [keys.run(id)], [], doing: "asking for run \(id)"))
+    }
+}
+
+private enum Standing: Sendable {
+    case missing
+    case live(generation: String)
+    case ended(RunEnd)
+
+    /// - Parameter reply: of the script `await`.
+    init(_ reply: RedisValue) {
         guard let items = reply.array, items.count == 4, let status = items[0].string.map(RunStatus.init(rawValue:))
         else {
-            return .missing
+            self = .missing
+            return
         }
-        guard status.isEnded else { return .live(generation: items[3].string ?? "") }
-        return .ended(RunEnd(status: status, output: items[1].bytes ?? [], error: items[2].bytes ?? []))
+        self =
+            status.isEnded
+            ? .ended(RunEnd(status: status, output: items[1].bytes ?? [], error: items[2].bytes ?? []))
+            : .live(generation: items[3].string ?? "")
     }
 }
 
@@ -112,44 +104,120 @@ private struct AnnouncedEnd: Sendable {
     }
 }
 
-/// Rings any number of times; a wait ends at the next ring, or at once if it rang since the last wait.
-private final class Bell: Sendable {
-    private struct State {
-        var hasRung = false
-        var end: AnnouncedEnd?
-        var waiter: CheckedContinuation<AnnouncedEnd?, Never>?
+/// Looks out for one run's end. All of it happens on the client's event loop, so that the task that waits is woken once.
+private final class EndWatch: Sendable {
+    enum Sight: Sendable {
+        case missing
+        case ended(RunEnd)
+        /// Nothing was told in time, or something that leaves it open: look again.
+        case live
+        case failed(RedisError, doing: String)
     }
 
+    private struct State {
+        var waiter: CheckedContinuation<Sight, Never>?
+        var timer: Scheduled<Void>?
+        var subscription: RedisSubscriber.Subscription?
+        /// The run's, as the last question was answered; `nil` before.
+        var generation: String?
+        /// What was published since the last look began.
+        var announced: [AnnouncedEnd?] = []
+        var isOver = false
+    }
+
+    private let id: String
+    private let client: StepwiseClient
     private let state = Mutex(State())
 
-    /// - Parameter end: what the ring tells, if it tells it.
-    func ring(_ end: AnnouncedEnd?) {
-        let waiter = state.withLock { state in
-            defer { state.waiter = nil }
-            if state.waiter == nil { (state.hasRung, state.end) = (true, end ?? state.end) }
-            return state.waiter
-        }
-        waiter?.resume(returning: end)
+    init(of id: String, client: StepwiseClient) {
+        self.id = id
+        self.client = client
     }
 
-    /// - Returns: what the ring told.
-    func wait(atMost limit: Duration) async -> AnnouncedEnd? {
-        let timer = Task {
-            try? await Task.sleep(for: limit)
-            if !Task.isCancelled { ring(nil) }
-        }
-        defer { timer.cancel() }
+    /// Subscribes, asks, and waits for what is published, not longer than `limit` after the answer. Returns early in a cancelled task.
+    func look(atMost limit: Duration) async -> Sight {
+        // A client that is closed hears of no end any more: whoever waits looks once more and is told.
+        let closing = client.isClosed.whenOpen { self.finish(.live) }
+        defer { client.isClosed.forget(closing) }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
-                let (isOver, end) = state.withLock { state in
-                    defer { (state.hasRung, state.end) = (false, nil) }
-                    if !state.hasRung { state.waiter = waiter }
-                    return (state.hasRung, state.end)
-                }
-                if isOver { waiter.resume(returning: end) }
+                state.withLock { $0.waiter = waiter }
+                if Task.isCancelled { return finish(.live) }
+                client.eventLoop.execute { self.begin(limit) }
             }
         } onCancel: {
-            ring(nil)
+            finish(.live)
         }
+    }
+
+    /// Nobody looks any more.
+    func end() {
+        let subscription = state.withLock { state in
+            state.isOver = true
+            return state.subscription
+        }
+        if let subscription { client.subscriber.unsubscribe(subscription) }
+    }
+
+    private func begin(_ limit: Duration) {
+        if state.withLock({ $0.subscription != nil }) { return ask(limit) }
+        client.subscriber.subscribe(client.keys.ended(id)) { message in
+            self.hear(AnnouncedEnd(message))
+        } onEnd: { result in
+            switch result {
+            case .success(let subscription):
+                let isOver = self.state.withLock { state in
+                    state.subscription = subscription
+                    return state.isOver
+                }
+                if isOver { self.client.subscriber.unsubscribe(subscription) } else { self.ask(limit) }
+            case .failure(let error): self.finish(.failed(error, doing: "waiting for run \(self.id)"))
+            }
+        }
+    }
+
+    private func ask(_ limit: Duration) {
+        client.commands.send(ScriptLibrary.await, keys: [client.keys.run(id)], arguments: []) { reply in
+            switch reply.map(Standing.init) {
+            case .success(.missing): self.finish(.missing)
+            case .success(.ended(let end)): self.finish(.ended(end))
+            case .success(.live(let generation)):
+                let announced = self.state.withLock { state in
+                    state.generation = generation
+                    return state.announced
+                }
+                for end in announced { self.judge(end, generation) }
+                if announced.isEmpty { self.wait(limit) }
+            case .failure(let error): self.finish(.failed(error, doing: "asking for run \(self.id)"))
+            }
+        }
+    }
+
+    private func wait(_ limit: Duration) {
+        let timer = client.eventLoop.scheduleTask(in: TimeAmount(limit)) { self.finish(.live) }
+        state.withLock { $0.timer = timer }
+    }
+
+    private func hear(_ end: AnnouncedEnd?) {
+        let generation = state.withLock { state in
+            state.announced.append(end)
+            return state.generation
+        }
+        if let generation { judge(end, generation) }
+    }
+
+    /// What is told of another life of the id, or of the run before it was resumed, is no answer: the next question is.
+    private func judge(_ end: AnnouncedEnd?, _ generation: String) {
+        if let end, end.generation == generation { finish(.ended(end.end)) } else { finish(.live) }
+    }
+
+    /// The first counts.
+    private func finish(_ sight: Sight) {
+        let (waiter, timer) = state.withLock { state in
+            defer { (state.waiter, state.timer, state.generation, state.announced) = (nil, nil, nil, []) }
+            return (state.waiter, state.timer)
+        }
+        timer?.cancel()
+        waiter?.resume(returning: sight)
     }
 }

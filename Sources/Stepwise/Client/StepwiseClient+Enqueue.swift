@@ -63,27 +63,64 @@ extension StepwiseClient: WorkflowClient {
     /// Starts a run; the calls with typed inputs come here.
     public func enqueue(_ order: RunOrder) async throws -> EnqueuedRun {
         try order.check(maximumSize: maximumSize)
-        let (workflow, options) = (order.workflow, order.options)
-        let runID = order.id ?? Identifier.random(milliseconds: wallClockMilliseconds())
+        let id = newID(for: order)
         try await prepare(writes: true)
+        let call = call(order, id)
         let reply = try await evaluate(
-            ScriptLibrary.enqueue,
+            ScriptLibrary.enqueue, call.keys, call.arguments, doing: Self.words(order, id))
+        return try run(order, id, reply)
+    }
+
+    public func enqueue(_ orders: [RunOrder]) async throws -> [EnqueuedRun] {
+        for order in orders { try order.check(maximumSize: maximumSize) }
+        if orders.isEmpty { return [] }
+        let ids = orders.map(newID)
+        try await prepare(writes: true)
+        let replies: [Result<RedisValue, RedisError>]
+        do {
+            replies = try await commands.evaluate(ScriptLibrary.enqueue, calls: zip(orders, ids).map(call))
+        } catch {
+            throw StepwiseError(error, doing: Self.words(orders[0], ids[0]))
+        }
+        return try zip(zip(orders, ids), replies).map { order, reply in
+            let (order, id) = order
+            switch reply {
+            case .success(let reply): return try run(order, id, reply)
+            case .failure(let error): throw StepwiseError(error, doing: Self.words(order, id))
+            }
+        }
+    }
+
+    private func newID(for order: RunOrder) -> String {
+        order.id ?? Identifier.random(milliseconds: wallClockMilliseconds())
+    }
+
+    private static func words(_ order: RunOrder, _ id: String) -> String {
+        "enqueuing run \(id) of workflow \"\(order.workflow)\""
+    }
+
+    private func call(_ order: RunOrder, _ id: String) -> (keys: [String], arguments: [RedisArgument]) {
+        let options = order.options
+        let queue = keys.queue(options.queue)
+        return (
+            [keys.run(id), queue, keys.runs(.queued), keys.delayed, queue],
             [
-                keys.run(runID), keys.queue(options.queue), keys.runs(.queued), keys.delayed,
-                keys.queue(options.queue),
-            ],
-            [
-                .init(runID), .init(workflow), .init(options.queue), .init(order.payload), .init(options.labels.json),
+                .init(id), .init(order.workflow), .init(options.queue), .init(order.payload),
+                .init(options.labels.json),
                 .init(options.origin ?? ""), .init(options.timeout.map(String.init) ?? ""), "", "", "",
                 .init(options.start?.text ?? ""),
-            ],
-            doing: "enqueuing run \(runID) of workflow \"\(workflow)\"")
+            ]
+        )
+    }
+
+    private func run(_ order: RunOrder, _ id: String, _ reply: RedisValue) throws -> EnqueuedRun {
         let reader = ReplyReader("enqueue", reply)
-        if reader.word == "exists", reader.items.count > 1, let other = reader.items[1].string, other != workflow {
+        if reader.word == "exists", reader.items.count > 1, let other = reader.items[1].string, other != order.workflow
+        {
             throw StepwiseError(
                 .invalidIdentifier,
-                "run id \(runID) belongs to a run of workflow \"\(other)\", not \"\(workflow)\"; choose another id")
+                "run id \(id) belongs to a run of workflow \"\(other)\", not \"\(order.workflow)\"; choose another id")
         }
-        return EnqueuedRun(id: runID, isNew: reader.word == "new", source: self)
+        return EnqueuedRun(id: id, isNew: reader.word == "new", source: self)
     }
 }

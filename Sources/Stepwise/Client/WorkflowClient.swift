@@ -10,6 +10,18 @@
 public protocol WorkflowClient: Sendable {
     /// Starts a run whose input is JSON already. Whoever wraps another client does so here; callers use the calls with typed inputs.
     func enqueue(_ order: RunOrder) async throws -> EnqueuedRun
+    /// Starts several runs, in one round trip if that can be. By default one after the other.
+    ///
+    /// - Returns: the runs in the order of `orders`.
+    func enqueue(_ orders: [RunOrder]) async throws -> [EnqueuedRun]
+}
+
+extension WorkflowClient {
+    public func enqueue(_ orders: [RunOrder]) async throws -> [EnqueuedRun] {
+        var runs: [EnqueuedRun] = []
+        for order in orders { runs.append(try await enqueue(order)) }
+        return runs
+    }
 }
 
 /// A run that is to be started.
@@ -126,18 +138,13 @@ extension WorkflowClient {
         _ workflow: WorkflowName<I, O>, each inputs: some Sequence<I>, _ options: EnqueueOption...
     ) async throws -> [WorkflowRun<O>] {
         let options = EnqueueOptions(options)
-        let payloads = try inputs.map { try JSON.encode($0, what: "the input of workflow \"\(workflow)\"") }
-        return try await withThrowingTaskGroup(of: (Int, WorkflowRun<O>).self) { group in
-            // Calls of one moment leave in one write.
-            for (index, payload) in payloads.enumerated() {
-                group.addTask {
-                    (index, try await self.enqueue(workflow.rawValue, payload: payload, id: nil, options))
-                }
-            }
-            var runs = [WorkflowRun<O>?](repeating: nil, count: payloads.count)
-            for try await (index, run) in group { runs[index] = run }
-            return runs.compactMap { $0 }
+        let orders = try inputs.map { input in
+            RunOrder(
+                workflow: workflow.rawValue,
+                payload: try JSON.encode(input, what: "the input of workflow \"\(workflow)\""), id: nil,
+                options: options)
         }
+        return try await enqueue(orders).map { WorkflowRun(id: $0.id, isNew: $0.isNew, source: $0.source) }
     }
 
     /// Starts a run with an input that is JSON already.

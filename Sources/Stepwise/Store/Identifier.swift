@@ -68,7 +68,12 @@ package enum Identifier {
             bytes[index] = digits[time % 36]
             time /= 36
         }
-        for index in 9..<20 { bytes[index] = digits[Int.random(in: 0..<36)] }
+        // Drawn at once: each draw is a call of the system.
+        var chance = UInt64.random(in: 0...UInt64.max)
+        for index in 9..<20 {
+            bytes[index] = digits[Int(chance % 36)]
+            chance /= 36
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 }

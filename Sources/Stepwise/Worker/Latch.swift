@@ -15,7 +15,7 @@ final class Latch: Sendable {
     private struct State {
         var isOpen = false
         var next = 0
-        var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+        var waiters: [Int: @Sendable () -> Void] = [:]
         var cancelled: Set<Int> = []
     }
 
@@ -29,7 +29,24 @@ final class Latch: Sendable {
             defer { state.waiters = [:] }
             return state.waiters.values
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter() }
+    }
+
+    /// Calls `body` once it is open, at once if it is.
+    ///
+    /// - Returns: for ``forget(_:)``.
+    func whenOpen(_ body: @escaping @Sendable () -> Void) -> Int {
+        let (number, isOpen) = state.withLock { state in
+            state.next += 1
+            if !state.isOpen { state.waiters[state.next] = body }
+            return (state.next, state.isOpen)
+        }
+        if isOpen { body() }
+        return number
+    }
+
+    func forget(_ number: Int) {
+        state.withLock { _ = $0.waiters.removeValue(forKey: number) }
     }
 
     /// Returns once it is open, or when the task is cancelled.
@@ -43,7 +60,7 @@ final class Latch: Sendable {
                 // What decides is read under the lock and nowhere else: a cancellation can come at any moment.
                 let isOver = state.withLock { state in
                     if state.isOpen || state.cancelled.contains(number) { return true }
-                    state.waiters[number] = continuation
+                    state.waiters[number] = { continuation.resume() }
                     return false
                 }
                 if isOver { continuation.resume() }
@@ -53,7 +70,7 @@ final class Latch: Sendable {
                 state.cancelled.insert(number)
                 return state.waiters.removeValue(forKey: number)
             }
-            waiter?.resume()
+            waiter?()
         }
         state.withLock { _ = $0.cancelled.remove(number) }
     }
