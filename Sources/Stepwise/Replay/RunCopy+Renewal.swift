@@ -14,7 +14,7 @@ extension RunCopy {
     ///
     /// - Throws: ``Evicted``; `CancellationError` in a cancelled task and in a run that is to end.
     package func renew(_ payload: [UInt8]) async throws -> Never {
-        try await begin(call: "context.continueAsNew")
+        if let obstruction = try begin(call: "context.continueAsNew") { try await meet(obstruction) }
         if cancelReason != nil { throw CancellationError() }
         let number = state.withLock { state in
             state.renewalCount += 1

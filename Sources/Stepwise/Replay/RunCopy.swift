@@ -16,6 +16,14 @@ package final class RunCopy: Sendable {
         case abandoned
     }
 
+    /// An outcome on its way to the call that waits for it.
+    struct Delivery {
+        let continuation: UnsafeContinuation<Outcome.Result, any Error>
+        let result: Outcome.Result
+
+        func make() { continuation.resume(returning: result) }
+    }
+
     struct State {
         var calls: [StepCall?] = []
         var standings: [Standing] = []
@@ -24,6 +32,8 @@ package final class RunCopy: Sendable {
         var waiting = 0
         /// Of groups whose steps are all waited for: how many of each are.
         var joining: [Int: Int] = [:]
+        /// What such groups have got and are not told yet, by the calls' numbers.
+        var held: [Int: [Int: Delivery]] = [:]
         var groups = 0
         var delivered = 0
         /// Abandoned calls whose closing the store has not confirmed.
@@ -60,6 +70,30 @@ package final class RunCopy: Sendable {
 
         /// Whether everything that is waited for belongs to one group whose steps are all waited for.
         var joinsAll: Bool { joining.count == 1 && joining.values.first == waiting }
+
+        /// Who waits for all of a group learns nothing before the last outcome, unless one is a failure; then the calls get theirs in the order
+        /// in which they were made: a task group looks for each child that ends among those that are left, from the first.
+        mutating func take(_ delivery: Delivery, to number: Int, of group: Int?) -> [Delivery] {
+            guard let group else { return [delivery] }
+            if case .value = delivery.result {
+                if joining[group] == nil, held[group] == nil { return [delivery] }
+                held[group, default: [:]][number] = delivery
+                return joining[group] == nil ? takeHeld(group) : []
+            }
+            return takeHeld(group) + [delivery]
+        }
+
+        mutating func takeHeld(_ group: Int) -> [Delivery] {
+            (held.removeValue(forKey: group) ?? [:]).sorted { $0.key < $1.key }.map(\.value)
+        }
+
+        /// What a call would have got with the rest of its group.
+        mutating func takeHeld(call number: Int) -> [Delivery] {
+            for group in held.keys {
+                if let delivery = held[group]?.removeValue(forKey: number) { return [delivery] }
+            }
+            return []
+        }
 
         mutating func endWait(_ group: Int?) {
             waiting -= 1
@@ -115,7 +149,7 @@ package final class RunCopy: Sendable {
         case .timeout(let reason): return cancel(reason, isTimeout: true, silent: silent)
         case .value, .error: break
         }
-        let continuation: UnsafeContinuation<Outcome.Result, any Error>? = state.withLock { state in
+        let deliveries: [Delivery] = state.withLock { state in
             state.isSilent = silent
             state.cancelledCalls = 0
             state.delivered += 1
@@ -125,7 +159,7 @@ package final class RunCopy: Sendable {
                         state.divergence(
                             .recorded, at: state.delivered, expected: .init(outcome.step, kind: outcome.kind)))
                 }
-                return nil
+                return []
             }
             if let call = state.calls[number], !outcome.fits(kind: call.kind) {
                 if state.stuck == nil {
@@ -135,7 +169,7 @@ package final class RunCopy: Sendable {
                             expected: .init(outcome.step, kind: outcome.kind),
                             asked: [.init(outcome.step, kind: call.kind)]))
                 }
-                return nil
+                return []
             }
             if let stored = outcome.key, let asked = state.calls[number]?.key, stored != asked {
                 if state.stuck == nil {
@@ -144,20 +178,20 @@ package final class RunCopy: Sendable {
                             position: state.delivered, standing: .recorded, expected: .init(outcome.step, key: stored),
                             asked: [.init(outcome.step, key: asked)]))
                 }
-                return nil
+                return []
             }
             let group = state.calls[number]?.group
             state.calls[number] = nil
             state.attached.remove(number)
             state.unclosed.remove(number)
             state.lastStep = outcome.step
-            guard case .waiting(let continuation) = state.standings[number] else { return nil }
+            guard case .waiting(let continuation) = state.standings[number] else { return [] }
             state.standings[number] = .delivered
             state.endWait(group)
-            return continuation
+            return state.take(Delivery(continuation: continuation, result: outcome.result), to: number, of: group)
         }
-        if let continuation {
-            executor.drain { continuation.resume(returning: outcome.result) }
+        if !deliveries.isEmpty {
+            executor.drain { for delivery in deliveries { delivery.make() } }
         }
     }
 
@@ -233,8 +267,9 @@ package final class RunCopy: Sendable {
                 state.standings[number] = .abandoned
             }
         }
+        continuations += state.held.values.flatMap { $0.values.map(\.continuation) }
         state.waiting = 0
-        state.joining = [:]
+        (state.joining, state.held) = ([:], [:])
         return continuations
     }
 
@@ -400,7 +435,7 @@ package final class RunCopy: Sendable {
         name: String, isDerived: Bool = false, options: StepOptions, group: Int? = nil, child: ChildOrder? = nil,
         notice: Notice? = nil, wait: StepWait? = nil, body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) async throws -> StepResult {
-        try await begin(call: "step \"\(name)\"")
+        if let obstruction = try begin(call: "step \"\(name)\"") { try await meet(obstruction) }
         if !isDerived { try StepName.check(name) }
         let made = try register(name: name, options: options) { number, id, key in
             StepCall(
@@ -425,23 +460,36 @@ package final class RunCopy: Sendable {
         }
     }
 
+    /// Why a call never returns.
+    enum Obstruction {
+        case leaked
+        case stopped(Obstacle)
+    }
+
     /// What a call of the function begins with.
     ///
     /// - Parameter call: what is called, in words.
+    /// - Returns: `nil`, or what to ``meet(_:)``.
     /// - Throws: ``Evicted``; `CancellationError` in a cancelled task.
-    nonisolated(nonsending) func begin(call: @autoclosure () -> String) async throws {
+    func begin(call: @autoclosure () -> String) throws -> Obstruction? {
         if let leaked = evictedCall() {
-            if leaked { await Self.suspendForGood() }
+            if leaked { return .leaked }
             throw Evicted()
         }
-        if Task.isCancelled {
-            if isOneCancelledCallTooMany() {
-                try await stop(
-                    .other(
-                        "\(call()) was called \(Self.cancelledCallLimit) times in a cancelled task, in which no step begins; end the loop when "
-                            + "CancellationError is thrown"))
-            }
-            throw CancellationError()
+        guard Task.isCancelled else { return nil }
+        guard isOneCancelledCallTooMany() else { throw CancellationError() }
+        return .stopped(
+            .other(
+                "\(call()) was called \(Self.cancelledCallLimit) times in a cancelled task, in which no step begins; end the loop when "
+                    + "CancellationError is thrown"))
+    }
+
+    nonisolated(nonsending) func meet(_ obstruction: Obstruction) async throws {
+        switch obstruction {
+        case .leaked:
+            await Self.suspendForGood()
+            throw Evicted()
+        case .stopped(let obstacle): try await stop(obstacle)
         }
     }
 
@@ -543,20 +591,27 @@ package final class RunCopy: Sendable {
 
     /// The task that waits for this call was cancelled: the call throws in this drain and its outcome is for nobody.
     private func abandon(_ number: Int) {
-        let continuation: UnsafeContinuation<Outcome.Result, any Error>? = state.withLock { state in
+        let (held, continuation) = state.withLock { state in
+            var held: [Delivery] = []
+            var continuation: UnsafeContinuation<Outcome.Result, any Error>?
             switch state.standings[number] {
-            case .delivered, .abandoned: return nil
+            case .abandoned: break
+            // What it has got and was not told.
+            case .delivered: held = state.takeHeld(call: number)
             case .called:
                 state.standings[number] = .abandoned
                 state.unclosed.insert(number)
-                return nil
-            case .waiting(let continuation):
+            case .waiting(let itsContinuation):
                 state.standings[number] = .abandoned
                 state.unclosed.insert(number)
-                state.endWait(state.calls[number]?.group)
-                return continuation
+                let group = state.calls[number]?.group
+                state.endWait(group)
+                if let group, state.joining[group] == nil { held = state.takeHeld(group) }
+                continuation = itsContinuation
             }
+            return (held, continuation)
         }
+        for delivery in held { delivery.make() }
         continuation?.resume(throwing: CancellationError())
     }
 

@@ -1,5 +1,5 @@
 /// One call of a step by a run's function. Call number i is the i-th that the function made, the same in every replay.
-package struct StepCall: Sendable {
+package final class StepCall: Sendable {
     package let number: Int
     package let id: String
     /// The name that it was called with: the id without its number.
@@ -8,15 +8,23 @@ package struct StepCall: Sendable {
     package let key: String?
     package let options: StepOptions
     /// The run that it makes; then what the body returns is that run's input. `nil` for a step with a body.
-    package var child: ChildOrder?
+    package let child: ChildOrder?
     /// The event that it sends; then what the body returns is the event's value.
-    package var notice: Notice?
+    package let notice: Notice?
     /// The group whose steps are all waited for, if it belongs to one.
-    package var group: Int?
+    package let group: Int?
     /// What it waits for, if it has no body: then nobody executes it.
-    package var wait: StepWait?
+    package let wait: StepWait?
     /// Executes the step once and returns its value as JSON.
     package let body: @Sendable (Step) async throws -> [UInt8]
+
+    init(
+        number: Int, id: String, name: String, key: String?, options: StepOptions, child: ChildOrder?, notice: Notice?,
+        group: Int?, wait: StepWait?, body: @escaping @Sendable (Step) async throws -> [UInt8]
+    ) {
+        (self.number, self.id, self.name, self.key, self.options) = (number, id, name, key, options)
+        (self.child, self.notice, self.group, self.wait, self.body) = (child, notice, group, wait, body)
+    }
 }
 
 extension StepCall {
@@ -121,6 +129,11 @@ package struct Plan: Sendable {
     package var joins = false
     /// Whether nothing is left for another page.
     package var isComplete: Bool
+
+    /// Whether it asks for nothing.
+    package var isOnlyAnEnd: Bool {
+        isComplete && openings.isEmpty && closings.isEmpty && unlimited.isEmpty && orphans.isEmpty && patches.isEmpty
+    }
 
     /// What it opens, if that is all it asks for: one step with a body and without limits.
     package var onlyPlainOpening: Opening? {

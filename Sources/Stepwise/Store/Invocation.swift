@@ -94,7 +94,15 @@ package enum Invocation: Sendable, Hashable {
 extension StringProtocol {
     /// The parts between spaces, by bytes: there are characters that swallow the space before them.
     func words(atMost count: Int) -> [Substring] where SubSequence == Substring {
-        self[...].utf8.split(separator: UInt8(ascii: " "), maxSplits: count - 1, omittingEmptySubsequences: false)
-            .map { Substring($0) }
+        var words: [Substring] = []
+        words.reserveCapacity(count)
+        let bytes = utf8
+        var start = startIndex
+        while words.count < count - 1, let end = bytes[start...].firstIndex(of: UInt8(ascii: " ")) {
+            words.append(self[start..<end])
+            start = bytes.index(after: end)
+        }
+        words.append(self[start...])
+        return words
     }
 }

@@ -3,18 +3,31 @@
 /// A round trip through a decoder turns 12345678901234567890 into 1.23e19; cutting does not. The text must be valid JSON
 /// (``JSON/problem(with:)`` says); of what is not, this takes what it can find.
 package struct JSONMembers: Sendable {
-    package private(set) var values: [String: [UInt8]] = [:]
+    private let bytes: [UInt8]
+    private var members: [(key: String, place: Range<Int>)] = []
+
     /// The keys in their order, repeated ones too.
-    package private(set) var keys: [String] = []
+    package var keys: [String] { members.map(\.key) }
+    /// What stands behind each key, without white space around it. Of a repeated key the last counts.
+    package var values: Values { Values(members: self) }
+
+    package struct Values {
+        fileprivate let members: JSONMembers
+
+        package subscript(key: String) -> [UInt8]? { members.place(key).map { Array(members.bytes[$0]) } }
+    }
+
+    private func place(_ key: String) -> Range<Int>? { members.last { $0.key == key }?.place }
 
     /// `nil` unless the text is an object.
     package init?(_ bytes: [UInt8]) {
+        self.bytes = bytes
         var scanner = Scanner(bytes: bytes)
         guard scanner.take(UInt8(ascii: "{")) else { return nil }
+        members.reserveCapacity(8)
         while let key = scanner.string() {
             guard scanner.take(UInt8(ascii: ":")), let value = scanner.value() else { return nil }
-            keys.append(key)
-            values[key] = value
+            members.append((key, value))
             if !scanner.take(UInt8(ascii: ",")) { break }
         }
         guard scanner.take(UInt8(ascii: "}")) else { return nil }
@@ -22,15 +35,16 @@ package struct JSONMembers: Sendable {
 
     /// The text of a member that is a JSON string.
     package func string(_ key: String) -> String? {
-        guard let bytes = values[key], bytes.first == UInt8(ascii: "\""), bytes.count > 1,
-            bytes.last == UInt8(ascii: "\"")
+        guard let place = place(key), place.count > 1, bytes[place.lowerBound] == UInt8(ascii: "\""),
+            bytes[place.upperBound - 1] == UInt8(ascii: "\"")
         else { return nil }
-        if !bytes.contains(UInt8(ascii: "\\")) { return String(decoding: bytes[1..<(bytes.count - 1)], as: UTF8.self) }
-        return try? JSON.decode(String.self, from: bytes, what: key)
+        let inner = bytes[(place.lowerBound + 1)..<(place.upperBound - 1)]
+        if !inner.contains(UInt8(ascii: "\\")) { return String(decoding: inner, as: UTF8.self) }
+        return try? JSON.decode(String.self, from: Array(bytes[place]), what: key)
     }
 
     package func integer(_ key: String) -> Int? {
-        values[key].flatMap { Int(String(decoding: $0, as: UTF8.self)) }
+        place(key).flatMap { Int(String(decoding: bytes[$0], as: UTF8.self)) }
     }
 
     fileprivate struct Scanner {
@@ -72,8 +86,8 @@ package struct JSONMembers: Sendable {
             return nil
         }
 
-        /// The bytes of the next value, up to the comma or the brace behind it.
-        mutating func value() -> [UInt8]? {
+        /// Where the next value stands, up to the comma or the brace behind it.
+        mutating func value() -> Range<Int>? {
             skipSpace()
             let start = at
             var depth = 0
@@ -98,10 +112,10 @@ package struct JSONMembers: Sendable {
             return nil
         }
 
-        private func trimmed(_ start: Int) -> [UInt8]? {
+        private func trimmed(_ start: Int) -> Range<Int>? {
             var end = at
             while end > start, bytes[end - 1] <= 32 { end -= 1 }
-            return end > start ? Array(bytes[start..<end]) : nil
+            return end > start ? start..<end : nil
         }
     }
 }
@@ -112,7 +126,7 @@ package func jsonElements(_ bytes: [UInt8]) -> [[UInt8]] {
     guard scanner.take(UInt8(ascii: "[")) else { return [] }
     var elements: [[UInt8]] = []
     while let element = scanner.value() {
-        elements.append(element)
+        elements.append(Array(bytes[element]))
         if !scanner.take(UInt8(ascii: ",")) { break }
     }
     return elements

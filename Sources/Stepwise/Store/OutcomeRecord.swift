@@ -21,18 +21,20 @@ package struct OutcomeRecord: Sendable, Hashable {
     /// The record's text before the time, which only Redis knows.
     package static func head(
         step: String, kind: String? = nil, child: String? = nil, key: String?, attempts: Int, took: Int, claim: String
-    ) -> String {
-        var text = "{\"step\":"
+    ) -> [UInt8] {
+        var text: [UInt8] = []
         text.reserveCapacity(160)
-        text += JSON.string(step)
-        if let kind { text += ",\"kind\":\(JSON.string(kind))" }
-        if let child { text += ",\"child\":\(JSON.string(child))" }
-        if let key { text += ",\"key\":\(key)" }
-        if attempts != 1 { text += ",\"attempts\":\(attempts)" }
-        text += ",\"took\":"
-        text += String(took)
-        text += ",\"claim\":"
-        text += JSON.string(claim)
+        func add(_ words: String) { text.append(contentsOf: words.utf8) }
+        add("{\"step\":")
+        JSON.append(step, to: &text)
+        if let kind { add(",\"kind\":\(JSON.string(kind))") }
+        if let child { add(",\"child\":\(JSON.string(child))") }
+        if let key { add(",\"key\":\(key)") }
+        if attempts != 1 { add(",\"attempts\":\(attempts)") }
+        add(",\"took\":")
+        add(String(took))
+        add(",\"claim\":")
+        JSON.append(claim, to: &text)
         return text
     }
 

@@ -34,8 +34,12 @@ package struct RunLabels: Sendable, Hashable {
     }
 
     /// What is wrong with them, as the end of a sentence.
+    package static func problem(withCount count: Int) -> String? {
+        count > 20 ? "are \(count), and the limit is 20" : nil
+    }
+
     package var problem: String? {
-        if values.count > 20 { return "are \(values.count), and the limit is 20" }
+        if let problem = Self.problem(withCount: values.count) { return problem }
         for (name, value) in values.sorted(by: { $0.key < $1.key }) {
             if Identifier.problem(with: name) != nil || name.contains("=") || name.utf8.count > 100 {
                 return

@@ -4,8 +4,17 @@ import Synchronization
 ///
 /// Redis' claim lists are the truth; ``difference(to:)`` finds what the memory lacks and what it has too much.
 final class Hand: Sendable {
+    /// Hashed in one piece; an array hashes byte by byte.
+    private struct Item: Hashable {
+        let bytes: [UInt8]
+
+        init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+        func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+    }
+
     private struct State {
-        var held: [[UInt8]: Int] = [:]
+        var held: [Item: Int] = [:]
         var count = 0
         var again: Set<[UInt8]> = []
         var emptyWaiters: [CheckedContinuation<Void, Never>] = []
@@ -26,11 +35,11 @@ final class Hand: Sendable {
     /// - Parameter isRaw: raw items may be equal and are counted.
     func begin(_ item: [UInt8], isRaw: Bool = false) -> Claim? {
         state.withLock { state in
-            if !isRaw, state.held[item] != nil {
+            if !isRaw, state.held[Item(item)] != nil {
                 state.again.insert(item)
                 return nil
             }
-            state.held[item, default: 0] += 1
+            state.held[Item(item), default: 0] += 1
             state.count += 1
             return Claim(item: item, hand: self)
         }
@@ -39,7 +48,7 @@ final class Hand: Sendable {
     /// Remembers an item that the store has just put into a claim list, beside equal ones that are about to end.
     func hold(_ item: [UInt8]) -> Claim {
         state.withLock { state in
-            state.held[item, default: 0] += 1
+            state.held[Item(item), default: 0] += 1
             state.count += 1
             return Claim(item: item, hand: self)
         }
@@ -47,10 +56,13 @@ final class Hand: Sendable {
 
     fileprivate func end(_ item: [UInt8]) {
         let (waiters, isAgain) = state.withLock { state in
-            let count = state.held[item, default: 1]
-            state.held[item] = count > 1 ? count - 1 : nil
+            if let count = state.held[Item(item)], count > 1 {
+                state.held[Item(item)] = count - 1
+            } else {
+                state.held[Item(item)] = nil
+            }
             state.count -= 1
-            let isAgain = state.again.remove(item) != nil
+            let isAgain = !state.again.isEmpty && state.again.remove(item) != nil
             guard state.count == 0 else { return ([CheckedContinuation<Void, Never>](), isAgain) }
             defer { state.emptyWaiters = [] }
             return (state.emptyWaiters, isAgain)
@@ -60,7 +72,7 @@ final class Hand: Sendable {
     }
 
     var isEmpty: Bool { state.withLock { $0.count == 0 } }
-    var items: [[UInt8]] { state.withLock { Array($0.held.keys) } }
+    var items: [[UInt8]] { state.withLock { $0.held.keys.map(\.bytes) } }
 
     func waitUntilEmpty() async {
         await withCheckedContinuation { continuation in
@@ -78,12 +90,12 @@ final class Hand: Sendable {
             var counts: [[UInt8]: Int] = [:]
             for item in list { counts[item, default: 0] += 1 }
             var unknown: [[UInt8]: Int] = [:]
-            for (item, count) in counts where count > state.held[item, default: 0] {
-                unknown[item] = count - state.held[item, default: 0]
+            for (item, count) in counts where count > state.held[Item(item), default: 0] {
+                unknown[item] = count - state.held[Item(item), default: 0]
             }
             var missing: [[UInt8]: Int] = [:]
-            for (item, count) in state.held where count > counts[item, default: 0] {
-                missing[item] = count - counts[item, default: 0]
+            for (item, count) in state.held where count > counts[item.bytes, default: 0] {
+                missing[item.bytes] = count - counts[item.bytes, default: 0]
             }
             defer { (state.unknown, state.missing) = (unknown, missing) }
             return (

@@ -80,7 +80,10 @@ struct RawOrder: Sendable {
             throw Problem(reason: "\"labels\" is no JSON object of names and strings")
         }
         var labels = RunLabels()
-        for name in members.keys {
+        // Before they are looked at one by one.
+        let names = Set(members.keys).sorted()
+        if let problem = RunLabels.problem(withCount: names.count) { throw Problem(reason: "the labels \(problem)") }
+        for name in names {
             guard let text = members.string(name) else {
                 throw Problem(reason: "label \(JSON.string(String(name.prefix(120)))) is no string")
             }

@@ -26,7 +26,14 @@ package enum JSON {
         throws(StepwiseError) -> T
     {
         do {
-            return try decoder.decode(type, from: Data(bytes))
+            // Without a copy: what is decoded owns what it keeps.
+            return try bytes.withUnsafeBytes { bytes in
+                guard let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress), !bytes.isEmpty else {
+                    return try decoder.decode(type, from: Data())
+                }
+                return try decoder.decode(
+                    type, from: Data(bytesNoCopy: start, count: bytes.count, deallocator: .none))
+            }
         } catch {
             throw StepwiseError(
                 .notDecodable,
@@ -34,13 +41,24 @@ package enum JSON {
         }
     }
 
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 32 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
+    /// Appends a JSON string literal.
+    package static func append(_ text: String, to bytes: inout [UInt8]) {
+        if text.utf8.allSatisfy(isPlain) {
+            bytes.append(UInt8(ascii: "\""))
+            bytes.append(contentsOf: text.utf8)
+            bytes.append(UInt8(ascii: "\""))
+        } else {
+            bytes.append(contentsOf: string(text).utf8)
+        }
+    }
+
     /// A JSON string literal.
     package static func string(_ text: String) -> String {
-        var text = text
-        let isPlain = text.withUTF8 { bytes in
-            bytes.allSatisfy { $0 >= 32 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-        }
-        if isPlain { return "\"" + text + "\"" }
+        if text.utf8.allSatisfy(isPlain) { return "\"" + text + "\"" }
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

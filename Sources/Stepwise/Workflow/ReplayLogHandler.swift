@@ -5,6 +5,8 @@ internal import Logging
 struct ReplayLogHandler: LogHandler {
     var base: any LogHandler
     let copy: RunCopy
+    /// What it adds itself: a copy's logger is made for each run, and most runs log nothing.
+    var own: Logger.Metadata
 
     var logLevel: Logger.Level {
         get { base.logLevel }
@@ -12,25 +14,29 @@ struct ReplayLogHandler: LogHandler {
     }
 
     var metadata: Logger.Metadata {
-        get { base.metadata }
-        set { base.metadata = newValue }
+        get { base.metadata.merging(own) { $1 } }
+        set { (base.metadata, own) = (newValue, [:]) }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { base[metadataKey: key] }
-        set { base[metadataKey: key] = newValue }
+        get { own[key] ?? base[metadataKey: key] }
+        set {
+            own[key] = nil
+            base[metadataKey: key] = newValue
+        }
     }
 
     func log(event: LogEvent) {
-        var event = event
+        var metadata = own
+        if let more = event.metadata { metadata.merge(more) { $1 } }
         if let step = StepScope.current {
-            var metadata = event.metadata ?? [:]
             metadata["step"] = "\(step.id)"
             metadata["attempt"] = "\(step.attempt)"
-            event.metadata = metadata
         } else if copy.isSilent {
             return
         }
+        var event = event
+        event.metadata = metadata
         base.log(event: event)
     }
 }

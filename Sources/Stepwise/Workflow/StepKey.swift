@@ -15,6 +15,10 @@ package struct StepKey: Sendable, Hashable {
 
     /// - Throws: ``StepwiseError`` with code `notStorable`.
     package init(_ value: some Encodable) throws(StepwiseError) {
+        if let number = value as? Int {
+            json = String(number)
+            return
+        }
         let bytes = try JSON.encode(value, what: "a step's key")
         // A `Set` is written as an array, in any order: what holds arrays is told by a hash for which their order does not matter.
         if bytes.count <= Self.limit, !bytes.contains(UInt8(ascii: "[")) {

@@ -31,10 +31,10 @@ public struct WorkflowContext: Sendable {
         self.payload = payload
         self.options = options
         self.copy = copy
-        var logger = Logger(label: logger.label) { _ in ReplayLogHandler(base: logger.handler, copy: copy) }
-        logger[metadataKey: "workflow"] = "\(workflow)"
-        logger[metadataKey: "run"] = "\(runID)"
-        self.logger = logger
+        let own: Logger.Metadata = ["workflow": .string(workflow), "run": .string(runID)]
+        self.logger = Logger(label: logger.label) { _ in
+            ReplayLogHandler(base: logger.handler, copy: copy, own: own)
+        }
     }
 
     /// The run's input, for helper functions that do not have it as a parameter. A function that lets the error through has its run parked
@@ -63,7 +63,7 @@ public struct WorkflowContext: Sendable {
     public func run<T: Codable & Sendable>(
         _ name: String, _ options: StepOption..., body: @escaping @Sendable () async throws -> T
     ) async throws -> T {
-        try await value(name, options) { _ in try await body() }
+        try await recorded(name, options, encoding(body))
     }
 
     /// A step with a result, for a body that asks for its attempt or its idempotency key.
@@ -71,36 +71,46 @@ public struct WorkflowContext: Sendable {
     public func run<T: Codable & Sendable>(
         _ name: String, _ options: StepOption..., body: @escaping @Sendable (Step) async throws -> T
     ) async throws -> T {
-        try await value(name, options, body)
+        try await recorded(name, options, encoding(body))
     }
 
     /// A step without a result.
     public func run(_ name: String, _ options: StepOption..., body: @escaping @Sendable () async throws -> Void)
         async throws
     {
-        try await nothing(name, options) { _ in try await body() }
+        try await nothing(name, options) { _ in
+            try await body()
+            return JSON.null
+        }
     }
 
     /// A step without a result, for a body that asks for its attempt or its idempotency key.
     public func run(
         _ name: String, _ options: StepOption..., body: @escaping @Sendable (Step) async throws -> Void
     ) async throws {
-        try await nothing(name, options, body)
+        try await nothing(name, options, Self.encoding(body))
     }
 
     nonisolated(nonsending) package func value<T: Codable & Sendable>(
         _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> T
     ) async throws -> T {
+        try await recorded(name, options, encoding(body))
+    }
+
+    /// - Parameter body: gives its value's JSON.
+    nonisolated(nonsending) private func recorded<T: Codable & Sendable>(
+        _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> [UInt8]
+    ) async throws -> T {
         try checkPlace(of: "step \"\(name)\"")
         return try await decode(
-            T.self, from: copy.call(name: name, options: self.options.applying(options), body: encoding(body)))
+            T.self, from: copy.call(name: name, options: self.options.applying(options), body: body))
     }
 
     nonisolated(nonsending) private func nothing(
-        _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> Void
+        _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) async throws {
         try checkPlace(of: "step \"\(name)\"")
-        _ = try await copy.call(name: name, options: self.options.applying(options), body: Self.encoding(body))
+        _ = try await copy.call(name: name, options: self.options.applying(options), body: body)
     }
 
     /// A body that gives its value's JSON.
@@ -109,6 +119,15 @@ public struct WorkflowContext: Sendable {
     ) -> @Sendable (Step) async throws -> [UInt8] {
         { step in
             let value = try await body(step)
+            return try JSON.encode(value, what: "the result of step \"\(step.id)\" of run \(runID)")
+        }
+    }
+
+    private func encoding<T: Codable & Sendable>(
+        _ body: @escaping @Sendable () async throws -> T
+    ) -> @Sendable (Step) async throws -> [UInt8] {
+        { step in
+            let value = try await body()
             return try JSON.encode(value, what: "the result of step \"\(step.id)\" of run \(runID)")
         }
     }

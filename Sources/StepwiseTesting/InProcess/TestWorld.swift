@@ -158,9 +158,10 @@ actor TestWorld {
         _ run: TestedRun, _ step: String, _ result: Outcome.Result, _ open: TestedRun.OpenStep?, _ call: StepCall?,
         took: Int = 0
     ) throws {
-        var text = OutcomeRecord.head(
+        let head = OutcomeRecord.head(
             step: step, kind: call?.kind, child: open?.child, key: call?.key, attempts: open?.attempt ?? 1, took: took,
             claim: "test/\(run.history.count + 1)")
+        var text = String(decoding: head, as: UTF8.self)
         text += ",\"at\":\(now)"
         if let open, open.lost > 0 { text += ",\"lost\":\(open.lost)" }
         if let open, !open.failed.isEmpty { text += ",\"failed\":[\(open.failed.suffix(20).joined(separator: ","))]" }

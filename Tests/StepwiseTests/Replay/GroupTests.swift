@@ -25,6 +25,45 @@ struct GroupTests {
         #expect(core.end == "A,B,C")
     }
 
+    @Test(
+        "A cancellation keeps what a group that waits for all has got: those steps are not closed, and the group ends")
+    func cancelledHalfway() {
+        let core = Core { context in
+            do { return "\(try await context.map(0..<3, "part") { $0 })" } catch is CancellationError {
+                return "cancelled"
+            }
+        }
+        _ = core.copy.plan(opened: 0)
+        core.deliver("part#2", "1")
+        core.copy.deliver(Outcome(step: "", result: .cancel("enough")))
+        #expect(core.end == "cancelled")
+        #expect(core.copy.plan(opened: 3).closings == ["part", "part#3"])
+    }
+
+    @Test("A group that has got a part of its outcomes ends with its copy")
+    func evictedHalfway() {
+        let core = Core { context in "\(try await context.map(0..<3, "part") { $0 })" }
+        core.deliver("part#2", "1")
+        #expect(core.copy.evict())
+        #expect(core.standing == "finished")
+    }
+
+    @Test("Two groups that wait for all, beside each other, do not wait for each other")
+    func two() {
+        let core = Core { context in
+            async let left = { "\(try await context.map(0..<2, "left") { $0 })" }()
+            async let right = { try await "\(context.map(0..<2, "right") { $0 })" + context.run("after") { "!" } }()
+            return try await left + right
+        }
+        core.deliver("left#2", "1")
+        core.deliver("right", "2")
+        core.deliver("right#2", "3")
+        #expect(core.pending == ["left", "after"])
+        core.deliver("after", "\"!\"")
+        core.deliver("left", "0")
+        #expect(core.end == "[0, 1][2, 3]!")
+    }
+
     @Test("A result that is nil is a result")
     func optional() {
         let core = Core { context in

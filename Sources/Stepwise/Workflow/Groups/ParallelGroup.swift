@@ -3,14 +3,25 @@
 /// Nothing but a task group on the run's executor: its children end in the order in which their outcomes were recorded, so whatever is
 /// decided by that order is decided the same way on every replay. Leaving the group cancels the children that are left, which closes
 /// their steps.
-struct ParallelGroup<Element: Sendable, Value: Sendable>: Sendable {
+final class ParallelGroup<Element: Sendable, Value: Sendable>: Sendable {
     let context: WorkflowContext
     let name: String
-    let options: [StepOption]
+    let options: StepOptions
     /// The most steps that are open at a time; `nil`: all.
     let maxConcurrency: Int?
-    let body: @Sendable (Element, Step) async throws -> [UInt8]
+    /// The body for an element; it gives its value's JSON.
+    let body: @Sendable (Element) -> @Sendable (Step) async throws -> [UInt8]
     let decode: @Sendable (StepResult) async throws -> Value
+
+    init(
+        _ context: WorkflowContext, _ name: String, _ options: [StepOption], _ maxConcurrency: Int?,
+        body: @escaping @Sendable (Element) -> @Sendable (Step) async throws -> [UInt8],
+        decode: @escaping @Sendable (StepResult) async throws -> Value
+    ) {
+        (self.context, self.name, self.maxConcurrency) = (context, name, maxConcurrency)
+        self.options = context.options.applying(options)
+        (self.body, self.decode) = (body, decode)
+    }
 
     /// The values in the order of the elements. The first failure that is recorded is thrown.
     func all(_ elements: [Element]) async throws -> [Value] {
@@ -50,7 +61,7 @@ struct ParallelGroup<Element: Sendable, Value: Sendable>: Sendable {
             var tally = GroupPolicy.Tally(policy, count: elements.count)
             var next = 0
             while next < min(maxConcurrency ?? .max, elements.count) {
-                group.addTask { [next] in (next, try await outcome(of: elements[next], joined)) }
+                group.addTask { [next] in (next, try await self.outcome(of: elements[next], joined)) }
                 next += 1
             }
             while let (index, outcome) = try await group.next() {
@@ -75,15 +86,13 @@ struct ParallelGroup<Element: Sendable, Value: Sendable>: Sendable {
     }
 
     private func outcome(of element: Element, _ group: Int?) async throws -> StepOutcome<Value> {
-        var options = context.options
+        var options = options
         // One name for all: it is the key that keeps elements from getting each other's results.
-        if let element = element as? any Encodable, let key = try? StepKey(element) { options.key = .success(key) }
+        if options.key == nil, let element = element as? any Encodable, let key = try? StepKey(element) {
+            options.key = .success(key)
+        }
         do {
-            let result = try await context.copy.call(name: name, options: options.applying(self.options), group: group)
-            {
-                step in
-                try await body(element, step)
-            }
+            let result = try await context.copy.call(name: name, options: options, group: group, body: body(element))
             return .success(try await decode(result))
         } catch let failure as StepFailure {
             return .failure(failure)
@@ -101,8 +110,7 @@ extension WorkflowContext {
         _ body: @escaping @Sendable (Element, Step) async throws -> T
     ) -> ParallelGroup<Element, T> {
         ParallelGroup(
-            context: self, name: name, options: options, maxConcurrency: maxConcurrency,
-            body: { element, step in try await encoding { try await body(element, $0) }(step) },
+            self, name, options, maxConcurrency, body: { element in encoding { try await body(element, $0) } },
             decode: { try await decode(T.self, from: $0) })
     }
 
@@ -111,11 +119,7 @@ extension WorkflowContext {
         _ body: @escaping @Sendable (Element, Step) async throws -> Void
     ) -> ParallelGroup<Element, Void> {
         ParallelGroup(
-            context: self, name: name, options: options, maxConcurrency: maxConcurrency,
-            body: { element, step in
-                try await body(element, step)
-                return JSON.null
-            },
+            self, name, options, maxConcurrency, body: { element in Self.encoding { try await body(element, $0) } },
             decode: { _ in })
     }
 }
