@@ -3,7 +3,7 @@ import Stepwise
 
 /// How much is measured.
 struct Extent {
-    var chainRuns = 4000
+    var chainRuns = 8000
     var rounds = 3
     var latencies = 300
     var longest = 10_000

@@ -85,7 +85,7 @@ struct BenchServer {
     func completedCount() async throws -> Int { try await send("ZCARD", keys.runs(.completed)).integer ?? 0 }
 
     /// Waits until so many runs have completed.
-    func completed(_ count: Int, every pause: Duration = .milliseconds(2)) async throws {
+    func completed(_ count: Int, every pause: Duration = .milliseconds(10)) async throws {
         while try await completedCount() < count {
             let failed = try await send("ZCARD", keys.runs(.failed)).integer ?? 0
             if failed > 0 { throw BenchFailure("\(failed) runs have failed") }

@@ -9,7 +9,8 @@ struct BenchTable {
 
     struct Line {
         var name: String
-        var value: Double
+        /// `nil`: it was not measured.
+        var value: Double?
         /// `nil`: it is only told.
         var bound: Bound?
 
@@ -17,16 +18,22 @@ struct BenchTable {
         static func row(_ name: String, _ value: Double, _ bound: Bound) -> Line {
             Line(name: name, value: value, bound: bound)
         }
+        /// A row that somebody else has to measure.
+        static func unmeasured(_ name: String, _ bound: Bound) -> Line { Line(name: name, value: nil, bound: bound) }
 
         var isReached: Bool {
+            guard let value else { return true }
             // As it is printed: among what is counted there are a few beats.
-            let value = Double(text(value)) ?? value
+            let printed = Double(text(value)) ?? value
             return switch bound {
             case nil: true
-            case .atLeast(let bound): value >= bound
-            case .atMost(let bound): value <= bound
+            case .atLeast(let bound): printed >= bound
+            case .atMost(let bound): printed <= bound
             }
         }
+
+        fileprivate var reached: String { value.map(text) ?? "not measured" }
+        fileprivate var verdict: String { value == nil ? "" : isReached ? "yes" : "NO" }
 
         fileprivate var asked: String {
             switch bound {
@@ -41,7 +48,7 @@ struct BenchTable {
 
     mutating func add(_ new: [Line]) {
         lines += new
-        for line in new { FileHandle.standardError.write(Data("\(line.name): \(Self.text(line.value))\n".utf8)) }
+        for line in new { FileHandle.standardError.write(Data("\(line.name): \(line.reached)\n".utf8)) }
     }
 
     var isReached: Bool { lines.allSatisfy(\.isReached) }
@@ -49,13 +56,13 @@ struct BenchTable {
     var text: String {
         let (rows, notes) = (lines.filter { $0.bound != nil }, lines.filter { $0.bound == nil })
         var text = ["", "| what | reached | asked | |", "|---|---|---|---|"]
-        text += rows.map { "| \($0.name) | \(Self.text($0.value)) | \($0.asked) | \($0.isReached ? "yes" : "NO") |" }
-        text += ["", "| beside it | |", "|---|---|"] + notes.map { "| \($0.name) | \(Self.text($0.value)) |" }
+        text += rows.map { "| \($0.name) | \($0.reached) | \($0.asked) | \($0.verdict) |" }
+        text += ["", "| beside it | |", "|---|---|"] + notes.map { "| \($0.name) | \($0.reached) |" }
         return text.joined(separator: "\n")
     }
 
     var json: String {
-        "{" + lines.map { "\"\($0.name)\":\($0.value)" }.joined(separator: ",\n") + "}\n"
+        "{" + lines.compactMap { line in line.value.map { "\"\(line.name)\":\($0)" } }.joined(separator: ",\n") + "}\n"
     }
 
     fileprivate static func text(_ value: Double) -> String {

@@ -11,14 +11,19 @@ final class Fleet {
 
     /// Starts them and waits until all have registered.
     ///
-    /// - Parameter launcher: the words before the worker's own; default: this program.
-    init(_ count: Int, concurrency: Int, _ server: BenchServer, launcher: [String] = [Fleet.program.path]) async throws
-    {
+    /// - Parameters:
+    ///   - launcher: the words before the worker's own; default: this program.
+    ///   - options: words behind them.
+    init(
+        _ count: Int, concurrency: Int, _ server: BenchServer, launcher: [String] = [Fleet.program.path],
+        options: [String] = []
+    ) async throws {
         for _ in 0..<count {
             let process = Process()
             process.executableURL = URL(filePath: "/usr/bin/env")
             process.arguments =
                 launcher + ["worker", "--redis", server.server.url, "--concurrency", String(concurrency)]
+                + options
             try process.run()
             processes.append(process)
         }

@@ -11,13 +11,19 @@ struct WorkerCommand: AsyncParsableCommand {
 
     @Option var redis: String
     @Option var concurrency = 100
+    @Option(
+        help:
+            "How many milliseconds a quick body takes at most, where everything is slowed down; default: the library's 0.1."
+    )
+    var quickBody: Int?
 
     func run() async throws {
         var logger = Logger(label: "bench")
         logger.logLevel = .warning
+        var configuration = StepwiseWorker.Configuration(namespace: "bench", concurrency: concurrency)
+        if let quickBody { configuration.quickBody = .milliseconds(quickBody) }
         let worker = try StepwiseWorker(
-            redis: RedisEndpoint(redis), workflows: BenchWorkflows.all,
-            configuration: .init(namespace: "bench", concurrency: concurrency), logger: logger)
+            redis: RedisEndpoint(redis), workflows: BenchWorkflows.all, configuration: configuration, logger: logger)
         try await ServiceGroup(
             services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         ).run()

@@ -34,6 +34,10 @@ import TestWorkflows
             steps: ["part-0", "part-1", "part-2", "part-3", "part-4", "join"]),
         Expectation(
             workflow: "mapped", outputs: ["in,X+Y+Z,LAST"], steps: ["part", "part#2", "part#3", "last"]),
+        // The ninth and what follows go the quick way.
+        Expectation(
+            workflow: "brisk", outputs: ["in,12,6,1"],
+            steps: Set((1...16).map { $0 == 1 ? "tick" : "tick#\($0)" })),
         Expectation(workflow: "retrying", outputs: ["in,FLAKY,LAST"], steps: ["flaky", "last"]),
         Expectation(
             workflow: "once",

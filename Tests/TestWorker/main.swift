@@ -18,10 +18,11 @@ LoggingSystem.bootstrap(StreamLogHandler.standardError)
 var logger = Logger(label: "test-worker")
 logger.logLevel = ProcessInfo.processInfo.environment["TEST_WORKER_LOG"] == nil ? .warning : .debug
 let ledger = try Ledger(url: arguments[2], name: arguments[3], author: arguments[4])
+var configuration = StepwiseWorker.Configuration(
+    namespace: arguments[5], concurrency: concurrency, lease: .milliseconds(lease), shutdownGrace: .milliseconds(grace))
+// So that a busy machine does not decide which bodies are quick.
+configuration.quickBody = .milliseconds(20)
 let worker = try StepwiseWorker(
-    redis: RedisEndpoint(arguments[1]), workflows: TestWorkflows(ledger: ledger).all,
-    configuration: .init(
-        namespace: arguments[5], concurrency: concurrency, lease: .milliseconds(lease),
-        shutdownGrace: .milliseconds(grace)),
+    redis: RedisEndpoint(arguments[1]), workflows: TestWorkflows(ledger: ledger).all, configuration: configuration,
     logger: logger)
 try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()

@@ -22,7 +22,7 @@ package struct TestWorkflows: Sendable {
         [
             sequential, branches, race, failing, fanOut, mapped, retrying, once, patient, poison, fatal, tidying, leaf,
             refusing,
-            waiting, family, guardian, stubborn, dreamer, renewing,
+            waiting, family, guardian, stubborn, dreamer, renewing, brisk,
         ]
     }
 
@@ -117,6 +117,20 @@ package struct TestWorkflows: Sendable {
                 return element.uppercased()
             }
             return try await [input, parts.joined(separator: "+"), step(context, "last")].joined(separator: ",")
+        }
+    }
+
+    /// Steps of one name whose bodies do not give their thread up: a dozen in a row, three beside each other, and one more.
+    package var brisk: Workflow<String, String> {
+        Workflow("brisk") { [ledger] context, input in
+            let tick: @Sendable (Step) -> Int = { step in
+                ledger.executeQuickly(step.id, attempt: step.attempt)
+                return 1
+            }
+            var ticks = 0
+            for _ in 0..<12 { ticks += try await context.run("tick") { tick($0) } }
+            let beside = try await context.map([1, 2, 3], "tick") { $0 * tick($1) }.reduce(0, +)
+            return try await "\(input),\(ticks),\(beside),\(context.run("tick") { tick($0) })"
         }
     }
 

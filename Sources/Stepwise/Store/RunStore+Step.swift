@@ -8,18 +8,63 @@ extension RunStore {
     nonisolated(nonsending) func step(
         _ run: Run, _ advance: Advance, _ record: Record, _ next: Plan.Opening
     ) async throws -> Bool {
-        let reply = try await evaluate(
+        let (script, keys, arguments) = stepCall(run, advance, record, next)
+        let reply = try await evaluate(script, keys, arguments)
+        guard case .integer(let done) = reply else { throw UnexpectedReply(script: "step", reply: reply) }
+        return done == 1
+    }
+
+    /// What ``step(_:_:_:_:)`` sends. The answer is 1 if that was done.
+    func stepCall(
+        _ run: Run, _ advance: Advance, _ record: Record, _ next: Plan.Opening
+    ) -> (RedisScript, keys: [String], arguments: [RedisArgument]) {
+        (
             ScriptLibrary.step, [run.runKey, run.stepsKey],
             [
                 .init("\(worker) \(advance.number) "), .init(run.generation), .init(advance.upto), .init(record.step),
                 record.head, record.tail, .init(maximumRunSize), .init(next.number), .init(next.step),
-            ])
-        guard case .integer(let done) = reply else { throw UnexpectedReply(script: "step", reply: reply) }
+            ]
+        )
+    }
+}
+
+/// The short way of `serial` at a run's end.
+extension RunStore {
+    /// Records a plain step of the carry's holder with which the run completes.
+    ///
+    /// - Returns: `false` if something about the run is not plain, or an earlier sending has done it; nothing was changed then.
+    nonisolated(nonsending) func last(_ run: Run, _ advance: Advance, _ record: Record) async throws -> Bool {
+        let (script, keys, arguments) = lastCall(run, advance, record)
+        let reply = try await evaluate(script, keys, arguments)
+        guard case .integer(let done) = reply else { throw UnexpectedReply(script: "last", reply: reply) }
         return done == 1
+    }
+
+    /// What ``last(_:_:_:)`` sends. The answer is 1 if that was done.
+    func lastCall(
+        _ run: Run, _ advance: Advance, _ record: Record
+    ) -> (RedisScript, keys: [String], arguments: [RedisArgument]) {
+        (
+            ScriptLibrary.last,
+            [
+                run.runKey, run.stepsKey, keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
+                keys.runs(.running), keys.runs(.completed),
+            ],
+            [
+                .init(run.id), .init("\(worker) \(advance.number) "), .init(run.carryText), .init(run.generation),
+                .init(advance.upto), .init(record.step), record.head, record.tail, .init(maximumRunSize),
+                .init(advance.ending?.json ?? []),
+            ]
+        )
     }
 }
 
 extension RunStore.Advance {
+    /// Whether the run completes, and leaves nothing that something has to be done about.
+    var isPlainEnd: Bool {
+        ending?.status == .completed && parentQueue == nil && plan.isOnlyAnEnd
+    }
+
     /// The step that is opened, if that is all that is asked for, and it has nothing to tell.
     var plainOpening: Plan.Opening? { ending == nil ? plan.onlyPlainOpening : nil }
 }

@@ -56,12 +56,13 @@ struct RunStore: Sendable {
         }
     }
 
-    /// Takes a run's first carry and opens the function's first step, a plain one.
+    /// What takes a run's first carry and opens the function's first step, a plain one. The answer is 1 if that was done; else nothing was changed.
     ///
     /// - Parameter text: the invocation's as it was claimed.
-    /// - Returns: whether it was done; if not, nothing was changed.
-    nonisolated(nonsending) func first(_ run: Run, text: String, step: String, token: String) async throws -> Bool {
-        let reply = try await evaluate(
+    func firstCall(
+        _ run: Run, text: String, step: String, token: String
+    ) -> (RedisScript, keys: [String], arguments: [RedisArgument]) {
+        (
             ScriptLibrary.first,
             [
                 run.runKey, keys.join(run.id), keys.claimed(worker, run.queue), keys.runs(.queued),
@@ -70,8 +71,8 @@ struct RunStore: Sendable {
             [
                 .init(run.id), .init(text), .init(run.carryText), .init(run.generation), .init(step),
                 .init("\(worker) 1 \(token)"),
-            ])
-        return reply.integer == 1
+            ]
+        )
     }
 
     /// - Parameter step: the step and attempt of a claimed step, `nil` for a carry.
@@ -226,6 +227,7 @@ struct RunStore: Sendable {
         if isNew, let next = advance.plainOpening, try await step(run, advance, record, next) {
             return .carry(step: next.step, attempt: 1, lost: 0)
         }
+        if isNew, advance.isPlainEnd, try await last(run, advance, record) { return .finished(status: .completed) }
         let reply = try await evaluate(
             ScriptLibrary.serial, advanceKeys(run, advance),
             advanceArguments(run, advance)

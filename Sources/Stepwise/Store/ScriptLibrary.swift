@@ -9,6 +9,7 @@ enum ScriptLibrary {
     static let history = script("history", PackageResources.history_lua)
     static let step = short("step", PackageResources.step_lua)
     static let part = short("part", PackageResources.part_lua)
+    static let last = short("last", PackageResources.last_lua)
     static let advance = script("advance", PackageResources.settle_lua, PackageResources.advance_lua)
     static let serial = script("serial", PackageResources.settle_lua, PackageResources.serial_lua)
     static let record = script("record", PackageResources.record_lua)

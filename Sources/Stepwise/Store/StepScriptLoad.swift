@@ -7,10 +7,10 @@ package struct StepScriptLoad: Sendable {
     private let keys: Keys
     private let redis: RedisClient
     private let worker = "limit-1-abcdef"
-    private static let queue = "default"
+    private let queue: String
 
-    package init(keys: Keys, redis: RedisClient) {
-        (self.keys, self.redis) = (keys, redis)
+    package init(keys: Keys, redis: RedisClient, queue: String = "default") {
+        (self.keys, self.redis, self.queue) = (keys, redis, queue)
     }
 
     /// Takes queued runs as a worker would, opens the first step of each, and gives the calls that record all of their steps, the last of
@@ -21,10 +21,10 @@ package struct StepScriptLoad: Sendable {
         var taken: [(run: RunStore.Run, number: Int)] = []
         for _ in 0..<runs {
             let item = try await redis.send([
-                "LMOVE", .init(keys.queue(Self.queue)), .init(keys.claimed(worker, Self.queue)), "RIGHT", "LEFT",
+                "LMOVE", .init(keys.queue(queue)), .init(keys.claimed(worker, queue)), "RIGHT", "LEFT",
             ])
             guard let text = item.string, case .carry(let id, let generation)? = Invocation(text) else { break }
-            let run = RunStore.Run(id: id, generation: generation, queue: Self.queue, keys: keys)
+            let run = RunStore.Run(id: id, generation: generation, queue: queue, keys: keys)
             let reply = try await store.load(
                 run, text: text, step: nil, seen: 0, token: "\(worker)/1", cold: true)
             guard case .loaded(let number, _, _, _, _, _) = reply else {
@@ -34,13 +34,18 @@ package struct StepScriptLoad: Sendable {
             taken.append((run, number))
         }
         let collected = Mutex<[[RedisArgument]]>([])
+        let known = Mutex<[String: String]>([:])
         let collector = RunStore(keys: keys, worker: worker, maximumRunSize: 67_108_864) { script, keys, arguments in
-            let sha = try await redis.send(["SCRIPT", "LOAD", .init(script.source)]).string ?? ""
+            var sha = known.withLock { $0[script.name] } ?? ""
+            if sha.isEmpty {
+                sha = try await redis.send(["SCRIPT", "LOAD", .init(script.source)]).string ?? ""
+                known.withLock { [sha] in $0[script.name] = sha }
+            }
             collected.withLock {
                 $0.append(["EVALSHA", .init(sha), .init(keys.count)] + keys.map { .init($0) } + arguments)
             }
-            // What the server will say to the short call, once it is there.
-            return script.name == ScriptLibrary.step.name ? .integer(1) : .array([.string(Array("lost".utf8))])
+            // What the server will say to the short calls, once they are there.
+            return .integer(1)
         }
         for number in 1...steps {
             for (run, carry) in taken {

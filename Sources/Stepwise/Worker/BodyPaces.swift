@@ -6,30 +6,51 @@ import Synchronization
 /// A step has to show it: eight times less than 0.1 ms. Each millisecond for which a body holds the worker's thread afterwards has to be made
 /// good by eight quick times elsewhere.
 package final class BodyPaces: Sendable {
-    private let credits = Mutex<[String: Int]>([:])
+    private let paces = Mutex<[String: BodyPace]>([:])
+    private let quick: Duration
+
+    /// - Parameter quick: how long a quick body takes at most.
+    package init(quick: Duration = quickest) {
+        self.quick = quick
+    }
+
+    package static let quickest = Duration.microseconds(100)
+
+    package func of(_ step: String) -> BodyPace {
+        paces.withLock { paces in
+            if let known = paces[step] { return known }
+            // Names can be made of data: then they are too many to be of use.
+            if paces.count > 10_000 { paces = [:] }
+            let new = BodyPace(quick: quick)
+            paces[step] = new
+            return new
+        }
+    }
+}
+
+/// What is known of the bodies of one step.
+package final class BodyPace: Sendable {
+    private let credit = Mutex(0)
+    private let quick: Duration
 
     private static let enough = 8
     private static let most = 16
-    private static let quick = Duration.microseconds(100)
 
-    package init() {}
-
-    package func isQuick(_ step: String) -> Bool {
-        credits.withLock { $0[step, default: 0] >= Self.enough }
+    fileprivate init(quick: Duration) {
+        self.quick = quick
     }
 
+    package var isQuick: Bool { credit.withLock { $0 >= Self.enough } }
+
     /// - Parameter took: of a body on the worker's thread until it left it, of another until its end.
-    package func note(_ step: String, took: Duration, wasHere: Bool) {
-        credits.withLock { credits in
-            // Names can be made of data: then they are too many to be of use.
-            if credits.count > 10_000 { credits = [:] }
-            let credit = credits[step, default: 0]
-            if took <= Self.quick {
-                if credit < Self.most { credits[step] = credit + 1 }
+    package func note(took: Duration, wasHere: Bool) {
+        credit.withLock { credit in
+            if took <= quick {
+                if credit < Self.most { credit += 1 }
             } else if wasHere {
-                credits[step] = credit - Self.enough * Int(min(took.milliseconds.rounded(.up), 10_000))
+                credit -= Self.enough * Int(min(took.milliseconds.rounded(.up), 10_000))
             } else if credit > 0 {
-                credits[step] = 0
+                credit = 0
             }
         }
     }

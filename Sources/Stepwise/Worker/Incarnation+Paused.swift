@@ -8,8 +8,16 @@ extension Incarnation {
         configuration.queues.map { "queue:\($0)" } + workflowNames.map { "workflow:\($0)" }
     }
 
-    func isPaused(queue: String) -> Bool { paused.contains("queue:\(queue)") }
-    func isPaused(workflow: String) -> Bool { paused.contains("workflow:\(workflow)") }
+    // Asked for each claim and step; mostly nothing is.
+    func isPaused(queue: String) -> Bool {
+        let paused = paused
+        return !paused.isEmpty && paused.contains("queue:\(queue)")
+    }
+
+    func isPaused(workflow: String) -> Bool {
+        let paused = paused
+        return !paused.isEmpty && paused.contains("workflow:\(workflow)")
+    }
 
     /// Takes in what is paused now. Claims that wait on a queue which is newly paused are ended.
     func setPaused(_ now: Set<String>) {

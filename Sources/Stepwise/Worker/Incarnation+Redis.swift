@@ -69,15 +69,21 @@ extension Incarnation {
         _ run: RunStore.Run, step: String, attempt: Int, evenIfPaused: Bool
     ) async throws -> OpenStep? {
         let replies = try await insist {
-            try await self.connections.commands.pipeline([
-                ["HMGET", .init(run.runKey), "generation", "status"],
-                ["HGET", .init(self.keys.open(run.id)), .init(step)],
-            ]).map { try $0.get() }
+            try await self.connections.commands.pipeline(self.openCommands(run, step: step)).map { try $0.get() }
         }
-        let reply = replies[1]
-        guard let now = replies[0].array, now.count == 2, now[0].string == run.generation,
+        return open(replies, run, attempt: attempt, evenIfPaused: evenIfPaused)
+    }
+
+    /// What ``open(_:step:attempt:evenIfPaused:)`` asks.
+    func openCommands(_ run: RunStore.Run, step: String) -> [[RedisArgument]] {
+        [["HMGET", .init(run.runKey), "generation", "status"], ["HGET", .init(keys.open(run.id)), .init(step)]]
+    }
+
+    /// What the replies to ``openCommands(_:step:)`` say.
+    func open(_ replies: [RedisValue], _ run: RunStore.Run, attempt: Int, evenIfPaused: Bool) -> OpenStep? {
+        guard replies.count == 2, let now = replies[0].array, now.count == 2, now[0].string == run.generation,
             evenIfPaused || now[1].string != RunStatus.paused.rawValue,
-            let open = reply.string.flatMap({ OpenStep($0) }), open.attempt == attempt, open.place == "invocation"
+            let open = replies[1].string.flatMap({ OpenStep($0) }), open.attempt == attempt, open.place == "invocation"
         else { return nil }
         return open
     }

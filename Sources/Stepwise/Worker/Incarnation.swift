@@ -118,6 +118,7 @@ final class Incarnation: Sendable {
 
     private let state = Mutex(State())
     private let tokens = Atomic<UInt64>(0)
+    private let tokenPrefix: String
     private let jobs: AsyncStream<@Sendable () async -> Void>
     private let addJob: AsyncStream<@Sendable () async -> Void>.Continuation
     private let handBox = Mutex<Hand?>(nil)
@@ -129,6 +130,7 @@ final class Incarnation: Sendable {
         connections: WorkerConnections, observer: ObserverFeed?, logger: Logger
     ) {
         self.name = name
+        tokenPrefix = name + "/"
         self.keys = keys
         self.configuration = configuration
         self.functions = functions
@@ -260,6 +262,23 @@ final class Incarnation: Sendable {
             slots.release()
             return
         }
+        if case .step(let id, let generation, attempt: 1, let step)? = invocation, let text,
+            let driver = beginUse(of: RunStore.Run.key(id, generation))
+        {
+            let part = RunDriver.QuickPart(text: text, step: step, claim: claim)
+            return connections.lane.actors.execute { driver.assumeIsolated { $0.take(part) } }
+        }
+        if case .carry(let id, let generation)? = invocation, let text, let first = FirstCarry(text) {
+            let driver = beginUse(id, generation, queue)
+            return connections.lane.actors.execute { driver.assumeIsolated { $0.take(text, first, claim) } }
+        }
+        carryOut(item, text, invocation, from: queue, claim)
+    }
+
+    /// Carries out a claim, which has a slot, in a task of its own.
+    func carryOut(
+        _ item: [UInt8], _ text: String?, _ invocation: Invocation?, from queue: String, _ claim: Claim
+    ) {
         spawn {
             defer {
                 claim.end()
@@ -362,8 +381,24 @@ final class Incarnation: Sendable {
     private func with(
         _ id: String, _ generation: String, _ queue: String, _ body: (RunDriver) async -> Void
     ) async {
+        let driver = beginUse(id, generation, queue)
+        await body(driver)
+        await endUse(driver)
+    }
+
+    /// The driver that is there, which is not given up until ``endUse(_:)``.
+    private func beginUse(of key: String) -> RunDriver? {
+        state.withLock { state in
+            guard let driver = state.drivers[key]?.driver else { return nil }
+            state.noteUse(of: driver)
+            return driver
+        }
+    }
+
+    /// The run's driver, which is not given up until ``endUse(_:)``.
+    private func beginUse(_ id: String, _ generation: String, _ queue: String) -> RunDriver {
         let key = RunStore.Run.key(id, generation)
-        let driver = state.withLock { state in
+        return state.withLock { state in
             let driver =
                 state.drivers[key]?.driver
                 ?? RunDriver(
@@ -371,8 +406,6 @@ final class Incarnation: Sendable {
             state.noteUse(of: driver)
             return driver
         }
-        await body(driver)
-        await endUse(driver)
     }
 
     /// Keeps a driver and its copy from being given up until ``endUse(_:)``.
@@ -381,13 +414,19 @@ final class Incarnation: Sendable {
     }
 
     /// Notes what the run's copy takes now, and gives up copies that were used longest ago while there is too much.
-    func endUse(_ driver: RunDriver) async {
-        let (weight, isDormant) = await (driver.weight, driver.isDormant)
+    func endUse(_ driver: isolated RunDriver) {
         let dropped = state.withLock {
             $0.endUse(
-                of: driver.run, driver, weight: weight, isDormant: isDormant, limit: configuration.parkedSteps)
+                of: driver.run, driver, weight: driver.weight, isDormant: driver.isDormant,
+                limit: configuration.parkedSteps)
         }
-        for driver in dropped { await driver.evict() }
+        for other in dropped {
+            if other === driver {
+                driver.evict()
+            } else {
+                other.lane.execute { other.assumeIsolated { $0.evict() } }
+            }
+        }
     }
 
     /// The run is over here.
@@ -400,7 +439,7 @@ final class Incarnation: Sendable {
         }
     }
 
-    func driver(of run: RunStore.Run) -> RunDriver? { state.withLock { $0.drivers[run.key]?.driver } }
+    func driver(of key: String) -> RunDriver? { state.withLock { $0.drivers[key]?.driver } }
 
     func abandonAll() async {
         let drivers = state.withLock { state in
@@ -427,7 +466,7 @@ final class Incarnation: Sendable {
 
     /// The name of a call that writes: the worker and a number. Stored with what it wrote, so that a second sending is known.
     func nextToken() -> String {
-        "\(name)/\(tokens.wrappingAdd(1, ordering: .relaxed).newValue)"
+        tokenPrefix + String(tokens.wrappingAdd(1, ordering: .relaxed).newValue)
     }
 
     // MARK: Notes for the beat
@@ -436,7 +475,7 @@ final class Incarnation: Sendable {
     func paces(of workflow: String) -> BodyPaces {
         paces.withLock { paces in
             if let known = paces[workflow] { return known }
-            let new = BodyPaces()
+            let new = BodyPaces(quick: configuration.quickBody)
             paces[workflow] = new
             return new
         }

@@ -1,14 +1,24 @@
 import NIOCore
 import Synchronization
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
 /// The thread on which a worker's own code runs: the event loop of its connections, so that neither a reply nor a call changes threads.
 ///
 /// The worker's tasks prefer it as their executor, and its actors have ``actors`` for theirs; both take turns on one queue. What a batch of
 /// replies has woken is executed in slices, and what a slice sends leaves behind it in one piece.
 final class Lane: TaskExecutor {
-    private struct Job {
-        var job: UnownedJob
-        var isActors: Bool
+    private enum Job {
+        case task(UnownedJob)
+        case actor(UnownedJob)
+        /// For the lane's actors, without a task.
+        case work(@Sendable () -> Void)
     }
 
     private struct State {
@@ -24,6 +34,8 @@ final class Lane: TaskExecutor {
     private static let slice = 8
     /// What is being executed; only ``drain()`` touches it, and there is one of that at a time.
     private nonisolated(unsafe) var turn: (jobs: [Job], next: Int) = ([], 0)
+    /// The thread that drains now.
+    private let drainer = Atomic<UInt>(0)
     private let state = Mutex(State())
 
     init(_ eventLoop: any EventLoop) {
@@ -32,12 +44,20 @@ final class Lane: TaskExecutor {
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
-        add(Job(job: UnownedJob(job), isActors: false))
+        add(.task(UnownedJob(job)))
     }
 
     fileprivate func enqueue(forActor job: UnownedJob) {
-        add(Job(job: job, isActors: true))
+        add(.actor(job))
     }
+
+    fileprivate func execute(_ work: @escaping @Sendable () -> Void) {
+        add(.work(work))
+    }
+
+    /// Whether the current thread executes what the lane's actors are to do.
+    fileprivate var isCurrent: Bool { drainer.load(ordering: .relaxed) == Self.thread }
+    private static var thread: UInt { withUnsafeBytes(of: pthread_self()) { $0.loadUnaligned(as: UInt.self) } }
 
     /// The event loop is about to end: what comes from now on is executed elsewhere, still one job at a time.
     func close() async {
@@ -62,23 +82,26 @@ final class Lane: TaskExecutor {
     /// Executes some of what is there. The rest comes with the next turn, behind what these jobs send: else Redis would have nothing to do while
     /// the jobs of a large batch are executed, and they nothing while Redis is busy with it.
     private func drain() {
-        if turn.next == turn.jobs.count {
-            turn.next = 0
-            turn.jobs.removeAll(keepingCapacity: true)
-            state.withLock { state in swap(&state.jobs, &turn.jobs) }
-        }
+        if turn.jobs.isEmpty { state.withLock { state in swap(&state.jobs, &turn.jobs) } }
+        drainer.store(Self.thread, ordering: .relaxed)
         let end = min(turn.next + Self.slice, turn.jobs.count)
         while turn.next < end {
             let job = turn.jobs[turn.next]
             turn.next += 1
-            if job.isActors {
-                job.job.runSynchronously(
+            switch job {
+            case .task(let job): job.runSynchronously(on: asUnownedTaskExecutor())
+            case .actor(let job):
+                job.runSynchronously(
                     isolatedTo: actors.asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
-            } else {
-                job.job.runSynchronously(on: asUnownedTaskExecutor())
+            case .work(let body): body()
             }
         }
+        drainer.store(0, ordering: .relaxed)
         let isDone = turn.next == turn.jobs.count
+        if isDone {
+            turn.next = 0
+            turn.jobs.removeAll(keepingCapacity: true)
+        }
         state.withLock { state in
             state.isScheduled = !isDone || !state.jobs.isEmpty
             if state.isScheduled { schedule(state.isClosed) }
@@ -93,5 +116,14 @@ final class ActorLane: SerialExecutor {
 
     func enqueue(_ job: consuming ExecutorJob) {
         lane.enqueue(forActor: UnownedJob(job))
+    }
+
+    /// Has `body` called in its turn. It may use what is isolated to the lane's actors.
+    func execute(_ body: @escaping @Sendable () -> Void) {
+        lane.execute(body)
+    }
+
+    func checkIsolated() {
+        precondition(lane.isCurrent, "called from outside of the worker's own thread")
     }
 }

@@ -207,7 +207,7 @@ actor Maintenance {
             else {
                 continue
             }
-            await worker.driver(of: .init(id: id, generation: generation, queue: "", keys: worker.keys))?.cancelBody(
+            await worker.driver(of: RunStore.Run.key(id, generation))?.cancelBody(
                 of: step)
         }
     }
@@ -222,11 +222,11 @@ actor Maintenance {
             case .step(let id, let generation, let attempt, let step):
                 let run = RunStore.Run(id: id, generation: generation, queue: "", keys: worker.keys)
                 if try await worker.open(run, step: step, attempt: attempt, evenIfPaused: true) == nil {
-                    await worker.driver(of: run)?.cancelBody(of: step)
+                    await worker.driver(of: run.key)?.cancelBody(of: step)
                 }
             case .carry(let id, let generation):
                 let run = RunStore.Run(id: id, generation: generation, queue: "", keys: worker.keys)
-                guard let driver = worker.driver(of: run), let delivered = await driver.deliveredBesideOwn else {
+                guard let driver = worker.driver(of: run.key), let delivered = await driver.deliveredBesideOwn else {
                     break
                 }
                 if try await worker.hasMoved(run, beyond: delivered) { await driver.lookUp() }

@@ -33,7 +33,6 @@ extension RunDriver {
             try await park(text, number: nil, step: step, attempt: attempt, obstacle)
             return nil
         }
-        let reply: RecordReply
         do {
             let result: Outcome.Result
             let took: Int
@@ -59,12 +58,24 @@ extension RunDriver {
             }
             let record = record(of: call, attempt: attempt, result, took: took)
             let isPlain = isPlain(call, attempt: attempt, lost: lost ?? 0)
-            if isPlain, isCarrying || self.copy?.joinsAll == true, try await store.part(run, text: text, record) {
-                return nil
-            }
-            reply = try await store.record(run, text: text, record, seen: self.copy?.delivered ?? 0)
+            if isPlain, needsNoCarry, try await store.part(run, text: text, record) { return nil }
+            return try await write(record, text, claim)
         } catch let error as RedisError {
             try await park(text, number: nil, step: step, attempt: attempt, .other(refusal(error)))
+            return nil
+        }
+    }
+
+    /// Whether nobody has to take the function forward after a claimed step.
+    var needsNoCarry: Bool { isCarrying || copy?.joinsAll == true }
+
+    /// Records what came of a claimed step, and takes the carry if nobody has it.
+    func write(_ record: RunStore.Record, _ text: String, _ claim: Claim) async throws -> Kept? {
+        let reply: RecordReply
+        do {
+            reply = try await store.record(run, text: text, record, seen: copy?.delivered ?? 0)
+        } catch let error as RedisError {
+            try await park(text, number: nil, step: record.step, attempt: record.attempt, .other(refusal(error)))
             return nil
         }
         switch reply {
@@ -83,7 +94,7 @@ extension RunDriver {
         case .lost:
             worker.logger.notice(
                 "what a body returned is refused: its claim was given to another worker, whose outcome counts",
-                metadata: ["run": "\(run.id)", "step": "\(step)", "attempt": "\(attempt)"])
+                metadata: ["run": "\(run.id)", "step": "\(record.step)", "attempt": "\(record.attempt)"])
             return nil
         case .done, .withdrawn:
             return nil
@@ -125,6 +136,7 @@ extension RunDriver {
                 if worker.isOver { return .over }
             }
             body = start(call, attempt: attempt)
+            bodies[call.id] = body
         }
         if number != nil { own = call.id }
         let end = await body.wait()
@@ -199,22 +211,16 @@ extension RunDriver {
         Step(runID: run.id, generation: generation, id: call.id, attempt: attempt)
     }
 
-    private func start(_ call: StepCall, attempt: Int) -> RunningBody {
+    func start(_ call: StepCall, attempt: Int) -> RunningBody {
         let step = step(of: call, attempt: attempt)
         worker.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
-        let body = RunningBody(
-            attempt: attempt, timeout: call.options.timeout,
-            pace: (paces, call.name)
-        ) {
-            try await StepScope.$current.withValue(step) { try await call.body(step) }
-        }
-        bodies[call.id] = body
-        return body
+        return RunningBody(
+            attempt: attempt, timeout: call.options.timeout, pace: paces.of(call.name), step: step, body: call.body)
     }
 
     /// What a body's end means for its step.
-    private func judge(_ end: RunningBody.End, of call: StepCall, _ body: RunningBody) -> BodyEnd {
+    func judge(_ end: RunningBody.End, of call: StepCall, _ body: RunningBody) -> BodyEnd {
         let attempt = body.attempt
         switch end {
         case .success(let json):

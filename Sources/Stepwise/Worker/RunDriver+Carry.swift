@@ -5,12 +5,10 @@ internal import StepwiseRedis
 extension RunDriver {
     /// Takes the function forward for as long as this worker has the carry. What Redis refuses for good parks the run.
     ///
-    /// - Parameter reply: of the script that took the carry, if that one has opened a step.
-    func drive(
-        number: Int, opened: Int, after reply: AdvanceReply? = nil, _ claim: Claim
-    ) async throws -> Kept? {
+    /// - Parameter way: how far it has come the quick way.
+    func drive(number: Int, opened: Int, after way: QuickWay? = nil, _ claim: Claim) async throws -> Kept? {
         do {
-            return try await takeForward(number: number, opened: opened, after: reply, claim)
+            return try await takeForward(number: number, opened: opened, after: way, claim)
         } catch let error as RedisError {
             // The copy may have lived an outcome that is not recorded.
             dropCopy()
@@ -24,19 +22,17 @@ extension RunDriver {
     }
 
     private func takeForward(
-        number: Int, opened: Int, after first: AdvanceReply?, _ claim: Claim
+        number: Int, opened: Int, after way: QuickWay?, _ claim: Claim
     ) async throws -> Kept? {
         // The carry's text is the same each time: the end of an earlier carry's claim can take this one up a second time.
         guard carrying.insert(number).inserted else { return nil }
         defer { carrying.remove(number) }
         var opened = opened
-        var first = first
-        if first != nil { agreed = opened }
+        var way = way
         while true {
             var reply: AdvanceReply
-            if let known = first {
-                reply = known
-                first = nil
+            if let way {
+                reply = .carry(step: way.step, attempt: 1, lost: 0)
             } else {
                 guard let copy else { throw IncarnationOver() }
                 let isAtRest = await isAtRest(copy)
@@ -71,7 +67,11 @@ extension RunDriver {
             }
 
             while case .carry(let step, let attempt, let lost) = reply {
-                switch try await serial(number: number, step: step, attempt: attempt, lost: lost, opened: opened) {
+                let settled = way?.settled
+                way = nil
+                switch try await serial(
+                    number: number, step: step, attempt: attempt, lost: lost, opened: opened, settled)
+                {
                 case .over:
                     // The step waits in `delayed`, the run is parked, or the carry was given back.
                     if let copy = self.copy, hasMoved(copy, opened: opened) { await poke() }
@@ -133,8 +133,22 @@ extension RunDriver {
         case over
     }
 
-    /// Executes the only open step under the carry, then records it and advances in one script.
-    func serial(number: Int, step: String, attempt: Int, lost: Int, opened: Int) async throws -> SerialEnd {
+    /// Executes the only open step under the carry, then records it and advances in one script; and so on with the next, as long as each is quick.
+    ///
+    /// - Parameter settled: what came of the step, if it is executed already.
+    func serial(
+        number: Int, step: String, attempt: Int, lost: Int, opened: Int, _ settled: Settled?
+    ) async throws -> SerialEnd {
+        var way = QuickWay(number: number, step: step, opened: opened, settled: settled)
+        if settled == nil, attempt == 1, lost == 0, let copy, canBeQuick(step, copy) { way = await takeQuickSteps(way) }
+        if way.hasEndedRun { return .goesOn(.finished(status: nil), opened: way.opened) }
+        if let settled = way.settled { return try await write(settled, opened: way.opened) }
+        return try await executeOwn(number: number, step: way.step, attempt: attempt, lost: lost, opened: way.opened)
+    }
+
+    private func executeOwn(
+        number: Int, step: String, attempt: Int, lost: Int, opened: Int
+    ) async throws -> SerialEnd {
         if worker.isDraining || isWorkflowPaused, bodies[step] == nil {
             try await worker.giveBack(Array(run.carryText.utf8), queue: run.queue)
             return .over
@@ -184,10 +198,39 @@ extension RunDriver {
             let nothing = HistoryPage(from: copy.delivered, records: [], recorded: copy.delivered, carried: -1)
             return .goesOn(.more(opened: opened, page: nothing), opened: opened)
         }
+        let settled = settle(
+            call, copy, number: number, attempt: attempt, lost: lost, result, took: took, opened: opened)
+        return try await write(settled, opened: opened)
+    }
 
+    /// What the carry's own step has come to: the copy has had it, and Redis is about to.
+    final class Settled: Sendable {
+        let copy: RunCopy
+        let request: RunStore.Advance
+        /// How many slots it holds for what may be opened.
+        let reserved: Int
+        let record: RunStore.Record
+        /// Whether the step had no more to tell than that it was open.
+        let isNew: Bool
+        let telling: Telling
+
+        init(
+            copy: RunCopy, request: RunStore.Advance, reserved: Int, record: RunStore.Record, isNew: Bool,
+            telling: Telling
+        ) {
+            (self.copy, self.request, self.reserved) = (copy, request, reserved)
+            (self.record, self.isNew, self.telling) = (record, isNew, telling)
+        }
+    }
+
+    /// Delivers the outcome of the carry's own step, and says what is to be written.
+    func settle(
+        _ call: StepCall, _ copy: RunCopy, number: Int, attempt: Int, lost: Int, _ result: Outcome.Result, took: Int,
+        opened: Int
+    ) -> Settled {
         // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
         let upto = copy.delivered + 1
-        copy.deliver(Outcome(step: step, result: result, kind: call.kind))
+        copy.deliver(Outcome(step: call.id, result: result, kind: call.kind))
         var plan = copy.plan(opened: opened)
         let ending = plan.isComplete ? ending(of: copy) : nil
         if ending != nil {
@@ -202,30 +245,38 @@ extension RunDriver {
         }
         let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
         let record = record(of: call, attempt: attempt, result, took: took)
-        let telling = beginTelling(upto: upto, record)
+        return Settled(
+            copy: copy, request: request, reserved: reserved, record: record,
+            isNew: isPlain(call, attempt: attempt, lost: lost), telling: beginTelling(upto: upto, record))
+    }
+
+    private func write(_ settled: Settled, opened: Int) async throws -> SerialEnd {
         let reply: AdvanceReply
         do {
-            reply = try await store.serial(
-                run, request, record,
-                isNew: isPlain(call, attempt: attempt, lost: lost))
+            reply = try await store.serial(run, settled.request, settled.record, isNew: settled.isNew)
         } catch {
-            end(telling, after: nil, to: request)
-            worker.slots.release(reserved)
+            end(settled.telling, after: nil, to: settled.request)
+            worker.slots.release(settled.reserved)
             throw error
         }
-        end(telling, after: reply, to: request)
+        let nowOpened = confirm(settled, after: reply, opened: opened)
+        if case .released(let texts, _) = reply {
+            return .released(texts, reserved: settled.reserved, opened: nowOpened)
+        }
+        worker.slots.release(settled.reserved)
+        return .goesOn(reply, opened: nowOpened)
+    }
+
+    /// - Returns: how many steps are opened now.
+    func confirm(_ settled: Settled, after reply: AdvanceReply, opened: Int) -> Int {
+        end(settled.telling, after: reply, to: settled.request)
         switch reply {
-        case .rebuild, .paused:
-            worker.slots.release(reserved)
-            return .goesOn(reply, opened: opened)
+        case .rebuild, .paused: return opened
         default: break
         }
-        confirm(plan, copy)
-        let nowOpened = opened + plan.openings.count
-        agreed = nowOpened
-        if case .released(let texts, _) = reply { return .released(texts, reserved: reserved, opened: nowOpened) }
-        worker.slots.release(reserved)
-        return .goesOn(reply, opened: nowOpened)
+        confirm(settled.request.plan, settled.copy)
+        agreed = opened + settled.request.plan.openings.count
+        return agreed
     }
 
     /// Starts the steps that `advance` left here.
@@ -248,11 +299,7 @@ extension RunDriver {
         worker.slots.release(reserved - max(0, kept.count - 1))
         for next in kept.dropFirst() {
             worker.use(self)
-            worker.spawn {
-                await self.guarding { next }
-                self.worker.slots.release()
-                await self.worker.endUse(self)
-            }
+            takeKept(next)
         }
         return kept.first
     }
@@ -294,15 +341,17 @@ extension RunDriver {
         switch copy.progress {
         case .finished(let its): result = its
         case .continued(let input):
-            let what = "the input with which run \(run.id) of workflow \"\(about?.workflow ?? "")\" was to begin anew"
-            let problem = worker.configuration.problem(withSizeOf: input, what: what)
+            let problem = worker.configuration.problem(
+                withSizeOf: input,
+                what: "the input with which run \(run.id) of workflow \"\(about?.workflow ?? "")\" was to begin anew")
             return problem.map { (.failed, failure($0)) } ?? (.continued, input)
         case .waiting, .escaped, .stuck: return nil
         }
         switch result {
         case .success(let json):
-            let what = "the output of run \(run.id) of workflow \"\(about?.workflow ?? "")\""
-            if let problem = worker.configuration.problem(withSizeOf: json, what: what) {
+            if let problem = worker.configuration.problem(
+                withSizeOf: json, what: "the output of run \(run.id) of workflow \"\(about?.workflow ?? "")\"")
+            {
                 return (.failed, failure(problem))
             }
             return (.completed, json)

@@ -1,27 +1,50 @@
 internal import StepwiseRedis
 
-/// The first carry of a run, if it brings along what its function begins with: one script takes it and opens the first step.
+/// The first carry of a run, if it brings along what its function begins with: one script takes it and opens the first step. As long as the
+/// run's steps are quick it has no task.
 extension RunDriver {
-    func takeFirst(_ text: String, _ first: FirstCarry, _ claim: Claim) async throws -> Kept? {
+    /// Takes a claim that has a slot, and that nobody else here works on. The caller has noted a use of this driver.
+    func take(_ text: String, _ first: FirstCarry, _ claim: Claim) {
+        // Nobody takes tasks any more.
+        if worker.isOver { return end(claim) }
         // A function that may lose no worker is executed alone: `load` tells.
         guard about == nil, copy == nil, worker.configuration.maximumLost > 1, !worker.isDraining,
-            worker.reasonToWait(first.workflow, unfit: []) == nil,
-            worker.functions[first.workflow]?.options.runTimeout == nil
-        else { return try await load(text, step: nil, claim) }
-        about = RunAbout(
+            worker.reasonToWait(first.workflow, unfit: []) == nil, let function = worker.functions[first.workflow],
+            function.options.runTimeout == nil
+        else { return end(claim) { try await self.load(text, step: nil, claim) } }
+        let about = RunAbout(
             workflow: first.workflow, queue: run.queue, payload: first.payload, created: generation)
-        guard try await prepareCopy(run.carryText, isCarry: true, carried: -1), let copy, case .waiting = copy.progress
-        else { return try await load(text, step: nil, claim) }
+        self.about = about
+        makeCopy(about, function, silent: false)
+        guard let copy, case .waiting = copy.progress else {
+            return end(claim) { try await self.load(text, step: nil, claim) }
+        }
         let plan = copy.plan(opened: 0)
-        guard let step = plan.onlyPlainOpening?.step else { return try await load(text, step: nil, claim) }
+        guard let step = plan.onlyPlainOpening?.step else {
+            return end(claim) { try await self.load(text, step: nil, claim) }
+        }
         // Should its answer be lost, and the run change meanwhile, `load` knows by the token that it was taken here.
         let token = worker.nextToken()
-        let isTaken = try await store.first(run, text: text, step: step, token: token)
-        guard isTaken, copy === self.copy else { return try await load(text, step: nil, claim, token: token) }
-        let claim = exchange(claim, of: text)
-        defer { claim.end() }
-        confirm(plan, copy)
-        return try await drive(
-            number: 1, opened: 1, after: .carry(step: step, attempt: 1, lost: 0), claim)
+        send(store.firstCall(run, text: text, step: step, token: token)) { driver, reply in
+            guard case .success(.integer(1)) = reply, copy === driver.copy, driver.carrying.insert(1).inserted else {
+                return driver.end(claim) { try await driver.load(text, step: nil, claim, token: token) }
+            }
+            let claim = driver.exchange(claim, of: text)
+            driver.confirm(plan, copy)
+            driver.agreed = 1
+            driver.takeQuickStep(QuickWay(number: 1, step: step, opened: 1)) { driver, way in driver.end(way, claim) }
+        }
+    }
+
+    private func end(_ way: QuickWay, _ claim: Claim) {
+        guard way.hasEndedRun else { return end(claim) { try await self.goOn(way, claim) } }
+        carrying.remove(way.number)
+        discard()
+        end(claim)
+    }
+
+    private func goOn(_ way: QuickWay, _ claim: Claim) async throws -> Kept? {
+        carrying.remove(way.number)
+        return try await drive(number: way.number, opened: way.opened, after: way, claim)
     }
 }

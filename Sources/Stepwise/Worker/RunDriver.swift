@@ -7,7 +7,7 @@ internal import Logging
 actor RunDriver {
     nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
 
-    private let lane: ActorLane
+    let lane: ActorLane
     let worker: Incarnation
     let store: RunStore
     let run: RunStore.Run
@@ -50,17 +50,12 @@ actor RunDriver {
     func handle(_ text: String, _ invocation: Invocation, _ claim: Claim) async {
         await guarding {
             switch invocation {
-            case .carry: return try await self.takeCarry(text, claim)
+            case .carry: return try await self.load(text, step: nil, claim)
             case .step(_, _, let attempt, let id): return try await self.take(text, step: (id, attempt), claim)
             case .ended, .cancel, .tell, .withdraw, .raw: return nil
             }
         }
         claim.end()
-    }
-
-    private func takeCarry(_ text: String, _ claim: Claim) async throws -> Kept? {
-        guard let first = FirstCarry(text) else { return try await load(text, step: nil, claim) }
-        return try await takeFirst(text, first, claim)
     }
 
     /// Once a carry is taken, the claim list holds it under the carry's own text.
@@ -178,7 +173,12 @@ actor RunDriver {
             try await store.arm(run, timeout: Int(max(0, limit.milliseconds)))
             if worker.isOver { throw IncarnationOver() }
         }
-        if copy != nil { return true }
+        if copy == nil { makeCopy(about, function, silent: !isCarry || carried >= 0) }
+        return true
+    }
+
+    /// Starts the function.
+    func makeCopy(_ about: RunAbout, _ function: WorkflowFunction, silent: Bool) {
         let copy = RunCopy(maximumSteps: worker.configuration.maximumSteps)
         self.copy = copy
         agreed = 0
@@ -198,8 +198,7 @@ actor RunDriver {
                 return try await worker.redisMicroseconds()
             })
         _ = copy.learn(marks: code.patches, carried: code.carried, opened: code.opened)
-        copy.start(context, silent: !isCarry || carried >= 0, function: function.body)
-        return true
+        copy.start(context, silent: silent, function: function.body)
     }
 
     /// A copy that has answered otherwise about a patch than the run was carried has lived what never was.

@@ -22,26 +22,29 @@ final class RunningBody: Sendable {
     ///
     /// - Parameters:
     ///   - limit: after it the body is cancelled, and what it still returns is refused.
-    ///   - pace: what is known of such bodies, and the name under which it is known: a quick one begins on the calling thread.
+    ///   - pace: what is known of such bodies: a quick one begins on the calling thread.
     init(
-        attempt: Int, timeout limit: Duration?, pace: (paces: BodyPaces, step: String),
-        body: @escaping @Sendable () async throws -> [UInt8]
+        attempt: Int, timeout limit: Duration?, pace: BodyPace, step: Step,
+        body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) {
         self.attempt = attempt
-        let (paces, step) = pace
-        if limit == nil, paces.isQuick(step), #available(macOS 26, *) {
+        if limit == nil, pace.isQuick, #available(macOS 26, *) {
             let work = Task.immediateDetached {
-                do { self.finish(.success(try await body())) } catch { self.finish(.failure(error)) }
+                do {
+                    self.finish(.success(try await StepScope.$current.withValue(step) { try await body(step) }))
+                } catch { self.finish(.failure(error)) }
             }
-            paces.note(step, took: ContinuousClock.now - begin, wasHere: true)
+            pace.note(took: ContinuousClock.now - begin, wasHere: true)
             state.withLock { $0.tasks = [work] }
             return
         }
         let work = Task.detached {
             let begin = ContinuousClock.now
             let end: End
-            do { end = .success(try await body()) } catch { end = .failure(error) }
-            paces.note(step, took: ContinuousClock.now - begin, wasHere: false)
+            do {
+                end = .success(try await StepScope.$current.withValue(step) { try await body(step) })
+            } catch { end = .failure(error) }
+            pace.note(took: ContinuousClock.now - begin, wasHere: false)
             self.finish(end)
         }
         var tasks = [work]
@@ -76,7 +79,7 @@ final class RunningBody: Sendable {
 
     /// Waits for the end; `nil` if the wait was interrupted.
     nonisolated(nonsending) func wait() async -> End? {
-        if let end = state.withLock({ $0.end }) { return end }
+        if let end { return end }
         return await withUnsafeContinuation { continuation in
             let end = state.withLock { state in
                 if state.end == nil { state.waiter = continuation }
@@ -106,6 +109,8 @@ final class RunningBody: Sendable {
         work?.cancel()
     }
 
+    /// Its end, once it is there.
+    var end: End? { state.withLock { $0.end } }
     var isAwaited: Bool { state.withLock { $0.waiter != nil } }
     var isUnwanted: Bool { state.withLock { $0.isUnwanted } }
     /// How long it took, in milliseconds; 0 before its end.

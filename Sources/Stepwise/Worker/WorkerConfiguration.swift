@@ -40,6 +40,8 @@ extension StepwiseWorker {
         /// nor of outcomes that came after the function had ended, of runs that a client cancelled before they had begun, or while they
         /// waited for a person, and of what is more than 10,000 observations behind (``Observation/dropped(_:)``).
         public var observer: (@Sendable (Observation) async -> Void)?
+        /// How long a body takes that is begun on the worker's own thread.
+        package var quickBody = BodyPaces.quickest
 
         public init(
             namespace: String? = nil, queues: [String] = ["default"], concurrency: Int = 100,
@@ -70,11 +72,11 @@ extension StepwiseWorker {
 
         /// - Parameter what: names the value in the error.
         /// - Returns: what is wrong if the value is too large to be stored.
-        func problem(withSizeOf json: [UInt8], what: String) -> StepwiseError? {
+        func problem(withSizeOf json: [UInt8], what: @autoclosure () -> String) -> StepwiseError? {
             guard json.count > maximumSize else { return nil }
             return StepwiseError(
                 .tooLarge,
-                "\(what) is \(json.count) bytes of JSON, and the limit is \(maximumSize) (maximumSize of the worker's configuration); store it "
+                "\(what()) is \(json.count) bytes of JSON, and the limit is \(maximumSize) (maximumSize of the worker's configuration); store it "
                     + "elsewhere and keep a reference, or raise the limit")
         }
 

@@ -7,7 +7,7 @@ extension Bench {
         var limits: [Double] = []
         var rounds: [Int: [Figures]] = [:]
         for _ in 0..<extent.rounds {
-            limits.append(try await BenchServer.with(fsync: fsync) { try await $0.stepScript(runs: 2000) })
+            limits.append(try await BenchServer.with(fsync: fsync) { try await $0.stepScript(runs: extent.chainRuns) })
             for workers in fleets {
                 let figures = try await withFleet(workers) { try await $0.chain($1, runs: extent.chainRuns) }
                 rounds[workers, default: []].append(figures)
@@ -24,9 +24,9 @@ extension Bench {
         let ratio = zip(rates, limits).map { $0 / $1 }.median
         lines.append(.note("chain: the limit beside it, steps/s", limits.median))
         lines.append(.row("chain, \(workers) workers: steps/s ÷ limit", ratio, .atLeast(0.7)))
-        if let sidekiq {
-            lines.append(.row("chain: steps/s ÷ Sidekiq's", best["steps/s"] / sidekiq, .atLeast(14)))
-        }
+        let sidekiqs = "chain: steps/s ÷ Sidekiq's (--sidekiq)"
+        lines.append(
+            sidekiq.map { .row(sidekiqs, best["steps/s"] / $0, .atLeast(14)) } ?? .unmeasured(sidekiqs, .atLeast(14)))
         return lines + [
             .row("chain: commands in scripts a step", best["commands in scripts a step"], .atMost(6)),
             .row("chain: scripts a step in a run of 10", best["scripts a step"], .atMost(1.2)),

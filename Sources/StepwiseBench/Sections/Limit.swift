@@ -9,7 +9,7 @@ extension Bench {
     func limit() async throws -> [BenchTable.Line] {
         var (steps, plain): ([Double], [Double]) = ([], [])
         for _ in 0..<extent.rounds {
-            steps.append(try await BenchServer.with(fsync: fsync) { try await $0.stepScript(runs: 2000) })
+            steps.append(try await BenchServer.with(fsync: fsync) { try await $0.stepScript(runs: extent.chainRuns) })
             plain.append(try await BenchServer.with(fsync: fsync) { try await $0.plainScript(calls: 100_000) })
         }
         return [

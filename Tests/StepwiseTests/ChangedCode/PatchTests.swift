@@ -145,7 +145,8 @@ extension Scenarios {
             let (with, without) = (chain(true), chain(false))
             try await withWorker([with, without]) { client, server in
                 var counts: [Int] = []
-                _ = try await client.enqueue(without, 2).result(timeout: patience)
+                // A script that this server does not know yet is sent twice.
+                for workflow in [with, without] { _ = try await client.enqueue(workflow, 4).result(timeout: patience) }
                 for workflow in [with, without] {
                     let monitor = try await ScriptMonitor(server)
                     let run = try await client.enqueue(workflow, 20)

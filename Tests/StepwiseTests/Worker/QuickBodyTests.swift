@@ -7,43 +7,43 @@ import Testing
 @Suite("Which bodies begin on the worker's own thread") struct BodyPaceTests {
     private func paces(quick times: Int) -> BodyPaces {
         let paces = BodyPaces()
-        for _ in 0..<times { paces.note("step", took: Duration.microseconds(20), wasHere: false) }
+        for _ in 0..<times { paces.of("step").note(took: Duration.microseconds(20), wasHere: false) }
         return paces
     }
 
     @Test("Only one that was quick eight times")
     func eightTimes() {
-        #expect(!paces(quick: 0).isQuick("step"))
-        #expect(!paces(quick: 7).isQuick("step"))
-        #expect(paces(quick: 8).isQuick("step"))
-        #expect(!paces(quick: 8).isQuick("another step"))
+        #expect(!paces(quick: 0).of("step").isQuick)
+        #expect(!paces(quick: 7).of("step").isQuick)
+        #expect(paces(quick: 8).of("step").isQuick)
+        #expect(!paces(quick: 8).of("another step").isQuick)
     }
 
     @Test("One that takes long elsewhere begins to count anew")
     func slowElsewhere() {
         let paces = paces(quick: 7)
-        paces.note("step", took: Duration.milliseconds(1), wasHere: false)
-        for _ in 0..<7 { paces.note("step", took: Duration.microseconds(20), wasHere: false) }
-        #expect(!paces.isQuick("step"))
+        paces.of("step").note(took: Duration.milliseconds(1), wasHere: false)
+        for _ in 0..<7 { paces.of("step").note(took: Duration.microseconds(20), wasHere: false) }
+        #expect(!paces.of("step").isQuick)
     }
 
     @Test("Each millisecond that one holds the thread costs eight quick times elsewhere")
     func slowHere() {
         let paces = paces(quick: 1000)
-        paces.note("step", took: Duration.milliseconds(10), wasHere: true)
-        for _ in 0..<71 { paces.note("step", took: Duration.microseconds(20), wasHere: false) }
-        #expect(!paces.isQuick("step"))
-        paces.note("step", took: Duration.microseconds(20), wasHere: false)
-        #expect(paces.isQuick("step"))
+        paces.of("step").note(took: Duration.milliseconds(10), wasHere: true)
+        for _ in 0..<71 { paces.of("step").note(took: Duration.microseconds(20), wasHere: false) }
+        #expect(!paces.of("step").isQuick)
+        paces.of("step").note(took: Duration.microseconds(20), wasHere: false)
+        #expect(paces.of("step").isQuick)
     }
 
     @Test("Names that are made of data do not fill the memory, and cost the others no more than their credit")
     func manyNames() {
         let paces = paces(quick: 8)
-        for number in 0..<20_000 { paces.note("step \(number)", took: Duration.microseconds(20), wasHere: false) }
+        for number in 0..<20_000 { paces.of("step \(number)").note(took: Duration.microseconds(20), wasHere: false) }
         // One may be forgotten with the rest.
-        for _ in 0..<9 { paces.note("step", took: Duration.microseconds(20), wasHere: false) }
-        #expect(paces.isQuick("step"))
+        for _ in 0..<9 { paces.of("step").note(took: Duration.microseconds(20), wasHere: false) }
+        #expect(paces.of("step").isQuick)
     }
 }
 

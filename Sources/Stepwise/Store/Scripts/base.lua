@@ -1,4 +1,4 @@
--- Put before every script by the store, and alone before `first`, `step` and `part`; not a script of its own.
+-- Put before every script by the store, and alone before `first`, `step`, `part` and `last`; not a script of its own.
 -- What a step that has nothing special about it costs: every line here counts.
 
 -- Redis' clock in milliseconds, as text; read once a script.
@@ -15,6 +15,14 @@ end
 -- before.
 local function record_text(head, before, tail)
   return head .. ',"at":' .. now() .. before .. ',' .. tail .. '}'
+end
+
+-- Tells clients that wait for a run, if `awaited` says that some do, that it has ended. With `ending` and `result`, the output or error, they
+-- need not ask, unless it is long.
+local function tell(run_key, awaited, ending, generation, result)
+  if not awaited or awaited == '' then return end
+  local message = result and #result <= 4096 and ending .. ' ' .. generation .. ' ' .. result or 'ended'
+  redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), message)
 end
 
 -- Whether a record with which a run's outcomes take so many bytes is one too many: of those with a value, the first beyond the limit.

@@ -13,7 +13,7 @@ local function read_run(key, more)
   if not v[1] then return false end
   return {
     status = v[1], generation = v[2], carrier = v[3] or '', carries = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
-    recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] and v[9] ~= '' or false, lost = v[10] or '',
+    recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] or '', lost = v[10] or '',
     bytes = tonumber(v[11]) or 0, deadline = v[12] or '', unfit = v[13] or '', patches = v[14] or '',
     parent = v[15] or '', parentQueue = v[16] or '', children = v[17] or '', listens = v[18] or '', joins = v[19] or '',
   }, { unpack(v, #RUN_FIELDS + 1) }
@@ -83,13 +83,10 @@ local function ended_text(parent, child)
   return 'ended ' .. id .. ' ' .. generation .. ' ' .. child .. ' ' .. step
 end
 
--- The run has ended: the run that waits for it is told, by its queue, and so are clients that do, who also ask from time to time. With
--- `ending` and `result`, the output or error, they need not ask, unless it is long.
+-- The run has ended: the run that waits for it is told, by its queue, and so are clients that do, who also ask from time to time.
 local function tell_end(run, id, run_key, parent_queue, ending, result)
   if run.parentQueue ~= '' then redis.call('RPUSH', parent_queue, ended_text(run.parent, id)) end
-  if not run.awaited then return end
-  local message = result and #result <= 4096 and ending .. ' ' .. run.generation .. ' ' .. result or 'ended'
-  redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), message)
+  tell(run_key, run.awaited, ending, run.generation, result)
 end
 
 -- The function has something to learn: if it has no carry, and somebody carries it on, one is queued.

@@ -1,0 +1,172 @@
+internal import StepwiseRedis
+
+/// The quick way of a carry: plain steps, one after the other, with bodies that end before they give their thread up. The answer about one begins
+/// the next, without a task that would be woken for it. Whatever is not plain is left to ``drive(number:opened:after:_:)``.
+extension RunDriver {
+    /// How far it has led.
+    struct QuickWay: Sendable {
+        /// The carry's.
+        let number: Int
+        /// The open step.
+        var step: String
+        var opened: Int
+        /// What came of that step, if it is executed and not known to be recorded.
+        var settled: Settled?
+        /// The step was the last one, and the function's end is recorded with it.
+        var hasEndedRun = false
+    }
+
+    typealias QuickEnd = @Sendable (isolated RunDriver, QuickWay) -> Void
+
+    /// Whether the step's body is one that can be expected to end at once, and whose outcome is all that there is to know.
+    func canBeQuick(_ step: String, _ copy: RunCopy) -> Bool {
+        guard let call = copy.call(step) else { return false }
+        return canBeQuick(call)
+    }
+
+    private func canBeQuick(_ call: StepCall) -> Bool {
+        call.kind == nil && call.options.timeout == nil && isPlain(call, attempt: 1, lost: 0)
+            && paces.of(call.name).isQuick
+    }
+
+    /// Takes steps forward until one needs more than that.
+    func takeQuickSteps(_ way: QuickWay) async -> QuickWay {
+        await withUnsafeContinuation { continuation in
+            takeQuickStep(way) { _, way in continuation.resume(returning: way) }
+        }
+    }
+
+    func takeQuickStep(_ way: QuickWay, _ end: @escaping QuickEnd) {
+        var way = way
+        guard let copy, let (call, result, took) = executeQuickly(way.step) else { return end(self, way) }
+        let settled = settle(
+            call, copy, number: way.number, attempt: 1, lost: 0, result, took: took, opened: way.opened)
+        way.settled = settled
+        if settled.isNew, let next = settled.request.plainOpening {
+            send(store.stepCall(run, settled.request, settled.record, next)) { [way] driver, reply in
+                // It can be asked for again: what the first call did, if it did anything, is found.
+                guard case .success(.integer(1)) = reply else { return end(driver, way) }
+                let opened = driver.confirm(
+                    settled, after: .carry(step: next.step, attempt: 1, lost: 0), opened: way.opened)
+                driver.worker.slots.release(settled.reserved)
+                driver.takeQuickStep(QuickWay(number: way.number, step: next.step, opened: opened), end)
+            }
+        } else if settled.isNew, settled.request.isPlainEnd {
+            send(store.lastCall(run, settled.request, settled.record)) { [way] driver, reply in
+                guard case .success(.integer(1)) = reply else { return end(driver, way) }
+                var way = way
+                way.opened = driver.confirm(settled, after: .finished(status: .completed), opened: way.opened)
+                driver.worker.slots.release(settled.reserved)
+                way.settled = nil
+                way.hasEndedRun = true
+                end(driver, way)
+            }
+        } else {
+            end(self, way)
+        }
+    }
+
+    /// Executes an open step that nobody else executes. `nil` if it is not done then; its body may run.
+    private func executeQuickly(_ step: String) -> (call: StepCall, result: Outcome.Result, took: Int)? {
+        guard let copy, let call = copy.call(step), canBeQuick(call), bodies[step] == nil, copy.isWaiting(for: step),
+            !worker.isDraining, !isWorkflowPaused
+        else { return nil }
+        let body = start(call, attempt: 1)
+        guard let end = body.end, !worker.isOver, case .ended(let result, let took) = judge(end, of: call, body),
+            copy.isWaiting(for: step)
+        else {
+            bodies[step] = body
+            return nil
+        }
+        return (call, result, took)
+    }
+
+    /// Sends a script and has its reply taken here.
+    func send(
+        _ call: (RedisScript, keys: [String], arguments: [RedisArgument]),
+        _ body: @escaping @Sendable (isolated RunDriver, Result<RedisValue, RedisError>) -> Void
+    ) {
+        worker.connections.commands.send(call.0, keys: call.keys, arguments: call.arguments) { [lane] reply in
+            lane.execute { self.assumeIsolated { body($0, reply) } }
+        }
+    }
+
+    // MARK: Claimed steps
+
+    /// A claimed step, at its first attempt; it has a slot.
+    struct QuickPart: Sendable {
+        let text: String
+        let step: String
+        let claim: Claim
+    }
+
+    /// Takes a claimed step, without a task if the copy waits for it and its body can be expected to end at once. The caller has noted a use
+    /// of this driver.
+    func take(_ part: QuickPart) {
+        // Nobody takes tasks any more.
+        if worker.isOver { return end(part.claim) }
+        guard let copy, copy.isWaiting(for: part.step), !copy.isProvisional, canBeQuick(part.step, copy),
+            !isWorkflowPaused
+        else { return takeSlowly(part) }
+        worker.connections.commands.pipeline(worker.openCommands(run, step: part.step)) { [lane] replies in
+            lane.execute { self.assumeIsolated { $0.take(part, replies.compactMap { try? $0.get() }) } }
+        }
+    }
+
+    private func takeSlowly(_ part: QuickPart) {
+        // The use goes on: a body that runs here keeps its driver.
+        end(part.claim) { try await self.take(part.text, step: (part.step, 1), part.claim) }
+    }
+
+    private func take(_ part: QuickPart, _ replies: [RedisValue]) {
+        if worker.open(replies, run, attempt: 1, evenIfPaused: false)?.lost == 0, finish(part) { return }
+        takeSlowly(part)
+    }
+
+    /// Takes a step that the carry has left here.
+    func takeKept(_ kept: Kept) {
+        if kept.isNew, case .step(_, _, attempt: 1, let step)? = Invocation(kept.text),
+            finish(QuickPart(text: kept.text, step: step, claim: kept.claim))
+        {
+            return
+        }
+        end(kept.claim) { kept }
+    }
+
+    /// Executes an open step and records it. `false` if it is not executed; its body may run.
+    private func finish(_ part: QuickPart) -> Bool {
+        guard let (call, result, took) = executeQuickly(part.step) else { return false }
+        let record = record(of: call, attempt: 1, result, took: took)
+        if needsNoCarry {
+            send(store.partCall(run, text: part.text, record)) { driver, reply in
+                // It can be asked for again: what the first call did, if it did anything, is found.
+                if case .success(.integer(1)) = reply { driver.end(part.claim) } else { driver.write(record, part) }
+            }
+        } else {
+            write(record, part)
+        }
+        return true
+    }
+
+    private func write(_ record: RunStore.Record, _ part: QuickPart) {
+        end(part.claim) { try await self.write(record, part.text, part.claim) }
+    }
+
+    // MARK: Their ends
+
+    /// Does the rest for a claim in a task.
+    func end(_ claim: Claim, _ body: @escaping @Sendable () async throws -> Kept?) {
+        worker.spawn {
+            await self.guarding(body)
+            await self.end(claim)
+        }
+    }
+
+    /// Nothing is left to do for a claim that has a slot.
+    func end(_ claim: Claim) {
+        claim.end()
+        worker.slots.release()
+        worker.endUse(self)
+        if !misuses.isEmpty { worker.spawn { await self.reportMisuses() } }
+    }
+}
