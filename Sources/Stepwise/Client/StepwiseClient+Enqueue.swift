@@ -53,6 +53,9 @@ package struct EnqueueOptions: Sendable, Hashable {
     /// The failed run whose work this one begins anew.
     package var origin: String?
 
+    /// Whether there is nothing to know but the queue.
+    var isPlain: Bool { timeout == nil && start == nil && origin == nil && labels.values.isEmpty }
+
     package init(_ options: [EnqueueOption] = [], queue: String = "default") {
         self.queue = queue
         for option in options { option.apply(&self) }
@@ -65,6 +68,12 @@ extension StepwiseClient: WorkflowClient {
         try order.check(maximumSize: maximumSize)
         let id = newID(for: order)
         try await prepare(writes: true)
+        if order.options.isPlain {
+            let call = plainCall(order, id)
+            let reply = try await evaluate(
+                ScriptLibrary.new, call.keys, call.arguments, doing: Self.words(order, id))
+            if reply.integer == 1 { return EnqueuedRun(id: id, isNew: true, source: self) }
+        }
         let call = call(order, id)
         let reply = try await evaluate(
             ScriptLibrary.enqueue, call.keys, call.arguments, doing: Self.words(order, id))
@@ -74,20 +83,39 @@ extension StepwiseClient: WorkflowClient {
     public func enqueue(_ orders: [RunOrder]) async throws -> [EnqueuedRun] {
         for order in orders { try order.check(maximumSize: maximumSize) }
         if orders.isEmpty { return [] }
+        guard orders.allSatisfy(\.options.isPlain) else { return try await enqueueEach(orders) }
         let ids = orders.map(newID)
         try await prepare(writes: true)
         let replies: [Result<RedisValue, RedisError>]
         do {
-            replies = try await commands.evaluate(ScriptLibrary.enqueue, calls: zip(orders, ids).map(call))
+            replies = try await commands.evaluate(ScriptLibrary.new, calls: zip(orders, ids).map(plainCall))
         } catch {
             throw StepwiseError(error, doing: Self.words(orders[0], ids[0]))
         }
-        return try zip(zip(orders, ids), replies).map { order, reply in
-            let (order, id) = order
+        var runs: [EnqueuedRun] = []
+        for ((order, id), reply) in zip(zip(orders, ids), replies) {
             switch reply {
-            case .success(let reply): return try run(order, id, reply)
+            case .success(.integer(1)): runs.append(EnqueuedRun(id: id, isNew: true, source: self))
+            case .success:
+                let options = order.options
+                runs.append(
+                    try await enqueue(
+                        RunOrder(workflow: order.workflow, payload: order.payload, id: id, options: options)))
             case .failure(let error): throw StepwiseError(error, doing: Self.words(order, id))
             }
+        }
+        return runs
+    }
+
+    /// Calls of one moment leave in one write.
+    private func enqueueEach(_ orders: [RunOrder]) async throws -> [EnqueuedRun] {
+        try await withThrowingTaskGroup(of: (Int, EnqueuedRun).self) { group in
+            for (index, order) in orders.enumerated() {
+                group.addTask { (index, try await self.enqueue(order)) }
+            }
+            var runs = [EnqueuedRun?](repeating: nil, count: orders.count)
+            for try await (index, run) in group { runs[index] = run }
+            return runs.compactMap(\.self)
         }
     }
 
@@ -97,6 +125,15 @@ extension StepwiseClient: WorkflowClient {
 
     private static func words(_ order: RunOrder, _ id: String) -> String {
         "enqueuing run \(id) of workflow \"\(order.workflow)\""
+    }
+
+    /// What makes a run with no options but its queue; the answer is 1, or 0 if there is one.
+    private func plainCall(_ order: RunOrder, _ id: String) -> (keys: [String], arguments: [RedisArgument]) {
+        let queue = order.options.queue
+        return (
+            [keys.run(id), keys.queue(queue), keys.runs(.queued)],
+            [.init(id), .init(order.workflow), .init(queue), .init(order.payload)]
+        )
     }
 
     private func call(_ order: RunOrder, _ id: String) -> (keys: [String], arguments: [RedisArgument]) {

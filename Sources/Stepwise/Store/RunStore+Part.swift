@@ -18,7 +18,7 @@ extension RunStore {
     ) {
         (
             ScriptLibrary.part,
-            [run.runKey, run.stepsKey, keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue)],
+            [run.runKey, run.stepsKey, run.openKey, run.joinKey, keys.claimed(worker, run.queue)],
             [
                 .init(run.generation), .init(record.step), .init(text), record.head, record.tail,
                 .init(maximumRunSize),

@@ -47,7 +47,7 @@ extension RunStore {
         (
             ScriptLibrary.last,
             [
-                run.runKey, run.stepsKey, keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
+                run.runKey, run.stepsKey, run.openKey, run.joinKey, keys.claimed(worker, run.queue),
                 keys.runs(.running), keys.runs(.completed),
             ],
             [

@@ -20,6 +20,8 @@ struct RunStore: Sendable {
         /// What every step is written to.
         let runKey: String
         let stepsKey: String
+        let openKey: String
+        let joinKey: String
 
         static func key(_ id: String, _ generation: String) -> String { id + " " + generation }
 
@@ -27,7 +29,7 @@ struct RunStore: Sendable {
             (self.id, self.generation, self.queue) = (id, generation, queue)
             key = Self.key(id, generation)
             carryText = Invocation.carryText(run: id, generation: generation)
-            (runKey, stepsKey) = (keys.run(id), keys.steps(id))
+            (runKey, stepsKey, openKey, joinKey) = (keys.run(id), keys.steps(id), keys.open(id), keys.join(id))
         }
     }
 
@@ -65,7 +67,7 @@ struct RunStore: Sendable {
         (
             ScriptLibrary.first,
             [
-                run.runKey, keys.join(run.id), keys.claimed(worker, run.queue), keys.runs(.queued),
+                run.runKey, run.joinKey, keys.claimed(worker, run.queue), keys.runs(.queued),
                 keys.runs(.running),
             ],
             [
@@ -82,7 +84,7 @@ struct RunStore: Sendable {
         let reply = try await evaluate(
             ScriptLibrary.load,
             [
-                run.runKey, run.stepsKey, keys.open(run.id), keys.claimed(worker, run.queue),
+                run.runKey, run.stepsKey, run.openKey, keys.claimed(worker, run.queue),
                 keys.runs(.queued),
                 keys.runs(.running), keys.runs(.unserved),
             ],
@@ -142,7 +144,7 @@ struct RunStore: Sendable {
 
     private func advanceKeys(_ run: Run, _ advance: Advance) -> [String] {
         [
-            run.runKey, run.stepsKey, keys.open(run.id), keys.join(run.id), keys.claimed(worker, run.queue),
+            run.runKey, run.stepsKey, run.openKey, run.joinKey, keys.claimed(worker, run.queue),
             keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed), keys.runs(.parked),
             keys.runs(.cancelled), keys.dead, keys.delayed, keys.queue(advance.parentQueue ?? run.queue),
         ] + eventKeys(run, advance.plan)
@@ -244,7 +246,7 @@ struct RunStore: Sendable {
         let reply = try await evaluate(
             ScriptLibrary.record,
             [
-                run.runKey, run.stepsKey, keys.open(run.id), keys.join(run.id),
+                run.runKey, run.stepsKey, run.openKey, run.joinKey,
                 keys.claimed(worker, run.queue), keys.delayed,
             ],
             [
@@ -276,7 +278,7 @@ struct RunStore: Sendable {
         _ run: Run, text: String, carry number: Int?, step: String, attempt: Int, token: String, once: Bool
     ) async throws -> BeginReply {
         let reply = try await evaluate(
-            ScriptLibrary.begin, [run.runKey, keys.open(run.id), keys.claimed(worker, run.queue), keys.delayed],
+            ScriptLibrary.begin, [run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.delayed],
             [
                 .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step), .init(run.generation),
                 .init(attempt), .init(token), once ? "1" : "", .init(run.id),
@@ -304,7 +306,7 @@ struct RunStore: Sendable {
     ) async throws -> RetryReply {
         let reply = try await evaluate(
             ScriptLibrary.retry,
-            [run.runKey, run.stepsKey, keys.open(run.id), keys.claimed(worker, run.queue), keys.delayed],
+            [run.runKey, run.stepsKey, run.openKey, keys.claimed(worker, run.queue), keys.delayed],
             [
                 .init(run.id), .init(worker), .init(text), .init(carry.map { String($0.number) } ?? ""), .init(step),
                 .init(run.generation), .init(again.failedAttempt), .init(again.delay), .init(run.queue),
@@ -333,7 +335,7 @@ struct RunStore: Sendable {
         _ = try await evaluate(
             ScriptLibrary.park,
             [
-                run.runKey, keys.open(run.id), keys.claimed(worker, run.queue), keys.runs(.running),
+                run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.runs(.running),
                 keys.runs(.parked), keys.runs(.unserved), keys.unfit(workflow),
             ],
             [

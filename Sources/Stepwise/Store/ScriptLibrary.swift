@@ -3,6 +3,7 @@ internal import StepwiseRedis
 /// The scripts, one a transition, from the `.lua` files that are embedded in the binary.
 enum ScriptLibrary {
     static let enqueue = script("enqueue", PackageResources.enqueue_lua)
+    static let new = short("new", PackageResources.new_lua)
     static let start = script("start", PackageResources.start_lua)
     static let first = short("first", PackageResources.first_lua)
     static let load = script("load", PackageResources.load_lua)

@@ -76,7 +76,7 @@ extension Incarnation {
 
     /// What ``open(_:step:attempt:evenIfPaused:)`` asks.
     func openCommands(_ run: RunStore.Run, step: String) -> [[RedisArgument]] {
-        [["HMGET", .init(run.runKey), "generation", "status"], ["HGET", .init(keys.open(run.id)), .init(step)]]
+        [["HMGET", .init(run.runKey), "generation", "status"], ["HGET", .init(run.openKey), .init(step)]]
     }
 
     /// What the replies to ``openCommands(_:step:)`` say.

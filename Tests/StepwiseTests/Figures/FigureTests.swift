@@ -51,8 +51,9 @@ extension Scenarios {
             #expect(scripts.count == count + 2)
             let longest = scripts.map(\.commands.count).max() ?? 0
             #expect(longest <= 8, "\(scripts.first { $0.commands.count == longest }?.commands ?? [])")
-            // No script asks for outcomes.
-            #expect(scripts.flatMap { $0.commands.filter { $0 == "HMGET" } }.count == scripts.count)
+            // No script asks for outcomes; the first asks whether there is such a run.
+            #expect(scripts[0].commands.first == "EXISTS")
+            #expect(scripts.flatMap { $0.commands.filter { $0 == "HMGET" } }.count == scripts.count - 1)
             // Enqueued, its first step opened; then for each but the last: what to decide by, the clock, its outcome, the run.
             #expect(scripts[0..<2].map(\.commands.count) == [5, 8])
             for script in scripts[2..<(count + 1)] {

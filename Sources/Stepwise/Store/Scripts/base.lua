@@ -1,4 +1,4 @@
--- Put before every script by the store, and alone before `first`, `step`, `part` and `last`; not a script of its own.
+-- Put before every script by the store, and alone before `new`, `first`, `step`, `part` and `last`; not a script of its own.
 -- What a step that has nothing special about it costs: every line here counts.
 
 -- Redis' clock in milliseconds, as text; read once a script.
