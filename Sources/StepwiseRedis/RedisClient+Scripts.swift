@@ -52,7 +52,7 @@ extension RedisClient {
     ) {
         let call = ScriptCall(script: script, keys: keys, arguments: arguments, within: commandTimeout)
         guard let words = call.command else { return load(call, body) }
-        let command = RedisCommand(words, timeout: commandTimeout)
+        let command = RedisCommand(words, timeout: commandTimeout, deadline: call.deadline)
         command.onCompletion { [self] reply in
             if case .failure(let error) = reply, error.isUnknownScript { load(call, body) } else { body(reply) }
         }

@@ -14,11 +14,12 @@ final class RedisCommand: @unchecked Sendable {
     private var isAdopted = false
     private var isCancelled = false
 
-    init(_ arguments: [RedisArgument], timeout: TimeAmount) {
+    /// - Parameter deadline: `nil`: `timeout` from now.
+    init(_ arguments: [RedisArgument], timeout: TimeAmount, deadline: NIODeadline? = nil) {
         precondition(!arguments.isEmpty, "a command has at least its name")
         self.arguments = arguments
         self.timeout = timeout
-        deadline = .now() + timeout
+        self.deadline = deadline ?? .now() + timeout
     }
 
     /// Says who waits. Before the command is handed to the event loop, so that a cancellation may run ahead of it.

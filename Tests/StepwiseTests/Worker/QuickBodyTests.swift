@@ -101,6 +101,42 @@ extension Scenarios {
             }
         }
 
+        @Test(
+            "One that was quick and now waits, fails or is tried again is executed as often as any, however little is kept in memory",
+            arguments: Memory.allCases)
+        func surprising(_ memory: Memory) async throws {
+            let bodies = Tally()
+            let workflow = Workflow<Int, [Int]>("surprising") { (context, width: Int) async throws -> [Int] in
+                @Sendable func body(_ number: Int, _ step: Step) async throws -> Int {
+                    bodies.add("\(step.idempotencyKey) \(step.attempt)")
+                    if number % 4 == 1 { try await Task.sleep(for: .milliseconds(5)) }
+                    if number % 4 == 2, step.attempt == 1 { throw Hiccup() }
+                    return number
+                }
+                for _ in 0..<10 { _ = try await context.run("step") { try await body(0, $0) } }
+                var numbers = try await context.map(0..<width, "step", .retry(.fixed(.zero, attempts: 2))) {
+                    try await body($0, $1)
+                }
+                for number in 0..<width {
+                    numbers.append(
+                        try await context.run("step", .retry(.fixed(.zero, attempts: 2))) { try await body(number, $0) }
+                    )
+                }
+                return numbers
+            }
+            var configuration = StepwiseWorker.Configuration()
+            configuration.quickBody = .seconds(1)
+            try await withWorker([workflow], memory: memory, configuration: configuration) { client, _ in
+                let runs = try await client.enqueue(workflow.workflowName, each: [12, 12, 12])
+                for run in runs {
+                    #expect(try await run.result(timeout: patience) == Array(0..<12) + Array(0..<12))
+                    #expect(try await run.history().count == 34)
+                }
+                #expect(Set(bodies.all).count == bodies.all.count, "a body was executed twice")
+                #expect(bodies.all.count == 3 * (34 + 6))
+            }
+        }
+
         @Test("One that waits is cancelled with its run")
         func cancelled() async throws {
             let waiting = Flag()
