@@ -24,6 +24,7 @@ extension RedisClient {
     nonisolated(nonsending) package func evaluate(
         _ script: RedisScript, calls: [(keys: [String], arguments: [RedisArgument])]
     ) async throws(RedisError) -> [Result<RedisValue, RedisError>] {
+        if calls.isEmpty { return [] }
         let calls = calls.map {
             ScriptCall(script: script, keys: $0.keys, arguments: $0.arguments, within: commandTimeout)
         }

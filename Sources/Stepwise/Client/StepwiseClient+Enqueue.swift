@@ -83,39 +83,28 @@ extension StepwiseClient: WorkflowClient {
     public func enqueue(_ orders: [RunOrder]) async throws -> [EnqueuedRun] {
         for order in orders { try order.check(maximumSize: maximumSize) }
         if orders.isEmpty { return [] }
-        guard orders.allSatisfy(\.options.isPlain) else { return try await enqueueEach(orders) }
         let ids = orders.map(newID)
         try await prepare(writes: true)
-        let replies: [Result<RedisValue, RedisError>]
+        var replies = [Result<RedisValue, RedisError>](repeating: .success(.integer(0)), count: orders.count)
         do {
-            replies = try await commands.evaluate(ScriptLibrary.new, calls: zip(orders, ids).map(plainCall))
+            if orders.allSatisfy(\.options.isPlain) {
+                replies = try await commands.evaluate(ScriptLibrary.new, calls: zip(orders, ids).map(plainCall))
+            }
+            // What has options, and ids that are there already.
+            let others = replies.indices.filter { replies[$0] == .success(.integer(0)) }
+            let answers = try await commands.evaluate(
+                ScriptLibrary.enqueue, calls: others.map { call(orders[$0], ids[$0]) })
+            for (index, answer) in zip(others, answers) { replies[index] = answer }
         } catch {
             throw StepwiseError(error, doing: Self.words(orders[0], ids[0]))
         }
-        var runs: [EnqueuedRun] = []
-        for ((order, id), reply) in zip(zip(orders, ids), replies) {
+        return try zip(zip(orders, ids), replies).map { order, reply in
+            let (order, id) = order
             switch reply {
-            case .success(.integer(1)): runs.append(EnqueuedRun(id: id, isNew: true, source: self))
-            case .success:
-                let options = order.options
-                runs.append(
-                    try await enqueue(
-                        RunOrder(workflow: order.workflow, payload: order.payload, id: id, options: options)))
+            case .success(.integer(1)): return EnqueuedRun(id: id, isNew: true, source: self)
+            case .success(let reply): return try run(order, id, reply)
             case .failure(let error): throw StepwiseError(error, doing: Self.words(order, id))
             }
-        }
-        return runs
-    }
-
-    /// Calls of one moment leave in one write.
-    private func enqueueEach(_ orders: [RunOrder]) async throws -> [EnqueuedRun] {
-        try await withThrowingTaskGroup(of: (Int, EnqueuedRun).self) { group in
-            for (index, order) in orders.enumerated() {
-                group.addTask { (index, try await self.enqueue(order)) }
-            }
-            var runs = [EnqueuedRun?](repeating: nil, count: orders.count)
-            for try await (index, run) in group { runs[index] = run }
-            return runs.compactMap(\.self)
         }
     }
 
