@@ -69,23 +69,29 @@ extension Incarnation {
         _ run: RunStore.Run, step: String, attempt: Int, evenIfPaused: Bool
     ) async throws -> OpenStep? {
         let replies = try await insist {
-            try await self.connections.commands.pipeline(self.openCommands(run, step: step)).map { try $0.get() }
+            try await self.connections.commands.pipeline(self.openCommands(run, steps: [step])).map { try $0.get() }
         }
-        return open(replies, run, attempt: attempt, evenIfPaused: evenIfPaused)
+        return open(replies, of: run, [attempt], evenIfPaused: evenIfPaused)[0]
     }
 
-    /// What ``open(_:step:attempt:evenIfPaused:)`` asks.
-    func openCommands(_ run: RunStore.Run, step: String) -> [[RedisArgument]] {
-        [["HMGET", .init(run.runKey), "generation", "status"], ["HGET", .init(run.openKey), .init(step)]]
+    /// What ``open(_:step:attempt:evenIfPaused:)`` asks, of one step or several.
+    func openCommands(_ run: RunStore.Run, steps: [String]) -> [[RedisArgument]] {
+        [["HMGET", .init(run.runKey), "generation", "status"], ["HMGET", .init(run.openKey)] + steps.map { .init($0) }]
     }
 
-    /// What the replies to ``openCommands(_:step:)`` say.
-    func open(_ replies: [RedisValue], _ run: RunStore.Run, attempt: Int, evenIfPaused: Bool) -> OpenStep? {
+    /// What the replies to ``openCommands(_:steps:)`` say.
+    ///
+    /// - Parameter attempts: which attempt of each of the steps is asked about.
+    func open(_ replies: [RedisValue], of run: RunStore.Run, _ attempts: [Int], evenIfPaused: Bool) -> [OpenStep?] {
         guard replies.count == 2, let now = replies[0].array, now.count == 2, now[0].string == run.generation,
             evenIfPaused || now[1].string != RunStatus.paused.rawValue,
-            let open = replies[1].string.flatMap({ OpenStep($0) }), open.attempt == attempt, open.place == "invocation"
-        else { return nil }
-        return open
+            let states = replies[1].array, states.count == attempts.count
+        else { return attempts.map { _ in nil } }
+        return zip(states, attempts).map { state, attempt in
+            guard let open = state.string.flatMap({ OpenStep($0) }), open.attempt == attempt, open.place == "invocation"
+            else { return nil }
+            return open
+        }
     }
 
     /// Whether all of these steps are open, and no more than so many are in all.

@@ -108,8 +108,21 @@ extension RunDriver {
         guard let copy, copy.isWaiting(for: part.step), !copy.isProvisional, canBeQuick(part.step, copy),
             !isWorkflowPaused
         else { return takeSlowly(part) }
-        worker.connections.commands.pipeline(worker.openCommands(run, step: part.step)) { [lane] replies in
-            lane.execute { self.assumeIsolated { $0.take(part, replies.compactMap { try? $0.get() }) } }
+        // Whatever was claimed with it is asked for with it.
+        parts.append(part)
+        if parts.count == 1 { lane.execute { self.assumeIsolated { $0.readParts() } } }
+    }
+
+    /// Asks whether the steps that were claimed together are still wanted.
+    private func readParts() {
+        let parts = Swift.exchange(&self.parts, with: [])
+        worker.connections.commands.pipeline(worker.openCommands(run, steps: parts.map(\.step))) { [self] replies in
+            let open = worker.open(
+                replies.compactMap { try? $0.get() }, of: run, parts.map { _ in 1 }, evenIfPaused: false)
+            // Each in its turn, so that the first are recorded while the others are executed.
+            for (part, open) in zip(parts, open) {
+                lane.execute { self.assumeIsolated { $0.take(part, isOpen: open?.lost == 0) } }
+            }
         }
     }
 
@@ -118,9 +131,8 @@ extension RunDriver {
         end(part.claim) { try await self.take(part.text, step: (part.step, 1), part.claim) }
     }
 
-    private func take(_ part: QuickPart, _ replies: [RedisValue]) {
-        if worker.open(replies, run, attempt: 1, evenIfPaused: false)?.lost == 0, finish(part) { return }
-        takeSlowly(part)
+    private func take(_ part: QuickPart, isOpen: Bool) {
+        if !isOpen || !finish(part) { takeSlowly(part) }
     }
 
     /// Takes a step that the carry has left here.

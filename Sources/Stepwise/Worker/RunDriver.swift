@@ -23,6 +23,8 @@ actor RunDriver {
     /// The numbers of the carries that are being driven here. One that ends in Redis may still have its answer on the way.
     var carrying: Set<Int> = []
     var isCarrying: Bool { !carrying.isEmpty }
+    /// Claimed steps that are about to be asked for together.
+    var parts: [QuickPart] = []
     /// How many of the copy's calls are known to be those that Redis has opened.
     var agreed = 0
     /// What the run has noted about the code that may carry it, when this worker last asked.
