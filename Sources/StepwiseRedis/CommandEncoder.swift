@@ -25,7 +25,7 @@ package final class CommandEncoder {
         for argument in arguments {
             let start = bytes.count
             switch argument {
-            case .string(let text): bytes.append(contentsOf: text.utf8)
+            case .string(var text): text.withUTF8 { bytes.append(contentsOf: $0) }
             case .bytes(let raw): bytes.append(contentsOf: raw)
             }
             lengths.append(bytes.count - start)

@@ -104,7 +104,7 @@ extension RedisClient {
 }
 
 /// One call of a script: up to three commands within one time.
-private struct ScriptCall: Sendable {
+private final class ScriptCall: Sendable {
     let script: RedisScript
     let keys: [String]
     let arguments: [RedisArgument]

@@ -47,12 +47,18 @@ final class RedisConnection: ChannelInboundHandler {
         encoder.encode(arguments, into: &outgoing)
     }
 
+    private static let mostKept = 256 * 1024
+
     /// Sends all that was queued, in one piece.
     func flush() {
         guard let context, failure == nil, outgoing.readableBytes > 0 else { return }
-        let bytes = outgoing
-        outgoing = context.channel.allocator.buffer(capacity: min(bytes.readableBytes, 64 * 1024))
+        var bytes = outgoing
+        outgoing = ByteBuffer()
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        // Its memory is used again, unless the socket took only a part of it, or that would be a lot to keep.
+        guard bytes.storageCapacity <= Self.mostKept, outgoing.readableBytes == 0 else { return }
+        bytes.clear()
+        outgoing = bytes
     }
 
     /// Gives the connection up. Its owner hears of it first, then the commands that have no reply.

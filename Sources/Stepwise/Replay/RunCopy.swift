@@ -28,6 +28,7 @@ package final class RunCopy: Sendable {
         var calls: [StepCall?] = []
         var standings: [Standing] = []
         var numbers: [String: Int] = [:]
+        /// Of names that were used more than once: how often.
         var uses: [String: Int] = [:]
         var waiting = 0
         /// Of groups whose steps are all waited for: how many of each are.
@@ -142,7 +143,9 @@ package final class RunCopy: Sendable {
     }
 
     /// Delivers the next outcome of the history and lets the function run to rest.
-    package func deliver(_ outcome: Outcome, silent: Bool = false) {
+    ///
+    /// - Parameter call: the one that it is for, if the caller has it.
+    package func deliver(_ outcome: Outcome, to call: StepCall? = nil, silent: Bool = false) {
         state.withLock { $0.checkPatches() }
         switch outcome.result {
         case .cancel(let reason): return cancel(reason, isTimeout: false, silent: silent)
@@ -153,7 +156,7 @@ package final class RunCopy: Sendable {
             state.isSilent = silent
             state.cancelledCalls = 0
             state.delivered += 1
-            guard let number = state.numbers[outcome.step] else {
+            guard let number = call?.number ?? state.numbers[outcome.step] else {
                 if state.stuck == nil {
                     state.stuck = .divergence(
                         state.divergence(
@@ -309,6 +312,21 @@ package final class RunCopy: Sendable {
         state.withLock { state in
             guard let number = state.numbers[step], case .waiting = state.standings[number] else { return false }
             return true
+        }
+    }
+
+    /// Whether the function waits for the outcome of this call of its.
+    package func isWaiting(for call: StepCall) -> Bool {
+        state.withLock { state in
+            if case .waiting = state.standings[call.number] { true } else { false }
+        }
+    }
+
+    /// The call of a step for whose outcome the function waits.
+    package func waitingCall(_ step: String) -> StepCall? {
+        state.withLock { state in
+            guard let number = state.numbers[step], case .waiting = state.standings[number] else { return nil }
+            return state.calls[number]
         }
     }
 
@@ -559,12 +577,12 @@ package final class RunCopy: Sendable {
                 return nil
             }
             var id = name
-            repeat {
-                let uses = state.uses[name, default: 0] + 1
+            // "undo charge#2" may be the undo of "charge#2".
+            while state.numbers[id] != nil {
+                let uses = state.uses[name, default: 1] + 1
                 state.uses[name] = uses
-                if uses > 1 { id = "\(name)#\(uses)" }
-                // "undo charge#2" may be the undo of "charge#2".
-            } while state.numbers[id] != nil
+                id = "\(name)#\(uses)"
+            }
             let number = state.calls.count
             let call = make(number, id, key)
             state.calls.append(call)

@@ -158,8 +158,8 @@ package struct EventWaiter: Sendable, Hashable {
     }
 
     package init?(_ text: String) {
-        let parts = text.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 4, Generation.isOne(Substring(parts[2])) else { return nil }
+        let parts = text.words(atMost: 4)
+        guard parts.count == 4, Generation.isOne(parts[2]) else { return nil }
         self.init(queue: parts[0], run: parts[1], generation: parts[2], step: parts[3])
     }
 

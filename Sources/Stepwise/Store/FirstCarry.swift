@@ -9,7 +9,7 @@ package struct FirstCarry: Sendable, Hashable {
     package init?(_ text: String) {
         let parts = text.words(atMost: 5)
         guard parts.count == 5, parts[0] == "carry", !parts[3].isEmpty, !parts[4].isEmpty else { return nil }
-        workflow = String(parts[3])
+        workflow = parts[3]
         payload = Array(parts[4].utf8)
     }
 }

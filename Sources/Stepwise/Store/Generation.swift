@@ -5,13 +5,13 @@
 /// claimed before is stale, and a body that is executed again has the key that it had.
 package enum Generation {
     /// Whether a word of an invocation can be one.
-    package static func isOne(_ text: some StringProtocol) -> Bool {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        return (1...2).contains(parts.count) && parts.allSatisfy { Int($0) != nil }
+    package static func isOne(_ text: String) -> Bool {
+        guard let point = text.utf8.firstIndex(of: UInt8(ascii: ".")) else { return Int(text) != nil }
+        return Int(text[..<point]) != nil && Int(text[text.utf8.index(after: point)...]) != nil
     }
 
     /// The part that idempotency keys are made with.
     package static func number(of text: String) -> Int {
-        Int(text.prefix { $0 != "." }) ?? 1
+        Int(Substring(text.utf8.prefix { $0 != UInt8(ascii: ".") })) ?? 1
     }
 }

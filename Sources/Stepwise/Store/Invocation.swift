@@ -30,33 +30,33 @@ package enum Invocation: Sendable, Hashable {
             ("carry", 5)
         where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[3].isEmpty
             && !parts[4].isEmpty:
-            self = .carry(run: String(parts[1]), generation: String(parts[2]))
+            self = .carry(run: parts[1], generation: parts[2])
         case ("step", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[4].isEmpty:
             guard let attempt = Int(parts[3]) else { return nil }
-            self = .step(run: String(parts[1]), generation: String(parts[2]), attempt: attempt, step: String(parts[4]))
+            self = .step(run: parts[1], generation: parts[2], attempt: attempt, step: parts[4])
         case ("ended", 5)
         where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[3].isEmpty && !parts[4].isEmpty:
             self = .ended(
-                run: String(parts[1]), generation: String(parts[2]), child: String(parts[3]), step: String(parts[4]))
+                run: parts[1], generation: parts[2], child: parts[3], step: parts[4])
         case ("cancel", 5):
             let rest = parts[4].words(atMost: 2)
             guard rest.count == 2, Generation.isOne(rest[0]), !rest[1].isEmpty, parts[1...3].allSatisfy({ !$0.isEmpty })
             else { return nil }
             self = .cancel(
-                child: String(parts[1]), workflow: String(parts[2]), run: String(parts[3]), generation: String(rest[0]),
-                step: String(rest[1]))
+                child: parts[1], workflow: parts[2], run: parts[3], generation: rest[0],
+                step: rest[1])
         case ("tell", 4...):
             let parts = text.words(atMost: 4)
             guard let time = Int(parts[2]), !parts[1].isEmpty, !parts[3].isEmpty else { return nil }
-            self = .tell(event: String(parts[1]), time: time, value: Array(parts[3].utf8))
+            self = .tell(event: parts[1], time: time, value: Array(parts[3].utf8))
         case ("withdraw", 5):
             let rest = parts[4].words(atMost: 2)
             guard rest.count == 2, Generation.isOne(parts[2]), let number = Int(parts[3]), !parts[1].isEmpty,
                 rest.allSatisfy({ !$0.isEmpty })
             else { return nil }
             self = .withdraw(
-                run: String(parts[1]), generation: String(parts[2]), number: number, event: String(rest[0]),
-                step: String(rest[1]))
+                run: parts[1], generation: parts[2], number: number, event: rest[0],
+                step: rest[1])
         default:
             return nil
         }
@@ -91,18 +91,23 @@ package enum Invocation: Sendable, Hashable {
     package static func carryText(run: String, generation: String) -> String { "carry \(run) \(generation)" }
 }
 
-extension StringProtocol {
+extension String {
     /// The parts between spaces, by bytes: there are characters that swallow the space before them.
-    func words(atMost count: Int) -> [Substring] where SubSequence == Substring {
-        var words: [Substring] = []
-        words.reserveCapacity(count)
-        let bytes = utf8
-        var start = startIndex
-        while words.count < count - 1, let end = bytes[start...].firstIndex(of: UInt8(ascii: " ")) {
-            words.append(self[start..<end])
-            start = bytes.index(after: end)
+    func words(atMost count: Int, between separator: Unicode.Scalar = " ") -> [String] {
+        var text = self
+        return text.withUTF8 { bytes in
+            var words: [String] = []
+            words.reserveCapacity(count)
+            func add(_ part: Slice<UnsafeBufferPointer<UInt8>>) {
+                words.append(String(decoding: UnsafeBufferPointer(rebasing: part), as: UTF8.self))
+            }
+            var start = 0
+            while words.count < count - 1, let end = bytes[start...].firstIndex(of: UInt8(ascii: separator)) {
+                add(bytes[start..<end])
+                start = end + 1
+            }
+            add(bytes[start...])
+            return words
         }
-        words.append(self[start...])
-        return words
     }
 }

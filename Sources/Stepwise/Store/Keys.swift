@@ -11,16 +11,30 @@ package struct Keys: Sendable, Hashable {
         prefix = "stepwise:{\(namespace)}:"
     }
 
-    package func queue(_ queue: String) -> String { "\(prefix)queue:\(queue)" }
-    package func claimed(_ worker: String, _ queue: String) -> String { "\(prefix)claimed:\(worker):\(queue)" }
+    /// In one piece of memory: a run's keys are made for each of its invocations.
+    private func key(_ kind: String, _ name: String, _ rest: String = "") -> String {
+        var key = ""
+        key.reserveCapacity(prefix.utf8.count + kind.utf8.count + name.utf8.count + rest.utf8.count + 1)
+        key += prefix
+        key += kind
+        key += name
+        if !rest.isEmpty {
+            key += ":"
+            key += rest
+        }
+        return key
+    }
+
+    package func queue(_ queue: String) -> String { key("queue:", queue) }
+    package func claimed(_ worker: String, _ queue: String) -> String { key("claimed:", worker, queue) }
     package var workers: String { "\(prefix)workers" }
     package func worker(_ worker: String) -> String { "\(prefix)worker:\(worker)" }
-    package func run(_ id: String) -> String { "\(prefix)run:\(id)" }
-    package func steps(_ id: String) -> String { "\(prefix)steps:\(id)" }
-    package func open(_ id: String) -> String { "\(prefix)open:\(id)" }
-    package func join(_ id: String) -> String { "\(prefix)join:\(id)" }
+    package func run(_ id: String) -> String { key("run:", id) }
+    package func steps(_ id: String) -> String { key("steps:", id) }
+    package func open(_ id: String) -> String { key("open:", id) }
+    package func join(_ id: String) -> String { key("join:", id) }
     package var delayed: String { "\(prefix)delayed" }
-    package func runs(_ status: RunStatus) -> String { "\(prefix)runs:\(status.rawValue)" }
+    package func runs(_ status: RunStatus) -> String { key("runs:", status.rawValue) }
     package func unserved(_ workflow: String) -> String { "\(prefix)unserved:\(workflow)" }
     package func unfit(_ workflow: String) -> String { "\(prefix)unfit:\(workflow)" }
     package var paused: String { "\(prefix)paused" }

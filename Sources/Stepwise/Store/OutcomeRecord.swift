@@ -24,7 +24,10 @@ package struct OutcomeRecord: Sendable, Hashable {
     ) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(160)
-        func add(_ words: String) { text.append(contentsOf: words.utf8) }
+        func add(_ words: String) {
+            var words = words
+            words.withUTF8 { text.append(contentsOf: $0) }
+        }
         add("{\"step\":")
         JSON.append(step, to: &text)
         if let kind { add(",\"kind\":\(JSON.string(kind))") }

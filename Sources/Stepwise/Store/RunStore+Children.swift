@@ -137,9 +137,9 @@ package struct ParentStep: Sendable, Hashable {
     }
 
     package init?(_ text: String) {
-        let parts = text.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+        let parts = text.words(atMost: 3)
         guard parts.count == 3 else { return nil }
-        self.init(run: String(parts[0]), generation: String(parts[1]), step: String(parts[2]))
+        self.init(run: parts[0], generation: parts[1], step: parts[2])
     }
 
     package var text: String { "\(run) \(generation) \(step)" }

@@ -14,12 +14,11 @@ package struct TimeLimit: Sendable, Hashable {
 
     /// `nil` if the entry is another.
     package init?(_ entry: String) {
-        let parts = entry.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: false)
+        let parts = entry.words(atMost: 5)
         guard parts.count >= 4, parts[1] == "timeout", !parts[0].isEmpty, !parts[2].isEmpty, Generation.isOne(parts[3])
         else { return nil }
         self.init(
-            queue: String(parts[0]), run: String(parts[2]), generation: String(parts[3]),
-            step: parts.count == 5 ? String(parts[4]) : nil)
+            queue: parts[0], run: parts[2], generation: parts[3], step: parts.count == 5 ? parts[4] : nil)
     }
 
     package var entry: String { "\(queue) timeout \(run) \(generation)" + (step.map { " \($0)" } ?? "") }

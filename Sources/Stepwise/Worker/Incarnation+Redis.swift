@@ -76,7 +76,10 @@ extension Incarnation {
 
     /// What ``open(_:step:attempt:evenIfPaused:)`` asks, of one step or several.
     func openCommands(_ run: RunStore.Run, steps: [String]) -> [[RedisArgument]] {
-        [["HMGET", .init(run.runKey), "generation", "status"], ["HMGET", .init(run.openKey)] + steps.map { .init($0) }]
+        [
+            ["HMGET", .init(run.runKey), "generation", "status"],
+            ["HMGET", .init(run.openKey)] + steps.map { .init($0) },
+        ]
     }
 
     /// What the replies to ``openCommands(_:steps:)`` say.

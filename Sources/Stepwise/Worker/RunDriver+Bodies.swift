@@ -211,12 +211,14 @@ extension RunDriver {
         Step(runID: run.id, generation: generation, id: call.id, attempt: attempt)
     }
 
-    func start(_ call: StepCall, attempt: Int) -> RunningBody {
+    /// - Parameter pace: what is known of such bodies, if the caller has it.
+    func start(_ call: StepCall, attempt: Int, _ pace: BodyPace? = nil) -> RunningBody {
         let step = step(of: call, attempt: attempt)
         worker.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
         return RunningBody(
-            attempt: attempt, timeout: call.options.timeout, pace: paces.of(call.name), step: step, body: call.body)
+            attempt: attempt, timeout: call.options.timeout, pace: pace ?? paces.of(call.name), step: step,
+            body: call.body)
     }
 
     /// What a body's end means for its step.

@@ -139,7 +139,8 @@ extension RunDriver {
     func serial(
         number: Int, step: String, attempt: Int, lost: Int, opened: Int, _ settled: Settled?
     ) async throws -> SerialEnd {
-        var way = QuickWay(number: number, step: step, opened: opened, settled: settled)
+        var way = QuickWay(
+            number: number, carrier: store.carrier(number), step: step, opened: opened, settled: settled)
         if settled == nil, attempt == 1, lost == 0, let copy, canBeQuick(step, copy) { way = await takeQuickSteps(way) }
         if way.hasEndedRun { return .goesOn(.finished(status: nil), opened: way.opened) }
         if let settled = way.settled { return try await write(settled, opened: way.opened) }
@@ -230,7 +231,7 @@ extension RunDriver {
     ) -> Settled {
         // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
         let upto = copy.delivered + 1
-        copy.deliver(Outcome(step: call.id, result: result, kind: call.kind))
+        copy.deliver(Outcome(step: call.id, result: result, kind: call.kind), to: call)
         var plan = copy.plan(opened: opened)
         let ending = plan.isComplete ? ending(of: copy) : nil
         if ending != nil {

@@ -32,7 +32,9 @@ extension RunDriver {
             let claim = driver.exchange(claim, of: text)
             driver.confirm(plan, copy)
             driver.agreed = 1
-            driver.takeQuickStep(QuickWay(number: 1, step: step, opened: 1)) { driver, way in driver.end(way, claim) }
+            driver.takeQuickStep(QuickWay(number: 1, carrier: driver.store.carrier(1), step: step, opened: 1)) {
+                driver, way in driver.end(way, claim)
+            }
         }
     }
 

@@ -7,6 +7,8 @@ extension RunDriver {
     struct QuickWay: Sendable {
         /// The carry's.
         let number: Int
+        /// See ``RunStore/carrier(_:)``.
+        let carrier: String
         /// The open step.
         var step: String
         var opened: Int
@@ -20,13 +22,14 @@ extension RunDriver {
 
     /// Whether the step's body is one that can be expected to end at once, and whose outcome is all that there is to know.
     func canBeQuick(_ step: String, _ copy: RunCopy) -> Bool {
-        guard let call = copy.call(step) else { return false }
-        return canBeQuick(call)
+        copy.call(step).flatMap(quickPace) != nil
     }
 
-    private func canBeQuick(_ call: StepCall) -> Bool {
-        call.kind == nil && call.options.timeout == nil && isPlain(call, attempt: 1, lost: 0)
-            && paces.of(call.name).isQuick
+    /// What is known of the body of such a step; `nil` for any other.
+    private func quickPace(_ call: StepCall) -> BodyPace? {
+        guard call.kind == nil, call.options.timeout == nil, isPlain(call, attempt: 1, lost: 0) else { return nil }
+        let pace = paces.of(call.name)
+        return pace.isQuick ? pace : nil
     }
 
     /// Takes steps forward until one needs more than that.
@@ -43,16 +46,18 @@ extension RunDriver {
             call, copy, number: way.number, attempt: 1, lost: 0, result, took: took, opened: way.opened)
         way.settled = settled
         if settled.isNew, let next = settled.request.plainOpening {
-            send(store.stepCall(run, settled.request, settled.record, next)) { [way] driver, reply in
+            send(store.stepCall(run, way.carrier, settled.request, settled.record, next)) { [way] driver, reply in
                 // It can be asked for again: what the first call did, if it did anything, is found.
                 guard case .success(.integer(1)) = reply else { return end(driver, way) }
-                let opened = driver.confirm(
+                var way = way
+                way.opened = driver.confirm(
                     settled, after: .carry(step: next.step, attempt: 1, lost: 0), opened: way.opened)
                 driver.worker.slots.release(settled.reserved)
-                driver.takeQuickStep(QuickWay(number: way.number, step: next.step, opened: opened), end)
+                (way.step, way.settled) = (next.step, nil)
+                driver.takeQuickStep(way, end)
             }
         } else if settled.isNew, settled.request.isPlainEnd {
-            send(store.lastCall(run, settled.request, settled.record)) { [way] driver, reply in
+            send(store.lastCall(run, way.carrier, settled.request, settled.record)) { [way] driver, reply in
                 guard case .success(.integer(1)) = reply else { return end(driver, way) }
                 var way = way
                 way.opened = driver.confirm(settled, after: .finished(status: .completed), opened: way.opened)
@@ -68,12 +73,12 @@ extension RunDriver {
 
     /// Executes an open step that nobody else executes. `nil` if it is not done then; its body may run.
     private func executeQuickly(_ step: String) -> (call: StepCall, result: Outcome.Result, took: Int)? {
-        guard let copy, let call = copy.call(step), canBeQuick(call), bodies[step] == nil, copy.isWaiting(for: step),
+        guard let copy, let call = copy.waitingCall(step), let pace = quickPace(call), bodies[step] == nil,
             !worker.isDraining, !isWorkflowPaused
         else { return nil }
-        let body = start(call, attempt: 1)
+        let body = start(call, attempt: 1, pace)
         guard let end = body.end, !worker.isOver, case .ended(let result, let took) = judge(end, of: call, body),
-            copy.isWaiting(for: step)
+            copy.isWaiting(for: call)
         else {
             bodies[step] = body
             return nil
@@ -105,7 +110,7 @@ extension RunDriver {
     func take(_ part: QuickPart) {
         // Nobody takes tasks any more.
         if worker.isOver { return end(part.claim) }
-        guard let copy, copy.isWaiting(for: part.step), !copy.isProvisional, canBeQuick(part.step, copy),
+        guard let copy, let call = copy.waitingCall(part.step), !copy.isProvisional, quickPace(call) != nil,
             !isWorkflowPaused
         else { return takeSlowly(part) }
         // Whatever was claimed with it is asked for with it.

@@ -14,7 +14,7 @@ package enum JSON {
         -> [UInt8]
     {
         do {
-            return Array(try encoder.encode(value))
+            return try encoder.encode(value).withUnsafeBytes { Array($0) }
         } catch {
             throw StepwiseError(.notStorable, "\(what()) cannot be stored as JSON: \(words(error))\(advice(error))")
         }
@@ -47,13 +47,15 @@ package enum JSON {
 
     /// Appends a JSON string literal.
     package static func append(_ text: String, to bytes: inout [UInt8]) {
-        if text.utf8.allSatisfy(isPlain) {
+        var text = text
+        let isWritten = text.withUTF8 { words in
+            guard words.allSatisfy(isPlain) else { return false }
             bytes.append(UInt8(ascii: "\""))
-            bytes.append(contentsOf: text.utf8)
+            bytes.append(contentsOf: words)
             bytes.append(UInt8(ascii: "\""))
-        } else {
-            bytes.append(contentsOf: string(text).utf8)
+            return true
         }
+        if !isWritten { bytes.append(contentsOf: string(text).utf8) }
     }
 
     /// A JSON string literal.

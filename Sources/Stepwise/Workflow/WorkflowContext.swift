@@ -117,7 +117,7 @@ public struct WorkflowContext: Sendable {
     func encoding<T: Codable & Sendable>(
         _ body: @escaping @Sendable (Step) async throws -> T
     ) -> @Sendable (Step) async throws -> [UInt8] {
-        { step in
+        { [runID] step in
             let value = try await body(step)
             return try JSON.encode(value, what: "the result of step \"\(step.id)\" of run \(runID)")
         }
@@ -126,7 +126,7 @@ public struct WorkflowContext: Sendable {
     private func encoding<T: Codable & Sendable>(
         _ body: @escaping @Sendable () async throws -> T
     ) -> @Sendable (Step) async throws -> [UInt8] {
-        { step in
+        { [runID] step in
             let value = try await body()
             return try JSON.encode(value, what: "the result of step \"\(step.id)\" of run \(runID)")
         }

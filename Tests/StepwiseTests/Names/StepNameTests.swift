@@ -28,6 +28,19 @@ extension Scenarios {
             #expect(run.history.map(\.step) == ["good"] + (2...bad.count).map { "good#\($0)" })
         }
 
+        @Test("A step whose name begins with a combining mark has its limits in time as any other")
+        func combiningMark() async throws {
+            let workflow = Workflow("combining") { (context, _: Int) async throws -> String in
+                do {
+                    try await context.run("\u{301}late", .totalTimeout(.milliseconds(100))) {
+                        try await Task.sleep(for: .seconds(3600))
+                    }
+                    return ""
+                } catch let failure as StepFailure { return "\(failure.cause)" }
+            }
+            #expect(try await complete(workflow, 0).output == "timedOut")
+        }
+
         @Test("A bad name that nobody catches fails the run and says what is wrong with it")
         func uncaught() async throws {
             let workflow = Workflow("uncaught-name") { (context, _: Int) async throws -> Int in

@@ -142,10 +142,10 @@ package struct OpenStep: Sendable {
         let parts = lines[0].split(separator: " ", omittingEmptySubsequences: false)
         guard parts.count >= 4, let attempt = Int(parts[1]), let lost = Int(parts[2]) else { return nil }
         (kind, self.attempt, self.lost, place) = (String(parts[0]), attempt, lost, String(parts[3]))
-        let words = place.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-        if words.count == 3, words[0] == "child" { (place, child) = ("child", String(words[2])) }
+        let words = place.words(atMost: 3, between: ":")
+        if words.count == 3, words[0] == "child" { (place, child) = ("child", words[2]) }
         if words.count == 3, words[0] == "event", let number = Int(words[1]) {
-            (place, event) = ("event", (String(words[2]), number))
+            (place, event) = ("event", (words[2], number))
         }
         limits = [:]
         for part in parts.dropFirst(4) {
