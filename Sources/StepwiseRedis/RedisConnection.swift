@@ -55,9 +55,9 @@ final class RedisConnection: ChannelInboundHandler {
         var bytes = outgoing
         outgoing = ByteBuffer()
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        // Its memory is used again, unless the socket took only a part of it, or that would be a lot to keep.
+        // Its memory is used again, unless that would be a lot to keep. If the socket took only a part of it, this is a new, small one.
         guard bytes.storageCapacity <= Self.mostKept, outgoing.readableBytes == 0 else { return }
-        bytes.clear()
+        bytes.clear(minimumCapacity: 1024)
         outgoing = bytes
     }
 

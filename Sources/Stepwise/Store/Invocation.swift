@@ -24,7 +24,8 @@ package enum Invocation: Sendable, Hashable {
             self = .raw
             return
         }
-        let parts = text.words(atMost: 5)
+        // The value of a `tell` may be long: it is one word.
+        let parts = text.words(atMost: text.utf8.starts(with: "tell ".utf8) ? 4 : 5)
         switch (parts.first, parts.count) {
         case ("carry", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty,
             ("carry", 5)
@@ -45,8 +46,7 @@ package enum Invocation: Sendable, Hashable {
             self = .cancel(
                 child: parts[1], workflow: parts[2], run: parts[3], generation: rest[0],
                 step: rest[1])
-        case ("tell", 4...):
-            let parts = text.words(atMost: 4)
+        case ("tell", 4):
             guard let time = Int(parts[2]), !parts[1].isEmpty, !parts[3].isEmpty else { return nil }
             self = .tell(event: parts[1], time: time, value: Array(parts[3].utf8))
         case ("withdraw", 5):

@@ -12,13 +12,13 @@ package struct Keys: Sendable, Hashable {
     }
 
     /// In one piece of memory: a run's keys are made for each of its invocations.
-    private func key(_ kind: String, _ name: String, _ rest: String = "") -> String {
+    private func key(_ kind: String, _ name: String, _ rest: String? = nil) -> String {
         var key = ""
-        key.reserveCapacity(prefix.utf8.count + kind.utf8.count + name.utf8.count + rest.utf8.count + 1)
+        key.reserveCapacity(prefix.utf8.count + kind.utf8.count + name.utf8.count + (rest?.utf8.count ?? 0) + 1)
         key += prefix
         key += kind
         key += name
-        if !rest.isEmpty {
+        if let rest {
             key += ":"
             key += rest
         }

@@ -121,6 +121,8 @@ extension RunDriver {
     /// Asks whether the steps that were claimed together are still wanted.
     private func readParts() {
         let parts = Swift.exchange(&self.parts, with: [])
+        // Nobody takes tasks any more.
+        if worker.isOver { return parts.forEach { end($0.claim) } }
         worker.connections.commands.pipeline(worker.openCommands(run, steps: parts.map(\.step))) { [self] replies in
             let open = worker.open(
                 replies.compactMap { try? $0.get() }, of: run, parts.map { _ in 1 }, evenIfPaused: false)
@@ -137,6 +139,7 @@ extension RunDriver {
     }
 
     private func take(_ part: QuickPart, isOpen: Bool) {
+        if worker.isOver { return end(part.claim) }
         if !isOpen || !finish(part) { takeSlowly(part) }
     }
 

@@ -1,0 +1,75 @@
+import Synchronization
+
+/// What the function has called and the store has not opened, and what it no longer waits for.
+extension RunCopy {
+    /// The calls that the function has made and Redis has not opened, and what it no longer waits for.
+    ///
+    /// - Parameters:
+    ///   - opened: how many calls Redis has opened.
+    ///   - limit: the most openings and the most closings of one page.
+    package func plan(opened: Int, limit: Int = 1000) -> Plan {
+        state.withLock { state in
+            // The run ends, or begins anew: nothing is opened for it any more.
+            if state.overLimit != nil || (state.finished == nil && !state.renewals.isEmpty) {
+                return Plan(
+                    openings: [], closings: [], unlimited: Self.limited(state), patches: state.patches.marksToWrite,
+                    orphans: Self.orphans(state, opened: opened), isComplete: true)
+            }
+            let end = min(state.calls.count, opened + limit)
+            let openings = (min(opened, end)..<end).map { number in
+                let isWaiting = if case .waiting = state.standings[number] { true } else { false }
+                let call = state.calls[number]
+                return Plan.Opening(
+                    number: number, step: call?.id ?? "", withdrawn: !isWaiting,
+                    limits: isWaiting ? call?.limits ?? "" : "", wait: call?.wait)
+            }
+            let closings = state.unclosed.filter { $0 < opened }.sorted()
+            let closed = closings.prefix(limit).compactMap { state.calls[$0] }
+            return Plan(
+                openings: openings, closings: closed.map(\.id),
+                unlimited: state.finished != nil
+                    ? Self.limited(state) : closed.filter { !$0.limits.isEmpty }.map(\.id),
+                patches: state.patches.marksToWrite,
+                orphans: state.finished != nil
+                    ? Self.orphans(state, opened: opened)
+                    : Self.orphans(state, among: closings.prefix(limit)),
+                listens: state.listens, joins: state.joinsAll,
+                isComplete: end == state.calls.count && closings.count <= limit
+            )
+        }
+    }
+
+    /// The steps with limits in time of which no outcome was delivered.
+    private static func limited(_ state: State) -> [String] {
+        state.calls.compactMap { call in call.flatMap { $0.limits.isEmpty ? nil : $0.id } }
+    }
+
+    private static func orphans(_ state: State, opened: Int) -> [Plan.Orphan] {
+        orphans(state, among: state.attached.filter { $0 < opened }.sorted())
+    }
+
+    private static func orphans(_ state: State, among numbers: some Sequence<Int>) -> [Plan.Orphan] {
+        if state.attached.isEmpty { return [] }
+        return numbers.compactMap { number in
+            guard state.attached.contains(number), let call = state.calls[number] else { return nil }
+            if let order = call.child { return Plan.Orphan(number: number, step: call.id, left: .child(order)) }
+            return call.wait?.event.map { Plan.Orphan(number: number, step: call.id, left: .event($0)) }
+        }
+    }
+
+    /// The store has carried out `plan`: its closings need not be asked for again.
+    package func confirm(_ plan: Plan) {
+        state.withLock { state in
+            state.patches.confirm(plan.patches)
+            for step in plan.closings {
+                guard let number = state.numbers[step] else { continue }
+                state.unclosed.remove(number)
+                state.attached.remove(number)
+            }
+            for opening in plan.openings where opening.withdrawn {
+                state.unclosed.remove(opening.number)
+                state.attached.remove(opening.number)
+            }
+        }
+    }
+}
