@@ -8,16 +8,15 @@ extension RunCopy {
     ///   - isDerived: whether the name was made of another step's id; then it may end in `#` and digits.
     /// - Throws: ``Evicted``, `CancellationError`, the step's recorded ``StepFailure``, or a ``StepwiseError`` about the name.
     nonisolated(nonsending) package func call(
-        name: String, isDerived: Bool = false, options: StepOptions, group: Int? = nil, child: ChildOrder? = nil,
-        notice: Notice? = nil, wait: StepWait? = nil, body: @escaping @Sendable (Step) async throws -> [UInt8]
+        name: String, isDerived: Bool = false, options: StepOptions, group: Int? = nil, _ special: StepKind? = nil,
+        body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) async throws -> StepResult {
         if let obstruction = try begin(call: "step \"\(name)\"") { try await meet(obstruction) }
         if !isDerived { try StepName.check(name) }
         let made = try register(name: name, options: options) { number, id, key in
             StepCall(
-                number: number, id: id, name: name, key: key, options: options, child: child, notice: notice,
-                group: group,
-                wait: wait, body: body)
+                number: number, id: id, name: name, key: key, options: options, special: special, group: group,
+                body: body)
         }
         guard let (number, id) = made else {
             try await suspendUntilEviction()

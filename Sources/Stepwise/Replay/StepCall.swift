@@ -7,30 +7,45 @@ package final class StepCall: Sendable {
     /// What tells its element from others of the same name, as JSON.
     package let key: String?
     package let options: StepOptions
-    /// The run that it makes; then what the body returns is that run's input. `nil` for a step with a body.
-    package let child: ChildOrder?
-    /// The event that it sends; then what the body returns is the event's value.
-    package let notice: Notice?
+    /// What there is to it besides a body's outcome.
+    package let special: StepKind?
     /// The group whose steps are all waited for, if it belongs to one.
     package let group: Int?
-    /// What it waits for, if it has no body: then nobody executes it.
-    package let wait: StepWait?
     /// Executes the step once and returns its value as JSON.
     package let body: @Sendable (Step) async throws -> [UInt8]
 
     init(
-        number: Int, id: String, name: String, key: String?, options: StepOptions, child: ChildOrder?, notice: Notice?,
-        group: Int?, wait: StepWait?, body: @escaping @Sendable (Step) async throws -> [UInt8]
+        number: Int, id: String, name: String, key: String?, options: StepOptions, special: StepKind?, group: Int?,
+        body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) {
         (self.number, self.id, self.name, self.key, self.options) = (number, id, name, key, options)
-        (self.child, self.notice, self.group, self.wait, self.body) = (child, notice, group, wait, body)
+        (self.special, self.group, self.body) = (special, group, body)
     }
 }
 
+/// A kind of step that is more than a body. In a box: most steps have none, and each is handed on several times.
+package indirect enum StepKind: Sendable {
+    /// The run that it makes; what the body returns is that run's input.
+    case child(ChildOrder)
+    /// The event that it sends; what the body returns is the event's value.
+    case notice(Notice)
+    /// What it waits for; it has no body, and nobody executes it.
+    case wait(StepWait)
+}
+
 extension StepCall {
+    package var child: ChildOrder? { if case .child(let order) = special { order } else { nil } }
+    package var notice: Notice? { if case .notice(let notice) = special { notice } else { nil } }
+    package var wait: StepWait? { if case .wait(let wait) = special { wait } else { nil } }
+
     /// The word for its kind; `nil` for a step with a body.
     package var kind: String? {
-        wait?.kind ?? notice.map { _ in "notify" } ?? child.map { $0.isAwaited ? "invoke" : "start" } ?? options.kind
+        switch special {
+        case .wait(let wait): wait.kind
+        case .notice: "notify"
+        case .child(let order): order.isAwaited ? "invoke" : "start"
+        case nil: options.kind
+        }
     }
 
     /// Its limits in time as the store takes them; empty for none.

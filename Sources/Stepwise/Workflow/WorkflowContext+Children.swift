@@ -150,7 +150,7 @@ extension WorkflowContext {
             workflow: workflow, id: id, options: options, isAwaited: onParentEnd != nil,
             onParentEnd: onParentEnd ?? .abandon)
         let call = { @Sendable [copy, stepOptions = self.options] in
-            try await copy.call(name: step, options: stepOptions, child: order) { _ in
+            try await copy.call(name: step, options: stepOptions, .child(order)) { _ in
                 try JSON.encode(input, what: "the input of workflow \"\(workflow)\"")
             }
         }
