@@ -144,6 +144,23 @@ extension Scenarios {
             }
         }
 
+        @Test("Quick branches that are claimed together are asked for together")
+        func askedTogether() async throws {
+            var configuration = StepwiseWorker.Configuration()
+            configuration.quickBody = .seconds(1)
+            configuration.concurrency = 64
+            try await withWorker([fan], configuration: configuration) { client, server in
+                // Its bodies are known to be quick then.
+                _ = try await client.enqueue(fan, 20).result(timeout: patience)
+                let monitor = try await ScriptMonitor(server)
+                _ = try await client.enqueue(fan, 500).result(timeout: patience)
+                let requests = try await monitor.requests()
+                monitor.stop()
+                let reads = requests.filter { $0.contains("GET\" \"stepwise:{default}:open:") }
+                #expect(!reads.isEmpty && reads.count < 200)
+            }
+        }
+
         @Test("An idle worker sends fewer than 5 requests a second, and is woken by the LPUSH itself")
         func idle() async throws {
             try await withWorker([chain]) { client, server in
