@@ -519,6 +519,41 @@ import TestWorkflows
         }
     }
 
+    @Test("§3a.23 While one worker takes the function past a branch, others end theirs without a carry of their own")
+    func oneCarrier() async throws {
+        try await withStage { stage in
+            for part in 0..<5 { try await stage.ledger.addGate("part-\(part)") }
+            let held = AsyncStream<Void>.makeStream()
+            // The sixth request that names the run takes the function past the first branch; below it is seen that it does.
+            let proxy = try RedisProxy(
+                folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
+                plan: .init(event: 6, moment: .before, strike: .hold)
+            ) { held.continuation.yield() }
+            let first = try stage.worker("first", redis: proxy.url, concurrency: 1)
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("fan-out"), "in", id: "the-run")
+            #expect(try await eventually { try await stage.ledger.lines().count == 1 })
+            let own = try await stage.ledger.lines()[0][1]
+            let second = try stage.worker("second", concurrency: 4)
+            #expect(try await eventually { try await stage.ledger.lines().count == 5 })
+            try await stage.ledger.openGate(own)
+            for await _ in held.stream { break }
+            func field(_ name: String) async throws -> String? {
+                try await stage.redis("HGET", .init(stage.keys.run("the-run")), .init(name)).string
+            }
+            let carrier = try await field("carrier")
+            #expect(try await field("recorded") == "1" && carrier?.isEmpty == false)
+            for part in 0..<5 { try await stage.ledger.openGate("part-\(part)") }
+            #expect(try await eventually { try await field("recorded") == "5" })
+            #expect(try await field("carrier") == carrier)
+            proxy.release()
+            #expect(try await run.result(timeout: .seconds(60)) == "in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN")
+            #expect(try await stage.ledger.lines().map { $0[1] }.filter { $0 == "join" }.count == 1)
+            await first.terminate()
+            await second.terminate()
+            proxy.close()
+        }
+    }
+
     @Test("§3a.12 No body begins before Redis has answered that the step before it is recorded")
     func recordedFirst() async throws {
         try await withStage { stage in
