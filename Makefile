@@ -1,6 +1,6 @@
 # make demo [DIR=folder] [WORKERS=3]   digests a folder with a fleet that loses a worker on the way
 # make test                            the whole suite
-# make mutants [ONLY=rule-4]           plants 77 defects, one after the other, and expects the tests to find each; half an hour
+# make mutants [ONLY=rule-4]           plants 77 defects, one after the other, and expects the tests to find each; more than an hour
 # make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
 # make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
 #                                      ARGS='sleepers --count 1000000' for runs that sleep and wake
