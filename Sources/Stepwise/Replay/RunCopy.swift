@@ -308,12 +308,7 @@ package final class RunCopy: Sendable {
     /// Whether the function itself has come to its end.
     package var hasReturned: Bool { state.withLock { $0.finished != nil } }
 
-    package func isWaiting(for step: String) -> Bool {
-        state.withLock { state in
-            guard let number = state.numbers[step], case .waiting = state.standings[number] else { return false }
-            return true
-        }
-    }
+    package func isWaiting(for step: String) -> Bool { waitingCall(step) != nil }
 
     /// Whether the function waits for the outcome of this call of its.
     package func isWaiting(for call: StepCall) -> Bool {

@@ -145,15 +145,18 @@ package struct Plan: Sendable {
     /// Whether nothing is left for another page.
     package var isComplete: Bool
 
-    /// Whether it asks for nothing.
-    package var isOnlyAnEnd: Bool {
-        isComplete && openings.isEmpty && closings.isEmpty && unlimited.isEmpty && orphans.isEmpty && patches.isEmpty
+    /// Whether it asks for nothing, its openings aside.
+    private var onlyOpens: Bool {
+        isComplete && closings.isEmpty && unlimited.isEmpty && orphans.isEmpty && patches.isEmpty
     }
+
+    /// Whether it asks for nothing.
+    package var isOnlyAnEnd: Bool { onlyOpens && openings.isEmpty }
 
     /// What it opens, if that is all it asks for: one step with a body and without limits.
     package var onlyPlainOpening: Opening? {
-        guard isComplete, openings.count == 1, !openings[0].withdrawn, openings[0].limits.isEmpty,
-            openings[0].wait == nil, closings.isEmpty, unlimited.isEmpty, orphans.isEmpty, patches.isEmpty
+        guard onlyOpens, openings.count == 1, !openings[0].withdrawn, openings[0].limits.isEmpty,
+            openings[0].wait == nil
         else { return nil }
         return openings[0]
     }
