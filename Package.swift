@@ -158,10 +158,20 @@ let package = Package(
             dependencies: [
                 "StepwiseRedis",
                 "StepwiseTesting",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
+            swiftSettings: settings
+        ),
+        // What the tests of several targets need. No product: nobody else builds it.
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "Stepwise", "StepwiseRedis", "StepwiseTesting", .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/TestSupport",
             swiftSettings: settings
         ),
         .target(
@@ -184,7 +194,7 @@ let package = Package(
             name: "KillTests",
             dependencies: [
                 "TestWorkflows", "TestWorker", "Examples", "ExampleSupport", "OrderFulfilment", "Stepwise",
-                "StepwiseTesting",
+                "StepwiseTesting", "TestSupport",
             ],
             exclude: ["Fixtures"],
             swiftSettings: settings
@@ -196,6 +206,7 @@ let package = Package(
                 "StepwiseCLI",
                 "StepwiseRedis",
                 "StepwiseTesting",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -204,7 +215,9 @@ let package = Package(
         ),
         .testTarget(
             name: "StepwiseTests",
-            dependencies: ["Stepwise", "StepwiseTesting", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Stepwise", "StepwiseTesting", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -213,6 +226,7 @@ let package = Package(
                 "Stepwise",
                 "StepwiseHTTP",
                 "StepwiseTesting",
+                "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -223,13 +237,14 @@ let package = Package(
         ),
         .testTarget(
             name: "StepwiseTestingTests",
-            dependencies: ["Stepwise", "StepwiseTesting"],
+            dependencies: ["Stepwise", "StepwiseTesting", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "ExamplesTests",
             dependencies: [
                 "Examples", "ExampleSupport", "Stepwise", "StepwiseTesting",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -241,6 +256,7 @@ let package = Package(
                 "Stepwise",
                 "StepwiseRedis",
                 "StepwiseTesting",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

@@ -42,7 +42,7 @@ done
 if [ "${#names[@]}" -eq 0 ]; then echo "mutants: no entry begins with: $*" >&2; exit 64; fi
 shown=$(sed -n 's/^Shows: //p' "$entries"/*.patch)
 missing=()
-for number in $scenarios; do grep -qxF "§3a.$number" <<<"$shown" || missing+=("§3a.$number"); done
+for number in $scenarios; do grep -qxF "Scenario $number" <<<"$shown" || missing+=("Scenario $number"); done
 for number in $rules; do grep -qxF "Rule $number" <<<"$shown" || missing+=("Rule $number"); done
 if [ "${#missing[@]}" -gt 0 ]; then fail "there is no entry for ${missing[*]}"; fi
 

@@ -70,8 +70,7 @@ struct DigestRunTests {
         return files
     }
 
-    @Test("over two worker processes writes the right manifest, and both take part")
-    func twoWorkers() async throws {
+    @Test func `over two worker processes writes the right manifest, and both take part`() async throws {
         try await withFleet { server, data, out in
             let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: Logger(label: "digest.tests"))
             let request = DigestRequest(directory: data, manifest: "\(out)/manifest.json", slowMilliseconds: 50)
@@ -90,8 +89,8 @@ struct DigestRunTests {
         }
     }
 
-    @Test("started from the command line shows its progress in plain lines and ends with the totals")
-    func commandLine() async throws {
+    @Test
+    func `started from the command line shows its progress in plain lines and ends with the totals`() async throws {
         try await withFleet { server, data, out in
             let command = try Program(
                 digestExecutable(), ["run", "--dir", data, "--out", "\(out)/manifest.json", "--id", "again"],
@@ -114,8 +113,7 @@ struct DigestRunTests {
         }
     }
 
-    @Test("over a folder that is not there fails at once and says so")
-    func missingFolder() async throws {
+    @Test func `over a folder that is not there fails at once and says so`() async throws {
         try await withFleet { server, _, out in
             let command = try Program(
                 digestExecutable(), ["run", "--dir", "/nowhere-at-all", "--redis", server.url], output: "\(out)/run.log"

@@ -36,8 +36,7 @@ struct FileDigestTests {
             words: 100_000),
     ]
 
-    @Test("is what sha256sum and wc say", arguments: samples)
-    func agrees(_ sample: Sample) async throws {
+    @Test(arguments: samples) func `is what sha256sum and wc say`(_ sample: Sample) async throws {
         try await withFolder { folder in
             try Data(sample.content).write(to: URL(fileURLWithPath: folder + "/sample"))
             let digest = try FileDigest(of: "sample", in: folder)
@@ -57,8 +56,7 @@ struct FileDigestTests {
         }
     }
 
-    @Test("does not depend on how a text is cut into pieces", arguments: 1...7)
-    func pieces(_ size: Int) {
+    @Test(arguments: 1...7) func `does not depend on how a text is cut into pieces`(_ size: Int) {
         let text = Array("one  two\r\nthree\n\nfour five".utf8)
         var count = TextCount()
         for start in stride(from: 0, to: text.count, by: size) {
@@ -69,8 +67,7 @@ struct FileDigestTests {
         #expect(count.words == 5)
     }
 
-    @Test("fails for a file that is not there, and says which")
-    func missing() throws {
+    @Test func `fails for a file that is not there, and says which`() throws {
         let error = #expect(throws: (any Error).self) { try FileDigest(of: "missing-file", in: "/nowhere") }
         #expect("\(try #require(error))".contains("missing-file"))
     }

@@ -12,16 +12,14 @@ struct FileListTests {
         try Data(path.utf8).write(to: url)
     }
 
-    @Test("goes through all folders and is sorted by bytes, whatever the language")
-    func sorted() async throws {
+    @Test func `goes through all folders and is sorted by bytes, whatever the language`() async throws {
         try await withFolder { folder in
             for path in ["b", "B", "a/z", "a-b", "a/y/deep/er", "ä", ".hidden"] { try write(path, folder) }
             #expect(try regularFiles(under: folder) == [".hidden", "B", "a-b", "a/y/deep/er", "a/z", "b", "ä"])
         }
     }
 
-    @Test("has neither links nor what lies behind them, nor pipes")
-    func links() async throws {
+    @Test func `has neither links nor what lies behind them, nor pipes`() async throws {
         try await withFolder { folder in
             try write("inside/file", folder)
             try manager.createSymbolicLink(atPath: folder + "/loop", withDestinationPath: folder)
@@ -32,8 +30,10 @@ struct FileListTests {
         }
     }
 
-    @Test("of a folder with a name that is not UTF-8 is an error that names both, not a list without the file")
-    func notUTF8() async throws {
+    @Test
+    func `of a folder with a name that is not UTF-8 is an error that names both, not a list without the file`()
+        async throws
+    {
         try await withFolder { folder in
             try write("menu/plain", folder)
             _ = try await shell("printf x > \(folder)/menu/$(printf 'caf\\351')")
@@ -42,8 +42,7 @@ struct FileListTests {
         }
     }
 
-    @Test("of a folder that is not there is an error that names it")
-    func missing() throws {
+    @Test func `of a folder that is not there is an error that names it`() throws {
         let error = #expect(throws: (any Error).self) { try regularFiles(under: "/nowhere-at-all") }
         #expect("\(try #require(error))".contains("nowhere-at-all"))
     }

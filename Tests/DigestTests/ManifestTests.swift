@@ -11,16 +11,14 @@ struct ManifestTests {
             FileDigestTests.digest("two/\\", bytes: 40, lines: 2, words: 6),
         ])
 
-    @Test("is JSON with a file a line")
-    func json() throws {
+    @Test func `is JSON with a file a line`() throws {
         let text = try manifest.json()
         #expect(try JSONDecoder().decode(Manifest.self, from: Data(text.utf8)) == manifest)
         #expect(text.split(separator: "\n").count == 4)
         #expect(text.contains(#"{"bytes":3,"lines":1,"path":"one","sha256":"00","words":1},"#))
     }
 
-    @Test("adds its files up")
-    func totals() {
+    @Test func `adds its files up`() {
         #expect(manifest.totals.files == 2)
         #expect(manifest.totals.bytes == 43)
         #expect(manifest.totals.lines == 3)
@@ -28,8 +26,7 @@ struct ManifestTests {
         #expect(Manifest(directory: "/", files: []).totals.files == 0)
     }
 
-    @Test("takes the place of an older one, and leaves nothing beside it")
-    func write() async throws {
+    @Test func `takes the place of an older one, and leaves nothing beside it`() async throws {
         try await withFolder { folder in
             try Data("old".utf8).write(to: URL(fileURLWithPath: folder + "/manifest.json"))
             try manifest.write(to: folder + "/manifest.json")
@@ -39,10 +36,8 @@ struct ManifestTests {
         }
     }
 
-    @Test(
-        "names each file as the demo expects it",
-        arguments: ["plain", "a \"b\"", "back\\slash", "two\nlines", "ends\n", "tab\tand\rreturn", "ü & *"])
-    func demo(_ name: String) async throws {
+    @Test(arguments: ["plain", "a \"b\"", "back\\slash", "two\nlines", "ends\n", "tab\tand\rreturn", "ü & *"])
+    func `names each file as the demo expects it`(_ name: String) async throws {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent(".ci/demo.sh").path
         let quoted = "'" + name.replacing("'", with: "'\\''") + "'"
@@ -53,8 +48,7 @@ struct ManifestTests {
         #expect(json.contains("\"path\":\"\(expected)\",\"sha256\""))
     }
 
-    @Test("gives each step the name of its file where a name can hold it")
-    func names() {
+    @Test func `gives each step the name of its file where a name can hold it`() {
         #expect(stepName(for: "Element/Select.pm") == "digest Element/Select.pm")
         #expect(stepName(for: "notes#2") == "digest")
         #expect(stepName(for: "two\nlines") == "digest")

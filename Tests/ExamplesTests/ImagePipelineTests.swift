@@ -3,13 +3,14 @@ import Examples
 import Foundation
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension ExampleTests {
     @Suite("Image pipeline")
     struct ImagePipelineTests {
-        @Test("§3a.17 3 → 9 → 9: each picture goes on without waiting for a photo that has not arrived")
-        func late() async throws {
+        @Test(.scenario(17))
+        func `3 → 9 → 9: each picture goes on without waiting for a photo that has not arrived`() async throws {
             try await withExamples { world in
                 let pipeline = ImagePipeline(books: world.books)
                 for photo in ["a", "b"] { try pipeline.deliver(photo) }
@@ -35,8 +36,8 @@ extension ExampleTests {
             }
         }
 
-        @Test("§3a.17 A size that takes an hour holds up none of the other sizes of its photo")
-        func slow() async throws {
+        @Test(.scenario(17))
+        func `A size that takes an hour holds up none of the other sizes of its photo`() async throws {
             try await withBooks { books in
                 let test = WorkflowTest(Workflow(.publishPhotos, body: ImagePipeline(books: books).publish))
                 test.replace("receive") { "photo.pgm" }

@@ -2,13 +2,14 @@ import ExampleSupport
 import Examples
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension ExampleTests {
     @Suite("Customer onboarding")
     struct OnboardingTests {
-        @Test("§3a.33 A customer is looked after for weeks, in one short history; an event ends it")
-        func weeks() async throws {
+        @Test(.scenario(33))
+        func `A customer is looked after for weeks, in one short history; an event ends it`() async throws {
             try await withExamples { world in
                 let run = try await world.client.enqueue(.onboarding, Customer(name: "Ada"), id: "Ada")
                 func expectMails(_ count: Int) async throws {
@@ -37,8 +38,7 @@ extension ExampleTests {
             }
         }
 
-        @Test("Who unsubscribes in the first days gets no further mail but a farewell")
-        func early() async throws {
+        @Test func `Who unsubscribes in the first days gets no further mail but a farewell`() async throws {
             try await withBooks { books in
                 let test = WorkflowTest(Workflow(.onboarding, body: Onboarding(books: books).accompany))
                 test.at(.days(2)) { $0.notify("unsubscribe") }
@@ -49,8 +49,10 @@ extension ExampleTests {
             }
         }
 
-        @Test("Who unsubscribes in the instant in which a round begins or ends gets one farewell, and is left alone")
-        func instants() async throws {
+        @Test
+        func `Who unsubscribes in the instant in which a round begins or ends gets one farewell, and is left alone`()
+            async throws
+        {
             for (day, rounds) in [(3, 0...0), (5, 0...1), (7, 1...2), (12, 4...4)] {
                 try await withBooks { books in
                     let test = WorkflowTest(Workflow(.onboarding, body: Onboarding(books: books).accompany))

@@ -7,8 +7,10 @@ import Testing
 extension ExampleTests {
     @Suite("Order with human approval")
     struct OrderApprovalTests {
-        @Test("Approved at once, declined after the reminder, or never decided on: each order has its outcome")
-        func outcomes() async throws {
+        @Test
+        func `Approved at once, declined after the reminder, or never decided on: each order has its outcome`()
+            async throws
+        {
             try await withExamples { world in
                 func order(_ item: String) async throws -> WorkflowRun<String> {
                     try await world.client.enqueue(.approvedOrder, Purchase(item: item, price: 200), id: item)
@@ -46,8 +48,10 @@ extension ExampleTests {
             }
         }
 
-        @Test("An answer in the instant of the reminder, or of the timeout, has one outcome, the same on every replay")
-        func instants() async throws {
+        @Test
+        func `An answer in the instant of the reminder, or of the timeout, has one outcome, the same on every replay`()
+            async throws
+        {
             try await withBooks { books in
                 for hours in [12, 24] {
                     let test = WorkflowTest(Workflow(.approvedOrder, body: OrderApproval(books: books).order))

@@ -8,8 +8,8 @@ import Testing
 extension ExampleTests {
     @Suite("Payment retry over three days")
     struct PaymentRetryTests {
-        @Test("A card is tried for three days; another card is charged at once; each is charged once")
-        func threeDays() async throws {
+        @Test
+        func `A card is tried for three days; another card is charged at once; each is charged once`() async throws {
             try await withExamples { world in
                 func collect(_ number: String, _ card: String) async throws -> WorkflowRun<String?> {
                     try await world.client.enqueue(
@@ -45,8 +45,7 @@ extension ExampleTests {
             }
         }
 
-        @Test("A bank that is closed is asked again after hours, by the step's own retries")
-        func bank() async throws {
+        @Test func `A bank that is closed is asked again after hours, by the step's own retries`() async throws {
             try await withBooks { books in
                 let test = WorkflowTest(Workflow(.collectPayment, body: PaymentRetry(books: books).collect))
                 try books.enter("closed", in: "bank", "until two")
@@ -59,8 +58,7 @@ extension ExampleTests {
             }
         }
 
-        @Test("A bad new card is tried at once, and leads to no fourth day")
-        func badCards() async throws {
+        @Test func `A bad new card is tried at once, and leads to no fourth day`() async throws {
             try await withBooks { books in
                 let test = WorkflowTest(Workflow(.collectPayment, body: PaymentRetry(books: books).collect))
                 test.at(.hours(30)) { $0.notify("card-updated", "expired") }

@@ -2,6 +2,7 @@ import ExampleSupport
 import Examples
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension ExampleTests {
@@ -9,8 +10,9 @@ extension ExampleTests {
     struct StockTakeTests {
         private let shops = (0..<100).map { "shop-\($0)" }
 
-        @Test("§3a.40 100 shops are counted on another queue, ten at a time; one that is closed is a typed error")
-        func hundred() async throws {
+        @Test(.scenario(40))
+        func `100 shops are counted on another queue, ten at a time; one that is closed is a typed error`() async throws
+        {
             try await withExamples { world in
                 try world.books.enter("shop-13", in: "closed", "for repairs")
                 let run = try await world.client.enqueue(.takeStock, shops)
@@ -38,8 +40,7 @@ extension ExampleTests {
             }
         }
 
-        @Test("All shops closed: the parent has counted nothing, and every replay agrees")
-        func closed() async throws {
+        @Test func `All shops closed: the parent has counted nothing, and every replay agrees`() async throws {
             try await withBooks { books in
                 let stockTake = StockTake(books: books)
                 let test = WorkflowTest(Workflow(.takeStock, body: stockTake.take))

@@ -3,6 +3,7 @@ import Examples
 import Foundation
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension ExampleTests {
@@ -12,8 +13,9 @@ extension ExampleTests {
             Date(timeIntervalSince1970: Double(try await world.client.redisTime()) / 1000)
         }
 
-        @Test("§3a.61 One summary a week, on Mondays at nine in Berlin, also when the clocks change; two workers")
-        func weeks() async throws {
+        @Test(.scenario(61))
+        func `One summary a week, on Mondays at nine in Berlin, also when the clocks change; two workers`() async throws
+        {
             var berlin = Calendar(identifier: .gregorian)
             berlin.timeZone = try #require(TimeZone(identifier: "Europe/Berlin"))
             try await withExamples { world in

@@ -3,12 +3,13 @@ import Examples
 import Foundation
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 /// The onboarding example in processes of its own, of which one dies while the customer's run sleeps.
 @Suite(.serialized) struct ExampleKillTests {
-    @Test("§3a.30 A worker is killed during a sleep of three days; another, started on the third, goes on")
-    func sleeping() async throws {
+    @Test(.scenario(30))
+    func `A worker is killed during a sleep of three days; another, started on the third, goes on`() async throws {
         try await RedisServer.withServer(clock: .skippable) { server in
             let folder = server.folder + "/books"
             let books = Books(folder: folder)

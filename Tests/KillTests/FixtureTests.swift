@@ -7,8 +7,8 @@ import TestWorkflows
 
 /// What earlier releases left in Redis is replayed and finished by this one. Each release adds a fixture; none is ever changed.
 @Suite(.serialized) struct FixtureTests {
-    @Test("Runs in every state that data format 1 knows are finished by this version", arguments: ["format-1"])
-    func finish(_ name: String) async throws {
+    @Test(arguments: ["format-1"])
+    func `Runs in every state that data format 1 knows are finished by this version`(_ name: String) async throws {
         try await RedisServer.withServer { server in
             try load(name, into: server)
             let ledger = try Ledger(url: server.url, name: "old", author: "new")
@@ -46,10 +46,10 @@ import TestWorkflows
         }
     }
 
-    @Test(
-        "The histories of earlier releases are replayed by this one's code, and changed code is told from it",
-        arguments: ["format-1"])
-    func histories(_ name: String) async throws {
+    @Test(arguments: ["format-1"])
+    func `The histories of earlier releases are replayed by this one's code, and changed code is told from it`(
+        _ name: String
+    ) async throws {
         try await RedisServer.withServer { server in
             try load(name, into: server)
             let ledger = try Ledger(url: server.url, name: "old", author: "new")

@@ -3,6 +3,7 @@ import Stepwise
 import StepwiseRedis
 import StepwiseTesting
 import Synchronization
+import TestSupport
 import Testing
 import TestWorkflows
 
@@ -91,10 +92,10 @@ import TestWorkflows
         try result.get()
     }
 
-    @Test(
-        "§3a.17 §3a.18 §3a.46 A branch ends while the other's body runs on; when the worker dies, only the other is executed again"
-    )
-    func branchGoesOn() async throws {
+    @Test(.scenario(17, 18, 46))
+    func `A branch ends while the other's body runs on; when the worker dies, only the other is executed again`()
+        async throws
+    {
         try await withStage { stage in
             try await stage.ledger.addGate("a1")
             try await stage.ledger.addGate("b1")
@@ -141,8 +142,10 @@ import TestWorkflows
         return deaths
     }
 
-    @Test("§3a.50 A step that ends its process fails after three deaths, and none of the runs beside it is taken along")
-    func poison() async throws {
+    @Test(.scenario(50))
+    func `A step that ends its process fails after three deaths, and none of the runs beside it is taken along`()
+        async throws
+    {
         try await withStage { stage in
             var innocents: [WorkflowRun<String>] = []
             for number in 0..<5 {
@@ -166,8 +169,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.50 Two poisoned runs fail by their own steps; uncaught, that is the run's end")
-    func twoPoisoned() async throws {
+    @Test(.scenario(50))
+    func `Two poisoned runs fail by their own steps; uncaught, that is the run's end`() async throws {
         try await withStage { stage in
             let runs = [
                 try await stage.client.enqueue(WorkflowName<String, String>("poison"), "in"),
@@ -184,8 +187,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.50 A function that ends its process between steps fails its run after three deaths")
-    func fatalFunction() async throws {
+    @Test(.scenario(50))
+    func `A function that ends its process between steps fails its run after three deaths`() async throws {
         try await withStage { stage in
             let run = try await stage.client.enqueue(WorkflowName<String, String>("fatal"), "in")
             let deaths = try await replaceTheDead(stage, limit: 5) { try await run.status().status.isEnded }
@@ -195,8 +198,7 @@ import TestWorkflows
         }
     }
 
-    @Test("Bodies that block every thread of Swift's pool do not make their worker look dead")
-    func blockedThreads() async throws {
+    @Test func `Bodies that block every thread of Swift's pool do not make their worker look dead`() async throws {
         try await withStage { stage in
             let threads = ProcessInfo.processInfo.activeProcessorCount
             let first = try stage.worker("first", concurrency: threads + 1)
@@ -213,8 +215,7 @@ import TestWorkflows
         }
     }
 
-    @Test("Drains and restarts of Redis are no losses")
-    func noLosses() async throws {
+    @Test func `Drains and restarts of Redis are no losses`() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("innocent")
             let run = try await stage.client.enqueue(WorkflowName<String, String>("patient"), "innocent")
@@ -232,8 +233,10 @@ import TestWorkflows
         }
     }
 
-    @Test("Runs that start later outlive the death of their worker and of Redis: each starts once, and none early")
-    func delayedStarts() async throws {
+    @Test
+    func `Runs that start later outlive the death of their worker and of Redis: each starts once, and none early`()
+        async throws
+    {
         try await withStage(appendOnly: true) { stage in
             let first = try stage.worker("first")
             let runs = try await stage.client.enqueue(
@@ -254,10 +257,11 @@ import TestWorkflows
         }
     }
 
-    @Test(
-        "§3a.8 A worker dies inside the body of an .atMostOnce step: the function learns of it, and the body is not executed again"
-    )
-    func atMostOnce() async throws {
+    @Test(.scenario(8))
+    func
+        `A worker dies inside the body of an .atMostOnce step: the function learns of it, and the body is not executed again`()
+        async throws
+    {
         try await withStage { stage in
             try await stage.ledger.addGate("pay-again")
             let first = try stage.worker("first")
@@ -274,8 +278,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.7 A failed attempt and its wait survive the worker's death, and the death counts as no attempt")
-    func attemptsSurvive() async throws {
+    @Test(.scenario(7))
+    func `A failed attempt and its wait survive the worker's death, and the death counts as no attempt`() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("last")
             let first = try stage.worker("first")
@@ -294,10 +298,11 @@ import TestWorkflows
         }
     }
 
-    @Test(
-        "§3a.46 Workers die in a row's first step, twice, and in its second: each death counts with the step that was executed"
-    )
-    func deathsInARow() async throws {
+    @Test(.scenario(46))
+    func
+        `Workers die in a row's first step, twice, and in its second: each death counts with the step that was executed`()
+        async throws
+    {
         try await withStage { stage in
             for gate in ["one", "two"] { try await stage.ledger.addGate(gate) }
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
@@ -322,8 +327,10 @@ import TestWorkflows
         }
     }
 
-    @Test("A run is cancelled, and its worker dies before it can do anything about it: another one ends the run")
-    func cancelledThenKilled() async throws {
+    @Test
+    func `A run is cancelled, and its worker dies before it can do anything about it: another one ends the run`()
+        async throws
+    {
         try await withStage { stage in
             for gate in ["a1", "b1"] { try await stage.ledger.addGate(gate) }
             let first = try stage.worker("first")
@@ -346,8 +353,10 @@ import TestWorkflows
         }
     }
 
-    @Test("A worker that executes a body under the carry hears of the cancellation beside it, also by SIGTERM's grace")
-    func cancelledUnderTheCarry() async throws {
+    @Test
+    func `A worker that executes a body under the carry hears of the cancellation beside it, also by SIGTERM's grace`()
+        async throws
+    {
         try await withStage { stage in
             try await stage.ledger.addGate("two")
             let first = try stage.worker("first")
@@ -367,8 +376,7 @@ import TestWorkflows
         }
     }
 
-    @Test("The body of a step that has lost a race is cancelled, on whichever worker it runs")
-    func loserElsewhere() async throws {
+    @Test func `The body of a step that has lost a race is cancelled, on whichever worker it runs`() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("left")
             try await stage.ledger.addGate("right")
@@ -392,8 +400,7 @@ import TestWorkflows
         }
     }
 
-    @Test("Thousands of dead names neither hide a death nor stay for ever")
-    func manyDead() async throws {
+    @Test func `Thousands of dead names neither hide a death nor stay for ever`() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("two")
             let time = try await stage.client.redisTime()
@@ -417,8 +424,7 @@ import TestWorkflows
         }
     }
 
-    @Test("A claim whose reply was lost goes back to its queue when its worker has no slot for it")
-    func noSlot() async throws {
+    @Test func `A claim whose reply was lost goes back to its queue when its worker has no slot for it`() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("one")
             let first = try stage.worker("first", concurrency: 1)
@@ -438,8 +444,10 @@ import TestWorkflows
         }
     }
 
-    @Test("Invocations that only a busy worker, or one of other queues, could execute lie still until it takes them")
-    func unservedLieStill() async throws {
+    @Test
+    func `Invocations that only a busy worker, or one of other queues, could execute lie still until it takes them`()
+        async throws
+    {
         try await withStage { stage in
             let greet = Workflow("greet") { (context: WorkflowContext) async throws -> String in
                 try await context.run("say") { "hello" }
@@ -472,8 +480,7 @@ import TestWorkflows
         }
     }
 
-    @Test("An item whose id belongs to a run of another workflow is rejected, with both names")
-    func idOfAnother() async throws {
+    @Test func `An item whose id belongs to a run of another workflow is rejected, with both names`() async throws {
         try await withStage { stage in
             let first = try stage.worker("first")
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in", id: "taken")
@@ -488,8 +495,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.28 A step whose body runs is not handed out again when its run goes on beside it")
-    func noSecondPlan() async throws {
+    @Test(.scenario(28))
+    func `A step whose body runs is not handed out again when its run goes on beside it`() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("b1")
             let workers = try ["first", "second", "third"].map { try stage.worker($0, concurrency: 1) }
@@ -502,8 +509,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.23 Bodies that end at the same moment on several workers lead to one step after the join")
-    func oneContinuation() async throws {
+    @Test(.scenario(23))
+    func `Bodies that end at the same moment on several workers lead to one step after the join`() async throws {
         try await withStage { stage in
             for part in 0..<5 { try await stage.ledger.addGate("part-\(part)") }
             let workers = try ["first", "second", "third"].map { try stage.worker($0, concurrency: 2) }
@@ -519,8 +526,10 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.23 While one worker takes the function past a branch, others end theirs without a carry of their own")
-    func oneCarrier() async throws {
+    @Test(.scenario(23))
+    func `While one worker takes the function past a branch, others end theirs without a carry of their own`()
+        async throws
+    {
         try await withStage { stage in
             for part in 0..<5 { try await stage.ledger.addGate("part-\(part)") }
             let held = AsyncStream<Void>.makeStream()
@@ -554,8 +563,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.12 No body begins before Redis has answered that the step before it is recorded")
-    func recordedFirst() async throws {
+    @Test(.scenario(12))
+    func `No body begins before Redis has answered that the step before it is recorded`() async throws {
         try await withStage { stage in
             let held = AsyncStream<Void>.makeStream()
             // The claim, the first carry; the third request that names the run records step "one".
@@ -581,10 +590,11 @@ import TestWorkflows
         }
     }
 
-    @Test(
-        "§3a.17 A branch's second step starts on another worker while the first branch's body, killed with its worker, waits there again"
-    )
-    func branchGoesOnAfterDeath() async throws {
+    @Test(.scenario(17))
+    func
+        `A branch's second step starts on another worker while the first branch's body, killed with its worker, waits there again`()
+        async throws
+    {
         try await withStage { stage in
             try await stage.ledger.addGate("a1")
             try await stage.ledger.addGate("b1")
@@ -608,8 +618,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.47 An item that Redis gives to a frozen worker's blocked claim comes back to the queue")
-    func frozenClaim() async throws {
+    @Test(.scenario(47))
+    func `An item that Redis gives to a frozen worker's blocked claim comes back to the queue`() async throws {
         try await withStage { stage in
             let first = try stage.worker("first")
             #expect(try await eventually { try await stage.blockedClaims() == 1 })
@@ -626,8 +636,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.47 What a frozen worker had asked for arrives when another has the run, and changes nothing")
-    func lateAdvance() async throws {
+    @Test(.scenario(47), .rule(4))
+    func `What a frozen worker had asked for arrives when another has the run, and changes nothing`() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("two")
             let held = AsyncStream<Void>.makeStream()
@@ -660,10 +670,10 @@ import TestWorkflows
         }
     }
 
-    @Test(
-        "§3a.47 What a frozen worker had recorded of a step arrives while another executes that step, and changes nothing"
-    )
-    func lateStep() async throws {
+    @Test(.scenario(47), .rule(4))
+    func `What a frozen worker had recorded of a step arrives while another executes that step, and changes nothing`()
+        async throws
+    {
         try await withStage { stage in
             try await stage.ledger.addGate("one")
             let held = AsyncStream<Void>.makeStream()
@@ -695,8 +705,8 @@ import TestWorkflows
         }
     }
 
-    @Test("A claim whose answer was lost on the way is taken up by the worker that holds it")
-    func lostClaim() async throws {
+    @Test(.rule(6))
+    func `A claim whose answer was lost on the way is taken up by the worker that holds it`() async throws {
         try await withStage { stage in
             // The first event is the answer that brings the run.
             let proxy = try RedisProxy(
@@ -713,8 +723,10 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.49 A worker that is asked to leave lets its running body end, begins nothing, and leaves nothing behind")
-    func leaving() async throws {
+    @Test(.scenario(49))
+    func `A worker that is asked to leave lets its running body end, begins nothing, and leaves nothing behind`()
+        async throws
+    {
         try await withStage { stage in
             try await stage.ledger.addGate("two")
             let first = try stage.worker("first", grace: 60_000)
@@ -739,8 +751,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.49 A body that does not end within the grace is given back and executed elsewhere")
-    func leavingWithoutGrace() async throws {
+    @Test(.scenario(49))
+    func `A body that does not end within the grace is given back and executed elsewhere`() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("two")
             let first = try stage.worker("first", grace: 50)
@@ -756,8 +768,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.48 Redis is killed and restarted in the middle of a run: the run goes on from what was recorded")
-    func restart() async throws {
+    @Test(.scenario(48))
+    func `Redis is killed and restarted in the middle of a run: the run goes on from what was recorded`() async throws {
         try await withStage(appendOnly: true) { stage in
             try await stage.ledger.addGate("two")
             let first = try stage.worker("first")
@@ -771,8 +783,10 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.48 Redis becomes a replica in the middle of a run: workers wait, and go on when a master is there again")
-    func failover() async throws {
+    @Test(.scenario(48))
+    func `Redis becomes a replica in the middle of a run: workers wait, and go on when a master is there again`()
+        async throws
+    {
         try await RedisServer.withServer { other in
             try await withStage(ledgerURL: other.url) { stage in
                 try await stage.ledger.addGate("two")
@@ -795,10 +809,11 @@ import TestWorkflows
         }
     }
 
-    @Test(
-        "§3a.57 A workflow that no worker knows waits, shows as unserved, blocks nothing, and is taken up by a worker that knows it"
-    )
-    func unserved() async throws {
+    @Test(.scenario(57))
+    func
+        `A workflow that no worker knows waits, shows as unserved, blocks nothing, and is taken up by a worker that knows it`()
+        async throws
+    {
         try await withStage { stage in
             let first = try stage.worker("first")
             let unknown = try await stage.client.enqueue(WorkflowName<Void, String>("greet"))
@@ -820,8 +835,8 @@ import TestWorkflows
         }
     }
 
-    @Test("§3a.50 Malformed items end in `malformed` with their reason and block nothing behind them")
-    func malformed() async throws {
+    @Test(.scenario(50))
+    func `Malformed items end in malformed with their reason and block nothing behind them`() async throws {
         try await withStage { stage in
             let first = try stage.worker("first")
             let items: [RedisArgument] = [
@@ -846,7 +861,6 @@ import TestWorkflows
     }
 
     @Test(
-        "A payload pushed with one LPUSH arrives byte for byte: object, string, number, null, or none",
         arguments: [
             (
                 #"{"workflow":"echo","id":"r1","payload":{"a":[],"n":12345678901234567890}}"#,
@@ -859,8 +873,11 @@ import TestWorkflows
             (#"{"id":"r1","payload":17.50 ,"workflow":"echo"}"#, "17.50"),
             (#"{"workflow":"echo","id":"r1","payload":null}"#, "null"),
             (#"{"workflow":"echo","id":"r1"}"#, "null"),
-        ])
-    func payloads(_ item: String, _ payload: String) async throws {
+        ]
+    )
+    func `A payload pushed with one LPUSH arrives byte for byte: object, string, number, null, or none`(
+        _ item: String, _ payload: String
+    ) async throws {
         try await withStage { stage in
             let echo = Workflow("echo") { (context: WorkflowContext) async throws -> Void in
                 try await context.run("nothing") {}

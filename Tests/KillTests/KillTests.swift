@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 import TestWorkflows
 
@@ -46,35 +47,37 @@ import TestWorkflows
             outputs: [
                 "in,PAID,PAID,BESIDE", "in,interrupted,PAID,BESIDE", "in,PAID,interrupted,BESIDE",
             ], steps: ["pay", "pay-again", "beside"], onceSteps: ["pay", "pay-again"]),
-        // §3a.42: the empty name is the cancellation's.
+        // Scenario 42: the empty name is the cancellation's.
         Expectation(
             workflow: "tidying", outputs: ["cancelled"],
             steps: ["first", "", "undo-left", "undo-right", "undo-first"], cancelledAt: "work"),
         Expectation(
             workflow: "family", outputs: ["in,childFailed:Declined,GROW,BESIDE,LAST"],
             steps: ["bad", "good", "beside", "last"]),
-        // §3a.30, §3a.34, §3a.38: what is waited for, and what is sent.
+        // Scenarios 30, 34, 38: what is waited for, and what is sent.
         Expectation(
             workflow: "dreamer", outputs: ["in,BEFORE,FOR-YOU,FOR-ALL,AFTER"],
             steps: ["sleep", "letter", "news", "before", "notify letter", "notify news", "after"]),
         // The history is the last generation's.
         Expectation(workflow: "renewing", outputs: ["in,G0,G1-LEFT+G1-RIGHT,G2"], steps: ["g2"]),
-        // §3a.41, §3a.42: the child has to end, too.
+        // Scenarios 41, 42: the child has to end, too.
         Expectation(workflow: "guardian", outputs: ["cancelled"], steps: ["", "tidy"], cancelledAt: "work"),
     ]
 
-    @Test(
-        "§3a.1 §3a.46 A worker killed at any request of a run: another ends it, each step is recorded once",
-        arguments: expectations)
-    func kill(_ expectation: Expectation) async throws { try await strikeEverywhere(expectation, .kill) }
+    @Test(.scenario(1, 46), arguments: expectations)
+    func `A worker killed at any request of a run: another ends it, each step is recorded once`(
+        _ expectation: Expectation
+    ) async throws { try await strikeEverywhere(expectation, .kill) }
 
-    @Test("§3a.47 A worker frozen past its lease at any request changes nothing when it wakes", arguments: expectations)
-    func freeze(_ expectation: Expectation) async throws { try await strikeEverywhere(expectation, .freeze) }
+    @Test(.scenario(47), arguments: expectations)
+    func `A worker frozen past its lease at any request changes nothing when it wakes`(_ expectation: Expectation)
+        async throws
+    { try await strikeEverywhere(expectation, .freeze) }
 
-    @Test(
-        "§3a.13 §3a.48 A connection cut at any request: the same call is sent again and has its effect once",
-        arguments: expectations)
-    func cut(_ expectation: Expectation) async throws { try await strikeEverywhere(expectation, .cut) }
+    @Test(.scenario(13, 48), arguments: expectations)
+    func `A connection cut at any request: the same call is sent again and has its effect once`(
+        _ expectation: Expectation
+    ) async throws { try await strikeEverywhere(expectation, .cut) }
 
     private func strikeEverywhere(_ expectation: Expectation, _ fault: Fault) async throws {
         try await RedisServer.withServer { server in

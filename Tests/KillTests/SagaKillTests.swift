@@ -3,6 +3,7 @@ import Foundation
 import OrderFulfilment
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 /// The order-fulfilment example, whose worker is killed at each request of an order that cannot be shipped.
@@ -73,9 +74,10 @@ import Testing
         #expect(ending.violations.isEmpty, "\(place): \(ending.violations)")
     }
 
-    @Test(
-        "§3a.54 A worker killed at any point of an order that cannot be shipped: every undo is recorded once, in order")
-    func killed() async throws {
+    @Test(.scenario(54))
+    func `A worker killed at any point of an order that cannot be shipped: every undo is recorded once, in order`()
+        async throws
+    {
         try await RedisServer.withServer { server in
             let calm = try await fulfil(server, nil)
             check(calm, "without a strike")

@@ -2,6 +2,7 @@ import Foundation
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 import TestWorkflows
 
@@ -23,9 +24,10 @@ import TestWorkflows
         #expect(details.started == ids.count && details.missed == 0 && details.skipped == 0, "\(place)")
     }
 
-    @Test(
-        "§3a.61 Workers are killed at random beside a schedule that ticks every second: each tick has exactly one run")
-    func atRandom() async throws {
+    @Test(.scenario(61))
+    func `Workers are killed at random beside a schedule that ticks every second: each tick has exactly one run`()
+        async throws
+    {
         try await RedisServer.withServer { server in
             let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: "often", logger: .silent)
             try await client.schedules.create(
@@ -112,10 +114,11 @@ import TestWorkflows
         return Ending(events: events, hasStruck: proxy.hasStruck)
     }
 
-    @Test(
-        "§3a.61 A worker that is killed or cut off at any request about a tick loses none and starts none twice; the run before is cancelled"
-    )
-    func atEachRequest() async throws {
+    @Test(.scenario(61))
+    func
+        `A worker that is killed or cut off at any request about a tick loses none and starts none twice; the run before is cancelled`()
+        async throws
+    {
         try await RedisServer.withServer { server in
             let calm = try await tick(server, nil)
             let plans = (1...min(calm.events, 6)).flatMap { event in

@@ -15,8 +15,7 @@ private let decline = Workflow("decline") { (context, amount: Int) async throws 
 
 @Suite("The stepwise command line", .serialized)
 struct CommandTests {
-    @Test("A run is started, waited for, and its steps are listed")
-    func enqueue() async throws {
+    @Test func `A run is started, waited for, and its steps are listed`() async throws {
         try await Fixture.with { fixture in
             let queued = try await fixture.stepwise("enqueue", "double", "21", "--id", "r1")
             #expect(queued.code == 0)
@@ -53,8 +52,10 @@ struct CommandTests {
         }
     }
 
-    @Test("A run waits for an event and for a callback; status names what it waits for, notify and callback end it")
-    func waits() async throws {
+    @Test
+    func `A run waits for an event and for a callback; status names what it waits for, notify and callback end it`()
+        async throws
+    {
         let asking = Workflow("asking") { (context, _: Int) async throws -> [Int] in
             let first = try await context.waitForEvent("word", as: Int.self)
             let callback = try await context.callback("approved", as: Int.self)
@@ -88,8 +89,10 @@ struct CommandTests {
         }
     }
 
-    @Test("A run is enqueued for later, status and runs tell when it starts, and what is no time is refused")
-    func enqueueLater() async throws {
+    @Test
+    func `A run is enqueued for later, status and runs tell when it starts, and what is no time is refused`()
+        async throws
+    {
         try await Fixture.with { fixture in
             #expect(try await fixture.stepwise("enqueue", "double", "1", "--id", "later", "--after", "5m").code == 0)
             let details = try await fixture.client.run("later").status()
@@ -111,8 +114,10 @@ struct CommandTests {
         }
     }
 
-    @Test("Status shows for which child a run waits, and whose child a run is; a history with children replays")
-    func children() async throws {
+    @Test
+    func `Status shows for which child a run waits, and whose child a run is; a history with children replays`()
+        async throws
+    {
         let parent = Workflow("parent") { (context, amount: Int) async throws -> Int in
             try await context.invoke(double, amount, name: "twice", id: "c", .queue("later"))
         }
@@ -138,8 +143,7 @@ struct CommandTests {
         }
     }
 
-    @Test("A run, a queue and a workflow are paused, shown as such, and resumed")
-    func pause() async throws {
+    @Test func `A run, a queue and a workflow are paused, shown as such, and resumed`() async throws {
         try await Fixture.with { fixture in
             _ = try await fixture.stepwise("enqueue", "double", "21", "--id", "r1")
             #expect(try await fixture.stepwise("pause", "r1", "--reason", "lunch").output == "r1\n")
@@ -164,8 +168,7 @@ struct CommandTests {
         }
     }
 
-    @Test("Runs are cancelled by id or by workflow, and a dry run changes nothing")
-    func cancel() async throws {
+    @Test func `Runs are cancelled by id or by workflow, and a dry run changes nothing`() async throws {
         try await Fixture.with { fixture in
             for id in ["a", "b", "c"] { _ = try await fixture.stepwise("enqueue", "double", "1", "--id", id) }
             _ = try await fixture.stepwise("enqueue", "decline", "1", "--id", "other")
@@ -189,8 +192,7 @@ struct CommandTests {
         }
     }
 
-    @Test("Failed runs are found by what is known of them, and resumed, restarted or deleted")
-    func dead() async throws {
+    @Test func `Failed runs are found by what is known of them, and resumed, restarted or deleted`() async throws {
         try await Fixture.with { fixture in
             try await fixture.withWorker([double, decline]) {
                 for (id, tenant) in [("a", "acme"), ("b", "acme"), ("c", "other")] {
@@ -235,8 +237,7 @@ struct CommandTests {
         }
     }
 
-    @Test("What is stored is shown as it is stored, also numbers that no decoder keeps")
-    func bytes() async throws {
+    @Test func `What is stored is shown as it is stored, also numbers that no decoder keeps`() async throws {
         try await Fixture.with { fixture in
             _ = try await fixture.stepwise("enqueue", "double", "{\"b\":[],\"a\":12345678901234567890}", "--id", "r")
             #expect(
@@ -245,8 +246,7 @@ struct CommandTests {
         }
     }
 
-    @Test("Runs are listed by status and workflow, the newest first, over more than one page")
-    func runs() async throws {
+    @Test func `Runs are listed by status and workflow, the newest first, over more than one page`() async throws {
         try await Fixture.with { fixture in
             let name = WorkflowName<Int, Int>("double")
             _ = try await fixture.client.enqueue(name, each: 0..<1200)
@@ -268,8 +268,7 @@ struct CommandTests {
         }
     }
 
-    @Test("A reader that closes the pipe early sees no complaint")
-    func pipe() async throws {
+    @Test func `A reader that closes the pipe early sees no complaint`() async throws {
         try await Fixture.with { fixture in
             _ = try await fixture.client.enqueue(WorkflowName<Int, Int>("double"), each: 0..<2000)
             let end = try await fixture.shell("\"$STEPWISE\" runs --limit 2000 | head -1")
@@ -278,8 +277,8 @@ struct CommandTests {
         }
     }
 
-    @Test("Workers and queues are shown with what they hold, and rejected items with their reasons")
-    func workersAndQueues() async throws {
+    @Test
+    func `Workers and queues are shown with what they hold, and rejected items with their reasons`() async throws {
         try await Fixture.with { fixture in
             try await fixture.send("LPUSH ~queue:default", "{\"payload\":1}")
             try await fixture.withWorker([double]) {
@@ -303,8 +302,10 @@ struct CommandTests {
         }
     }
 
-    @Test("What is pushed and is no JSON to the letter starts nothing; the reason names what is wrong and the byte")
-    func rejected() async throws {
+    @Test
+    func `What is pushed and is no JSON to the letter starts nothing; the reason names what is wrong and the byte`()
+        async throws
+    {
         try await Fixture.with { fixture in
             let deep = String(repeating: "[", count: 600) + String(repeating: "]", count: 600)
             let items: [(item: [UInt8], reason: String)] = [
@@ -333,8 +334,7 @@ struct CommandTests {
         }
     }
 
-    @Test("Health says why there is none: no worker, a silent worker, no Redis")
-    func unhealthy() async throws {
+    @Test func `Health says why there is none: no worker, a silent worker, no Redis`() async throws {
         try await Fixture.with { fixture in
             let none = try await fixture.stepwise("health")
             #expect(none.code == 1)
@@ -357,8 +357,7 @@ struct CommandTests {
         }
     }
 
-    @Test("A worker elsewhere does not make this host healthy")
-    func otherHost() async throws {
+    @Test func `A worker elsewhere does not make this host healthy`() async throws {
         try await Fixture.with { fixture in
             let time = try await fixture.client.redisTime()
             try await fixture.send("HSET ~worker:far-1-a state alive queues default host elsewhere")
@@ -370,8 +369,7 @@ struct CommandTests {
         }
     }
 
-    @Test("A parked run is resumed; one that is not parked is not")
-    func resume() async throws {
+    @Test func `A parked run is resumed; one that is not parked is not`() async throws {
         try await Fixture.with { fixture in
             try await fixture.withWorker([double]) {
                 _ = try await fixture.client.enqueue(workflow: "double", payloadJSON: "\"no number\"", id: "r")
@@ -387,8 +385,8 @@ struct CommandTests {
         }
     }
 
-    @Test("What cannot be done is one sentence that names its cause, and exit code 2; wrong usage is 64")
-    func errors() async throws {
+    @Test
+    func `What cannot be done is one sentence that names its cause, and exit code 2; wrong usage is 64`() async throws {
         try await Fixture.with { fixture in
             let cases: [([String], [String: String], String)] = [
                 (["status", "nobody"], [:], "no run nobody"),
@@ -420,8 +418,7 @@ struct CommandTests {
         }
     }
 
-    @Test("Options count for more than variables, and variables choose Redis and namespace")
-    func connection() async throws {
+    @Test func `Options count for more than variables, and variables choose Redis and namespace`() async throws {
         try await Fixture.with { fixture in
             let environment = ["STEPWISE_NAMESPACE": "shop"]
             #expect(

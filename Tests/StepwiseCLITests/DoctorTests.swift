@@ -2,6 +2,7 @@ import Foundation
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 private struct Declined: Error {}
@@ -44,8 +45,8 @@ struct DoctorTests {
         }
     }
 
-    @Test("After real work a namespace is sound, and rejected input is told but is no violation")
-    func sound() async throws {
+    @Test(.rule(1))
+    func `After real work a namespace is sound, and rejected input is told but is no violation`() async throws {
         try await Fixture.with { fixture in
             try await populate(fixture)
             let end = try await fixture.stepwise("doctor")
@@ -60,8 +61,7 @@ struct DoctorTests {
         }
     }
 
-    @Test("A doctor that looks while a fleet works finds nothing wrong")
-    func live() async throws {
+    @Test func `A doctor that looks while a fleet works finds nothing wrong`() async throws {
         try await Fixture.with { fixture in
             try await fixture.withWorker([pay]) {
                 try await fixture.withWorker([pay]) {
@@ -161,8 +161,10 @@ struct DoctorTests {
         ([["SET ~open:wrong 1"]], .wrongType, "[stepwise:{default}:open:wrong]"),
     ]
 
-    @Test("Every kind of violation that is planted in Redis is named, with what to try, and nothing else is")
-    func planted() async throws {
+    @Test
+    func `Every kind of violation that is planted in Redis is named, with what to try, and nothing else is`()
+        async throws
+    {
         #expect(Set(Self.plants.map(\.kind)) == Set(Violation.Kind.allCases))
         try await Fixture.with { fixture in
             try await populate(fixture)
@@ -200,13 +202,13 @@ struct DoctorTests {
     }
 
     @Test(
-        "A key of a wrong type is named, whichever it is",
         arguments: [
             "workers", "worker:w-1-a", "delayed", "malformed", "queue:default", "claimed:w-1-a:default", "unserved:pay",
             "run:r",
             "steps:r", "join:r", "runs:queued", "meta",
-        ])
-    func wrongType(_ name: String) async throws {
+        ]
+    )
+    func `A key of a wrong type is named, whichever it is`(_ name: String) async throws {
         try await Fixture.with { fixture in
             _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "other", .queue("other"))
             try await fixture.send("DEL ~\(name)")
@@ -216,8 +218,7 @@ struct DoctorTests {
         }
     }
 
-    @Test("A run or a worker whose key is of a wrong type hides no other in the listings")
-    func wrongTypeInListings() async throws {
+    @Test func `A run or a worker whose key is of a wrong type hides no other in the listings`() async throws {
         try await Fixture.with { fixture in
             for id in ["damaged", "sound"] {
                 _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: id)
@@ -232,8 +233,8 @@ struct DoctorTests {
         }
     }
 
-    @Test("What the doctor advises for a lost step and a lost carry makes the namespace sound again")
-    func advice() async throws {
+    @Test
+    func `What the doctor advises for a lost step and a lost carry makes the namespace sound again`() async throws {
         try await Fixture.with { fixture in
             _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "r")
             try await fixture.send("DEL ~queue:default")
@@ -251,8 +252,7 @@ struct DoctorTests {
         }
     }
 
-    @Test("A run with thousands of open steps and outcomes is read in pages and found sound")
-    func pages() async throws {
+    @Test func `A run with thousands of open steps and outcomes is read in pages and found sound`() async throws {
         try await Fixture.with { fixture in
             _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "big")
             var commands: [[RedisArgument]] = []

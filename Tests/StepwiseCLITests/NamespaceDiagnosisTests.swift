@@ -13,15 +13,13 @@ struct NamespaceDiagnosisTests {
         return snapshot.violations(keys: try Keys(namespace: "default")).map(\.kind)
     }
 
-    @Test("Claims of a registered worker are sound, of any other they are not")
-    func claims() throws {
+    @Test func `Claims of a registered worker are sound, of any other they are not`() throws {
         #expect(try kinds { _ in }.isEmpty)
         #expect(try kinds { $0.claims[.init(worker: "gone", queue: "default")] = 1 } == [.claimsWithoutWorker])
         #expect(try kinds { $0.claims[.init(worker: "w", queue: "unnamed")] = 1 } == [.claimsWithoutWorker])
     }
 
-    @Test("A worker is in the index and has an entry, or neither")
-    func workers() throws {
+    @Test func `A worker is in the index and has an entry, or neither`() throws {
         #expect(try kinds { $0.workers["w"]?.hasEntry = false } == [.workerHalfRegistered])
         #expect(
             try kinds {
@@ -30,33 +28,29 @@ struct NamespaceDiagnosisTests {
             } == [.workerHalfRegistered])
     }
 
-    @Test("Keys that the contract does not know, and entries that are no invocations, are named")
-    func strangers() throws {
+    @Test func `Keys that the contract does not know, and entries that are no invocations, are named`() throws {
         #expect(try kinds { $0.strangers = ["cache": "string"] } == [.unknownKey])
         #expect(try kinds { $0.strangers = ["run:r": "string"] } == [.wrongType])
         #expect(try kinds { $0.unreadableDelayed = ["x"] } == [.unreadableDelayed])
     }
 
     @Test(
-        "Names of keys are read as the contract writes them",
         arguments: [
             ("queue:a:b", NamespaceKey.queue("a:b")), ("claimed:w-1-a:q:1", .claimed(worker: "w-1-a", queue: "q:1")),
             ("run:r", .run("r")),
             ("runs:parked", .runs(.parked)), ("delayed", .single("delayed")), ("run:\u{301}x", .run("\u{301}x")),
-        ])
-    func names(_ name: String, _ key: NamespaceKey) {
+        ]
+    )
+    func `Names of keys are read as the contract writes them`(_ name: String, _ key: NamespaceKey) {
         #expect(NamespaceKey(name) == key)
     }
 
-    @Test(
-        "Other names are nobody's",
-        arguments: ["", "run:", "runs:odd", "claimed:w", "claimed::q", "queues:a", "delayed:x"])
-    func otherNames(_ name: String) {
+    @Test(arguments: ["", "run:", "runs:odd", "claimed:w", "claimed::q", "queues:a", "delayed:x"])
+    func `Other names are nobody's`(_ name: String) {
         #expect(NamespaceKey(name) == nil)
     }
 
-    @Test("A suspicion counts when two looks in a row find the same on the same grounds")
-    func suspicion() {
+    @Test func `A suspicion counts when two looks in a row find the same on the same grounds`() {
         let first = Violation(.joinDiffers, run: "r", key: "k", "m", advice: "a", evidence: "1 2")
         let second = Violation(.joinDiffers, run: "r", key: "k", "m", advice: "a", evidence: "2 3")
         var suspicion = Suspicion()
@@ -67,8 +61,7 @@ struct NamespaceDiagnosisTests {
         #expect(suspicion.isEmpty)
     }
 
-    @Test("A suspicion ends with one look that finds nothing")
-    func acquittal() {
+    @Test func `A suspicion ends with one look that finds nothing`() {
         let violation = Violation(.joinDiffers, run: "r", key: "k", "m", advice: "a")
         var suspicion = Suspicion()
         suspicion.open("r")

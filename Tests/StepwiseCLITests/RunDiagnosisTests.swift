@@ -35,8 +35,7 @@ struct RunDiagnosisTests {
         RunDiagnosis(run, movers: movers, served: served, keys: try Keys(namespace: "default"))
     }
 
-    @Test("A run that waits for its steps is sound, wherever their invocations are")
-    func waitingIsSound() throws {
+    @Test func `A run that waits for its steps is sound, wherever their invocations are`() throws {
         var (run, movers) = Self.waiting()
         for place: Mover.Place in [.queue("other"), .claimed(worker: "w", queue: "q"), .unserved(workflow: "w")] {
             movers[0].place = place
@@ -48,8 +47,7 @@ struct RunDiagnosisTests {
         #expect(try Self.diagnosis(run, movers).violations.isEmpty)
     }
 
-    @Test("A run is sound when it is new, under one serial carry, parked, unserved or ended")
-    func otherSoundRuns() throws {
+    @Test func `A run is sound when it is new, under one serial carry, parked, unserved or ended`() throws {
         var run = RunSnapshot(id: "r")
         var fields = RunSnapshot.Fields()
         (fields.status, fields.carrier) = (.queued, "queue")
@@ -86,10 +84,11 @@ struct RunDiagnosisTests {
         #expect(ended.stale == 1)
     }
 
-    @Test(
-        "A step that waits for its child is sound while that one lives, and while its message is on the way, also twice"
-    )
-    func waitingForChild() throws {
+    @Test
+    func
+        `A step that waits for its child is sound while that one lives, and while its message is on the way, also twice`()
+        throws
+    {
         var (run, movers) = Self.waiting()
         run.open["c"] = "invoke 1 0 child:cancel:c1"
         run.children["c1"] = .init(status: .queued, parent: "r 1 c")
@@ -247,8 +246,7 @@ struct RunDiagnosisTests {
         },
     ]
 
-    @Test("The doctor names what is wrong with a run", arguments: plants)
-    func plant(_ plant: Plant) throws {
+    @Test(arguments: plants) func `The doctor names what is wrong with a run`(_ plant: Plant) throws {
         var (run, movers) = Self.waiting()
         plant.change(&run, &movers)
         let violations = try Self.diagnosis(run, movers).violations
@@ -257,16 +255,14 @@ struct RunDiagnosisTests {
             violations.allSatisfy { $0.run == "r" && $0.key.hasPrefix("stepwise:{default}:") && !$0.advice.isEmpty })
     }
 
-    @Test("An unserved invocation of an ended run is no violation while a living worker will take it up")
-    func servedUnserved() throws {
+    @Test func `An unserved invocation of an ended run is no violation while a living worker will take it up`() throws {
         var run = RunSnapshot(id: "r")
         run.listed = []
         #expect(
             try Self.diagnosis(run, [Mover("carry r 1", .unserved(workflow: "w"))], served: ["w"]).violations.isEmpty)
     }
 
-    @Test("A lost invocation comes with the command that queues it again")
-    func advice() throws {
+    @Test func `A lost invocation comes with the command that queues it again`() throws {
         var (run, movers) = Self.waiting()
         run.open = ["it's": "run 1 0 invocation"]
         (run.openCount, run.join) = (1, "1")

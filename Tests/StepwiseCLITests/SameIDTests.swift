@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("The same id, from everywhere", .serialized)
@@ -22,10 +23,11 @@ struct SameIDTests {
         }
     }
 
-    @Test(
-        "§3a.51 Clients, command lines and pushed objects start one run with one id, at once and later; its body is executed once"
-    )
-    func fromEverywhere() async throws {
+    @Test(.scenario(51))
+    func
+        `Clients, command lines and pushed objects start one run with one id, at once and later; its body is executed once`()
+        async throws
+    {
         let bodies = Bodies()
         let once = workflow(bodies)
         try await Fixture.with { fixture in
@@ -67,8 +69,7 @@ struct SameIDTests {
         }
     }
 
-    @Test("§3a.51 An id is free again once its run is deleted, and not before")
-    func deleted() async throws {
+    @Test(.scenario(51)) func `An id is free again once its run is deleted, and not before`() async throws {
         let bodies = Bodies()
         let once = workflow(bodies)
         try await Fixture.with { fixture in

@@ -5,8 +5,8 @@ import Testing
 
 @Suite("stepwise schedule and schedules", .serialized)
 struct ScheduleCommandTests {
-    @Test("A schedule is made, shown with its next times, paused, triggered, backfilled and deleted")
-    func life() async throws {
+    @Test
+    func `A schedule is made, shown with its next times, paused, triggered, backfilled and deleted`() async throws {
         try await Fixture.with { fixture in
             let made = try await fixture.stepwise(
                 "schedule", "create", "weekly", "summary", #"{"region":"EU"}"#, "--cron", "0 9 * * MON", "--zone",
@@ -52,7 +52,6 @@ struct ScheduleCommandTests {
     }
 
     @Test(
-        "What cannot be is refused, with the reason",
         arguments: [
             (["a", "w"], 64, "--cron or --every"),
             (["a", "w", "--cron", "* * * * *", "--every", "1m"], 64, "--cron or --every"),
@@ -61,16 +60,18 @@ struct ScheduleCommandTests {
             (["a", "w", "--cron", "@daily", "--zone", "Mars/Base"], 2, "time zone"),
             (["a", "w", "--cron", "@daily", "--overlap", "never"], 64, "allow, skip, queue, replace"),
             (["a", "w", "{", "--cron", "@daily"], 2, "payload"),
-        ] as [([String], Int32, String)])
-    func refused(_ arguments: [String], _ code: Int32, _ reason: String) async throws {
+        ] as [([String], Int32, String)]
+    )
+    func `What cannot be is refused, with the reason`(_ arguments: [String], _ code: Int32, _ reason: String)
+        async throws
+    {
         try await Fixture.with { fixture in
             let end = try await fixture.run(["schedule", "create"] + arguments, [:])
             #expect(end.code == code && end.complaint.contains(reason), "\(end)")
         }
     }
 
-    @Test("A schedule that cannot be read is told, and hides no other")
-    func unreadable() async throws {
+    @Test func `A schedule that cannot be read is told, and hides no other`() async throws {
         try await Fixture.with { fixture in
             _ = try await fixture.stepwise("schedule", "create", "sound", "w", "--every", "1h")
             try await fixture.send("HSET ~schedules broken", "{")

@@ -7,12 +7,12 @@ struct AnswerTests {
     private let caller = HTTPCaller(policy: local)
 
     @Test(
-        "Statuses that may pass are tried again, others are final",
         arguments: [
             (400, true), (401, true), (404, true), (408, false), (409, true), (425, false), (429, false), (500, false),
             (501, true), (502, false), (503, false), (504, false), (505, true), (520, false), (302, true), (199, true),
-        ])
-    func statuses(_ status: Int, _ isFinal: Bool) async throws {
+        ]
+    )
+    func `Statuses that may pass are tried again, others are final`(_ status: Int, _ isFinal: Bool) async throws {
         try await TestServer.with { _ in
             .answer(status, headers: ["X-Why: no"], text: "because")
         } _: { server in
@@ -37,8 +37,7 @@ struct AnswerTests {
         }
     }
 
-    @Test("Retry-After sets the next wait, in seconds or as a date")
-    func retryAfter() async throws {
+    @Test func `Retry-After sets the next wait, in seconds or as a date`() async throws {
         try await TestServer.with { request in
             switch request.path {
             case "/seconds": .answer(503, headers: ["Retry-After: 120"])
@@ -55,8 +54,7 @@ struct AnswerTests {
         }
     }
 
-    @Test("A large error is kept in part, and fits into what is kept of a step's failure")
-    func excerpt() async throws {
+    @Test func `A large error is kept in part, and fits into what is kept of a step's failure`() async throws {
         for body in [String(repeating: "\u{1}", count: 50_000), String(repeating: "é", count: 50_000)] {
             try await TestServer.with { _ in
                 .answer(400, headers: (0..<150).map { "X-\($0): " + String(repeating: "\"", count: 100) }, text: body)
@@ -73,8 +71,8 @@ struct AnswerTests {
         }
     }
 
-    @Test("An answer that is too large is final, and the error says the limit", arguments: [true, false])
-    func tooLarge(_ isAnnounced: Bool) async throws {
+    @Test(arguments: [true, false])
+    func `An answer that is too large is final, and the error says the limit`(_ isAnnounced: Bool) async throws {
         try await TestServer.with { _ in
             isAnnounced
                 ? .answer(200, text: String(repeating: "x", count: 5000))
@@ -87,8 +85,7 @@ struct AnswerTests {
         }
     }
 
-    @Test("The size of an answer is that of its JSON")
-    func encodedSize() async throws {
+    @Test func `The size of an answer is that of its JSON`() async throws {
         try await TestServer.with { request in
             request.path == "/text"
                 ? .answer(200, text: String(repeating: "\"", count: 3000))
@@ -104,8 +101,7 @@ struct AnswerTests {
         }
     }
 
-    @Test("Who does not answer in time, or hangs up, is tried again")
-    func timeouts() async throws {
+    @Test func `Who does not answer in time, or hangs up, is tried again`() async throws {
         try await TestServer.with { request in
             switch request.path {
             case "/silent": .stall([])
@@ -128,8 +124,7 @@ struct AnswerTests {
         }
     }
 
-    @Test("A connection that is not there in time is tried again")
-    func connectTimeout() async throws {
+    @Test func `A connection that is not there in time is tried again`() async throws {
         // It listens, but no TLS ever comes of it.
         try await TestServer.with { _ in
             .stall([])
@@ -141,8 +136,7 @@ struct AnswerTests {
         }
     }
 
-    @Test("Cancelling the body's task cancels the request")
-    func cancellation() async throws {
+    @Test func `Cancelling the body's task cancels the request`() async throws {
         try await TestServer.with { _ in
             .stall([])
         } _: { server in
@@ -154,8 +148,10 @@ struct AnswerTests {
         }
     }
 
-    @Test("More calls of one host than AsyncHTTPClient's usual limit of connections do not wait for each other")
-    func manyAtOnce() async throws {
+    @Test
+    func `More calls of one host than AsyncHTTPClient's usual limit of connections do not wait for each other`()
+        async throws
+    {
         try await TestServer.with { _ in
             try? await Task.sleep(for: .milliseconds(300))
             return .answer(200)

@@ -14,8 +14,10 @@ struct CallTests {
     private static let caller = HTTPCaller(policy: local)
     private static let soon = Retry(attempts: 3, initialDelay: .milliseconds(1))
 
-    @Test("A call is made once, its answer is recorded as a call's, and a replay returns what was recorded")
-    func recorded() async throws {
+    @Test
+    func `A call is made once, its answer is recorded as a call's, and a replay returns what was recorded`()
+        async throws
+    {
         try await TestServer.with { _ in
             .answer(201, headers: ["X-Kind: new"], text: #"{"id":"ch_1"}"#)
         } _: {
@@ -43,8 +45,10 @@ struct CallTests {
         }
     }
 
-    @Test("A status that may pass is tried again with the same key, as the step's Retry says; the next answer counts")
-    func retried() async throws {
+    @Test
+    func `A status that may pass is tried again with the same key, as the step's Retry says; the next answer counts`()
+        async throws
+    {
         let count = Mutex(0)
         try await TestServer.with { _ in
             let number = count.withLock { count in
@@ -71,8 +75,8 @@ struct CallTests {
         }
     }
 
-    @Test("A status that is final is tried once, and the function gets status, headers and body of it")
-    func final() async throws {
+    @Test
+    func `A status that is final is tried once, and the function gets status, headers and body of it`() async throws {
         try await TestServer.with { _ in
             .answer(402, headers: ["X-Decline: funds"], text: #"{"code":"declined"}"#)
         } _: { server in
@@ -100,10 +104,11 @@ struct CallTests {
         }
     }
 
-    @Test(
-        "An answer that does not decode parks the run, and code with a fitting type goes on from it without a second request"
-    )
-    func undecodable() async throws {
+    @Test
+    func
+        `An answer that does not decode parks the run, and code with a fitting type goes on from it without a second request`()
+        async throws
+    {
         try await TestServer.with { _ in
             .answer(200, text: #"{"identifier":"ch_1"}"#)
         } _: { server in
@@ -127,8 +132,7 @@ struct CallTests {
         }
     }
 
-    @Test("A run that is cancelled gives up its request")
-    func cancelled() async throws {
+    @Test func `A run that is cancelled gives up its request`() async throws {
         try await TestServer.with { _ in
             .stall([])
         } _: { server in
@@ -147,8 +151,8 @@ struct CallTests {
         }
     }
 
-    @Test("An answer larger than the worker's maximumSize fails its step once, whatever the call allows")
-    func workersLimit() async throws {
+    @Test
+    func `An answer larger than the worker's maximumSize fails its step once, whatever the call allows`() async throws {
         try await TestServer.with { _ in
             .answer(200, text: String(repeating: "x", count: 1_100_000))
         } _: { server in
@@ -173,8 +177,7 @@ struct CallTests {
         }
     }
 
-    @Test("A step that was a call is no other step: code that has made a body of it is parked")
-    func kinds() async throws {
+    @Test func `A step that was a call is no other step: code that has made a body of it is parked`() async throws {
         try await TestServer.with { _ in
             .answer(200, text: "x")
         } _: { server in
@@ -200,8 +203,7 @@ struct CallTests {
         }
     }
 
-    @Test("A body sends requests of its own, and each element of a group is tried as its step")
-    func inBodies() async throws {
+    @Test func `A body sends requests of its own, and each element of a group is tried as its step`() async throws {
         try await TestServer.with {
             .answer(200, text: $0.path)
         } _: { server in

@@ -26,8 +26,10 @@ struct ConnectionTests {
         try await body(folder + "/key.pem", folder + "/certificate.pem")
     }
 
-    @Test("With TLS the server has to prove that it is the host, although it is connected to by its address")
-    func tls() async throws {
+    @Test
+    func `With TLS the server has to prove that it is the host, although it is connected to by its address`()
+        async throws
+    {
         try await withCertificate { key, certificate in
             let chain = try NIOSSLCertificate.fromPEMFile(certificate)
             let server = TLSConfiguration.makeServerConfiguration(
@@ -52,8 +54,10 @@ struct ConnectionTests {
         }
     }
 
-    @Test("Connections of hosts that were called long ago are closed, and an answer under way arrives all the same")
-    func manyHosts() async throws {
+    @Test
+    func `Connections of hosts that were called long ago are closed, and an answer under way arrives all the same`()
+        async throws
+    {
         let caller = HTTPCaller(
             policy: local, targets: 1, resolve: hosts(["a.test": ["127.0.0.1"], "b.test": ["127.0.0.1"]]))
         let isFirstThere = Gate()
@@ -71,8 +75,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("A caller that nobody has any more closes its connections")
-    func released() async throws {
+    @Test func `A caller that nobody has any more closes its connections`() async throws {
         try await TestServer.with { _ in
             .answer(200)
         } _: { server in

@@ -5,7 +5,6 @@ import Testing
 @Suite("HTTP: which hosts may be called")
 struct PolicyTests {
     @Test(
-        "Only public addresses are called unless a host is listed as private",
         arguments: [
             ("1.1.1.1", "everywhere"), ("2606:4700::1111", "everywhere"), ("::ffff:1.1.1.1", "everywhere"),
             ("127.0.0.1", "here"), ("127.255.0.9", "here"), ("10.1.2.3", "here"), ("172.16.0.1", "here"),
@@ -17,8 +16,9 @@ struct PolicyTests {
             ("fe80::1", "nowhere"), ("224.0.0.1", "nowhere"), ("255.255.255.255", "nowhere"), ("::", "nowhere"),
             ("ff02::1", "nowhere"), ("2001:db8::1", "nowhere"), ("2001::1", "nowhere"), ("192.0.2.1", "nowhere"),
             ("::7f00:1", "nowhere"), ("64:ff9b:1::1", "nowhere"),
-        ])
-    func addresses(_ text: String, _ reach: String) throws {
+        ]
+    )
+    func `Only public addresses are called unless a host is listed as private`(_ text: String, _ reach: String) throws {
         let address = try #require(IPAddress(text))
         #expect("\(address.reach)".hasPrefix(reach), "\(address.reach)")
         let open = try? HTTPPolicy().usable([address], of: "a.test")
@@ -28,48 +28,47 @@ struct PolicyTests {
     }
 
     @Test(
-        "A name is allowed as it is written or by the star before its domain",
         arguments: [
             ("api.example.com", true), ("API.Example.COM.", true), ("x.example.org", true), ("a.b.example.org", true),
             ("example.org", false), ("badexample.org", false), ("api.example.com.evil.net", false),
             ("evil.net", false), ("billing.internal", true), (".example.org", false),
-        ])
-    func names(_ host: String, _ isAllowed: Bool) {
+        ]
+    )
+    func `A name is allowed as it is written or by the star before its domain`(_ host: String, _ isAllowed: Bool) {
         let policy = HTTPPolicy(
             allowedHosts: ["api.example.com", "*.example.org"], privateHosts: ["billing.internal"])
         #expect(((try? policy.check(host: host)) != nil) == isAllowed)
     }
 
     @Test(
-        "A URL that can be read in two ways is refused",
         arguments: [
             "http://allowed.test@127.0.0.1/", "http://127.0.0.1\\@allowed.test/", "http://127.0.0.1:80:90/",
             "http:/127.0.0.1/", "http:127.0.0.1", "//127.0.0.1/", "ftp://127.0.0.1/", "http+unix://%2Ftmp%2Fx/",
             "file:///etc/passwd", "http://127.0.0.1:0/", "http://127.0.0.1:99999/", "http://a b.test/", "http:///x",
             "http://%31%32%37.0.0.1/", "http://127.0.0.1/\r\nX: 1", "http://caf\u{e9}.test/", "http://[::1/",
             "http://[fe80::1%25lo]/", "http://127.0.0.1:/", "", "http://a\u{200b}.test/", "http://a.test:80@b.test/",
-        ])
-    func ambiguous(_ url: String) async throws {
+        ]
+    )
+    func `A URL that can be read in two ways is refused`(_ url: String) async throws {
         let refused = try await refusal(.get(url))
         #expect(refused.error.code == .invalid)
         #expect(refused.isFinal)
     }
 
-    @Test("A password in a URL is in no message")
-    func passwords() async throws {
+    @Test func `A password in a URL is in no message`() async throws {
         let refused = try await refusal(.get("http://user:secret@127.0.0.1/"))
         #expect(!refused.error.message.contains("secret"))
         #expect(refused.error.message.contains("Authorization"))
     }
 
     @Test(
-        "This machine is not called by whatever name, and nothing reaches it",
         arguments: [
             "127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0x7f.0.0.1", "0",
             "0.0.0.0",
             "LOCALHOST",
-        ])
-    func loopback(_ host: String) async throws {
+        ]
+    )
+    func `This machine is not called by whatever name, and nothing reaches it`(_ host: String) async throws {
         try await TestServer.with { _ in
             .answer(200)
         } _: { server in
@@ -80,8 +79,7 @@ struct PolicyTests {
         }
     }
 
-    @Test("A host that is not among the allowed ones is refused before it is looked up")
-    func allowList() async throws {
+    @Test func `A host that is not among the allowed ones is refused before it is looked up`() async throws {
         let lookups = Mutex(0)
         let caller = HTTPCaller(policy: HTTPPolicy(allowedHosts: ["api.example.com"])) { _ in
             lookups.withLock { $0 += 1 }
@@ -92,8 +90,8 @@ struct PolicyTests {
         #expect(lookups.withLock { $0 } == 0)
     }
 
-    @Test("The connection is made to the address that was checked, whatever the name means meanwhile")
-    func rebinding() async throws {
+    @Test
+    func `The connection is made to the address that was checked, whatever the name means meanwhile`() async throws {
         try await TestServer.with { _ in
             .answer(200)
         } _: { server in
@@ -110,8 +108,7 @@ struct PolicyTests {
         }
     }
 
-    @Test("Of a host's addresses those that are allowed are tried, one after the other")
-    func addressesInTurn() async throws {
+    @Test func `Of a host's addresses those that are allowed are tried, one after the other`() async throws {
         try await TestServer.with { _ in
             .answer(200)
         } _: { server in

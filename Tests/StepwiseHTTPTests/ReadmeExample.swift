@@ -40,8 +40,7 @@ struct Checkout: Sendable {
 
 @Suite("HTTP: the README's example")
 struct ReadmeTests {
-    @Test("The README shows this file's code")
-    func shown() throws {
+    @Test func `The README shows this file's code`() throws {
         let here = URL(fileURLWithPath: #filePath)
         let code = try String(contentsOf: here, encoding: .utf8).components(separatedBy: "// ----\n")[1]
         let root = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -49,8 +48,7 @@ struct ReadmeTests {
         #expect(readme.contains("```swift\n" + code + "```\n"))
     }
 
-    @Test("In a test of the workflow its call is replaced by an answer or an error")
-    func replaced() async throws {
+    @Test func `In a test of the workflow its call is replaced by an answer or an error`() async throws {
         let test = WorkflowTest(Workflow("pay", body: Checkout(token: "secret").pay))
         test.replace("charge") { step in
             if step.attempt == 1 { throw RetryAfter(.seconds(3600), because: HTTPCallError(status: 503)) }
@@ -62,8 +60,7 @@ struct ReadmeTests {
         #expect(try await test.run(Order(sku: "A1", amount: 30)) == "declined: no money")
     }
 
-    @Test("It does what the README says")
-    func works() async throws {
+    @Test func `It does what the README says`() async throws {
         try await TestServer.with { request in
             String(decoding: request.body, as: UTF8.self).contains("B2")
                 ? .answer(402, text: "no money") : .answer(201, text: #"{"id":"ch_1"}"#)

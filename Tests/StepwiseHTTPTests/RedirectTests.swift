@@ -7,8 +7,7 @@ struct RedirectTests {
         policy: HTTPPolicy(allowedHosts: ["a.test", "b.test"], privateHosts: ["127.0.0.1", "a.test", "b.test"]),
         resolve: hosts(["a.test": ["127.0.0.1"], "b.test": ["127.0.0.1"]]))
 
-    @Test("A redirect is not followed unless asked: its status is an error that says so")
-    func never() async throws {
+    @Test func `A redirect is not followed unless asked: its status is an error that says so`() async throws {
         try await TestServer.with { _ in
             .answer(302, headers: ["Location: /b"])
         } _: { server in
@@ -21,12 +20,14 @@ struct RedirectTests {
     }
 
     @Test(
-        "A redirect keeps method and body as RFC 9110 says",
         arguments: [
             (301, "POST", "GET"), (302, "POST", "GET"), (303, "PUT", "GET"), (303, "HEAD", "HEAD"),
             (302, "PUT", "PUT"), (307, "POST", "POST"), (308, "POST", "POST"),
-        ])
-    func methods(_ status: Int, _ method: String, _ next: String) async throws {
+        ]
+    )
+    func `A redirect keeps method and body as RFC 9110 says`(_ status: Int, _ method: String, _ next: String)
+        async throws
+    {
         try await TestServer.with { request in
             request.path == "/x/a" ? .answer(status, headers: ["Location: b?q=1"]) : .answer(200)
         } _: { server in
@@ -43,8 +44,7 @@ struct RedirectTests {
         }
     }
 
-    @Test("Another origin gets no credentials, whatever header they are in")
-    func credentials() async throws {
+    @Test func `Another origin gets no credentials, whatever header they are in`() async throws {
         try await TestServer.with { _ in
             .answer(200)
         } _: { second in
@@ -69,12 +69,12 @@ struct RedirectTests {
     }
 
     @Test(
-        "Every hop is held to the policy",
         arguments: [
             "http://evil.test/", "http://169.254.169.254/latest/meta-data/", "http://localhost/", "file:///etc/passwd",
             "http://user:secret@a.test/", "//evil.test/",
-        ])
-    func hops(_ location: String) async throws {
+        ]
+    )
+    func `Every hop is held to the policy`(_ location: String) async throws {
         try await TestServer.with { _ in
             .answer(302, headers: ["Location: \(location)"])
         } _: { server in
@@ -85,8 +85,7 @@ struct RedirectTests {
         }
     }
 
-    @Test("A loop of redirects ends after as many as are allowed")
-    func loop() async throws {
+    @Test func `A loop of redirects ends after as many as are allowed`() async throws {
         try await TestServer.with { _ in
             .answer(302, headers: ["Location: /again"])
         } _: { server in
@@ -98,8 +97,7 @@ struct RedirectTests {
         }
     }
 
-    @Test("From https nothing is followed to http")
-    func downgrade() throws {
+    @Test func `From https nothing is followed to http`() throws {
         let request = try OutgoingRequest(.get("https://a.test/x"), idempotencyKey: "")
         #expect(try request.redirected(302, to: "/y").url.text == "https://a.test/y")
         #expect(try request.redirected(302, to: "//b.test/y").url.text == "https://b.test/y")

@@ -6,8 +6,10 @@ import Testing
 struct WireTests {
     private let caller = HTTPCaller(policy: local)
 
-    @Test("Nothing is added to a request but Host and Content-Length, and the path goes out as it is written")
-    func nothingAdded() async throws {
+    @Test
+    func `Nothing is added to a request but Host and Content-Length, and the path goes out as it is written`()
+        async throws
+    {
         try await TestServer.with { _ in
             .answer(200)
         } _: { server in
@@ -32,8 +34,7 @@ struct WireTests {
         }
     }
 
-    @Test("A body of JSON says that it is JSON, unless the headers say something else")
-    func json() async throws {
+    @Test func `A body of JSON says that it is JSON, unless the headers say something else`() async throws {
         try await TestServer.with { _ in
             .answer(200)
         } _: { server in
@@ -46,8 +47,10 @@ struct WireTests {
         }
     }
 
-    @Test("The idempotency key goes out as a header if asked, also of a step whose name is no header's value")
-    func idempotencyKey() async throws {
+    @Test
+    func `The idempotency key goes out as a header if asked, also of a step whose name is no header's value`()
+        async throws
+    {
         try await TestServer.with { _ in
             .answer(200)
         } _: { server in
@@ -61,7 +64,6 @@ struct WireTests {
     }
 
     @Test(
-        "A request that would be another one on the wire is never sent",
         arguments: [
             HTTPCall("GET", "http://127.0.0.1/", headers: ["X-A": "1\r\nX-B: 2"]),
             HTTPCall("GET", "http://127.0.0.1/", headers: ["X-A": "1\nX-B: 2"]),
@@ -73,22 +75,21 @@ struct WireTests {
             HTTPCall("GET", "http://127.0.0.1/", headers: ["Transfer-Encoding": "chunked"]),
             HTTPCall("POST", "http://127.0.0.1/", headers: ["content-length": "1"], body: [1, 2]),
             HTTPCall("CONNECT", "http://127.0.0.1/"),
-        ])
-    func smuggling(_ call: HTTPCall) async throws {
+        ]
+    )
+    func `A request that would be another one on the wire is never sent`(_ call: HTTPCall) async throws {
         let refused = try await refusal(call)
         #expect(refused.error.code == .invalid)
         #expect(refused.isFinal)
     }
 
-    @Test("A header's value is not in the error about it")
-    func secretsInErrors() async throws {
+    @Test func `A header's value is not in the error about it`() async throws {
         let refused = try await refusal(.get("http://127.0.0.1/", headers: ["Authorization": "Bearer secret\n"]))
         #expect(refused.error.message.contains("Authorization"))
         #expect(!refused.error.message.contains("secret"))
     }
 
-    @Test("A body that is no UTF-8 comes back from the store as it came; text is stored as text")
-    func storedBodies() async throws {
+    @Test func `A body that is no UTF-8 comes back from the store as it came; text is stored as text`() async throws {
         for body in [[UInt8]("{\"a\":\"\u{e9} e\u{301} \u{2028}\0\"}".utf8), [0xff, 0xfe, 0, 65], [], Array(0...255)] {
             let answer = HTTPAnswer(status: 200, headers: ["A": "1", "a": "2"], body: body)
             let stored = try JSON.encode(answer, what: "")

@@ -4,7 +4,6 @@ import Testing
 @Suite("Redis URLs")
 struct AddressTests {
     @Test(
-        "A good URL is read in all its parts",
         arguments: [
             ("redis://localhost", RedisAddress(target: .tcp(host: "localhost", port: 6379))),
             ("REDIS://localhost/", RedisAddress(target: .tcp(host: "localhost", port: 6379))),
@@ -33,12 +32,11 @@ struct AddressTests {
             ),
         ]
     )
-    func good(url: String, address: RedisAddress) throws {
+    func `A good URL is read in all its parts`(url: String, address: RedisAddress) throws {
         #expect(try RedisAddress(url: url) == address)
     }
 
     @Test(
-        "A bad URL is refused with what is wrong and what a good one looks like, and without its password",
         arguments: [
             ("", "no scheme"),
             ("localhost:6379", "no scheme"),
@@ -70,7 +68,9 @@ struct AddressTests {
             ("unix:///run/redis.sock?database=1", "option"),
         ]
     )
-    func bad(url: String, problem: String) {
+    func `A bad URL is refused with what is wrong and what a good one looks like, and without its password`(
+        url: String, problem: String
+    ) {
         do throws(RedisError) {
             let address = try RedisAddress(url: url)
             Issue.record("read as \(address)")
@@ -82,11 +82,10 @@ struct AddressTests {
         }
     }
 
-    @Test(
-        "No text that is made of an address has the password in it",
-        arguments: ["redis://user:hunter2@host/1", "redis://hunter2@host", "unix://user:hunter2@/run/redis.sock?db=1"]
-    )
-    func secrecy(url: String) throws {
+    @Test(arguments: [
+        "redis://user:hunter2@host/1", "redis://hunter2@host", "unix://user:hunter2@/run/redis.sock?db=1",
+    ])
+    func `No text that is made of an address has the password in it`(url: String) throws {
         let address = try RedisAddress(url: url)
         var dumped = ""
         dump(address, to: &dumped)
@@ -96,8 +95,7 @@ struct AddressTests {
         #expect("\(address)".hasPrefix(url.prefix(7)))
     }
 
-    @Test("An address is described so that it can be recognized")
-    func description() throws {
+    @Test func `An address is described so that it can be recognized`() throws {
         #expect("\(try RedisAddress(url: "rediss://me:pw@[::1]:7000/2"))" == "rediss://me:***@[::1]:7000/2")
         #expect("\(try RedisAddress(url: "unix:///run/redis.sock?db=2"))" == "unix:///run/redis.sock?db=2")
     }

@@ -13,8 +13,7 @@ struct CodecTests {
         .array([.integer(1), .array([.string([120]), .error("WRONGTYPE y")]), .null]),
     ]
 
-    @Test("Replies are read alike, however the bytes are cut", arguments: [1, 2, 3, 7, 1_000])
-    func cutAnywhere(size: Int) throws {
+    @Test(arguments: [1, 2, 3, 7, 1_000]) func `Replies are read alike, however the bytes are cut`(size: Int) throws {
         let parser = ReplyParser()
         var bytes = ByteBuffer(string: Self.exchange)
         var read: [RedisValue] = []
@@ -25,8 +24,8 @@ struct CodecTests {
         #expect(read == Self.replies)
     }
 
-    @Test("Seven levels of nesting are read; bytes that are no Redis protocol, or nest deeper, are an error")
-    func limits() throws {
+    @Test
+    func `Seven levels of nesting are read; bytes that are no Redis protocol, or nest deeper, are an error`() throws {
         let parser = ReplyParser()
         try parser.feed(ByteBuffer(string: String(repeating: "*1\r\n", count: 7) + ":1\r\n"))
         #expect(try parser.next() != nil)
@@ -40,8 +39,7 @@ struct CodecTests {
         }
     }
 
-    @Test("A command is written with the length of each argument, whatever bytes it has")
-    func encodes() {
+    @Test func `A command is written with the length of each argument, whatever bytes it has`() {
         let encoder = CommandEncoder()
         var buffer = ByteBuffer()
         encoder.encode(["SET", "clé", .bytes([0, 13, 10])], into: &buffer)
@@ -51,7 +49,6 @@ struct CodecTests {
     }
 
     @Test(
-        "An error reply is told apart by its code, the whole first word, also where an older Redis wraps it",
         arguments: [
             ("LOADING Redis is loading the dataset in memory", RedisError.Kind.unavailable),
             ("READONLY You can't write against a read only replica.", .unavailable),
@@ -84,7 +81,9 @@ struct CodecTests {
             ("", .refused),
         ]
     )
-    func errorKinds(reply: String, kind: RedisError.Kind) {
+    func `An error reply is told apart by its code, the whole first word, also where an older Redis wraps it`(
+        reply: String, kind: RedisError.Kind
+    ) {
         let error = RedisError(reply: reply)
         #expect(error.kind == kind)
         #expect(error.message == reply)

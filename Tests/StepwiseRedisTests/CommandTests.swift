@@ -4,8 +4,7 @@ import Testing
 
 @Suite("Commands and their replies", .serialized)
 struct CommandTests {
-    @Test("A value comes back byte for byte, zero bytes and all")
-    func roundTrip() async throws {
+    @Test func `A value comes back byte for byte, zero bytes and all`() async throws {
         try await withServerAndClient { _, client in
             let value: [UInt8] = Array(0...255) + [13, 10, 0, 0]
             let replies = [
@@ -19,8 +18,7 @@ struct CommandTests {
         }
     }
 
-    @Test("A megabyte and a list of a thousand come back whole")
-    func largeReplies() async throws {
+    @Test func `A megabyte and a list of a thousand come back whole`() async throws {
         try await withServerAndClient { _, client in
             let value = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0) }
             _ = try await client.send(["SET", "key", .bytes(value)])
@@ -32,8 +30,7 @@ struct CommandTests {
         }
     }
 
-    @Test("10,000 commands at once are executed in the order in which they were handed over")
-    func manyAtOnce() async throws {
+    @Test func `10,000 commands at once are executed in the order in which they were handed over`() async throws {
         try await withServerAndClient { _, client in
             let futures = (0..<10_000).map { client.submit(["RPUSH", "order", RedisArgument($0)]) }
             for (index, future) in futures.enumerated() {
@@ -44,8 +41,7 @@ struct CommandTests {
         }
     }
 
-    @Test("256 callers each get their own reply")
-    func manyCallers() async throws {
+    @Test func `256 callers each get their own reply`() async throws {
         try await withServerAndClient { _, client in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for caller in 0..<256 {
@@ -62,8 +58,7 @@ struct CommandTests {
         }
     }
 
-    @Test("A pipeline answers for each command, also for those that fail")
-    func pipeline() async throws {
+    @Test func `A pipeline answers for each command, also for those that fail`() async throws {
         try await withServerAndClient { _, client in
             let replies = try await client.pipeline([["SET", "a", "1"], ["LPUSH", "a", "2"], ["INCR", "a"]])
             #expect(replies.count == 3)
@@ -74,8 +69,7 @@ struct CommandTests {
         }
     }
 
-    @Test("An error reply is thrown with the server's words; inside an array it is a value")
-    func errorReplies() async throws {
+    @Test func `An error reply is thrown with the server's words; inside an array it is a value`() async throws {
         try await withServerAndClient { _, client in
             _ = try await client.send(["SET", "text", "x"])
             let wrongType = await redisError { () throws(RedisError) in try await client.send(["LPOP", "text"]) }

@@ -7,8 +7,7 @@ import Testing
 
 @Suite("When the server or the caller goes away", .serialized)
 struct FailureTests {
-    @Test("After a crash and a restart the client works again, and its observers heard of both")
-    func reconnects() async throws {
+    @Test func `After a crash and a restart the client works again, and its observers heard of both`() async throws {
         try await withServerAndClient { server, client in
             let events = Mutex<[String]>([])
             client.onConnect { session in events.withLock { $0.append(session.runID) } }
@@ -25,8 +24,7 @@ struct FailureTests {
         }
     }
 
-    @Test("A command that waits while the server is down is sent when it is back, in its order")
-    func waitsForTheServer() async throws {
+    @Test func `A command that waits while the server is down is sent when it is back, in its order`() async throws {
         try await withServerAndClient { server, client in
             _ = try await client.send(["PING"])
             let gone = AsyncStream.makeStream(of: Void.self)
@@ -42,8 +40,10 @@ struct FailureTests {
         }
     }
 
-    @Test("Without a server a command fails as unavailable when its time is over, and says where it looked and why")
-    func unreachable() async throws {
+    @Test
+    func `Without a server a command fails as unavailable when its time is over, and says where it looked and why`()
+        async throws
+    {
         let server = try await RedisServer.start(tcp: true)
         server.stop()
         try await withClient(server.url) { client in
@@ -57,8 +57,7 @@ struct FailureTests {
         }
     }
 
-    @Test("A command that was sent when the server crashed is ambiguous; no later command is")
-    func killedWhileWaiting() async throws {
+    @Test func `A command that was sent when the server crashed is ambiguous; no later command is`() async throws {
         try await withServerAndClient { server, client in
             let blocked = client.submit(["BLPOP", "empty", "0"])
             try await withClient(server.url) { try await waitForBlockedClients(1, of: $0) }
@@ -73,8 +72,10 @@ struct FailureTests {
         }
     }
 
-    @Test("A frozen server makes a command ambiguous after its timeout, and the client recovers when it thaws")
-    func frozen() async throws {
+    @Test
+    func `A frozen server makes a command ambiguous after its timeout, and the client recovers when it thaws`()
+        async throws
+    {
         try await withServerAndClient(options: RedisOptions(connectTimeout: .milliseconds(500))) { server, client in
             _ = try await client.send(["PING"])
             let gone = AsyncStream.makeStream(of: Void.self)
@@ -93,8 +94,10 @@ struct FailureTests {
         }
     }
 
-    @Test("A client that comes back to the same server ends its old connection there, and nobody's after a restart")
-    func endsItsOldConnection() async throws {
+    @Test
+    func `A client that comes back to the same server ends its old connection there, and nobody's after a restart`()
+        async throws
+    {
         try await withServerAndClient { server, client in
             func kills() async throws -> String? {
                 let statistics = try await client.send(["INFO", "commandstats"]).string ?? ""
@@ -113,8 +116,8 @@ struct FailureTests {
         }
     }
 
-    @Test("A reply that comes after its timeout is dropped, and the command behind it gets its own")
-    func lateReply() async throws {
+    @Test
+    func `A reply that comes after its timeout is dropped, and the command behind it gets its own`() async throws {
         try await withServerAndClient { server, client in
             let blocked = client.submit(["BLPOP", "list", "0"])
             let late = client.submit(["ECHO", "late"], timeout: .milliseconds(50))
@@ -129,8 +132,7 @@ struct FailureTests {
         }
     }
 
-    @Test("A cancelled task stops waiting at once, and its neighbours get their own replies")
-    func cancellation() async throws {
+    @Test func `A cancelled task stops waiting at once, and its neighbours get their own replies`() async throws {
         try await withServerAndClient { server, client in
             let waiting = Task { try await client.send(["BLPOP", "list", "0"]) }
             try await withClient(server.url) { other in
@@ -153,8 +155,7 @@ struct FailureTests {
         }
     }
 
-    @Test("Tasks that are cancelled in the very moment of sending end at once, too")
-    func cancelledWhileSending() async throws {
+    @Test func `Tasks that are cancelled in the very moment of sending end at once, too`() async throws {
         let server = try await RedisServer.start()
         server.stop()
         try await withClient(server.url) { client in
@@ -169,8 +170,7 @@ struct FailureTests {
         }
     }
 
-    @Test("A blocked command that the server itself unblocks was not executed: unavailable")
-    func unblocked() async throws {
+    @Test func `A blocked command that the server itself unblocks was not executed: unavailable`() async throws {
         try await withServerAndClient { server, client in
             _ = try await client.send(["PING"])
             let id = try #require(client.session?.clientID)
@@ -184,8 +184,7 @@ struct FailureTests {
         }
     }
 
-    @Test("Closing fails what waits and what comes later as closed, and can be done twice")
-    func close() async throws {
+    @Test func `Closing fails what waits and what comes later as closed, and can be done twice`() async throws {
         try await withServerAndClient { server, client in
             let blocked = client.submit(["BLPOP", "empty", "0"])
             try await withClient(server.url) { try await waitForBlockedClients(1, of: $0) }

@@ -21,8 +21,7 @@ struct HandshakeTests {
         }
     }
 
-    @Test("Only what the address and the options ask for is sent")
-    func commands() {
+    @Test func `Only what the address and the options ask for is sent`() {
         let short = RedisHandshake(address: plain, connectionName: nil).commands
         #expect(
             short == [["CLIENT", "ID"], ["PING"], ["INFO", "server"], ["INFO", "replication"], ["INFO", "memory"]])
@@ -34,8 +33,7 @@ struct HandshakeTests {
         #expect(RedisHandshake(address: address, connectionName: nil).commands[0] == ["AUTH", "pw"])
     }
 
-    @Test("The session is read from the replies; what the server forbids stays empty")
-    func session() {
+    @Test func `The session is read from the replies; what the server forbids stays empty`() {
         let handshake = RedisHandshake(address: plain, connectionName: "name")
         let full = RedisSession(
             clientID: 7, runID: "abc", role: "slave", version: "7.0.15", evictionPolicy: "allkeys-lru")
@@ -48,8 +46,7 @@ struct HandshakeTests {
         #expect(handshake.outcome(replies(to: handshake, errors: forbidden)) == .ready(empty))
     }
 
-    @Test("A server that loads its data is tried again; one that wants another password is not waited for")
-    func failures() {
+    @Test func `A server that loads its data is tried again; one that wants another password is not waited for`() {
         var address = plain
         address.password = "pw"
         let handshake = RedisHandshake(address: address, connectionName: nil)
@@ -74,8 +71,7 @@ struct HandshakeTests {
 
 @Suite("When a link connects")
 struct LinkStateMachineTests {
-    @Test("It connects when it is first wanted, and after each failure waits longer and tries again")
-    func backsOff() {
+    @Test func `It connects when it is first wanted, and after each failure waits longer and tries again`() {
         var machine = LinkStateMachine()
         #expect(machine.wanted() == .connect)
         #expect(machine.wanted() == .nothing)
@@ -89,8 +85,7 @@ struct LinkStateMachineTests {
         #expect(machine.waited() == .connect)
     }
 
-    @Test("Once closed it connects no more, and a connection that comes too late is discarded")
-    func closed() {
+    @Test func `Once closed it connects no more, and a connection that comes too late is discarded`() {
         var machine = LinkStateMachine()
         _ = machine.wanted()
         machine.close()

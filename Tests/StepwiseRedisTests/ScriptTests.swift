@@ -6,8 +6,7 @@ import Testing
 struct ScriptTests {
     private let count = RedisScript(name: "count", source: "return redis.call('INCRBY', KEYS[1], ARGV[1])")
 
-    @Test("A script is loaded at its first call and called by its SHA from then on")
-    func loadsOnce() async throws {
+    @Test func `A script is loaded at its first call and called by its SHA from then on`() async throws {
         try await withServerAndClient { _, client in
             for expected in 1...5 {
                 let reply = try await client.evaluate(count, keys: ["key"], arguments: ["1"])
@@ -21,8 +20,7 @@ struct ScriptTests {
         }
     }
 
-    @Test("A server that has forgotten a script is told it again, and the script is executed once")
-    func forgotten() async throws {
+    @Test func `A server that has forgotten a script is told it again, and the script is executed once`() async throws {
         try await withServerAndClient { _, client in
             _ = try await client.evaluate(count, keys: ["key"], arguments: ["1"])
             _ = try await client.send(["SCRIPT", "FLUSH"])
@@ -34,8 +32,7 @@ struct ScriptTests {
         }
     }
 
-    @Test("An error inside a script, and a source that is no Lua, are refused")
-    func errors() async throws {
+    @Test func `An error inside a script, and a source that is no Lua, are refused`() async throws {
         try await withServerAndClient { _, client in
             _ = try await client.send(["SET", "text", "x"])
             let failing = await redisError { () throws(RedisError) in

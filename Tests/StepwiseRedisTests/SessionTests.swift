@@ -6,8 +6,7 @@ import Testing
 
 @Suite("The handshake with a server", .serialized)
 struct SessionTests {
-    @Test("A user with the right password gets in")
-    func authentication() async throws {
+    @Test func `A user with the right password gets in`() async throws {
         let user = ["--user", "worker", "on", ">hunter2", "~*", "&*", "+@all", "--requirepass", "other"]
         try await RedisServer.withServer(extraArguments: user) { server in
             let path = server.url.dropFirst("unix://".count)
@@ -22,11 +21,12 @@ struct SessionTests {
         }
     }
 
-    @Test(
-        "A wrong or missing password fails the waiting command at once, with what to do and without the password",
-        arguments: [("wrong:hunter2@", "check the user and the password"), (":hunter2@", "check"), ("", "in the URL")]
-    )
-    func denied(login: String, advice: String) async throws {
+    @Test(arguments: [
+        ("wrong:hunter2@", "check the user and the password"), (":hunter2@", "check"), ("", "in the URL"),
+    ])
+    func `A wrong or missing password fails the waiting command at once, with what to do and without the password`(
+        login: String, advice: String
+    ) async throws {
         try await RedisServer.withServer(extraArguments: ["--requirepass", "right"]) { server in
             let url = "unix://\(login)\(server.url.dropFirst("unix://".count))"
             try await withClient(url) { client in
@@ -39,8 +39,7 @@ struct SessionTests {
         }
     }
 
-    @Test("A client that was denied gets in when the server's password is mended")
-    func mended() async throws {
+    @Test func `A client that was denied gets in when the server's password is mended`() async throws {
         try await RedisServer.withServer { server in
             let path = server.url.dropFirst("unix://".count)
             try await withClient("unix://:secret@\(path)") { client in
@@ -54,8 +53,8 @@ struct SessionTests {
         }
     }
 
-    @Test("The database of the URL is the one that commands act on, and one that is not there is said")
-    func database() async throws {
+    @Test
+    func `The database of the URL is the one that commands act on, and one that is not there is said`() async throws {
         try await RedisServer.withServer { server in
             _ = try await withClient("\(server.url)?db=3") { try await $0.send(["SET", "key", "three"]) }
             try await withClient(server.url) { client in
@@ -71,8 +70,8 @@ struct SessionTests {
         }
     }
 
-    @Test("CLIENT LIST shows the connection's name, with a dash for each character that Redis forbids")
-    func connectionName() async throws {
+    @Test
+    func `CLIENT LIST shows the connection's name, with a dash for each character that Redis forbids`() async throws {
         let options = RedisOptions(connectionName: "stepwise worker\n1")
         try await withServerAndClient(options: options) { _, client in
             let list = try await client.send(["CLIENT", "LIST"]).string
@@ -80,8 +79,7 @@ struct SessionTests {
         }
     }
 
-    @Test("The session tells what the server said of itself")
-    func session() async throws {
+    @Test func `The session tells what the server said of itself`() async throws {
         try await withServerAndClient { _, client in
             let told = Mutex<RedisSession?>(nil)
             client.onConnect { session in told.withLock { $0 = session } }
@@ -97,8 +95,7 @@ struct SessionTests {
         }
     }
 
-    @Test("A user who may use neither CLIENT nor INFO can work")
-    func forbiddenCommands() async throws {
+    @Test func `A user who may use neither CLIENT nor INFO can work`() async throws {
         let user = ["--user", "worker", "on", ">pw", "~*", "&*", "+@all", "-client", "-info", "-ping"]
         try await RedisServer.withServer(extraArguments: user) { server in
             let url = "unix://worker:pw@\(server.url.dropFirst("unix://".count))"

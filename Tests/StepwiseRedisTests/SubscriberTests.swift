@@ -40,8 +40,10 @@ struct SubscriberTests {
         }
     }
 
-    @Test("What is published after a confirmed subscription arrives, for each of a channel's subscriptions")
-    func delivers() async throws {
+    @Test
+    func `What is published after a confirmed subscription arrives, for each of a channel's subscriptions`()
+        async throws
+    {
         try await withSubscriber { _, subscriber, client in
             let (one, two, other) = (Inbox(), Inbox(), Inbox())
             _ = try await subscriber.subscribe("news", one.receive)
@@ -59,8 +61,7 @@ struct SubscriberTests {
         }
     }
 
-    @Test("When a channel's last subscription ends, the server is told")
-    func unsubscribes() async throws {
+    @Test func `When a channel's last subscription ends, the server is told`() async throws {
         try await withSubscriber { _, subscriber, client in
             let inbox = Inbox()
             let subscription = try await subscriber.subscribe("news", inbox.receive)
@@ -72,8 +73,7 @@ struct SubscriberTests {
         }
     }
 
-    @Test("A subscription outlives the server's restart")
-    func survives() async throws {
+    @Test func `A subscription outlives the server's restart`() async throws {
         try await withSubscriber { server, subscriber, client in
             let inbox = Inbox()
             _ = try await subscriber.subscribe("news", inbox.receive)
@@ -83,8 +83,8 @@ struct SubscriberTests {
         }
     }
 
-    @Test("A subscriber notices by itself that the server is frozen, and subscribes anew when it thaws")
-    func frozen() async throws {
+    @Test
+    func `A subscriber notices by itself that the server is frozen, and subscribes anew when it thaws`() async throws {
         try await withServerAndClient { server, client in
             let log = RecordingLog()
             let subscriber = RedisSubscriber(
@@ -105,8 +105,7 @@ struct SubscriberTests {
         }
     }
 
-    @Test("A channel that the user may not read is refused, and the others go on")
-    func refused() async throws {
+    @Test func `A channel that the user may not read is refused, and the others go on`() async throws {
         let user = ["--user", "worker", "on", ">pw", "~*", "&news", "+@all"]
         try await RedisServer.withServer(extraArguments: user) { server in
             let subscriber = RedisSubscriber(

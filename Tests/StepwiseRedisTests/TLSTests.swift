@@ -37,8 +37,7 @@ struct TLSTests {
         #expect(process.terminationStatus == 0)
     }
 
-    @Test("With its authority's file a server is trusted, by name and by address")
-    func trusted() async throws {
+    @Test func `With its authority's file a server is trusted, by name and by address`() async throws {
         try await withTLSServer { port, authority in
             for host in ["localhost", "127.0.0.1"] {
                 let options = RedisOptions(commandTimeout: patience, trustedCertificatesFile: authority)
@@ -52,8 +51,8 @@ struct TLSTests {
         }
     }
 
-    @Test("A server that nobody trusted vouches for is not talked to, and the message says what to do")
-    func untrusted() async throws {
+    @Test
+    func `A server that nobody trusted vouches for is not talked to, and the message says what to do`() async throws {
         try await withTLSServer { port, _ in
             try await withClient("rediss://localhost:\(port)") { client in
                 let error = await redisError { () throws(RedisError) in
@@ -65,8 +64,8 @@ struct TLSTests {
         }
     }
 
-    @Test("TLS towards a plain port, and plain towards a TLS port: the message says which URL to try")
-    func mismatch() async throws {
+    @Test
+    func `TLS towards a plain port, and plain towards a TLS port: the message says which URL to try`() async throws {
         let options = RedisOptions(connectTimeout: .milliseconds(200))
         try await RedisServer.withServer(tcp: true) { server in
             try await withClient("rediss" + server.url.dropFirst("redis".count), options: options) { client in
@@ -88,8 +87,7 @@ struct TLSTests {
         }
     }
 
-    @Test("A file of authorities that cannot be read is said at once")
-    func noAuthorities() async throws {
+    @Test func `A file of authorities that cannot be read is said at once`() async throws {
         let options = RedisOptions(commandTimeout: patience, trustedCertificatesFile: "/nowhere/authority.pem")
         try await withClient("rediss://localhost:1", options: options) { client in
             let error = await redisError { () throws(RedisError) in try await client.send(["PING"]) }

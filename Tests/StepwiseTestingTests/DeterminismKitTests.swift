@@ -5,8 +5,8 @@ import Testing
 
 @Suite("A workflow in the test's process: time, random numbers, new beginnings")
 struct DeterminismKitTests {
-    @Test("context.now is the test's time, which sleeps move; random numbers are those of every replay")
-    func timeAndNumbers() async throws {
+    @Test
+    func `context.now is the test's time, which sleeps move; random numbers are those of every replay`() async throws {
         let workflow = Workflow("dated") { (context, _: Int) async throws -> [String] in
             let before = try await context.now
             let id = context.uuid()
@@ -20,8 +20,7 @@ struct DeterminismKitTests {
         #expect(test.steps == ["now", "sleep", "now#2"])
     }
 
-    @Test("A limit that is up, and one that is not, take no real time")
-    func timeouts() async throws {
+    @Test func `A limit that is up, and one that is not, take no real time`() async throws {
         let workflow = Workflow("limited") { (context, _: Int) async throws -> String in
             do {
                 return try await context.withTimeout(.hours(24)) {
@@ -38,8 +37,10 @@ struct DeterminismKitTests {
         #expect(inTime.elapsed == .hours(23))
     }
 
-    @Test("A workflow that begins anew goes on with its input and an empty history; its limit in time stays")
-    func endless() async throws {
+    @Test
+    func `A workflow that begins anew goes on with its input and an empty history; its limit in time stays`()
+        async throws
+    {
         let workflow = Workflow("subscription", .runTimeout(.days(100))) { (context, month: Int) async throws -> Int in
             try await context.run("bill \(month)") { month }
             async let _ = context.sleep(for: .days(40), name: "never")

@@ -44,8 +44,10 @@ struct DeterminismTests {
         try await test.replayInNewProcess()
     }
 
-    @Test("What is open of a generation ends with it; events stay; a cancellation reaches whichever is there")
-    func between() async throws {
+    @Test
+    func `What is open of a generation ends with it; events stay; a cancellation reaches whichever is there`()
+        async throws
+    {
         let workflow = Workflow("w") { (context, words: [String]) async throws -> [String] in
             let word = try await context.race(
                 { try await context.waitForEvent("word", as: String.self) },
@@ -71,8 +73,7 @@ struct DeterminismTests {
         #expect((99...101).contains(cancelled.generations.count))
     }
 
-    @Test("A function that begins anew with another input when it is replayed fails the test")
-    func otherInput() async throws {
+    @Test func `A function that begins anew with another input when it is replayed fails the test`() async throws {
         let workflow = Workflow("w") { (context, ids: [UUID]) async throws -> Int in
             if ids.count == 2 { return 2 }
             try await context.continueAsNew(ids + [UUID()])

@@ -87,8 +87,7 @@ private struct Shop {
     #expect(try await receipt.payment == "p-1")
 }
 
-@Test("The README's examples of tests are those that are compiled and executed here")
-func readme() throws {
+@Test func `The README's examples of tests are those that are compiled and executed here`() throws {
     // A formatter decides how far before a comment is left free.
     func plain(_ text: some StringProtocol) -> String {
         text.replacingOccurrences(of: " +//", with: " //", options: .regularExpression)

@@ -1,5 +1,6 @@
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 @Suite("A service that enqueues, tested without Redis")
@@ -26,8 +27,7 @@ struct RecordingClientTests {
         return nil
     }
 
-    @Test("What is enqueued is there with its input, and is held until the test finishes it")
-    func finished() async throws {
+    @Test func `What is enqueued is there with its input, and is held until the test finishes it`() async throws {
         let client = RecordingClient()
         async let answer = Shop(workflows: client).buy(order)
         let run = try await client.next(Self.process)
@@ -37,8 +37,7 @@ struct RecordingClientTests {
         #expect(client.ids == ["order-A1"])
     }
 
-    @Test("A run that fails, or is cancelled, throws what it would in production")
-    func failed() async throws {
+    @Test func `A run that fails, or is cancelled, throws what it would in production`() async throws {
         let client = RecordingClient()
         let first = try await client.enqueue(Self.process, order)
         try client.runs(of: Self.process)[0].fail(Declined(code: 3))
@@ -56,8 +55,7 @@ struct RecordingClientTests {
         #expect(await code { try await second.notify("word", 1) } == .wrongStatus)
     }
 
-    @Test("All runs of a workflow end by a closure")
-    func closure() async throws {
+    @Test func `All runs of a workflow end by a closure`() async throws {
         let client = RecordingClient()
         client.finish(Self.process) { order in
             if order.count == 0 { throw Declined(code: 0) }
@@ -68,8 +66,7 @@ struct RecordingClientTests {
         #expect(await code { _ = try await runs[1].result() } == .runFailed)
     }
 
-    @Test("A run that nobody ends is awaited for as long as the caller wants, and no longer")
-    func held() async throws {
+    @Test func `A run that nobody ends is awaited for as long as the caller wants, and no longer`() async throws {
         let client = RecordingClient()
         let run = try await client.enqueue(Self.process, order)
         #expect(await code { _ = try await run.result(timeout: .milliseconds(20)) } == .timedOut)
@@ -87,8 +84,10 @@ struct RecordingClientTests {
         await #expect(throws: CancellationError.self) { try await next.value }
     }
 
-    @Test("§3a.51 As with Redis, an id starts one run, and is no other workflow's; what cannot be a name is refused")
-    func ids() async throws {
+    @Test(.scenario(51))
+    func `As with Redis, an id starts one run, and is no other workflow's; what cannot be a name is refused`()
+        async throws
+    {
         let client = RecordingClient()
         #expect(try await client.enqueue(Self.process, order, id: "one").isNew)
         #expect(try await client.enqueue(Self.process, Parcel(sku: "B2", count: 1), id: "one").isNew == false)
@@ -98,8 +97,7 @@ struct RecordingClientTests {
         #expect(await code { try await client.enqueue(Self.process, order, .label("a b", "c")) } == .invalidIdentifier)
     }
 
-    @Test("A workflow without input and output")
-    func nothing() async throws {
+    @Test func `A workflow without input and output`() async throws {
         let client = RecordingClient()
         let run = try await client.enqueue(Self.nightly)
         try await client.next(Self.nightly).finish()
@@ -118,8 +116,7 @@ struct RecordingClientTests {
         }
     }
 
-    @Test("A client can be wrapped by one's own")
-    func wrapped() async throws {
+    @Test func `A client can be wrapped by one's own`() async throws {
         let client = Counting(base: RecordingClient())
         try await client.enqueue(Self.process, order)
         try await client.enqueue(Self.nightly)

@@ -16,8 +16,10 @@ struct ReplayTests {
         return nil
     }
 
-    @Test("A function that asks for other steps when it is replayed fails the test, which names step and position")
-    func otherSteps() async throws {
+    @Test
+    func `A function that asks for other steps when it is replayed fails the test, which names step and position`()
+        async throws
+    {
         let calls = Mutex(0)
         let workflow = Workflow("w") { (context, _: Int) async throws -> Int in
             try await context.run("first") { 1 }
@@ -35,8 +37,7 @@ struct ReplayTests {
         #expect(failure?.message.contains("(step \"first\")") == true)
     }
 
-    @Test("A function that comes to another result when it is replayed fails the test")
-    func otherResult() async throws {
+    @Test func `A function that comes to another result when it is replayed fails the test`() async throws {
         let workflow = Workflow("w") { (context, _: Int) async throws -> String in
             let id = UUID().uuidString
             try await context.run("first") { 1 }
@@ -46,8 +47,8 @@ struct ReplayTests {
         #expect(failure?.message.contains("neither its input nor a step's result") == true)
     }
 
-    @Test("A step that a replay does not call any more, or that comes with another key, fails the test")
-    func missing() async throws {
+    @Test
+    func `A step that a replay does not call any more, or that comes with another key, fails the test`() async throws {
         let calls = Count()
         let once = Workflow("w") { (context, _: Int) async throws -> Int in
             calls.add("once")
@@ -62,8 +63,8 @@ struct ReplayTests {
         #expect(await failure { try await WorkflowTest(keyed).run(1) }?.divergence?.asked.first?.key == "2")
     }
 
-    @Test("A function that leaves its executor fails the test, and the sentence says after which step")
-    func escaped() async throws {
+    @Test
+    func `A function that leaves its executor fails the test, and the sentence says after which step`() async throws {
         let sleeping = Workflow("w") { (context, _: Int) async throws -> Int in
             try await context.run("first") { 1 }
             try await Task.sleep(for: .milliseconds(1))
@@ -75,8 +76,7 @@ struct ReplayTests {
         #expect(await failure { try await WorkflowTest(onMain).run(1) }?.message.contains("before the outcome") == true)
     }
 
-    @Test("A step in an unstructured task, and a step in a step, fail the test")
-    func misuse() async throws {
+    @Test func `A step in an unstructured task, and a step in a step, fail the test`() async throws {
         let workflow = Workflow("w") { (context, _: Int) async throws -> Int in
             try await context.run("outer") { _ = try? await context.run("inner") { 1 } }
             return 0
@@ -84,8 +84,7 @@ struct ReplayTests {
         #expect(await failure { try await WorkflowTest(workflow).run(1) }?.message.contains("inside the body") == true)
     }
 
-    @Test("A body that takes too long by the real clock is told")
-    func stuckBody() async throws {
+    @Test func `A body that takes too long by the real clock is told`() async throws {
         let workflow = Workflow("w") { (context, _: Int) async throws -> Int in
             try await context.run("stuck") {
                 try await Task.sleep(for: .seconds(3600))
@@ -96,8 +95,7 @@ struct ReplayTests {
         #expect(failure?.message.contains("\"stuck\"") == true && failure?.message.contains("bodyLimit") == true)
     }
 
-    @Test("A patch is asked for as in a new run")
-    func patched() async throws {
+    @Test func `A patch is asked for as in a new run`() async throws {
         let workflow = Workflow("w") { (context, _: Int) async throws -> String in
             try await context.run("first") { 1 }
             return try await context.patched("new") ? try await context.run("notify") { "new" } : "old"
@@ -107,10 +105,8 @@ struct ReplayTests {
         #expect(test.steps == ["first", "notify"])
     }
 
-    @Test(
-        "A run of a thousand steps is tested in a moment, and where a long one parts first is found",
-        .timeLimit(.minutes(1)))
-    func long() async throws {
+    @Test(.timeLimit(.minutes(1)))
+    func `A run of a thousand steps is tested in a moment, and where a long one parts first is found`() async throws {
         let calls = Count()
         let workflow = Workflow("w") { (context, odd: Int) async throws -> Int in
             calls.add("\(odd)")
@@ -158,8 +154,8 @@ struct ReplayTests {
         #expect(failure?.message.hasPrefix("in a new process: ") == true && failure?.divergence != nil)
     }
 
-    @Test("A loop over a Set disagrees even in one process: each copy of the function decodes its own")
-    func set() async throws {
+    @Test
+    func `A loop over a Set disagrees even in one process: each copy of the function decodes its own`() async throws {
         let workflow = Workflow("w") { (context, words: Set<String>) async throws -> Int in
             for word in words { try await context.run(word) {} }
             return 0

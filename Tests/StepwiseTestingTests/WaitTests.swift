@@ -1,14 +1,15 @@
 import Foundation
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 @Suite("What a tested workflow waits for")
 struct WaitTests {
     private static let day = Duration.seconds(86_400)
 
-    @Test("§3a.33 Sleeps are skipped: days pass in no time, and the clock is where it should be")
-    func sleeps() async throws {
+    @Test(.scenario(33))
+    func `Sleeps are skipped: days pass in no time, and the clock is where it should be`() async throws {
         let workflow = Workflow("w") { (context, date: Date) async throws -> Int in
             try await context.sleep(for: Self.day * 3)
             try await context.sleep(until: date)
@@ -33,8 +34,7 @@ struct WaitTests {
         } catch is EventTimeout { return "nobody" }
     }
 
-    @Test("An event comes early, at a time, after a step, or not at all")
-    func events() async throws {
+    @Test func `An event comes early, at a time, after a step, or not at all`() async throws {
         let early = WorkflowTest(approval)
         early.notify("approved", "Ada")
         #expect(try await early.run(3600) == "Ada")
@@ -62,8 +62,10 @@ struct WaitTests {
         #expect(after.steps == ["ask", "approved"])
     }
 
-    @Test("Events of one name come in their order, each once; an event and a timeout in one instant give one outcome")
-    func order() async throws {
+    @Test
+    func `Events of one name come in their order, each once; an event and a timeout in one instant give one outcome`()
+        async throws
+    {
         let workflow = Workflow("w") { (context, _: Int) async throws -> [Int] in
             var numbers: [Int] = []
             for _ in 0..<3 { numbers.append(try await context.waitForEvent("number", as: Int.self)) }
@@ -80,8 +82,10 @@ struct WaitTests {
         for _ in 0..<3 { #expect(try await test.run(1) == first) }
     }
 
-    @Test("An event to everybody reaches those who wait, with keep those who come later; what steps send is there")
-    func everybody() async throws {
+    @Test
+    func `An event to everybody reaches those who wait, with keep those who come later; what steps send is there`()
+        async throws
+    {
         let workflow = Workflow("w") { (context, _: Int) async throws -> [Int] in
             async let waiting = context.waitForEvent("price", as: Int.self, name: "first")
             async let too = context.waitForEvent("price", as: Int.self, name: "second")
@@ -97,8 +101,7 @@ struct WaitTests {
         #expect(try test.sent[0].value(as: [Int].self) == [7, 7])
     }
 
-    @Test("A callback is answered by its name, before or while the run waits")
-    func callbacks() async throws {
+    @Test func `A callback is answered by its name, before or while the run waits`() async throws {
         let workflow = Workflow("w") { (context, _: Int) async throws -> Bool in
             let approval = try await context.callback("approved", as: Bool.self)
             try await context.run("ask") { _ = approval.token }
@@ -114,8 +117,7 @@ struct WaitTests {
         await #expect(throws: EventTimeout.self) { try await WorkflowTest(workflow).run(1) }
     }
 
-    @Test("A wait that nothing will end fails the test, which says for what")
-    func forEver() async throws {
+    @Test func `A wait that nothing will end fails the test, which says for what`() async throws {
         let workflow = Workflow("w") { (context, _: Int) async throws -> Int in try await context.waitForEvent("never")
         }
         do {
@@ -126,8 +128,7 @@ struct WaitTests {
         }
     }
 
-    @Test("A child gets events and sends some to its parent")
-    func childEvents() async throws {
+    @Test func `A child gets events and sends some to its parent`() async throws {
         let child = Workflow("child") { (context, parent: String) async throws -> String in
             let word = try await context.waitForEvent("word", as: String.self)
             try await context.notify("ready", word + "!", run: parent)
@@ -172,8 +173,10 @@ struct WaitTests {
         try await test.replayInNewProcess()
     }
 
-    @Test("A customer is onboarded for ninety days, which take no time; a cancellation ends what goes on for ever")
-    func onboarding() async throws {
+    @Test
+    func `A customer is onboarded for ninety days, which take no time; a cancellation ends what goes on for ever`()
+        async throws
+    {
         let onboarding = Workflow<String, Void>("onboarding") { (context, customer: String) async throws in
             try await context.run("welcome") {}
             while true {

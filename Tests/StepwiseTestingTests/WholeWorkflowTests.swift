@@ -35,8 +35,7 @@ struct WholeWorkflowTests {
         try await test.replayInNewProcess()
     }
 
-    @Test("A payment is tried over three days, and given up then")
-    func payment() async throws {
+    @Test func `A payment is tried over three days, and given up then`() async throws {
         let workflow = Workflow("payment") { (context, amount: Int) async throws -> String in
             do {
                 return try await context.run("charge", .retry(.fixed(.seconds(6 * 3600), attempts: 13))) {
@@ -59,8 +58,7 @@ struct WholeWorkflowTests {
         #expect(try await test.run(5) == "paid at last")
     }
 
-    @Test("A parent has a hundred children, of which some fail")
-    func children() async throws {
+    @Test func `A parent has a hundred children, of which some fail`() async throws {
         let child = Workflow("child") { (context, number: Int) async throws -> Int in
             try await context.sleep(for: .seconds(number))
             if number % 10 == 0 { throw Declined(code: number) }
@@ -87,8 +85,7 @@ struct WholeWorkflowTests {
         #expect(test.children.count == 100)
     }
 
-    @Test("A saga undoes what was done, wherever its workers die")
-    func saga() async throws {
+    @Test func `A saga undoes what was done, wherever its workers die`() async throws {
         let workflow = Workflow("order") { (context, _: Int) async throws -> String in
             do {
                 return try await context.saga(undo: .retry(.fixed(.seconds(5)))) { saga in

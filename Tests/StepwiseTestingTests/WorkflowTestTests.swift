@@ -34,8 +34,10 @@ struct WorkflowTestTests {
         }
     }
 
-    @Test("Steps execute their bodies once, however often the function is replayed, and the history is there")
-    func realBodies() async throws {
+    @Test
+    func `Steps execute their bodies once, however often the function is replayed, and the history is there`()
+        async throws
+    {
         let test = WorkflowTest(process)
         #expect(try await test.run(Parcel(sku: "A1", count: 2)) == "label A1, mailed paid 2")
         #expect(test.steps == ["charge", "label", "mail"])
@@ -45,8 +47,10 @@ struct WorkflowTestTests {
         #expect(count["charge"] == 1)
     }
 
-    @Test("Replaced steps do not execute their bodies; they get the step, and what they give goes through JSON")
-    func replaced() async throws {
+    @Test
+    func `Replaced steps do not execute their bodies; they get the step, and what they give goes through JSON`()
+        async throws
+    {
         let test = WorkflowTest(process, runID: "order-1")
         let keys = Mutex<[String]>([])
         test.replace("charge") { step in
@@ -58,8 +62,7 @@ struct WorkflowTestTests {
         #expect(keys.withLock { $0 }.count == 1 && keys.withLock { $0[0] }.hasPrefix("order-1/"))
     }
 
-    @Test("A replacement of another type than the step's is told, with both")
-    func wrongType() async throws {
+    @Test func `A replacement of another type than the step's is told, with both`() async throws {
         let test = WorkflowTest(process)
         test.replace("charge") { 7 }
         let failure = await #expect(throws: WorkflowTestFailure.self) {
@@ -68,8 +71,7 @@ struct WorkflowTestTests {
         #expect(failure?.message.contains("\"charge\"") == true && failure?.message.contains("String") == true)
     }
 
-    @Test("An attempt that fails is tried again after the policy's wait, in no time")
-    func retries() async throws {
+    @Test func `An attempt that fails is tried again after the policy's wait, in no time`() async throws {
         let workflow = Workflow(
             "w", .retry(Retry(attempts: 3, initialDelay: .seconds(100), maximumDelay: .seconds(1000)))
         ) {
@@ -91,10 +93,11 @@ struct WorkflowTestTests {
         #expect(step.failed.map(\.type) == ["Declined", "Declined"])
     }
 
-    @Test(
-        "A step that fails for good throws the StepFailure that production would, and run throws what the function lets through"
-    )
-    func failure() async throws {
+    @Test
+    func
+        `A step that fails for good throws the StepFailure that production would, and run throws what the function lets through`()
+        async throws
+    {
         let test = WorkflowTest(process)
         test.replace("charge") { throw Declined(code: 5) }
         let failure = await #expect(throws: StepFailure.self) { try await test.run(Parcel(sku: "A1", count: 2)) }
@@ -103,8 +106,10 @@ struct WorkflowTestTests {
         #expect(test.elapsed == .seconds(7))
     }
 
-    @Test("A body that takes longer than its step's timeout fails with it; totalTimeout and runTimeout count too")
-    func timeouts() async throws {
+    @Test
+    func `A body that takes longer than its step's timeout fails with it; totalTimeout and runTimeout count too`()
+        async throws
+    {
         let workflow = Workflow("w", .runTimeout(.seconds(600))) { (context, _: Int) async throws -> String in
             var words: [String] = []
             do { try await context.run("slow", .timeout(.seconds(30)), .retry(.never)) {} } catch let failure
@@ -126,8 +131,7 @@ struct WorkflowTestTests {
         #expect(test.elapsed == .seconds(600))
     }
 
-    @Test("Of a race the quicker body wins; the other is withdrawn")
-    func race() async throws {
+    @Test func `Of a race the quicker body wins; the other is withdrawn`() async throws {
         let workflow = Workflow("w") { (context, _: Int) async throws -> String in
             try await withThrowingTaskGroup(of: String.self) { group in
                 group.addTask { try await context.run("left") { "left" } }
@@ -143,8 +147,7 @@ struct WorkflowTestTests {
         #expect(test.steps == ["right"])
     }
 
-    @Test("Something happens at a time, or after a step: the run is cancelled, and cleans up")
-    func cancelled() async throws {
+    @Test func `Something happens at a time, or after a step: the run is cancelled, and cleans up`() async throws {
         let workflow = Workflow("w") { (context, _: Int) async throws -> String in
             try await context.run("first") {}
             do { return try await context.run("long") { "done" } } catch is CancellationError {
@@ -171,8 +174,7 @@ struct WorkflowTestTests {
 
     // MARK: Crashes
 
-    @Test("A worker that dies in a body has it executed again, by a copy made from the history")
-    func crash() async throws {
+    @Test func `A worker that dies in a body has it executed again, by a copy made from the history`() async throws {
         let test = WorkflowTest(process)
         test.crash(during: "charge")
         test.crash(during: "mail", times: 2)
@@ -182,8 +184,7 @@ struct WorkflowTestTests {
         #expect(test.recorded("mail")?.lost == 2)
     }
 
-    @Test("An .atMostOnce step is interrupted, and the third death ends any other")
-    func crashes() async throws {
+    @Test func `An .atMostOnce step is interrupted, and the third death ends any other`() async throws {
         let workflow = Workflow("w") { [count] (context, _: Int) async throws -> String in
             var words: [String] = []
             do { try await context.run("once", .atMostOnce) { count.add("once") } } catch let failure as StepFailure {
@@ -211,8 +212,7 @@ struct WorkflowTestTests {
         }
     }
 
-    @Test("A child is a closure, one that fails, or the real workflow")
-    func children() async throws {
+    @Test func `A child is a closure, one that fails, or the real workflow`() async throws {
         let order = Parcel(sku: "A1", count: 2)
         let closure = WorkflowTest(parent)
         closure.child(Self.ship, taking: .seconds(5)) { "shipped \($0.count)" }
@@ -237,8 +237,8 @@ struct WorkflowTestTests {
         #expect(real.elapsed == .seconds(10))
     }
 
-    @Test("A child of which the test says nothing is told; one that is only started need not be given")
-    func unknownChildren() async throws {
+    @Test
+    func `A child of which the test says nothing is told; one that is only started need not be given`() async throws {
         let failure = await #expect(throws: WorkflowTestFailure.self) {
             try await WorkflowTest(parent).run(Parcel(sku: "A1", count: 2))
         }
@@ -251,8 +251,7 @@ struct WorkflowTestTests {
         #expect(test.children.map(\.id) == ["ship-1"] && test.children.map(\.workflow) == ["ship"])
     }
 
-    @Test("A parent that no longer waits takes its child along")
-    func orphan() async throws {
+    @Test func `A parent that no longer waits takes its child along`() async throws {
         let tidied = Count()
         let child = Workflow(Self.ship) { context, order in
             do { return try await context.run("pack") { "packed" } } catch {

@@ -5,8 +5,7 @@ import Testing
 struct AgreementTests {
     private func text(_ core: Core) -> String { core.standing }
 
-    @Test("A renamed step: the position, what was recorded there, and what the code asks for")
-    func renamed() {
+    @Test func `A renamed step: the position, what was recorded there, and what the code asks for`() {
         let core = Core { context in
             try await context.run("charge") {}
             return try await context.run("dispatch") { "x" }
@@ -20,8 +19,7 @@ struct AgreementTests {
         #expect(core.copy.evict())
     }
 
-    @Test("A removed last step: the function has ended where the history goes on")
-    func removed() {
+    @Test func `A removed last step: the function has ended where the history goes on`() {
         let core = Core { context in try await context.run("charge") { "x" } }
         core.deliver("charge", "\"x\"")
         core.deliver("ship", "\"x\"")
@@ -29,8 +27,7 @@ struct AgreementTests {
         #expect(core.standing.contains("step \"ship\", but there the code's function has ended"))
     }
 
-    @Test("Only the first divergence counts: what comes after it is its consequence")
-    func first() {
+    @Test func `Only the first divergence counts: what comes after it is its consequence`() {
         let core = Core { context in try await context.run("new") { "x" } }
         core.deliver("first", "1")
         core.deliver("second", "1")
@@ -38,8 +35,7 @@ struct AgreementTests {
         #expect(core.copy.evict())
     }
 
-    @Test("Of a wide fan-out the reason names five calls and counts the others")
-    func wide() {
+    @Test func `Of a wide fan-out the reason names five calls and counts the others`() {
         let core = Core { context in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<30 { group.addTask { try await context.run("part-\(number)") {} } }
@@ -63,8 +59,7 @@ struct AgreementTests {
         }
     }
 
-    @Test("Calls that Redis has opened as they are agree, in whatever order it names them")
-    func agrees() {
+    @Test func `Calls that Redis has opened as they are agree, in whatever order it names them`() {
         let core = parallel("a", "b", "c")
         #expect(core.copy.divergence(opened: 3, open: ["c", "a", "b"]) == nil)
         #expect(core.copy.divergence(opened: 2, open: ["b", "a"]) == nil, "c is still to be opened")
@@ -74,8 +69,7 @@ struct AgreementTests {
         #expect(core.copy.evict())
     }
 
-    @Test("A step that is open and that the code no longer calls")
-    func openAndNotCalled() throws {
+    @Test func `A step that is open and that the code no longer calls`() throws {
         let core = parallel("a", "new")
         let divergence = try #require(core.copy.divergence(opened: 2, open: ["a", "b"]))
         #expect(divergence.standing == .open && divergence.position == 1 && divergence.expected?.step == "b")
@@ -87,19 +81,22 @@ struct AgreementTests {
         #expect(core.copy.evict())
     }
 
-    @Test(
-        "A step that was put between two parallel ones takes the number of one that is open: it would never be opened")
-    func putBetween() throws {
+    @Test
+    func
+        `A step that was put between two parallel ones takes the number of one that is open: it would never be opened`()
+        throws
+    {
         let core = parallel("a", "new", "b")
         let divergence = try #require(core.copy.divergence(opened: 2, open: ["a", "b"]))
         #expect(divergence.expected?.step == "b" && divergence.asked.map(\.step) == ["new"])
         #expect(core.copy.evict())
     }
 
-    @Test(
-        "A step that was put before parallel ones of which all are recorded: nothing is open, and the code waits for it"
-    )
-    func putBeforeRecorded() throws {
+    @Test
+    func
+        `A step that was put before parallel ones of which all are recorded: nothing is open, and the code waits for it`()
+        throws
+    {
         let core = parallel("new", "a", "b")
         core.deliver("a", "null")
         core.deliver("b", "null")
@@ -108,16 +105,14 @@ struct AgreementTests {
         #expect(core.copy.evict())
     }
 
-    @Test("A step that was put behind everything is no divergence")
-    func putBehind() {
+    @Test func `A step that was put behind everything is no divergence`() {
         let core = parallel("a", "b", "new")
         core.deliver("a", "null")
         #expect(core.copy.divergence(opened: 2, open: ["b"]) == nil)
         #expect(core.copy.evict())
     }
 
-    @Test("What is kept of a divergence comes back from its JSON")
-    func json() throws {
+    @Test func `What is kept of a divergence comes back from its JSON`() throws {
         let divergence = Divergence(
             position: 3, standing: .recorded, expected: .init("a", kind: "patch"), asked: [.init("b")], hasEnded: false)
         let json = try JSON.encode(divergence, what: "")

@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 /// What a workflow's function calls, in its order; `+` stands between steps that are called in parallel.
@@ -91,10 +92,12 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.55 Changed code parks the run, says what was expected where and what was asked for, and harms no other run; the old code ends it",
-            arguments: changes)
-        func parks(_ change: Change) async throws {
+        @Test(.scenario(55), arguments: changes)
+        func
+            `Changed code parks the run, says what was expected where and what was asked for, and harms no other run; the old code ends it`(
+                _ change: Change
+            ) async throws
+        {
             let gate = Gate()
             let tally = Tally()
             let before = change.before.workflow(gate, tally)
@@ -133,10 +136,10 @@ extension Scenarios {
             Change("renamed among open ones", "one slow+held", "one quick+held", 2, .open, "slow", asked: "quick"),
         ]
 
-        @Test(
-            "§3a.55 Of parallel steps, what the code and the history both have goes on; what only one has parks the run",
-            arguments: parallelChanges)
-        func parksParallel(_ change: Change) async throws {
+        @Test(.scenario(55), arguments: parallelChanges)
+        func `Of parallel steps, what the code and the history both have goes on; what only one has parks the run`(
+            _ change: Change
+        ) async throws {
             let (gate, held) = (Gate(), Gate())
             let tally = Tally()
             let before = change.before.workflow(gate, tally, held: held)
@@ -158,8 +161,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Steps that are added behind what is recorded and open are no change that matters")
-        func addedBehind() async throws {
+        @Test func `Steps that are added behind what is recorded and open are no change that matters`() async throws {
             let gate = Gate()
             let tally = Tally()
             let after = Calls("one slow+new last").workflow(gate, tally)
@@ -173,10 +175,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "Parallel steps of which all are recorded, and one more before them: parked, not left without anybody who moves it"
-        )
-        func addedBeforeRecorded() async throws {
+        @Test
+        func
+            `Parallel steps of which all are recorded, and one more before them: parked, not left without anybody who moves it`()
+            async throws
+        {
             let gate = Gate()
             let tally = Tally()
             let before = Calls("slow+slow2 last").workflow(gate, tally)

@@ -14,8 +14,8 @@ struct PatchBookTests {
         return "old"
     }
 
-    @Test("A run that comes to the patch for the first time takes it, and the mark goes with the step that follows")
-    func live() {
+    @Test
+    func `A run that comes to the patch for the first time takes it, and the mark goes with the step that follows`() {
         let core = Core(workflow)
         #expect(core.copy.plan(opened: 0).patches.isEmpty)
         core.deliver("one", "null")
@@ -28,8 +28,9 @@ struct PatchBookTests {
         #expect(core.end == "new")
     }
 
-    @Test("A run that was carried past the patch before the code had it goes the old way, and nothing is kept for that")
-    func past() {
+    @Test
+    func `A run that was carried past the patch before the code had it goes the old way, and nothing is kept for that`()
+    {
         let core = Core(workflow, carried: 1, opened: 2)
         core.deliver("one", "null")
         #expect(core.pending == ["old"] && core.copy.plan(opened: 2).patches.isEmpty)
@@ -37,8 +38,7 @@ struct PatchBookTests {
         #expect(core.end == "old")
     }
 
-    @Test("A run that waits behind the patch for a step that was called before it has gone past it")
-    func waitsBehind() {
+    @Test func `A run that waits behind the patch for a step that was called before it has gone past it`() {
         let body: @Sendable (WorkflowContext) async throws -> String = { context in
             async let first: Void = context.run("first") {}
             try await context.run("zero") {}
@@ -55,18 +55,17 @@ struct PatchBookTests {
         }
     }
 
-    @Test("A run that was carried to just before the patch takes it")
-    func justBefore() {
+    @Test func `A run that was carried to just before the patch takes it`() {
         let core = Core(workflow, carried: 0, opened: 1)
         core.deliver("one", "null")
         #expect(core.pending == ["new"])
         #expect(core.copy.evict())
     }
 
-    @Test(
-        "A carry that died between two pages of openings had gone past the patch if it opened what comes behind it",
-        arguments: [false, true])
-    func betweenPages(_ isOpened: Bool) {
+    @Test(arguments: [false, true])
+    func `A carry that died between two pages of openings had gone past the patch if it opened what comes behind it`(
+        _ isOpened: Bool
+    ) {
         let wide = Workflow("wide") { (context: WorkflowContext) async throws -> String in
             async let first: Void = context.run("first") {}
             async let second: Void = {
@@ -82,8 +81,7 @@ struct PatchBookTests {
         #expect(core.copy.evict())
     }
 
-    @Test("The mark answers every replay, however far the run was carried since")
-    func marked() {
+    @Test func `The mark answers every replay, however far the run was carried since`() {
         let core = Core(workflow, marks: ["p": 1], carried: 2, opened: 2)
         core.deliver("one", "null")
         #expect(core.pending == ["new"] && core.copy.plan(opened: 2).patches.isEmpty)
@@ -91,8 +89,7 @@ struct PatchBookTests {
         #expect(core.end == "new")
     }
 
-    @Test("The first answer holds for all calls of the run, also behind where the run had come")
-    func memoised() {
+    @Test func `The first answer holds for all calls of the run, also behind where the run had come`() {
         let loop = Workflow("loop") { (context: WorkflowContext) async throws -> String in
             var ways = ""
             for _ in 0..<3 {
@@ -109,8 +106,7 @@ struct PatchBookTests {
         #expect(new.end == "nnn")
     }
 
-    @Test("With and without the patch the calls come in the same order: it does not wait")
-    func order() {
+    @Test func `With and without the patch the calls come in the same order: it does not wait`() {
         func branches(_ isPatched: Bool) -> Core {
             Core(
                 Workflow("branches") { (context: WorkflowContext) async throws -> String in
@@ -128,8 +124,7 @@ struct PatchBookTests {
         #expect(before.copy.evict() && after.copy.evict())
     }
 
-    @Test("Code without the patch that meets its mark is a divergence that names it")
-    func withoutPatch() {
+    @Test func `Code without the patch that meets its mark is a divergence that names it`() {
         let without = Workflow("patched") { (context: WorkflowContext) async throws -> String in
             try await context.run("one") {}
             try await context.run("new") {}
@@ -146,8 +141,7 @@ struct PatchBookTests {
         #expect(core.copy.evict())
     }
 
-    @Test("A deprecated patch: runs that took it go on, new ones get no mark")
-    func deprecated() {
+    @Test func `A deprecated patch: runs that took it go on, new ones get no mark`() {
         let later = Workflow("patched") { (context: WorkflowContext) async throws -> String in
             try await context.run("one") {}
             try await context.deprecatePatch("p")
@@ -163,8 +157,8 @@ struct PatchBookTests {
         }
     }
 
-    @Test("A copy that ran ahead of the carry and then learns that the run went the old way has lived what never was")
-    func ranAhead() {
+    @Test
+    func `A copy that ran ahead of the carry and then learns that the run went the old way has lived what never was`() {
         let core = Core(workflow)
         core.deliver("one", "null")
         #expect(core.pending == ["new"] && core.copy.isProvisional)
@@ -178,8 +172,7 @@ struct PatchBookTests {
         #expect(other.copy.evict())
     }
 
-    @Test("A reply that is older than the one before it takes no mark away")
-    func lateReply() {
+    @Test func `A reply that is older than the one before it takes no mark away`() {
         let core = Core(workflow, marks: ["p": 1], carried: 1, opened: 2)
         #expect(core.copy.learn(marks: [:], carried: 0, opened: 1))
         core.deliver("one", "null")

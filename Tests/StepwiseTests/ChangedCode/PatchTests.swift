@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -41,10 +42,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.56 Runs that are past a patch go the old way, others the new; both stay with it on replay, and when it is deprecated"
-        )
-        func patch() async throws {
+        @Test(.scenario(56))
+        func
+            `Runs that are past a patch go the old way, others the new; both stay with it on replay, and when it is deprecated`()
+            async throws
+        {
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
                 let early = try await client.enqueue(workflow(.before), "early", id: "early")
@@ -99,8 +101,7 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.56 A patched run goes on where the patch is deprecated")
-        func deprecated() async throws {
+        @Test(.scenario(56)) func `A patched run goes on where the patch is deprecated`() async throws {
             try await beginPatched { _, server, run in
                 gate.open()
                 let later = workflow(.deprecated)
@@ -111,10 +112,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A patched run that meets code without the patch, before or after it, is parked with the patch's name",
-            arguments: [Code.before, .after])
-        func withoutPatch(_ code: Code) async throws {
+        @Test(arguments: [Code.before, .after])
+        func `A patched run that meets code without the patch, before or after it, is parked with the patch's name`(
+            _ code: Code
+        ) async throws {
             try await beginPatched { client, server, run in
                 gate.open()
                 try await withWorkers(server, workflow(code)) {
@@ -130,8 +131,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A patch takes no script of its own and no place in the history, the first time and on replay")
-        func cost() async throws {
+        @Test
+        func `A patch takes no script of its own and no place in the history, the first time and on replay`()
+            async throws
+        {
             @Sendable func chain(_ isPatched: Bool) -> Workflow<Int, Int> {
                 Workflow(isPatched ? "with" : "without") { context, count in
                     for number in 0..<count {
@@ -161,8 +164,9 @@ extension Scenarios {
             }
         }
 
-        @Test("A patch in a step's body, from a task of its own, or without a good name is a clear error")
-        func misuse() async throws {
+        @Test
+        func `A patch in a step's body, from a task of its own, or without a good name is a clear error`() async throws
+        {
             let workflow = Workflow("misuse") { (context, _: Int) async throws -> [String] in
                 let inBody = try await context.run("body") { () async throws -> String in
                     do { return "\(try await context.patched("p"))" } catch let error as StepwiseError {

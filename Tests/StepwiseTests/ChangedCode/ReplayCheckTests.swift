@@ -40,14 +40,15 @@ struct ReplayCheckTests {
         } catch let failure as ReplayFailure { return failure }
     }
 
-    @Test("Code that asks for the recorded steps replays the history, also with more behind it")
-    func replays() async throws {
+    @Test func `Code that asks for the recorded steps replays the history, also with more behind it`() async throws {
         #expect(try await failure(order(), ended) == nil)
         #expect(try await failure(order(last: "thank"), ended) == nil)
     }
 
-    @Test("Renamed steps are found, with the position in the history and what the code asks for", arguments: [1, 3])
-    func renamed(_ position: Int) async throws {
+    @Test(arguments: [1, 3])
+    func `Renamed steps are found, with the position in the history and what the code asks for`(_ position: Int)
+        async throws
+    {
         let code = position == 1 ? order(charge: "pay") : order(refund: "pay back")
         let failure = try #require(try await failure(code, ended))
         #expect(failure.run == "order-1" && failure.divergence?.position == position)
@@ -56,8 +57,7 @@ struct ReplayCheckTests {
         #expect("\(failure)".hasPrefix("run order-1 would be parked: position \(position) of the history"))
     }
 
-    @Test("A result, an input and a recorded error that do not decode any more are found")
-    func undecodable() async throws {
+    @Test func `A result, an input and a recorded error that do not decode any more are found`() async throws {
         let result = Workflow("order") { (context, _: Order) async throws -> Int in
             try await context.run("charge") { 1 }
         }
@@ -75,8 +75,10 @@ struct ReplayCheckTests {
         #expect(try await failure(error, ended)?.message.contains("\"depots\"") == true)
     }
 
-    @Test("A patch: histories without its mark go the old way, those with it the new, and need code that has it")
-    func patched() async throws {
+    @Test
+    func `A patch: histories without its mark go the old way, those with it the new, and need code that has it`()
+        async throws
+    {
         #expect(try await failure(order(isPatched: true), ended) == nil)
         let marked = ended.replacing(#""patches":{}"#, with: #""patches":{"p":1}"#)
             .replacing(#"{"number":2,"#, with: #"{"number":2,"step":"new","value":null},{"number":3,"#)
@@ -100,16 +102,15 @@ struct ReplayCheckTests {
         }
     }
 
-    @Test("Of a run that was under way, the open steps count as well")
-    func openSteps() async throws {
+    @Test func `Of a run that was under way, the open steps count as well`() async throws {
         #expect(try await failure(wide("a", "b"), waiting) == nil)
         #expect(try await failure(wide("a", "b", "c"), waiting) == nil)
         let failure = try #require(try await failure(wide("a", "c", "b"), waiting))
         #expect(failure.divergence?.standing == .open && failure.divergence?.expected?.step == "b")
     }
 
-    @Test("What is no history, or of another workflow, or a function that leaves its executor, is said")
-    func unusable() async throws {
+    @Test
+    func `What is no history, or of another workflow, or a function that leaves its executor, is said`() async throws {
         for text in ["", "[]", #"{"run":"r"}"#, #"{"run":"r","workflow":"w","payload":1,"steps":[{"value":1}]}"#] {
             #expect(throws: HistoryUnreadable.self) { try RecordedHistory(json: text) }
         }
@@ -126,10 +127,11 @@ struct ReplayCheckTests {
 
 extension Scenarios {
     @Suite("Recorded histories") struct Histories {
-        @Test(
-            "What a run has recorded is a history: read by a client, it is replayed by the same code and not by another"
-        )
-        func ofARun() async throws {
+        @Test
+        func
+            `What a run has recorded is a history: read by a client, it is replayed by the same code and not by another`()
+            async throws
+        {
             let tally = Tally()
             let code = Calls("one two+three four").workflow(Gate(), tally)
             try await withWorker([code]) { client, _ in

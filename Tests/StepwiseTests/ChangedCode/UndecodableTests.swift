@@ -33,10 +33,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A recorded error that the code cannot decode parks the run; what the function makes of it has no consequence"
-        )
-        func error() async throws {
+        @Test
+        func
+            `A recorded error that the code cannot decode parks the run; what the function makes of it has no consequence`()
+            async throws
+        {
             let gate = Gate()
             let tally = Tally()
             let before = workflow(Earlier.Declined(code: 51), gate, tally) { "\($0.code)" }
@@ -64,8 +65,8 @@ extension Scenarios {
             }
         }
 
-        @Test("In the first execution, too: an error that does not read what it has written itself")
-        func errorAtOnce() async throws {
+        @Test
+        func `In the first execution, too: an error that does not read what it has written itself`() async throws {
             let tally = Tally()
             let workflow = Workflow("lopsided-error") { (context, _: Int) async throws -> Void in
                 do {
@@ -84,8 +85,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A helper's input that does not decode parks the run, unless the function tries an older type")
-        func helperInput() async throws {
+        @Test
+        func `A helper's input that does not decode parks the run, unless the function tries an older type`()
+            async throws
+        {
             let strict = Workflow("strict") { (context: WorkflowContext, _: [String: Int]) async throws -> Int in
                 try context.input(as: [Int].self).count
             }

@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -51,10 +52,10 @@ extension Scenarios {
             try await server.command("HGET", .init("stepwise:{default}:run:\(run.id)"), "carries").integer ?? 0
         }
 
-        @Test(
-            "§3a.55 A run that one version parks goes on by itself once a worker has the one that fits, beside the other"
-        )
-        func takenUp() async throws {
+        @Test(.scenario(55))
+        func `A run that one version parks goes on by itself once a worker has the one that fits, beside the other`()
+            async throws
+        {
             let old = workflow("one slow two+three+four five", version: "1")
             let new = workflow("uno slow two+three+four five", version: "2")
             try await begin(old, runs: 3) { client, server, runs in
@@ -76,8 +77,8 @@ extension Scenarios {
             }
         }
 
-        @Test("Each version tries once until somebody resumes the run, however many workers look at it")
-        func oneTryEach() async throws {
+        @Test
+        func `Each version tries once until somebody resumes the run, however many workers look at it`() async throws {
             let old = workflow("one slow", version: "1")
             let second = workflow("zwei slow", version: "2")
             let third = workflow("trois slow", version: "3")
@@ -103,8 +104,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Without a version changed code parks the run until somebody resumes it")
-        func withoutVersion() async throws {
+        @Test func `Without a version changed code parks the run until somebody resumes it`() async throws {
             let old = workflow("one slow", version: "1")
             try await begin(old) { client, server, runs in
                 try await withWorkers(server, workflow("zwei slow")) { try await areParked(runs, unfit: []) }
@@ -119,8 +119,8 @@ extension Scenarios {
             }
         }
 
-        @Test("What a version that cannot carry a run has claimed waits for one that can, and says so")
-        func handedOver() async throws {
+        @Test
+        func `What a version that cannot carry a run has claimed waits for one that can, and says so`() async throws {
             let old = workflow("one slow last", version: "1")
             let new = workflow("uno slow last", version: "2")
             try await begin(old) { client, server, runs in
@@ -143,8 +143,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A carry that such a version has claimed waits as well, under its status and with the reason")
-        func carryHandedOver() async throws {
+        @Test
+        func `A carry that such a version has claimed waits as well, under its status and with the reason`()
+            async throws
+        {
             let old = workflow("one slow last", version: "1")
             let new = workflow("uno slow last", version: "2")
             try await begin(old) { client, server, runs in
@@ -165,8 +167,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A run of changed code that is cancelled leaves nothing behind")
-        func cancelled() async throws {
+        @Test func `A run of changed code that is cancelled leaves nothing behind`() async throws {
             try await begin(workflow("one slow", version: "1")) { client, server, runs in
                 try await withWorkers(server, workflow("uno slow", version: "2")) {
                     try await areParked(runs, unfit: ["2"])
@@ -176,10 +177,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "In a fleet of two versions every run ends as one of them has it, and no step's body is executed for nothing"
-        )
-        func mixedFleet() async throws {
+        @Test
+        func
+            `In a fleet of two versions every run ends as one of them has it, and no step's body is executed for nothing`()
+            async throws
+        {
             let old = workflow("one+two three+four five+six", version: "1")
             let new = workflow("one+two neu+four five+six", version: "2")
             try await RedisServer.withServer { server in
@@ -200,8 +202,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A worker shows the versions of its workflows; one that cannot be a version is refused")
-        func shown() async throws {
+        @Test
+        func `A worker shows the versions of its workflows; one that cannot be a version is refused`() async throws {
             try await begin(workflow("one slow", version: "1")) { client, server, _ in
                 gate.open()
                 try await withWorkers(server, workflow("one", version: "2026-11/a")) {

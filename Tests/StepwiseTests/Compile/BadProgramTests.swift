@@ -54,8 +54,7 @@ struct BadProgramTests {
             #"await withTaskGroup { g in g.addTask { let c = try? await context.run("a") { Connection() }; _ = c } }"#,
     ]
 
-    @Test("A result that cannot be stored is an error that says what to return, however it is written")
-    func results() throws {
+    @Test func `A result that cannot be stored is an error that says what to return, however it is written`() throws {
         let names = Self.results.keys.sorted()
         let functions = names.enumerated().map { index, name in
             "func f\(index)(_ context: WorkflowContext) async throws { \(Self.results[name] ?? "") }"
@@ -70,8 +69,10 @@ struct BadProgramTests {
         #expect(diagnostics.allSatisfy { $0.line >= firstLine }, "\(diagnostics.filter { $0.line < firstLine })")
     }
 
-    @Test("In language mode 5 the same programs get the same sentence as a warning, and using the result is an error")
-    func resultsInMode5() throws {
+    @Test
+    func `In language mode 5 the same programs get the same sentence as a warning, and using the result is an error`()
+        throws
+    {
         let names = Self.results.keys.sorted()
         let functions =
             names.enumerated().map { index, name in
@@ -90,14 +91,16 @@ struct BadProgramTests {
     }
 
     @Test(
-        "A body that changes a variable outside is an error, in mode 5 a warning: a replay would not do it",
         arguments: [
             #"try await context.run("a") { count += 1 }"#,
             #"try await context.run("a") { step in count = step.attempt }"#,
             #"try await context.run("a") { count += 1; return count }"#,
             #"async let a: Int = context.run("a") { count += 1; return 1 }; _ = try await a"#,
-        ], ["5", "6"])
-    func capturedVariable(_ statement: String, _ mode: String) throws {
+        ], ["5", "6"]
+    )
+    func `A body that changes a variable outside is an error, in mode 5 a warning: a replay would not do it`(
+        _ statement: String, _ mode: String
+    ) throws {
         let program = """
             import Stepwise
             func f(_ context: WorkflowContext) async throws -> Int {
@@ -111,8 +114,10 @@ struct BadProgramTests {
         #expect(found?.isError == (mode == "6"), "\(diagnostics)")
     }
 
-    @Test("A body that returns another type than is expected is an error where the step is called, as the README says")
-    func otherType() throws {
+    @Test
+    func `A body that returns another type than is expected is an error where the step is called, as the README says`()
+        throws
+    {
         let program = """
             import Stepwise
             struct Receipt: Codable {}
@@ -127,13 +132,13 @@ struct BadProgramTests {
     }
 
     @Test(
-        "Wrong inputs, outputs and options do not compile",
         arguments: [
             #"Workflow("w") { (context: WorkflowContext, input: Handle) async throws -> Int in 1 }"#,
             #"Workflow("w") { (context: WorkflowContext, input: Int) async throws -> Handle in Handle(number: 1) }"#,
             #"Workflow(WorkflowName<Int, String>("w")) { context, input in input }"#,
-        ])
-    func workflows(_ expression: String) throws {
+        ]
+    )
+    func `Wrong inputs, outputs and options do not compile`(_ expression: String) throws {
         let program = Self.head + "func f() -> any AnyWorkflow { \(expression) }"
         #expect(try Compiler().diagnose(program, languageMode: "6").contains { $0.isError })
     }

@@ -3,7 +3,6 @@ import Testing
 @Suite("What compiles", .serialized)
 struct GoodProgramTests {
     @Test(
-        "Everything that the guides show compiles without a warning, with import Stepwise alone",
         arguments: [
             ("6", []), ("6", ["-enable-upcoming-feature", "NonisolatedNonsendingByDefault"]),
             (
@@ -11,16 +10,16 @@ struct GoodProgramTests {
                 ["-enable-upcoming-feature", "ExistentialAny", "-enable-upcoming-feature", "InternalImportsByDefault"]
             ),
             ("5", ["-enable-upcoming-feature", "InferSendableFromCaptures"]),
-        ] as [(String, [String])])
-    func everything(_ mode: String, _ flags: [String]) throws {
+        ] as [(String, [String])]
+    )
+    func `Everything that the guides show compiles without a warning, with import Stepwise alone`(
+        _ mode: String, _ flags: [String]
+    ) throws {
         let diagnostics = try Compiler().diagnose(Self.program, languageMode: mode, flags)
         #expect(diagnostics.isEmpty, "\(diagnostics.map { "\($0.line): \($0.message)" })")
     }
 
-    @Test(
-        "In language mode 5 alone, only functions passed by name get a warning"
-    )
-    func mode5() throws {
+    @Test func `In language mode 5 alone, only functions passed by name get a warning`() throws {
         let diagnostics = try Compiler().diagnose(Self.program, languageMode: "5")
         #expect(
             diagnostics.allSatisfy { !$0.isError && $0.message.hasPrefix("converting non-Sendable function value") })

@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -43,10 +44,12 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A run of n steps in a row takes n + 2 scripts: four commands a step, 17 more for its begin and end, and it reads no history",
-            arguments: [10, 100])
-        func sequential(_ count: Int) async throws {
+        @Test(arguments: [10, 100])
+        func
+            `A run of n steps in a row takes n + 2 scripts: four commands a step, 17 more for its begin and end, and it reads no history`(
+                _ count: Int
+            ) async throws
+        {
             let scripts = try await cost(chain, count)
             #expect(scripts.count == count + 2)
             let longest = scripts.map(\.commands.count).max() ?? 0
@@ -62,8 +65,7 @@ extension Scenarios {
             #expect(scripts.map(\.commands.count).reduce(0, +) <= 4 * count + 17)
         }
 
-        @Test("A look at the clock costs one script, as every step in a row")
-        func clock() async throws {
+        @Test func `A look at the clock costs one script, as every step in a row`() async throws {
             let clocks = Workflow("clocks") { (context, count: Int) async throws -> Int in
                 for _ in 0..<count { _ = try await context.now }
                 return count
@@ -71,8 +73,9 @@ extension Scenarios {
             #expect(try await cost(clocks, 10).count == 12)
         }
 
-        @Test("A run of 10,000 steps in a row takes as many scripts a step at its end as at its beginning")
-        func longChain() async throws {
+        @Test
+        func `A run of 10,000 steps in a row takes as many scripts a step at its end as at its beginning`() async throws
+        {
             let scripts = try await cost(chain, 10_000)
             #expect(scripts.count == 10_002)
             let early = scripts[10..<110].map(\.commands.count).max()
@@ -80,14 +83,15 @@ extension Scenarios {
             #expect(early == late)
         }
 
-        @Test("A fan-out of k steps over three workers takes at most 2k + 5 scripts", arguments: [20, 200])
-        func fanOut(_ count: Int) async throws {
+        @Test(arguments: [20, 200])
+        func `A fan-out of k steps over three workers takes at most 2k + 5 scripts`(_ count: Int) async throws {
             let scripts = try await cost(fan, count, configuration: .init(concurrency: 4), workers: 3)
             #expect(scripts.count <= 2 * count + 5)
         }
 
-        @Test("A map over k elements on three workers takes a script for each, and a few more", arguments: [20, 200])
-        func map(_ count: Int) async throws {
+        @Test(arguments: [20, 200])
+        func `A map over k elements on three workers takes a script for each, and a few more`(_ count: Int) async throws
+        {
             let map = Workflow("map") { (context, count: Int) async throws -> Int in
                 try await context.map(Array(0..<count), "part") { _ in 1 }.reduce(0, +)
             }
@@ -95,8 +99,8 @@ extension Scenarios {
             #expect(scripts.count <= count + 25)
         }
 
-        @Test("§3a.29 10,000 parallel steps in one run finish, and no script takes more than a page of 1,000")
-        func wideFanOut() async throws {
+        @Test(.scenario(29))
+        func `10,000 parallel steps in one run finish, and no script takes more than a page of 1,000`() async throws {
             let count = 10_000
             let scripts = try await cost(fan, count, workers: 3)
             #expect(scripts.count <= 2 * count + 5 + count / 1000)
@@ -104,10 +108,10 @@ extension Scenarios {
             #expect(longest < 100)
         }
 
-        @Test(
-            "A cold start reads the history once, in pages of 1,000 outcomes or about 1 MiB",
-            arguments: [(2500, 1, 3), (20, 300_000, 5)])
-        func coldStart(_ count: Int, _ size: Int, _ pages: Int) async throws {
+        @Test(arguments: [(2500, 1, 3), (20, 300_000, 5)])
+        func `A cold start reads the history once, in pages of 1,000 outcomes or about 1 MiB`(
+            _ count: Int, _ size: Int, _ pages: Int
+        ) async throws {
             let gate = Gate()
             let long = Workflow("long") { (context, count: Int) async throws -> Int in
                 for _ in 0..<count { try await context.run("link") { String(repeating: "x", count: size) } }
@@ -144,8 +148,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Quick branches that are claimed together are asked for together")
-        func askedTogether() async throws {
+        @Test func `Quick branches that are claimed together are asked for together`() async throws {
             var configuration = StepwiseWorker.Configuration()
             configuration.quickBody = .seconds(1)
             configuration.concurrency = 64
@@ -161,8 +164,8 @@ extension Scenarios {
             }
         }
 
-        @Test("An idle worker sends fewer than 5 requests a second, and is woken by the LPUSH itself")
-        func idle() async throws {
+        @Test
+        func `An idle worker sends fewer than 5 requests a second, and is woken by the LPUSH itself`() async throws {
             try await withWorker([chain]) { client, server in
                 try await eventually("the worker is there") { try await client.workers().count == 1 }
                 // Workers that died within the hour are looked after, at little cost.
@@ -194,8 +197,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Who waits for a result is told of it, and asks only now and then")
-        func waiting() async throws {
+        @Test func `Who waits for a result is told of it, and asks only now and then`() async throws {
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
                 let run = try await client.enqueue(chain, 1)
@@ -210,8 +212,10 @@ extension Scenarios {
             }
         }
 
-        @Test("Who waits for a run is told by the script that ends it: its function's end, or a cancellation")
-        func isTold() async throws {
+        @Test
+        func `Who waits for a run is told by the script that ends it: its function's end, or a cancellation`()
+            async throws
+        {
             let gate = Gate()
             let gated = Workflow("gated") { (context, input: String) async throws -> String in
                 try await context.run("wait") { await gate.wait() }
@@ -238,8 +242,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A finished run with 10 steps of 100 bytes takes less than 4 KB of Redis' memory")
-        func memory() async throws {
+        @Test func `A finished run with 10 steps of 100 bytes takes less than 4 KB of Redis' memory`() async throws {
             let text = String(repeating: "x", count: 98)
             let workflow = Workflow("ten") { (context, input: String) async throws -> String in
                 for index in 0..<10 { try await context.run("step-\(index)") { text } }

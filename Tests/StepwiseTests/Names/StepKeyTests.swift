@@ -12,15 +12,14 @@ struct StepKeyTests {
 
     private func key(_ value: some Encodable) throws -> String { try StepKey(value).json }
 
-    @Test("A short value is its own key, as JSON with sorted members")
-    func short() throws {
+    @Test func `A short value is its own key, as JSON with sorted members`() throws {
         #expect(try key("A1") == "\"A1\"")
         #expect(try key(7) == "7")
         #expect(try key(["b": 1, "a": 2]) == #"{"a":2,"b":1}"#)
     }
 
-    @Test("A long value, and one that holds arrays, is a hash; equal values have equal ones, others do not")
-    func hashed() throws {
+    @Test
+    func `A long value, and one that holds arrays, is a hash; equal values have equal ones, others do not`() throws {
         let long = String(repeating: "x", count: 200)
         for value in [long, long + "y", "\(long)\"", "\(long)\\\""] {
             #expect(try key(value).wholeMatch(of: /"fnv1a:[0-9a-f]{16}"/) != nil)
@@ -38,8 +37,7 @@ struct StepKeyTests {
         #expect(Set(different).count == different.count)
     }
 
-    @Test("A set and a dictionary have one key in whatever order they come")
-    func unordered() throws {
+    @Test func `A set and a dictionary have one key in whatever order they come`() throws {
         let tags = (0..<50).map { "tag \($0)" }
         let sizes = (0..<50).map { ($0, "\($0)") }
         let one = Photo(name: "p", tags: Set(tags), sizes: .init(uniqueKeysWithValues: sizes))
@@ -52,8 +50,7 @@ struct StepKeyTests {
         #expect(try key(one) != key(other))
     }
 
-    @Test("A key that has no JSON form is an error where the step is called")
-    func notStorable() {
+    @Test func `A key that has no JSON form is an error where the step is called`() {
         let core = Core { context in
             do { return try await context.run("a", .key(Double.nan)) { "x" } } catch let error as StepwiseError {
                 return "\(error.code)"
@@ -62,8 +59,7 @@ struct StepKeyTests {
         #expect(core.end == "notStorable" && core.copy.callCount == 0)
     }
 
-    @Test("An outcome with another key than the step is called with stops the copy; without a key, any will do")
-    func replay() {
+    @Test func `An outcome with another key than the step is called with stops the copy; without a key, any will do`() {
         func core(_ stored: String?) -> Core {
             let core = Core { context in try await context.run("resize", .key("b")) { "x" } }
             core.copy.deliver(Outcome(step: "resize", result: .value(Array("\"done\"".utf8)), key: stored))

@@ -1,11 +1,12 @@
 import Stepwise
+import TestSupport
 import Testing
 
 extension Scenarios {
     @Suite("Names of steps")
     struct StepNames {
-        @Test("A bad name is an error that the function can catch, every time the same", arguments: Memory.allCases)
-        func badNames(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A bad name is an error that the function can catch, every time the same`(_ memory: Memory) async throws {
             let tooLong = [String(repeating: "n", count: 201), String(repeating: "ü", count: 101)]
             let bad = ["", "a#2", "#1", "a\u{600}#2", "line\nbreak", "bell\u{7}", "\u{7F}"] + tooLong
             let bodies = Tally()
@@ -28,8 +29,7 @@ extension Scenarios {
             #expect(run.history.map(\.step) == ["good"] + (2...bad.count).map { "good#\($0)" })
         }
 
-        @Test("A step whose name begins with a combining mark has its limits in time as any other")
-        func combiningMark() async throws {
+        @Test func `A step whose name begins with a combining mark has its limits in time as any other`() async throws {
             let workflow = Workflow("combining") { (context, _: Int) async throws -> String in
                 do {
                     try await context.run("\u{301}late", .totalTimeout(.milliseconds(100))) {
@@ -41,8 +41,7 @@ extension Scenarios {
             #expect(try await complete(workflow, 0).output == "timedOut")
         }
 
-        @Test("A bad name that nobody catches fails the run and says what is wrong with it")
-        func uncaught() async throws {
+        @Test func `A bad name that nobody catches fails the run and says what is wrong with it`() async throws {
             let workflow = Workflow("uncaught-name") { (context, _: Int) async throws -> Int in
                 try await context.run("charge#2") { 1 }
             }
@@ -54,8 +53,8 @@ extension Scenarios {
             }
         }
 
-        @Test("Names may be long, hold spaces, quotes and any script", arguments: Memory.allCases)
-        func goodNames(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `Names may be long, hold spaces, quotes and any script`(_ memory: Memory) async throws {
             let good = [
                 "a b", "a#", "#", "a#2b", "\"quoted\" \\ {json}", "步骤 🚀", "é", String(repeating: "n", count: 200), "0",
                 "run",
@@ -75,10 +74,10 @@ extension Scenarios {
             #expect(Set(run.history.map(\.step)) == Set(good))
         }
 
-        @Test(
-            "A name that is used again in sequence and in loops gives each use its own value",
-            arguments: Memory.allCases)
-        func repeatedInSequence(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A name that is used again in sequence and in loops gives each use its own value`(_ memory: Memory)
+            async throws
+        {
             let workflow = Workflow("again") { (context, _: Int) async throws -> [Int] in
                 let first = try await context.run("number") { 1 }
                 let second = try await context.run("number") { 2 }
@@ -95,10 +94,10 @@ extension Scenarios {
             #expect(run.history.map(\.step).contains("number#6"))
         }
 
-        @Test(
-            "Parallel branches that use the same names keep their own values, whoever is first",
-            arguments: Memory.allCases)
-        func repeatedInBranches(_ memory: Memory) async throws {
+        @Test(.rule(3), arguments: Memory.allCases)
+        func `Parallel branches that use the same names keep their own values, whoever is first`(_ memory: Memory)
+            async throws
+        {
             let workflow = Workflow("branches") { (context, _: Int) async throws -> [[Int]] in
                 try await withThrowingTaskGroup(of: (Int, [Int]).self) { group in
                     for branch in 0..<4 {

@@ -1,14 +1,15 @@
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
     @Suite("Limits")
     struct Limits {
-        @Test(
-            "§3a.58: a function that calls too many steps fails its run, in sequence and in parallel",
-            arguments: [false, true])
-        func tooManySteps(inParallel: Bool) async throws {
+        @Test(.scenario(58), arguments: [false, true])
+        func `A function that calls too many steps fails its run, in sequence and in parallel`(inParallel: Bool)
+            async throws
+        {
             let bodies = Tally()
             let workflow = Workflow("many") { (context, count: Int) async throws -> Int in
                 if inParallel {
@@ -35,10 +36,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.58: the result with which a run would hold too many bytes fails its step, once, and the run says why",
-            arguments: Memory.allCases, [false, true])
-        func runTooLarge(_ memory: Memory, inParallel: Bool) async throws {
+        @Test(.scenario(58), arguments: Memory.allCases, [false, true])
+        func `The result with which a run would hold too many bytes fails its step, once, and the run says why`(
+            _ memory: Memory, inParallel: Bool
+        ) async throws {
             let bodies = Tally()
             let workflow = Workflow("large") { (context, _: Int) async throws -> [String] in
                 var failures: [String] = []
@@ -78,8 +79,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.58: a saga in a run that is full undoes what it has done, and each undo is recorded as done")
-        func undoneWhenFull() async throws {
+        @Test(.scenario(58))
+        func `A saga in a run that is full undoes what it has done, and each undo is recorded as done`() async throws {
             let bodies = Tally()
             let workflow = Workflow("saga") { (context, _: Int) async throws -> Void in
                 try await context.saga { saga in
@@ -105,8 +106,7 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.58: an input that is too large is refused before anything is sent")
-        func inputTooLarge() async throws {
+        @Test(.scenario(58)) func `An input that is too large is refused before anything is sent`() async throws {
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), maximumSize: 100, logger: quiet)
                 let name: WorkflowName<String, Int> = "any"

@@ -1,5 +1,6 @@
 import Foundation
 import Stepwise
+import TestSupport
 import Testing
 
 private struct Grave: Error {}
@@ -10,36 +11,31 @@ struct RetryTests {
         (1...6).map { retry.delay(afterAttempt: $0, error: error, chance: chance) }
     }
 
-    @Test("Exponential back-off doubles up to its cap and leaves at most a quarter to chance")
-    func exponential() {
+    @Test func `Exponential back-off doubles up to its cap and leaves at most a quarter to chance`() {
         let retry = Retry(attempts: 6, initialDelay: .seconds(1), maximumDelay: .seconds(5))
         #expect(delays(retry) == [1000, 2000, 4000, 5000, 5000, nil])
         #expect(delays(retry, chance: 1) == [750, 1500, 3000, 3750, 3750, nil])
         #expect(delays(Retry(attempts: .max, initialDelay: .seconds(1), multiplier: 1e300)).last == 60_000)
     }
 
-    @Test("A duration that means for ever is a number, not a trap")
-    func forEver() {
+    @Test func `A duration that means for ever is a number, not a trap`() {
         #expect(Duration.seconds(Int64.max).wholeMilliseconds == 315_360_000_000_000)
         #expect(Duration.milliseconds(1500).wholeMilliseconds == 1500)
     }
 
-    @Test("A fixed wait is the same each time")
-    func fixed() {
+    @Test func `A fixed wait is the same each time`() {
         #expect(delays(.fixed(.milliseconds(20), attempts: 3), chance: 1) == [20, 20, nil, nil, nil, nil])
         #expect(delays(.never) == [nil, nil, nil, nil, nil, nil])
         #expect(delays(.fixed(.seconds(-4), attempts: 2)).first == 0)
     }
 
-    @Test("A closure gets attempt and error, and nil ends it")
-    func custom() {
+    @Test func `A closure gets attempt and error, and nil ends it`() {
         let retry = Retry.custom { attempt, error in error is Hiccup && attempt < 3 ? .seconds(attempt * 10) : nil }
         #expect(delays(retry) == [10_000, 20_000, nil, nil, nil, nil])
         #expect(delays(retry, Grave()) == [nil, nil, nil, nil, nil, nil])
     }
 
-    @Test("§3a.4: errors that are not worth it, NonRetryable and misuses end the step at once")
-    func worth() {
+    @Test(.scenario(4)) func `Errors that are not worth it, NonRetryable and misuses end the step at once`() {
         let retry = Retry(attempts: 3, initialDelay: .seconds(1)).when { $0 is Hiccup }
         #expect(delays(retry).first == 1000)
         #expect(delays(retry, Grave()).first == .some(nil))
@@ -47,8 +43,7 @@ struct RetryTests {
         #expect(delays(Retry(), NonRetryable(Hiccup())).first == .some(nil))
     }
 
-    @Test("RetryAfter sets the next wait, and no further attempt")
-    func after() throws {
+    @Test func `RetryAfter sets the next wait, and no further attempt`() throws {
         #expect(delays(Retry(attempts: 3), RetryAfter(.seconds(9))) == [9000, 9000, nil, nil, nil, nil])
         #expect(RetryAfter(header: "120")?.delay == .seconds(120))
         #expect(RetryAfter(header: " 7\t")?.delay == .seconds(7))

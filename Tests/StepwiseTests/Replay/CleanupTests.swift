@@ -5,8 +5,8 @@ import Testing
 struct CleanupTests {
     private let cancel = Outcome(step: "", result: .cancel("enough"))
 
-    @Test("In a cancelled run a step inside cleanup is called and waited for; outside it throws and opens nothing")
-    func afterACancel() {
+    @Test
+    func `In a cancelled run a step inside cleanup is called and waited for; outside it throws and opens nothing`() {
         let core = Core { context in
             do {
                 return try await context.run("work") { "x" }
@@ -22,8 +22,7 @@ struct CleanupTests {
         #expect(core.end == "refused, cleaned")
     }
 
-    @Test("Inside cleanup, branches run beside each other, and a race withdraws its losers, as anywhere")
-    func branches() {
+    @Test func `Inside cleanup, branches run beside each other, and a race withdraws its losers, as anywhere`() {
         let core = Core { context in
             do {
                 return try await context.run("work") { "x" }
@@ -53,8 +52,8 @@ struct CleanupTests {
         #expect(core.end == "LRB!")
     }
 
-    @Test("A cancellation that comes in the middle of a cleanup reaches what is outside of it, and not the cleanup")
-    func inTheMiddle() {
+    @Test
+    func `A cancellation that comes in the middle of a cleanup reaches what is outside of it, and not the cleanup`() {
         let core = Core { context in
             do { return try await context.run("work") { "x" } } catch is StepFailure {
                 let undone = try await context.cleanup {
@@ -74,8 +73,7 @@ struct CleanupTests {
         #expect(core.copy.cancelReason == "enough")
     }
 
-    @Test("A branch that has lost a race may clean up after itself; whoever cancelled it waits for that")
-    func loser() {
+    @Test func `A branch that has lost a race may clean up after itself; whoever cancelled it waits for that`() {
         let core = Core { context in
             let winner = try await withThrowingTaskGroup(of: String.self) { group in
                 group.addTask { try await context.run("fast") { "x" } }
@@ -95,8 +93,7 @@ struct CleanupTests {
         #expect(core.end == "won")
     }
 
-    @Test("A copy that is evicted in the middle of a cleanup comes to its end and calls nothing more")
-    func evicted() {
+    @Test func `A copy that is evicted in the middle of a cleanup comes to its end and calls nothing more`() {
         let seen = Tally()
         let core = Core { context in
             do { return try await context.run("work") { "x" } } catch is CancellationError {

@@ -3,8 +3,7 @@ import Testing
 
 @Suite("Replay: outcomes and calls")
 struct DeliveryTests {
-    @Test("Calls are numbered in the order in which the function makes them, and repeated names by use")
-    func callOrder() {
+    @Test func `Calls are numbered in the order in which the function makes them, and repeated names by use`() {
         let core = Core { context in
             async let a = context.run("a") { 1 }
             async let b = context.run("b") { 1 }
@@ -20,10 +19,7 @@ struct DeliveryTests {
         #expect(core.end == "6")
     }
 
-    @Test(
-        "A step call suspends, and the function comes to rest after each outcome"
-    )
-    func oneAtATime() {
+    @Test func `A step call suspends, and the function comes to rest after each outcome`() {
         let seen = Tally()
         let core = Core { context in
             async let left: Int = {
@@ -48,8 +44,7 @@ struct DeliveryTests {
         #expect(seen.all == ["l1", "r1", "l2"] && core.end == "3")
     }
 
-    @Test("A recorded failure is thrown where the step is awaited")
-    func failure() {
+    @Test func `A recorded failure is thrown where the step is awaited`() {
         let core = Core { context in
             do { return try await context.run("a") { "never" } } catch let failure as StepFailure {
                 return failure.message
@@ -59,16 +54,14 @@ struct DeliveryTests {
         #expect(core.end == "a hiccup")
     }
 
-    @Test("An outcome of a step that the code never calls is a divergence that names it")
-    func divergence() {
+    @Test func `An outcome of a step that the code never calls is a divergence that names it`() {
         let core = Core { context in try await context.run("renamed") { "x" } }
         core.deliver("old-name", "\"x\"")
         #expect(core.standing.contains("\"old-name\"") && core.standing.contains("\"renamed\""))
         #expect(core.copy.evict())
     }
 
-    @Test("A value that does not fit the type stops the copy, and no code of the function sees it")
-    func undecodable() {
+    @Test func `A value that does not fit the type stops the copy, and no code of the function sees it`() {
         let core = Core { context in
             do { return "\(try await context.run("a") { 1 })" } catch { return "caught \(error)" }
         }
@@ -77,8 +70,7 @@ struct DeliveryTests {
         #expect(core.copy.evict())
     }
 
-    @Test("A cancelled call throws in that drain, is to be closed, and its outcome is for nobody")
-    func abandoned() {
+    @Test func `A cancelled call throws in that drain, is to be closed, and its outcome is for nobody`() {
         let core = Core { context in
             let winner = try await withThrowingTaskGroup(of: Int.self) { group in
                 for name in ["a", "b", "c"] { group.addTask { try await context.run(name) { 1 } } }
@@ -100,8 +92,7 @@ struct DeliveryTests {
         #expect(core.end == "done")
     }
 
-    @Test("A call that is abandoned before it was opened takes its number and opens nothing")
-    func withdrawn() {
+    @Test func `A call that is abandoned before it was opened takes its number and opens nothing`() {
         let core = Core { context in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {

@@ -25,8 +25,7 @@ struct EscapeTests {
         _ = core.copy.evict()
     }
 
-    @Test("Task.sleep is seen as an escape, and its end as a foreign job")
-    func sleep() async throws {
+    @Test func `Task.sleep is seen as an escape, and its end as a foreign job`() async throws {
         let core = Core { context in
             try await Task.sleep(for: .milliseconds(20))
             return try await context.run("after") { "x" }
@@ -35,8 +34,7 @@ struct EscapeTests {
         try await expectReturn(core, to: "after")
     }
 
-    @Test("A hop to the main actor is seen")
-    func mainActor() async throws {
+    @Test func `A hop to the main actor is seen`() async throws {
         let core = Core { context in
             let number = await onTheMainActor()
             return try await context.run("after \(number)") { "x" }
@@ -44,8 +42,7 @@ struct EscapeTests {
         try await expectReturn(core, to: "after 1")
     }
 
-    @Test("An actor that is busy elsewhere is seen; an idle one is no escape")
-    func sharedActor() async throws {
+    @Test func `An actor that is busy elsewhere is seen; an idle one is no escape`() async throws {
         let shared = Shared()
         let idle = Core { context in
             let number = await shared.touch()
@@ -68,8 +65,7 @@ struct EscapeTests {
         try await expectReturn(busy, to: "after 1")
     }
 
-    @Test("A branch that is out beside a sibling that waits shows itself when it comes back")
-    func besideASibling() async throws {
+    @Test func `A branch that is out beside a sibling that waits shows itself when it comes back`() async throws {
         let came = Gate()
         let core = Core { context in
             async let quick = context.run("quick") { 1 }
@@ -85,8 +81,7 @@ struct EscapeTests {
         try await expectReturn(core, to: "slow")
     }
 
-    @Test("Steps, groups, async lets, yields and nonisolated calls are no escape")
-    func noEscape() {
+    @Test func `Steps, groups, async lets, yields and nonisolated calls are no escape`() {
         @Sendable func helper(_ context: WorkflowContext) async throws -> Int {
             await Task.yield()
             return try await context.run("helper") { 1 }

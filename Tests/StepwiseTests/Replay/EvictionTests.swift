@@ -1,10 +1,10 @@
 import Stepwise
+import TestSupport
 import Testing
 
 @Suite("Replay: eviction")
 struct EvictionTests {
-    @Test("Every wait throws, the task is cancelled, and the function ends")
-    func ends() {
+    @Test func `Every wait throws, the task is cancelled, and the function ends`() {
         let seen = Tally()
         let core = Core { context in
             async let a = context.run("a") { 1 }
@@ -19,8 +19,7 @@ struct EvictionTests {
         #expect(seen.all == ["Evicted true"] || seen.all == ["Evicted false"])
     }
 
-    @Test("Nothing durable can happen after it: compensation in a catch opens no step")
-    func compensation() {
+    @Test(.rule(7)) func `Nothing durable can happen after it: compensation in a catch opens no step`() {
         let core = Core { context in
             do { return try await context.run("charge") { "x" } } catch {
                 try? await context.run("refund") {}
@@ -32,8 +31,7 @@ struct EvictionTests {
         #expect(core.copy.callCount == calls)
     }
 
-    @Test("A function that ignores every error is leaked after 100 calls; it neither hangs nor opens a step")
-    func stubborn() {
+    @Test func `A function that ignores every error is leaked after 100 calls; it neither hangs nor opens a step`() {
         let calls = Tally()
         let core = Core { context in
             while true {
@@ -47,15 +45,13 @@ struct EvictionTests {
         #expect(core.copy.callCount == 1)
     }
 
-    @Test("A function that is stopped by a value it cannot read ends too")
-    func stopped() {
+    @Test func `A function that is stopped by a value it cannot read ends too`() {
         let core = Core { context in "\(try await context.run("a") { 1 })" }
         core.deliver("a", "\"text\"")
         #expect(core.copy.evict())
     }
 
-    @Test("A function that had left its executor comes to its end after the eviction, on its own")
-    func escaped() async throws {
+    @Test func `A function that had left its executor comes to its end after the eviction, on its own`() async throws {
         let gate = Gate()
         let seen = Tally()
         let core = Core { context in
@@ -71,8 +67,7 @@ struct EvictionTests {
         #expect(core.copy.callCount == 0)
     }
 
-    @Test("A copy whose function has ended is not kept by its own context")
-    func released() {
+    @Test func `A copy whose function has ended is not kept by its own context`() {
         weak var copy: RunCopy?
         do {
             let core = Core { context in try await context.run("a") { "x" } }

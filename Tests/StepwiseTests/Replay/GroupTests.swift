@@ -1,4 +1,5 @@
 import Stepwise
+import TestSupport
 import Testing
 
 @Suite("Replay: parallel groups")
@@ -15,8 +16,8 @@ struct GroupTests {
 
     private func id(_ index: Int) -> String { index == 0 ? "part" : "part#\(index + 1)" }
 
-    @Test("§3a.15 Results come in the order of the elements, whatever the order in which they were recorded")
-    func order() {
+    @Test(.scenario(15))
+    func `Results come in the order of the elements, whatever the order in which they were recorded`() {
         let core = Core { context in
             try await context.map(["a", "b", "c"], "part") { $0 }.joined(separator: ",")
         }
@@ -25,9 +26,10 @@ struct GroupTests {
         #expect(core.end == "A,B,C")
     }
 
-    @Test(
-        "A cancellation keeps what a group that waits for all has got: those steps are not closed, and the group ends")
-    func cancelledHalfway() {
+    @Test
+    func
+        `A cancellation keeps what a group that waits for all has got: those steps are not closed, and the group ends`()
+    {
         let core = Core { context in
             do { return "\(try await context.map(0..<3, "part") { $0 })" } catch is CancellationError {
                 return "cancelled"
@@ -40,16 +42,14 @@ struct GroupTests {
         #expect(core.copy.plan(opened: 3).closings == ["part", "part#3"])
     }
 
-    @Test("A group that has got a part of its outcomes ends with its copy")
-    func evictedHalfway() {
+    @Test func `A group that has got a part of its outcomes ends with its copy`() {
         let core = Core { context in "\(try await context.map(0..<3, "part") { $0 })" }
         core.deliver("part#2", "1")
         #expect(core.copy.evict())
         #expect(core.standing == "finished")
     }
 
-    @Test("Two groups that wait for all, beside each other, do not wait for each other")
-    func two() {
+    @Test func `Two groups that wait for all, beside each other, do not wait for each other`() {
         let core = Core { context in
             async let left = { "\(try await context.map(0..<2, "left") { $0 })" }()
             async let right = { try await "\(context.map(0..<2, "right") { $0 })" + context.run("after") { "!" } }()
@@ -64,8 +64,7 @@ struct GroupTests {
         #expect(core.end == "[0, 1][2, 3]!")
     }
 
-    @Test("A result that is nil is a result")
-    func optional() {
+    @Test func `A result that is nil is a result`() {
         let core = Core { context in
             "\(try await context.map([1, 2], "part") { $0 == 1 ? nil : $0 }.map { $0 ?? 0 })"
         }
@@ -74,8 +73,7 @@ struct GroupTests {
         #expect(core.end == "[0, 2]")
     }
 
-    @Test("The first recorded failure ends a map: it is thrown, and what is open is closed")
-    func failFast() {
+    @Test func `The first recorded failure ends a map: it is thrown, and what is open is closed`() {
         let core = Core { context in
             do { return "\(try await context.map(0..<4, "part") { $0 })" } catch let failure as StepFailure {
                 return try await context.run("after failure of three \(failure.step == "part#3")") { "x" }
@@ -88,8 +86,7 @@ struct GroupTests {
         #expect(core.copy.plan(opened: 4).closings == ["part#2", "part#4"])
     }
 
-    @Test("At most so many steps are open; each end calls the next, and after the decision none is called")
-    func window() {
+    @Test func `At most so many steps are open; each end calls the next, and after the decision none is called`() {
         let core = settling(5, .settled, maxConcurrency: 2)
         #expect(core.pending == ["part", "part#2"])
         core.deliver("part#2", "1")
@@ -102,8 +99,8 @@ struct GroupTests {
         #expect(enough.end == "0,1,-,-,-" && enough.copy.callCount == 3)
     }
 
-    @Test("§3a.16 No elements: map and settle return at once; a maxConcurrency of 0 or less is an error")
-    func empty() {
+    @Test(.scenario(16))
+    func `No elements: map and settle return at once; a maxConcurrency of 0 or less is an error`() {
         let none = [Int]()
         let core = Core { context in
             let values = try await context.map(none, "part") { $0 }
@@ -129,8 +126,7 @@ struct GroupTests {
         #expect(core.end == "0 0 \(eight)" && core.copy.callCount == 0)
     }
 
-    @Test("§3a.25 any passes over failures: the first recorded success wins, and the losers are closed")
-    func anySucceeds() {
+    @Test(.scenario(25)) func `any passes over failures: the first recorded success wins, and the losers are closed`() {
         let core = Core { context in
             let winner = try await context.any(0..<4, "part") { $0 }
             return try await context.run("after \(winner)") { "x" }
@@ -138,14 +134,13 @@ struct GroupTests {
         core.fail("part")
         core.deliver("part#3", "2")
         #expect(core.pending == ["-part#2", "-part#4", "after 2"])
-        // §3a.24: a loser that was recorded before it was closed changes nothing.
+        // Scenario 24: a loser that was recorded before it was closed changes nothing.
         core.deliver("part#2", "1")
         core.deliver("after 2", "\"done\"")
         #expect(core.end == "done")
     }
 
-    @Test("§3a.20 All branches of any fail: one error lists them all, in the order of the elements")
-    func anyFails() {
+    @Test(.scenario(20)) func `All branches of any fail: one error lists them all, in the order of the elements`() {
         let seen = Tally()
         let core = Core { context in
             do { return "\(try await context.any(0..<3, "part") { $0 })" } catch let failure as GroupFailure {
@@ -163,7 +158,7 @@ struct GroupTests {
 
     /// Outcomes by index, `!` before those that fail; how it ends; how many it takes.
     @Test(
-        "§3a.19 At least n, tolerated failures as a count and in percent, and both: decided at the exact outcome",
+        .scenario(19),
         arguments: [
             (.settled, "!0 !1 !2 !3", "!,!,!,!", 4),
             (.atLeast(2), "!0 3 !1 2", "!,!,2,3", 4),
@@ -179,8 +174,11 @@ struct GroupTests {
             (.atLeast(1, tolerating: 1), "!0 !1 2 3", "tooManyFailed", 2),
             (.atLeast(3, tolerating: 3), "!0 !1 2 3", "tooFewCanSucceed", 2),
             (.atLeast(2, tolerating: 1), "!0 1 2 3", "!,1,2,-", 3),
-        ] as [(GroupPolicy, String, String, Int)])
-    func policies(_ policy: GroupPolicy, _ outcomes: String, _ expected: String, _ decidedAfter: Int) {
+        ] as [(GroupPolicy, String, String, Int)]
+    )
+    func `At least n, tolerated failures as a count and in percent, and both: decided at the exact outcome`(
+        _ policy: GroupPolicy, _ outcomes: String, _ expected: String, _ decidedAfter: Int
+    ) {
         let seen = Tally()
         let core = Core { context in
             do {
@@ -204,8 +202,7 @@ struct GroupTests {
         if expected.hasPrefix("too") { #expect(seen.all == ["\(failed) \(succeeded)"]) }
     }
 
-    @Test("The steps carry their elements as keys: an outcome of another element stops the copy")
-    func keys() {
+    @Test func `The steps carry their elements as keys: an outcome of another element stops the copy`() {
         let core = Core { context in
             try await context.map(["a", "b"], "part") { $0 }.joined()
         }
@@ -222,8 +219,8 @@ struct GroupTests {
         #expect(other.copy.evict())
     }
 
-    @Test("A group in a cancelled task throws CancellationError; one in a cleanup works, and withdraws its losers")
-    func cancelled() {
+    @Test
+    func `A group in a cancelled task throws CancellationError; one in a cleanup works, and withdraws its losers`() {
         let core = Core { context in
             do { try await context.map(0..<3, "part") { _ in } } catch is CancellationError {
                 let again = (try? await context.settle(0..<3, "again") { $0 }) == nil ? "refused" : "settled"

@@ -14,8 +14,7 @@ struct PlanTests {
         }
     }
 
-    @Test("Openings come in pages, and only the last page is complete")
-    func openings() {
+    @Test func `Openings come in pages, and only the last page is complete`() {
         let core = wide(25)
         let first = core.copy.plan(opened: 0, limit: 10)
         #expect(first.openings.map(\.number) == Array(0..<10) && !first.isComplete)
@@ -28,8 +27,7 @@ struct PlanTests {
         #expect(core.copy.evict())
     }
 
-    @Test("Closings come in pages until each is confirmed")
-    func closings() {
+    @Test func `Closings come in pages until each is confirmed`() {
         let core = wide(25)
         core.deliver("item", "null")
         var closed: [String] = []
@@ -48,8 +46,7 @@ struct PlanTests {
         #expect(core.copy.evict())
     }
 
-    @Test("A plan that was not confirmed is made again: nothing is lost if its call never arrived")
-    func repeated() {
+    @Test func `A plan that was not confirmed is made again: nothing is lost if its call never arrived`() {
         let core = wide(3)
         core.deliver("item", "null")
         #expect(core.copy.plan(opened: 3).closings == ["item#2", "item#3"])

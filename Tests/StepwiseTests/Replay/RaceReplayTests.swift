@@ -1,4 +1,5 @@
 import Stepwise
+import TestSupport
 import Testing
 
 @Suite("Replay: race and withTimeout")
@@ -16,8 +17,8 @@ struct RaceReplayTests {
         }
     }
 
-    @Test("§3a.24 The branch whose last outcome was recorded first wins; the others' steps are withdrawn")
-    func first() {
+    @Test(.scenario(24))
+    func `The branch whose last outcome was recorded first wins; the others' steps are withdrawn`() {
         let core = racing()
         #expect(core.pending == ["a", "b"])
         core.deliver("a", "\"A\"")
@@ -33,15 +34,13 @@ struct RaceReplayTests {
         #expect(other.pending == ["-b", "after AT"])
     }
 
-    @Test("A branch that ends in an error first has won: its error is thrown")
-    func error() {
+    @Test func `A branch that ends in an error first has won: its error is thrown`() {
         let core = racing()
         core.fail("b")
         #expect(core.end == "b failed")
     }
 
-    @Test("Branches may return nothing, may be made at run time, and may be one; none is an error")
-    func shapes() {
+    @Test func `Branches may return nothing, may be made at run time, and may be one; none is an error`() {
         let core = Core { context in
             try await context.race({ try await context.run("one") {} })
             let made = [1, 2, 3].map { number in { @Sendable in try await context.run("many") { number } } }
@@ -71,8 +70,7 @@ struct RaceReplayTests {
         }
     }
 
-    @Test("withTimeout: the body that is done in time is handed on, and the timer is withdrawn")
-    func inTime() {
+    @Test func `withTimeout: the body that is done in time is handed on, and the timer is withdrawn`() {
         let core = limited()
         #expect(core.pending == ["work", "timeout"])
         let plan = core.copy.plan(opened: 0)
@@ -84,8 +82,9 @@ struct RaceReplayTests {
         #expect(core.copy.plan(opened: 3).unlimited == ["timeout"])
     }
 
-    @Test("withTimeout: when the time is recorded first the body is cancelled, and what it still gets changes nothing")
-    func tooLate() {
+    @Test
+    func `withTimeout: when the time is recorded first the body is cancelled, and what it still gets changes nothing`()
+    {
         let core = limited()
         core.deliver("work", "\"W\"")
         core.deliver("timeout", "null", kind: "sleep")
@@ -94,15 +93,14 @@ struct RaceReplayTests {
         #expect(core.end == "timeout after \(Duration.hours(24))")
     }
 
-    @Test("withTimeout: no time or less does not begin the body, and takes no step", arguments: [0, -1])
-    func noTime(_ seconds: Int) {
+    @Test(arguments: [0, -1])
+    func `withTimeout: no time or less does not begin the body, and takes no step`(_ seconds: Int) {
         let core = limited(.seconds(seconds))
         #expect(core.end == "timeout after \(Duration.seconds(seconds))")
         #expect(core.copy.callCount == 0)
     }
 
-    @Test("withTimeout: the body's own error and a cancellation from outside are no timeouts")
-    func others() {
+    @Test func `withTimeout: the body's own error and a cancellation from outside are no timeouts`() {
         let failing = limited()
         failing.fail("work")
         #expect(failing.end == "StepFailure")
@@ -111,8 +109,7 @@ struct RaceReplayTests {
         #expect(cancelled.end == "CancellationError")
     }
 
-    @Test("withTimeout in withTimeout: each has a timer of its own, and the one that is up first is named")
-    func nested() {
+    @Test func `withTimeout in withTimeout: each has a timer of its own, and the one that is up first is named`() {
         func nesting() -> Core {
             Core { context in
                 do {

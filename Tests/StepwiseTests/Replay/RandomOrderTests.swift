@@ -3,8 +3,8 @@ import Testing
 
 @Suite("Replay: any order of delivery")
 struct RandomOrderTests {
-    @Test("2,000 random orders, each replayed from nothing after every outcome, make the same calls", arguments: 0..<8)
-    func replayAgrees(_ block: Int) {
+    @Test(arguments: 0..<8)
+    func `2,000 random orders, each replayed from nothing after every outcome, make the same calls`(_ block: Int) {
         for seed in (block * 250)..<(block * 250 + 250) {
             var random = SeededNumbers(seed: UInt64(seed) &* 0x5851_F42D_4C95_7F2D)
             let program = Program.random(depth: 4, using: &random)

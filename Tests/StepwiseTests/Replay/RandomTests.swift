@@ -32,8 +32,7 @@ struct RandomTests {
         return core.end?.split(separator: ",").map(String.init) ?? []
     }
 
-    @Test("Numbers and UUIDs are the same on a replay, also in parallel branches, and differ from each other")
-    func replay() {
+    @Test func `Numbers and UUIDs are the same on a replay, also in parallel branches, and differ from each other`() {
         let numbers = end(branches())
         #expect(numbers.count == 3)
         for _ in 0..<3 { #expect(end(branches()) == numbers) }
@@ -41,23 +40,20 @@ struct RandomTests {
         #expect(all.count == 7 && Set(all).count == 7)
     }
 
-    @Test("A use that is inserted moves the others only up to the next step call")
-    func inserted() {
+    @Test func `A use that is inserted moves the others only up to the next step call`() {
         let (before, after) = (end(branches()), end(branches(extra: 2)))
         #expect(before.count == 3 && after.count == 3)
         #expect(before.first != after.first)
         #expect(before.dropFirst() == after.dropFirst())
     }
 
-    @Test("A run that has begun anew gets other numbers")
-    func continued() {
+    @Test func `A run that has begun anew gets other numbers`() {
         let (before, after) = (end(branches()), end(branches(continued: 1)))
         #expect(before.count == 3 && after.count == 3)
         #expect(Set(before).isDisjoint(with: after))
     }
 
-    @Test("A UUID is one of version 4, by its bits and by its text")
-    func uuid() {
+    @Test func `A UUID is one of version 4, by its bits and by its text`() {
         let core = Core { context in (0..<200).map { _ in context.uuid().uuidString }.joined(separator: ",") }
         let texts = core.end?.split(separator: ",").map(Array.init) ?? []
         #expect(texts.count == 200 && Set(texts).count == 200)
@@ -66,8 +62,7 @@ struct RandomTests {
         }
     }
 
-    @Test("Neighbouring places give unrelated numbers: each bit is set in about half of them")
-    func spread() {
+    @Test func `Neighbouring places give unrelated numbers: each bit is set in about half of them`() {
         let core = Core { context in (0..<4000).map { _ in "\(Self.draw(context))" }.joined(separator: ",") }
         let numbers = core.end?.split(separator: ",").compactMap { UInt64($0) } ?? []
         #expect(Set(numbers).count == 4000)

@@ -3,8 +3,7 @@ import Testing
 
 @Suite("Replay: beginning anew")
 struct RenewalTests {
-    @Test("The function waits where it called continueAsNew; nothing is opened for it any more")
-    func waits() {
+    @Test func `The function waits where it called continueAsNew; nothing is opened for it any more`() {
         let core = Core { context in
             async let beside = context.run("beside") { "x" }
             try await context.run("first") { 1 }
@@ -18,8 +17,7 @@ struct RenewalTests {
         #expect(core.copy.evict())
     }
 
-    @Test("A cancellation that is recorded before it took place is heard: the call throws, and the run ends")
-    func cancelled() {
+    @Test func `A cancellation that is recorded before it took place is heard: the call throws, and the run ends`() {
         let core = Core { context in
             do { try await context.continueAsNew(2) } catch is CancellationError { return "heard" }
         }
@@ -28,8 +26,7 @@ struct RenewalTests {
         #expect(core.end == "heard")
     }
 
-    @Test("A run that was cancelled does not begin anew, not in its cleanup either")
-    func cleanup() {
+    @Test func `A run that was cancelled does not begin anew, not in its cleanup either`() {
         let core = Core { context in
             do { try await context.run("work") { 1 } } catch {
                 do { try await context.cleanup { try await context.continueAsNew(2) } } catch is CancellationError {
@@ -50,8 +47,7 @@ struct RenewalTests {
         #expect(late.end == "refused")
     }
 
-    @Test("In a race, an outcome that was recorded before it took place wins; a replay decides alike")
-    func race() {
+    @Test func `In a race, an outcome that was recorded before it took place wins; a replay decides alike`() {
         func racing() -> Core {
             Core { context in
                 try await withThrowingTaskGroup(of: String.self) { group in
@@ -71,8 +67,7 @@ struct RenewalTests {
         #expect(replay.end == "won")
     }
 
-    @Test("Of two branches that begin the run anew the first counts")
-    func twice() {
+    @Test func `Of two branches that begin the run anew the first counts`() {
         let core = Core { context in
             async let one: Never = context.continueAsNew(1)
             async let two: Never = context.continueAsNew(2)

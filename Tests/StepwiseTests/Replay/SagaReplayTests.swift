@@ -1,4 +1,5 @@
 import Stepwise
+import TestSupport
 import Testing
 
 @Suite("Replay: sagas")
@@ -33,9 +34,8 @@ struct SagaReplayTests {
         }
     }
 
-    @Test(
-        "§3a.54 Undos are called one after the other, that of the step recorded last first, each named after its step")
-    func lastInFirstOut() {
+    @Test(.scenario(54))
+    func `Undos are called one after the other, that of the step recorded last first, each named after its step`() {
         let core = order()
         core.deliver("charge", "1")
         core.deliver("charge#2", "2")
@@ -49,8 +49,7 @@ struct SagaReplayTests {
         #expect(core.end?.hasPrefix("step \"ship\" failed after 1 attempt") == true)
     }
 
-    @Test("A step that failed has no undo; one that was under way beside it is waited for and undone")
-    func besideAFailure() {
+    @Test func `A step that failed has no undo; one that was under way beside it is waited for and undone`() {
         let core = order()
         core.deliver("charge", "1")
         core.deliver("charge#2", "2")
@@ -64,8 +63,7 @@ struct SagaReplayTests {
         #expect(core.end?.contains("\"pack\"") == true)
     }
 
-    @Test("In a cancelled run the steps under way are waited for, none begins, and everything is undone")
-    func cancelled() {
+    @Test func `In a cancelled run the steps under way are waited for, none begins, and everything is undone`() {
         let core = order()
         core.deliver("charge", "1")
         core.copy.deliver(Outcome(step: "", result: .cancel("enough")))
@@ -78,8 +76,7 @@ struct SagaReplayTests {
         #expect(core.end == "CancellationError()")
     }
 
-    @Test("An undo that fails for good is told of with the saga's error, and the other undos are run")
-    func undoFails() {
+    @Test func `An undo that fails for good is told of with the saga's error, and the other undos are run`() {
         let seen = Tally()
         let core = order(seen)
         core.deliver("charge", "1")
@@ -97,8 +94,7 @@ struct SagaReplayTests {
         }
     }
 
-    @Test("An undo gets its step's value decoded from the JSON; a value that no longer decodes stops the copy")
-    func values() {
+    @Test func `An undo gets its step's value decoded from the JSON; a value that no longer decodes stops the copy`() {
         let core = Core { context in
             let saga = try await context.saga { saga in
                 try await saga.run("charge") {
@@ -125,8 +121,8 @@ struct SagaReplayTests {
         #expect(other.copy.evict())
     }
 
-    @Test("A saga that ended well is not undone by what fails after it, an inner one that failed is undone by itself")
-    func nested() {
+    @Test
+    func `A saga that ended well is not undone by what fails after it, an inner one that failed is undone by itself`() {
         let core = Core { context in
             try await context.saga { outer in
                 try await outer.run("outer") {
@@ -152,8 +148,7 @@ struct SagaReplayTests {
         #expect(core.end?.contains("\"last\"") == true)
     }
 
-    @Test("A step of the user's own may have an undo's name: each keeps an id of its own")
-    func sameName() {
+    @Test func `A step of the user's own may have an undo's name: each keeps an id of its own`() {
         let core = Core { context in
             for _ in 0..<2 { try await context.run("undo charge") {} }
             try await context.saga { saga in
@@ -179,8 +174,7 @@ struct SagaReplayTests {
         #expect(core.end?.contains("\"ship\"") == true)
     }
 
-    @Test("A copy that is evicted in the middle of many undos comes to its end and calls no other")
-    func evicted() {
+    @Test func `A copy that is evicted in the middle of many undos comes to its end and calls no other`() {
         let core = Core { context in
             try await context.saga { saga in
                 for _ in 0..<300 {

@@ -46,8 +46,8 @@ private final class Session {
 extension Scenarios {
     @Suite("Classes as results")
     struct ClassResults {
-        @Test("A final class with objects in it comes back with all of them", arguments: Memory.allCases)
-        func finalClass(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A final class with objects in it comes back with all of them`(_ memory: Memory) async throws {
             let workflow = Workflow("account") { (context, _: Int) async throws -> [String] in
                 let account = try await context.run("open") { Account(owner: "Ada", parent: Account(owner: "Bank")) }
                 return [account.owner, account.root.owner]
@@ -55,9 +55,11 @@ extension Scenarios {
             #expect(try await complete(workflow, 0, memory: memory).output == ["Ada", "Bank"])
         }
 
-        @Test(
-            "A subclass behind its base class's type comes back as the base class; by its own type it stays what it is")
-        func hierarchy() async throws {
+        @Test
+        func
+            `A subclass behind its base class's type comes back as the base class; by its own type it stays what it is`()
+            async throws
+        {
             let workflow = Workflow("pets") { (context, _: Int) async throws -> [String] in
                 let lost = try await context.run("as the base") { () -> Animal in Dog(name: "Rex") }
                 let kept = try await context.run("as itself") { Dog(name: "Rex") }
@@ -66,8 +68,8 @@ extension Scenarios {
             #expect(try await complete(workflow, 0).output == ["Rex", "…", "Rex", "Woof"])
         }
 
-        @Test("A class that is not Codable goes through a snapshot that is", arguments: Memory.allCases)
-        func snapshot(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A class that is not Codable goes through a snapshot that is`(_ memory: Memory) async throws {
             let workflow = Workflow("session") { (context, _: Int) async throws -> String in
                 let snapshot = try await context.run("visit") {
                     let session = Session(user: "Ada")

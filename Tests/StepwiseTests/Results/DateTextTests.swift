@@ -12,8 +12,7 @@ struct DateTextTests {
         try JSON.decode(Date.self, from: Array(text.utf8), what: "a date")
     }
 
-    @Test("Text to date to text is the same text, for any microsecond of the years 1 to 9999")
-    func textIsStable() throws {
+    @Test func `Text to date to text is the same text, for any microsecond of the years 1 to 9999`() throws {
         var random = SeededNumbers(seed: 7)
         for _ in 0..<2000 {
             let instant = Date(
@@ -27,26 +26,24 @@ struct DateTextTests {
     }
 
     @Test(
-        "Dates of other services are read: without a fraction, with milliseconds, with an offset",
         arguments: [
             ("2026-01-31T12:00:00Z", 1_769_860_800.0), ("2026-01-31T12:00:00.250Z", 1_769_860_800.25),
             ("2026-01-31T13:00:00+01:00", 1_769_860_800.0), ("2026-01-31T13:00:00.5+01:00", 1_769_860_800.5),
-        ])
-    func othersAreRead(_ text: String, _ seconds: Double) throws {
+        ]
+    )
+    func `Dates of other services are read: without a fraction, with milliseconds, with an offset`(
+        _ text: String, _ seconds: Double
+    ) throws {
         #expect(try date("\"\(text)\"").timeIntervalSince1970 == seconds)
     }
 
-    @Test(
-        "What is no date is refused with an example of one",
-        arguments: ["\"yesterday\"", "\"2026-01-31T12:00:00.Z\"", "12"])
-    func othersAreRefused(_ text: String) throws {
+    @Test(arguments: ["\"yesterday\"", "\"2026-01-31T12:00:00.Z\"", "12"])
+    func `What is no date is refused with an example of one`(_ text: String) throws {
         #expect(throws: StepwiseError.self) { try date(text) }
     }
 
-    @Test(
-        "A date without a value or beyond the year 9999 is refused",
-        arguments: [Double.nan, .infinity, -.infinity, 1e12, -1e12])
-    func unwritable(_ seconds: Double) throws {
+    @Test(arguments: [Double.nan, .infinity, -.infinity, 1e12, -1e12])
+    func `A date without a value or beyond the year 9999 is refused`(_ seconds: Double) throws {
         #expect(throws: StepwiseError.self) { try text(Date(timeIntervalSince1970: seconds)) }
     }
 }

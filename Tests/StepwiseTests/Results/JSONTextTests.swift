@@ -5,18 +5,17 @@ import Testing
 @Suite("JSON text that others hand over")
 struct JSONTextTests {
     @Test(
-        "is taken in every form that RFC 8259 knows",
         arguments: [
             "null", "true", "false", "0", "-0", "-1.5e+10", "1E2", "12345678901234567890", " [ ] ", "{}", "\t{\r\n} ",
             #"{"a":[1,{"b":null},"c"],"a":2}"#, #""\"\\\/\b\f\n\r\t\u00e9\u0000""#, #""\ud83d\uDE00""#,
             "\"ü€😀\u{7F}\u{10FFFF}\"", "[[[]],{},[{}]]",
-        ])
-    func good(_ text: String) {
+        ]
+    )
+    func `is taken in every form that RFC 8259 knows`(_ text: String) {
         #expect(JSON.problem(with: Array(text.utf8)) == nil)
     }
 
     @Test(
-        "is refused if it is none, with what is wrong and at which byte",
         arguments: [
             ("", "it ends at byte 0, where a value was expected"),
             (" ", "it ends at byte 1"),
@@ -38,20 +37,21 @@ struct JSONTextTests {
             (#""\ud800""#, "half of a surrogate pair at byte 1"), (#""\udc00""#, "surrogate"),
             (#""\ud800\u0041""#, "surrogate"), ("\u{A0}1", "not 0xC2, at byte 0"), ("1\u{0}", "not 0x00, at byte 1"),
             ("// note\n1", "a value"), ("\u{FEFF}1", "it begins with a byte order mark; leave it out at byte 0"),
-        ])
-    func bad(_ text: String, _ part: String) throws {
+        ]
+    )
+    func `is refused if it is none, with what is wrong and at which byte`(_ text: String, _ part: String) throws {
         let problem = try #require(JSON.problem(with: Array(text.utf8)))
         #expect(problem.hasPrefix("no valid JSON: "))
         #expect(problem.contains(part), "\(problem)")
     }
 
     @Test(
-        "is refused if it is not UTF-8, with the byte",
         arguments: [
             [0xE9], [0x80], [0xC3], [0xC0, 0xAF], [0xE0, 0x80, 0xAF], [0xED, 0xA0, 0x80], [0xE2, 0x82],
             [0xF0, 0x80, 0x80, 0xAF], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xE2, 0x28, 0xA1],
-        ] as [[UInt8]])
-    func notUTF8(_ character: [UInt8]) throws {
+        ] as [[UInt8]]
+    )
+    func `is refused if it is not UTF-8, with the byte`(_ character: [UInt8]) throws {
         let quote = UInt8(ascii: "\"")
         for end in [[quote], []] {
             let problem = try #require(JSON.problem(with: [quote, UInt8(ascii: "a")] + character + end))
@@ -61,8 +61,7 @@ struct JSONTextTests {
         #expect(utf16.contains("UTF-16"))
     }
 
-    @Test("is taken as deep as a workflow's input can be decoded, and what is deeper is told as such")
-    func depth() throws {
+    @Test func `is taken as deep as a workflow's input can be decoded, and what is deeper is told as such`() throws {
         func nested(_ levels: Int) -> [UInt8] {
             Array((String(repeating: "[", count: levels) + String(repeating: "]", count: levels)).utf8)
         }

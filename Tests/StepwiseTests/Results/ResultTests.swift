@@ -1,5 +1,6 @@
 import Foundation
 import Stepwise
+import TestSupport
 import Testing
 
 /// Executes a step that returns `value`, and notes if something else comes back.
@@ -28,8 +29,8 @@ private struct Node: Codable, Equatable, Sendable {
 extension Scenarios {
     @Suite("Results")
     struct Results {
-        @Test("§3a.9: primitives come back as they were", arguments: Memory.allCases)
-        func primitives(_ memory: Memory) async throws {
+        @Test(.scenario(9), arguments: Memory.allCases)
+        func `Primitives come back as they were`(_ memory: Memory) async throws {
             let workflow = Workflow("primitives") { (context, _: Int) async throws -> [String] in
                 var wrong: [String] = []
                 try await same(context, "Int.min", Int.min, &wrong)
@@ -54,8 +55,8 @@ extension Scenarios {
             #expect(try await complete(workflow, 0, memory: memory).output == [])
         }
 
-        @Test("§3a.9: nil, nothing, empty arrays and empty dictionaries come back as such", arguments: Memory.allCases)
-        func emptiness(_ memory: Memory) async throws {
+        @Test(.scenario(9), arguments: Memory.allCases)
+        func `nil, nothing, empty arrays and empty dictionaries come back as such`(_ memory: Memory) async throws {
             let workflow = Workflow("emptiness") { (context, _: Int) async throws -> [String] in
                 var wrong: [String] = []
                 try await same(context, "nil", Int?.none, &wrong)
@@ -72,8 +73,7 @@ extension Scenarios {
             #expect(run.history.map(\.value) == ["null", "0", "[]", "{}", "[[]]", "[null,1]", "null"])
         }
 
-        @Test("JSON has one null: of a nested optional, the inner nil comes back as the outer one")
-        func nestedOptional() async throws {
+        @Test func `JSON has one null: of a nested optional, the inner nil comes back as the outer one`() async throws {
             let workflow = Workflow("nested-optional") { (context, _: Int) async throws -> [Bool] in
                 let inner = try await context.run("inner nil") { Int??.some(nil) }
                 let value = try await context.run("value") { Int??.some(5) }
@@ -82,9 +82,10 @@ extension Scenarios {
             #expect(try await complete(workflow, 0).output == [true, true])
         }
 
-        @Test(
-            "Dictionaries, enums with payloads and deep structures come back as they were", arguments: Memory.allCases)
-        func structures(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `Dictionaries, enums with payloads and deep structures come back as they were`(_ memory: Memory)
+            async throws
+        {
             let workflow = Workflow("structures") { (context, _: Int) async throws -> [String] in
                 var wrong: [String] = []
                 try await same(context, "strings", ["b": 1, "a": 2, "ü": 3], &wrong)
@@ -107,8 +108,8 @@ extension Scenarios {
             #expect(run.recorded("enum keys")?.value == #"{"eur":1.5,"usd":2}"#)
         }
 
-        @Test("Foundation's values come back as they were", arguments: Memory.allCases)
-        func foundation(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `Foundation's values come back as they were`(_ memory: Memory) async throws {
             let workflow = Workflow("foundation") { (context, _: Int) async throws -> [String] in
                 var wrong: [String] = []
                 try await same(context, "Data", Data((0...255).map { UInt8($0) }), &wrong)
@@ -128,8 +129,7 @@ extension Scenarios {
             #expect(run.recorded("URL")?.value?.contains(#"\/"#) == false)
         }
 
-        @Test("A date is kept to the microsecond, the same at once and on every replay")
-        func dates() async throws {
+        @Test func `A date is kept to the microsecond, the same at once and on every replay`() async throws {
             let now = Date(timeIntervalSince1970: 1_769_860_800.123_456_789)
             let workflow = Workflow("dates") { (context, _: Int) async throws -> [Date] in
                 let first = try await context.run("now") { now }

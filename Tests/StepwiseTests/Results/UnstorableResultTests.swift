@@ -2,6 +2,7 @@ import Foundation
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 private struct Reading: Codable, Sendable {
@@ -50,10 +51,8 @@ private struct Nested: Codable, Sendable {
 extension Scenarios {
     @Suite("Results that cannot be stored")
     struct UnstorableResults {
-        @Test(
-            "§3a.58: what is nested too deep fails its step at once, or its run, and is refused as an input"
-        )
-        func nestedTooDeep() async throws {
+        @Test(.scenario(58))
+        func `What is nested too deep fails its step at once, or its run, and is refused as an input`() async throws {
             let bodies = Tally()
             let workflow = Workflow("nested", .retry(soon)) { (context, input: Nested) async throws -> Nested in
                 let deep = try await context.run("deep") { Nested(511) }
@@ -77,8 +76,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.10: NaN and infinity fail the step at once, with a sentence that says what to return instead")
-        func nan() async throws {
+        @Test(.scenario(10))
+        func `NaN and infinity fail the step at once, with a sentence that says what to return instead`() async throws {
             let bodies = Tally()
             let workflow = Workflow("nan", .retry(soon)) { (context, _: Int) async throws -> [String] in
                 var messages: [String] = []
@@ -107,8 +106,8 @@ extension Scenarios {
             #expect(run.history.allSatisfy { $0.error?.type == "StepwiseError" })
         }
 
-        @Test("An encode(to:) that throws and a date without a value fail the step in the same way")
-        func encodingThrows() async throws {
+        @Test
+        func `An encode(to:) that throws and a date without a value fail the step in the same way`() async throws {
             let workflow = Workflow("stubborn", .retry(soon)) { (context, _: Int) async throws -> [String] in
                 var messages: [String] = []
                 do { try await context.run("stubborn") { Stubborn() } } catch { messages.append("\(error)") }
@@ -127,10 +126,10 @@ extension Scenarios {
             #expect(run.output.dropFirst().allSatisfy { $0.contains("date") }, "\(run.output)")
         }
 
-        @Test(
-            "A value that does not decode parks the run and says which step, type, place and JSON",
-            arguments: Memory.allCases)
-        func undecodable(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A value that does not decode parks the run and says which step, type, place and JSON`(_ memory: Memory)
+            async throws
+        {
             let workflow = Workflow("lopsided") { (context, _: Int) async throws -> Int in
                 try await context.run("before") {}
                 do {
@@ -150,10 +149,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "Beside a value that does not decode, a body goes on to its end, and nothing is left open or counted as such"
-        )
-        func undecodableBesideABody() async throws {
+        @Test(.rule(2))
+        func
+            `Beside a value that does not decode, a body goes on to its end, and nothing is left open or counted as such`()
+            async throws
+        {
             let gate = Gate()
             let workflow = Workflow("beside") { (context, _: Int) async throws -> Int in
                 async let slow: Void = context.run("slow") { await gate.wait() }
@@ -173,8 +173,7 @@ extension Scenarios {
             }
         }
 
-        @Test("An input that does not decode parks the run, with the JSON and the type")
-        func undecodableInput() async throws {
+        @Test(.rule(8)) func `An input that does not decode parks the run, with the JSON and the type`() async throws {
             let workflow = Workflow("reading") { (_: WorkflowContext, input: Reading) async throws -> Int in
                 input.sensors.count
             }
@@ -188,8 +187,7 @@ extension Scenarios {
             }
         }
 
-        @Test("An output that cannot be stored fails the run")
-        func output() async throws {
+        @Test func `An output that cannot be stored fails the run`() async throws {
             let workflow = Workflow("output") { (_: WorkflowContext, _: Int) async throws -> Double in .infinity }
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow, 0)
@@ -199,8 +197,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A result, an output or a pushed item that is too large costs only itself, and is told with both sizes")
-        func tooLarge() async throws {
+        @Test
+        func `A result, an output or a pushed item that is too large costs only itself, and is told with both sizes`()
+            async throws
+        {
             let bodies = Tally()
             let workflow = Workflow("large") { (context, size: Int) async throws -> String in
                 do {
@@ -229,8 +229,7 @@ extension Scenarios {
             }
         }
 
-        @Test("An input that cannot be stored is refused before anything is sent")
-        func input() async throws {
+        @Test func `An input that cannot be stored is refused before anything is sent`() async throws {
             try await withWorker([]) { client, _ in
                 let name: WorkflowName<Double, Int> = "any"
                 #expect(await errorCode { try await client.enqueue(name, .nan) } == .notStorable)

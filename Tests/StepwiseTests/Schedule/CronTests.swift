@@ -1,5 +1,6 @@
 import Foundation
 import Stepwise
+import TestSupport
 import Testing
 
 /// `2026-03-29T02:30` or with seconds, in UTC.
@@ -23,7 +24,6 @@ private func ticks(_ expression: String, _ zone: String = "UTC", after start: St
 @Suite("Cron expressions")
 struct CronTests {
     @Test(
-        "An expression fires when crontab(5) says",
         arguments: [
             ("*/15 * * * *", "2026-01-01T00:00", ["2026-01-01T00:15", "2026-01-01T00:30", "2026-01-01T00:45"]),
             ("0 9 * * MON", "2026-11-25T12:00", ["2026-11-30T09:00", "2026-12-07T09:00"]),
@@ -52,13 +52,15 @@ struct CronTests {
             ("@weekly", "2026-11-25T12:00", ["2026-11-29T00:00"]),
             ("@Monthly", "2026-01-01T00:00", ["2026-02-01T00:00"]),
             ("@yearly", "2026-01-01T00:00", ["2027-01-01T00:00"]),
-        ])
-    func fires(_ expression: String, after start: String, _ expected: [String]) throws {
+        ]
+    )
+    func `An expression fires when crontab(5) says`(_ expression: String, after start: String, _ expected: [String])
+        throws
+    {
         #expect(try ticks(expression, after: start, expected.count) == expected)
     }
 
     @Test(
-        "What cannot be is an error that says why",
         arguments: [
             ("0 0 31 2 *", "never comes"), ("0 0 30 FEB *", "never comes"), ("0 0 31 4,6,9,11 *", "never comes"),
             ("61 * * * *", "the minute \"61\" names \"61\": use 0 to 59"), ("0 24 * * *", "use 0 to 23"),
@@ -69,8 +71,9 @@ struct CronTests {
             ("5-1 * * * *", "runs backwards"), ("1,,2 * * * *", "names \"\""), ("+5 * * * *", "names \"+5\""),
             ("1-2-3 * * * *", "names \"2-3\""), ("@reboot", "no shortcut"), ("5L * * * *", "names \"5L\""),
             ("٣ * * * *", "names"),
-        ])
-    func impossible(_ expression: String, _ reason: String) {
+        ]
+    )
+    func `What cannot be is an error that says why`(_ expression: String, _ reason: String) {
         do {
             _ = try CronExpression(expression)
             Issue.record("\(expression) was taken")
@@ -80,7 +83,7 @@ struct CronTests {
     // The dates are those of the tz database. Berlin goes forward at 2026-03-29T01:00Z (02:00 to 03:00) and back at 2026-10-25T01:00Z; New York
     // at 2026-03-08T07:00Z and 2026-11-01T06:00Z; Lord Howe half an hour forward at 2026-10-03T15:30Z (02:00 to 02:30), back at 2026-04-04T15:00Z.
     @Test(
-        "§3a.61 Daylight saving: a fixed time that is left out fires right after the gap, one that comes twice the first time; intervals go on",
+        .scenario(61),
         arguments: [
             (
                 "30 2 * * *", "Europe/Berlin", "2026-03-28T00:00",
@@ -124,8 +127,13 @@ struct CronTests {
             ("0 9 30 12 *", "Pacific/Apia", "2011-12-01T00:00", ["2011-12-30T10:00", "2012-12-29T19:00"]),
             // The rule in the file's last line, for years that are not listed.
             ("30 2 * * *", "Europe/Berlin", "2099-03-28T12:00", ["2099-03-29T01:00", "2099-03-30T00:30"]),
-        ])
-    func daylight(_ expression: String, _ zone: String, after start: String, _ expected: [String]) throws {
+        ]
+    )
+    func
+        `Daylight saving: a fixed time that is left out fires right after the gap, one that comes twice the first time; intervals go on`(
+            _ expression: String, _ zone: String, after start: String, _ expected: [String]
+        ) throws
+    {
         #expect(try ticks(expression, zone, after: start, expected.count) == expected)
     }
 
@@ -164,11 +172,14 @@ struct CronTests {
     }
 
     @Test(
-        "§3a.61 Round every change of the clocks, random expressions fire exactly when a minute-by-minute look says",
+        .scenario(61),
         arguments: [
             "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC", "Africa/Cairo",
-        ])
-    func property(_ identifier: String) throws {
+        ]
+    )
+    func `Round every change of the clocks, random expressions fire exactly when a minute-by-minute look says`(
+        _ identifier: String
+    ) throws {
         let rules = try ZoneRules(identifier: identifier)
         let zone = try #require(TimeZone(identifier: identifier))
         var numbers = SeededNumbers(seed: 61)
@@ -198,8 +209,7 @@ struct CronTests {
         #expect(count > 1000)
     }
 
-    @Test("Intervals are multiples since 1970 or since their start, and begin with it")
-    func intervals() throws {
+    @Test func `Intervals are multiples since 1970 or since their start, and begin with it`() throws {
         let quarter = try Ticks(.every(.seconds(900)))
         #expect(try quarter.next(3, after: 1_000_000_000) == [1_000_800_000, 1_001_700_000, 1_002_600_000])
         let start = Date(timeIntervalSince1970: 100_000.5)
@@ -214,8 +224,7 @@ struct CronTests {
         ] { #expect { try Ticks(timing) } throws: { ($0 as? StepwiseError)?.code == .invalidSchedule } }
     }
 
-    @Test("A tick's text sorts like its time and has no spaces")
-    func text() throws {
+    @Test func `A tick's text sorts like its time and has no spaces`() throws {
         #expect(tickText(try utc("2026-11-25T09:00") * 1000) == "20261125T090000Z")
         #expect(tickText(try utc("2026-01-02T03:04:05") * 1000 + 7) == "20260102T030405.007Z")
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 private let note = Workflow("note") { (context, text: String) async throws -> String in
@@ -14,10 +15,11 @@ extension Scenarios {
             try await client.runs(limit: 1000).map(\.id).sorted()
         }
 
-        @Test(
-            "§3a.61 After a downtime the latest late ticks are started up to the limit, and the others are counted as missed"
-        )
-        func downtime() async throws {
+        @Test(.scenario(61))
+        func
+            `After a downtime the latest late ticks are started up to the limit, and the others are counted as missed`()
+            async throws
+        {
             try await RedisServer.withServer(clock: .skippable) { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
                 // Half an hour from now: the last tick will be late as well.
@@ -40,10 +42,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.61 A weekly summary stays at nine o'clock in Berlin when the clocks change there; paused, it starts nothing for weeks"
-        )
-        func weekly() async throws {
+        @Test(.scenario(61))
+        func
+            `A weekly summary stays at nine o'clock in Berlin when the clocks change there; paused, it starts nothing for weeks`()
+            async throws
+        {
             try await RedisServer.withServer(clock: .skippable) { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
                 let weekly = try Schedule("weekly", .cron("0 9 * * MON", timeZone: "Europe/Berlin"), note, "x")

@@ -3,6 +3,7 @@ import Logging
 import Stepwise
 internal import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 private let note = Workflow("note") { (context, text: String) async throws -> String in
@@ -32,10 +33,10 @@ extension Scenarios {
                 sourceLocation: sourceLocation)
         }
 
-        @Test(
-            "§3a.61 A schedule that three workers declare starts one run a tick, with its input, its queue and its label"
-        )
-        func ticks() async throws {
+        @Test(.scenario(61))
+        func `A schedule that three workers declare starts one run a tick, with its input, its queue and its label`()
+            async throws
+        {
             let schedule = try Schedule(
                 "every-second", .every(.seconds(1)), note, "hello", queue: "notes", labels: ["tenant": "acme"],
                 runTimeout: .seconds(600))
@@ -65,10 +66,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "While a run is live: skip skips ticks, queue keeps them for later, replace cancels the run",
-            arguments: [ScheduleOverlap.skip, .queue, .replace])
-        func overlap(_ overlap: ScheduleOverlap) async throws {
+        @Test(arguments: [ScheduleOverlap.skip, .queue, .replace])
+        func `While a run is live: skip skips ticks, queue keeps them for later, replace cancels the run`(
+            _ overlap: ScheduleOverlap
+        ) async throws {
             let gate = Gate()
             let workflow = held(gate)
             try await withWorker([workflow]) { client, server in
@@ -112,10 +113,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A worker's start changes only what its code says anew: pauses, counts and others' changes stay, lower versions are left"
-        )
-        func declaring() async throws {
+        @Test
+        func
+            `A worker's start changes only what its code says anew: pauses, counts and others' changes stay, lower versions are left`()
+            async throws
+        {
             let log = CollectedLog()
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
@@ -160,8 +162,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A schedule is paused, resumed, triggered, backfilled, listed and deleted by a client")
-        func client() async throws {
+        @Test
+        func `A schedule is paused, resumed, triggered, backfilled, listed and deleted by a client`() async throws {
             try await withWorker([note]) { client, server in
                 let schedules = client.schedules
                 let daily = try Schedule(
@@ -229,8 +231,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Changes of many clients at once follow one another: none is lost")
-        func atOnce() async throws {
+        @Test func `Changes of many clients at once follow one another: none is lost`() async throws {
             try await withWorker([note]) { client, _ in
                 try await client.schedules.create(Schedule("s", .every(.seconds(1)), note, "x"))
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -245,10 +246,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A schedule that was broken by hand costs only itself: it is logged and reported, and the others tick; a deleted one's timer is dropped"
-        )
-        func broken() async throws {
+        @Test
+        func
+            `A schedule that was broken by hand costs only itself: it is logged and reported, and the others tick; a deleted one's timer is dropped`()
+            async throws
+        {
             let log = CollectedLog()
             try await withWorker([note], logger: log.logger) { client, server in
                 for name in ["broken", "sound", "gone"] {
@@ -273,8 +275,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A schedule that has lost its timer gets another one from the workers, and ticks")
-        func rearmed() async throws {
+        @Test func `A schedule that has lost its timer gets another one from the workers, and ticks`() async throws {
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
                 try await client.schedules.create(Schedule("s", .every(.seconds(1)), note, "x"))
@@ -292,8 +293,7 @@ extension Scenarios {
             }
         }
 
-        @Test("The runs of a schedule whose workflow no worker has wait in unserved, as others do")
-        func unserved() async throws {
+        @Test func `The runs of a schedule whose workflow no worker has wait in unserved, as others do`() async throws {
             try await withWorker([note]) { client, _ in
                 try await client.schedules.create(Schedule("s", .every(.seconds(1)), workflow: "nobody-has-it"))
                 try await eventually("nothing waits") {

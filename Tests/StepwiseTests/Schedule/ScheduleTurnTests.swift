@@ -1,4 +1,5 @@
 import Stepwise
+import TestSupport
 import Testing
 
 @Suite("What becomes of a tick")
@@ -16,10 +17,10 @@ struct ScheduleTurnTests {
 
     private func seconds(_ after: Int) -> Int { 1_000_000_000 + after * 1000 }
 
-    @Test(
-        "Before its time nothing happens; at its time its run starts and the next tick comes",
-        arguments: ScheduleOverlap.allCases)
-    func onTime(_ overlap: ScheduleOverlap) throws {
+    @Test(arguments: ScheduleOverlap.allCases)
+    func `Before its time nothing happens; at its time its run starts and the next tick comes`(
+        _ overlap: ScheduleOverlap
+    ) throws {
         let schedule = try schedule(overlap)
         #expect(try ScheduleTurn(schedule, now: seconds(0) - 1, live: []) == nil)
         let turn = try #require(try ScheduleTurn(schedule, now: seconds(0), live: []))
@@ -28,8 +29,8 @@ struct ScheduleTurnTests {
         #expect(turn.after.lastRun == "s/19700112T134640Z" && turn.after.live == ["s/19700112T134640Z"])
     }
 
-    @Test("Ticks of the last minute are all started, one after the other, whatever the catch-up limit is")
-    func hiccup() throws {
+    @Test
+    func `Ticks of the last minute are all started, one after the other, whatever the catch-up limit is`() throws {
         var schedule = try schedule(.allow, catchUp: 0)
         var started: [Int] = []
         while let turn = try ScheduleTurn(schedule, now: seconds(45), live: []) {
@@ -39,10 +40,10 @@ struct ScheduleTurnTests {
         #expect(started == [0, 10, 20, 30, 40].map(seconds) && schedule.missed == 0)
     }
 
-    @Test(
-        "§3a.61 After a downtime the most recent late ticks are started up to the limit, and the others counted",
-        arguments: [0, 1, 3, 1000])
-    func catchUp(_ limit: Int) throws {
+    @Test(.scenario(61), arguments: [0, 1, 3, 1000])
+    func `After a downtime the most recent late ticks are started up to the limit, and the others counted`(_ limit: Int)
+        throws
+    {
         var schedule = try schedule(.allow, catchUp: limit)
         var started: [Int] = []
         // 360 ticks are late, 7 are not.
@@ -54,8 +55,7 @@ struct ScheduleTurnTests {
         #expect(schedule.missed == max(0, 360 - limit) && schedule.next == seconds(3670))
     }
 
-    @Test("A downtime of a million ticks is passed over in bounded looks, and ends with the same ticks")
-    func long() throws {
+    @Test func `A downtime of a million ticks is passed over in bounded looks, and ends with the same ticks`() throws {
         var schedule = try schedule(.allow, catchUp: 2, every: 1)
         var started: [Int] = []
         var looks = 0
@@ -67,9 +67,11 @@ struct ScheduleTurnTests {
         #expect(schedule.missed == 1_000_000 - 62 && (100...110).contains(looks))
     }
 
-    @Test(
-        "While a run is live: allow starts beside it, skip skips, queue waits, replace cancels it and starts the last")
-    func overlap() throws {
+    @Test
+    func
+        `While a run is live: allow starts beside it, skip skips, queue waits, replace cancels it and starts the last`()
+        throws
+    {
         func turn(_ overlap: ScheduleOverlap) throws -> ScheduleTurn {
             try #require(try ScheduleTurn(schedule(overlap, live: ["old"]), now: seconds(25), live: ["old"]))
         }
@@ -83,10 +85,11 @@ struct ScheduleTurnTests {
         #expect(replace.after.next == seconds(30) && replace.after.live == ["old", "s/19700112T134700Z"])
     }
 
-    @Test(
-        "Of ticks that wait for a run's end, only as many as the limit says are kept once they are late, and they start in order"
-    )
-    func queued() throws {
+    @Test
+    func
+        `Of ticks that wait for a run's end, only as many as the limit says are kept once they are late, and they start in order`()
+        throws
+    {
         let queue = try schedule(.queue, catchUp: 2, live: ["old"])
         let waiting = try #require(try ScheduleTurn(queue, now: seconds(120), live: ["old"]))
         // Late are those of 0 to 50 s.
@@ -95,8 +98,7 @@ struct ScheduleTurnTests {
         #expect(free.starts == seconds(40) && free.after.next == seconds(50))
     }
 
-    @Test("What is stored of a schedule is read back, byte for byte", arguments: [0, 1])
-    func stored(_ variant: Int) throws {
+    @Test(arguments: [0, 1]) func `What is stored of a schedule is read back, byte for byte`(_ variant: Int) throws {
         let definition = try Schedule(
             "nightly/e",
             variant == 0 ? .cron("0 2 * * *", timeZone: "Europe/Berlin") : .every(.milliseconds(1500)),
@@ -118,7 +120,6 @@ struct ScheduleTurnTests {
     }
 
     @Test(
-        "JSON that was changed by hand and makes no schedule is refused with the reason",
         arguments: [
             ("{", "JSON"), ("[]", "object"), ("{}", "\"cron\" or \"every\" is missing"),
             (#"{"every":60000,"next":1}"#, "\"workflow\" is missing"),
@@ -129,16 +130,18 @@ struct ScheduleTurnTests {
             (#"{"every":60000,"workflow":"w","next":1,"overlap":"never"}"#, "\"overlap\""),
             (#"{"every":60000,"workflow":"w x","next":1}"#, "workflow name"),
             (#"{"every":60000,"workflow":"w","next":1,"catchUp":-1}"#, "catchUp"),
-        ])
-    func unreadable(_ json: String, _ reason: String) {
+        ]
+    )
+    func `JSON that was changed by hand and makes no schedule is refused with the reason`(
+        _ json: String, _ reason: String
+    ) {
         do {
             _ = try StoredSchedule(name: "s", json: Array(json.utf8))
             Issue.record("\(json) was taken")
         } catch { #expect(error.reason.contains(reason), "\(error.reason)") }
     }
 
-    @Test("A schedule that cannot be is an error that says so")
-    func refused() {
+    @Test func `A schedule that cannot be is an error that says so`() {
         func code(_ make: () throws -> Schedule) -> StepwiseError.Code? {
             do {
                 _ = try make()

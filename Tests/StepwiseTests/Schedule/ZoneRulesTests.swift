@@ -5,12 +5,14 @@ import Testing
 @Suite("Time zones")
 struct ZoneRulesTests {
     @Test(
-        "Offsets are those that Foundation's own zones have, day and night, from 1970 to 2100",
         arguments: [
             "Europe/Berlin", "Europe/Dublin", "America/New_York", "America/Sao_Paulo", "Australia/Lord_Howe",
             "Asia/Kathmandu", "Pacific/Apia", "America/St_Johns", "Asia/Tehran", "Etc/GMT+5", "Asia/Tokyo",
-        ])
-    func offsets(_ identifier: String) throws {
+        ]
+    )
+    func `Offsets are those that Foundation's own zones have, day and night, from 1970 to 2100`(_ identifier: String)
+        throws
+    {
         let zone = try ZoneRules(identifier: identifier)
         let foundation = try #require(TimeZone(identifier: identifier))
         // 19 hours and a bit: every time of the day comes up.
@@ -21,8 +23,7 @@ struct ZoneRulesTests {
         }
     }
 
-    @Test("Every zone of this system can be read")
-    func all() throws {
+    @Test func `Every zone of this system can be read`() throws {
         let names = TimeZone.knownTimeZoneIdentifiers
         #expect(names.count > 400)
         // Foundation knows names that the system may lack; those of its own are told apart by their file.
@@ -31,15 +32,12 @@ struct ZoneRulesTests {
         }
     }
 
-    @Test(
-        "What names no zone, or tries to read another file, is refused",
-        arguments: ["Europe/Atlantis", "../../../etc/passwd", "/etc/localtime", "", "Europe", "zone.tab", "MEZ 1"])
-    func unknown(_ identifier: String) {
+    @Test(arguments: ["Europe/Atlantis", "../../../etc/passwd", "/etc/localtime", "", "Europe", "zone.tab", "MEZ 1"])
+    func `What names no zone, or tries to read another file, is refused`(_ identifier: String) {
         #expect(throws: ZoneRules.Problem.self) { try ZoneRules(identifier: identifier) }
     }
 
-    @Test("A file that is cut off anywhere is refused")
-    func cut() throws {
+    @Test func `A file that is cut off anywhere is refused`() throws {
         let bytes = Array(try Data(contentsOf: URL(filePath: "/usr/share/zoneinfo/Europe/Berlin")))
         #expect((ZoneFile(bytes) == nil) == false)
         let readable = bytes.indices.filter { ZoneFile(Array(bytes.prefix($0))) != nil }

@@ -17,8 +17,9 @@ private final class User: Codable, Sendable {
 extension Scenarios {
     @Suite("Instances of classes")
     struct ClassInstances {
-        @Test("A class comes back as an instance with its methods, at once and on replay", arguments: Memory.allCases)
-        func methodsWork(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A class comes back as an instance with its methods, at once and on replay`(_ memory: Memory) async throws
+        {
             let workflow = Workflow("greet-user") { (context, _: Int) async throws -> [String] in
                 let user = try await context.run("step-1") { User("John Doe", "john.doe@example.com") }
                 // Beside another step, so that a cold run replays with the user stored.
@@ -30,8 +31,8 @@ extension Scenarios {
             #expect(try await complete(workflow, 0, memory: memory).output == [hello, hello, "John Doe"])
         }
 
-        @Test("The function gets a decoded instance the first time too, never the body's own object")
-        func neverTheSameObject() async throws {
+        @Test
+        func `The function gets a decoded instance the first time too, never the body's own object`() async throws {
             let made = Made()
             let workflow = Workflow("identity") { (context, _: Int) async throws -> Bool in
                 let user = try await context.run("make") {

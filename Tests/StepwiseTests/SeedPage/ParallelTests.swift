@@ -1,12 +1,14 @@
 import Stepwise
+import TestSupport
 import Testing
 
 extension Scenarios {
     @Suite("Steps side by side")
     struct Parallel {
-        @Test(
-            "Two steps started with async let run at the same time and both results arrive", arguments: Memory.allCases)
-        func asyncLet(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `Two steps started with async let run at the same time and both results arrive`(_ memory: Memory)
+            async throws
+        {
             let first = Gate()
             let second = Gate()
             let serve = Workflow("parallel") { (context, input: String) async throws -> String in
@@ -27,8 +29,8 @@ extension Scenarios {
             #expect(try await complete(serve, "hello", memory: memory).output == "5 HELLO")
         }
 
-        @Test("Branches of different types, started and awaited in another order", arguments: Memory.allCases)
-        func heterogeneous(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `Branches of different types, started and awaited in another order`(_ memory: Memory) async throws {
             struct Label: Codable, Equatable, Sendable { var text: String }
             let serve = Workflow("mixed") { (context, input: Int) async throws -> [String] in
                 async let label = context.run("label") { Label(text: "parcel \(input)") }
@@ -43,11 +45,8 @@ extension Scenarios {
             #expect(try await complete(serve, 7, memory: memory).output == ["6", "true", "parcel 7", "no weight"])
         }
 
-        @Test(
-            "§3a.17: a branch goes on to its second step while the other's first still runs",
-            arguments: Memory.allCases
-        )
-        func branchesAreIndependent(_ memory: Memory) async throws {
+        @Test(.scenario(17), arguments: Memory.allCases)
+        func `A branch goes on to its second step while the other's first still runs`(_ memory: Memory) async throws {
             let gate = Gate()
             let serve = Workflow("independent") { (context, _: Int) async throws -> [Int] in
                 async let slow = context.run("slow") {
@@ -69,10 +68,10 @@ extension Scenarios {
             #expect(run.history.first?.step == "fast-1")
         }
 
-        @Test(
-            "§3a.26: an async let that is awaited twice gives the same value twice and runs once",
-            arguments: Memory.allCases)
-        func awaitedTwice(_ memory: Memory) async throws {
+        @Test(.scenario(26), arguments: Memory.allCases)
+        func `An async let that is awaited twice gives the same value twice and runs once`(_ memory: Memory)
+            async throws
+        {
             let bodies = Tally()
             let serve = Workflow("twice") { (context, _: Int) async throws -> [Int] in
                 async let number = context.run("number") { bodies.add("number") * 42 }
@@ -84,8 +83,8 @@ extension Scenarios {
             #expect(bodies["number"] == 1)
         }
 
-        @Test("Copies that are not kept are replayed: the function starts again and the bodies do not")
-        func coldReplayHappens() async throws {
+        @Test
+        func `Copies that are not kept are replayed: the function starts again and the bodies do not`() async throws {
             for memory in Memory.allCases {
                 let starts = Tally()
                 let serve = Workflow("starts") { (context, _: Int) async throws -> Int in

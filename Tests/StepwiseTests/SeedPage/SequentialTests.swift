@@ -6,8 +6,8 @@ private func someWork(_ input: String) -> Int { input.count }
 extension Scenarios {
     @Suite("Steps one after the other")
     struct Sequential {
-        @Test("The second step gets the first one's result, and each body runs once", arguments: Memory.allCases)
-        func oneAfterTheOther(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `The second step gets the first one's result, and each body runs once`(_ memory: Memory) async throws {
             let work = Tally()
             let serve = Workflow("example") { (context, input: String) async throws -> Void in
                 let result1 = try await context.run("step-1") {
@@ -24,9 +24,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A step's function is passed by name, sync or async, global, local or a method", arguments: Memory.allCases)
-        func functionsByName(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A step's function is passed by name, sync or async, global, local or a method`(_ memory: Memory)
+            async throws
+        {
             struct Shop: Sendable {
                 let name: String
                 func open() -> String { "\(name) is open" }
@@ -46,8 +47,7 @@ extension Scenarios {
             #expect(run.output == ["5", "10", "Corner is open", "Corner is closed by close"])
         }
 
-        @Test("A helper reads the run's input from the context")
-        func inputFromTheContext() async throws {
+        @Test func `A helper reads the run's input from the context`() async throws {
             @Sendable func length(_ context: WorkflowContext) async throws -> Int {
                 let input: String = try context.input()
                 return try await context.run("length") { input.count }
@@ -58,8 +58,8 @@ extension Scenarios {
             #expect(try await complete(serve, "hello").output == [5, 5])
         }
 
-        @Test("A method is a workflow, with what it needs in its object", arguments: Memory.allCases)
-        func methodAsWorkflow(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A method is a workflow, with what it needs in its object`(_ memory: Memory) async throws {
             struct Orders: Sendable {
                 let prices: [String: Int]
                 func price(_ context: WorkflowContext, _ sku: String) async throws -> Int {

@@ -1,5 +1,6 @@
 import Stepwise
 import Synchronization
+import TestSupport
 import Testing
 
 private struct Declined: Error, Codable, Hashable {
@@ -31,10 +32,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.4: an error that is Codable comes back as itself, and NonRetryable is tried once",
-            arguments: StepPlace.allCases)
-        func typed(_ place: StepPlace) async throws {
+        @Test(.scenario(4), arguments: StepPlace.allCases)
+        func `An error that is Codable comes back as itself, and NonRetryable is tried once`(_ place: StepPlace)
+            async throws
+        {
             let tries = Tally()
             let workflow = workflow(place) { context -> Declined? in
                 do {
@@ -54,10 +55,10 @@ extension Scenarios {
             #expect(run.recorded("charge")?.attempts == 1)
         }
 
-        @Test(
-            "Every failed attempt is in the history, with its error and the wait after it",
-            arguments: StepPlace.allCases)
-        func history(_ place: StepPlace) async throws {
+        @Test(arguments: StepPlace.allCases)
+        func `Every failed attempt is in the history, with its error and the wait after it`(_ place: StepPlace)
+            async throws
+        {
             let workflow = workflow(place) { context -> Int in
                 try await context.run("flaky") { step in
                     switch step.attempt {
@@ -78,8 +79,8 @@ extension Scenarios {
             #expect(step.failed.allSatisfy { $0.at > 0 && !$0.worker.isEmpty })
         }
 
-        @Test("Of many failed attempts the last 20 are kept", arguments: StepPlace.allCases)
-        func bounded(_ place: StepPlace) async throws {
+        @Test(arguments: StepPlace.allCases)
+        func `Of many failed attempts the last 20 are kept`(_ place: StepPlace) async throws {
             let workflow = workflow(place, .retry(.fixed(.zero, attempts: 24))) { context -> [Int] in
                 do { try await context.run("hopeless") { throw Hiccup() } } catch let failure as StepFailure {
                     return [failure.attempts]
@@ -94,8 +95,8 @@ extension Scenarios {
             #expect(run.recorded("hopeless")?.failed.map(\.attempt) == Array(4...23))
         }
 
-        @Test("While a step waits for its next attempt, its failures can be read", arguments: StepPlace.allCases)
-        func waiting(_ place: StepPlace) async throws {
+        @Test(arguments: StepPlace.allCases)
+        func `While a step waits for its next attempt, its failures can be read`(_ place: StepPlace) async throws {
             let workflow = workflow(place, .retry(.fixed(.seconds(3600)))) { context -> Int in
                 try await context.run("later") { throw Declined(amount: 2, hints: []) }
             }
@@ -112,8 +113,8 @@ extension Scenarios {
             }
         }
 
-        @Test("No attempt begins after the longest time for all of them", arguments: StepPlace.allCases)
-        func elapsed(_ place: StepPlace) async throws {
+        @Test(arguments: StepPlace.allCases)
+        func `No attempt begins after the longest time for all of them`(_ place: StepPlace) async throws {
             // Redis' clock decides: the third would begin more than an hour after the first.
             let retry = Retry.custom(attempts: 100, maximumElapsed: .seconds(3600)) { attempt, _ in
                 attempt == 1 ? .milliseconds(1) : .seconds(3600)
@@ -129,10 +130,10 @@ extension Scenarios {
             #expect(run.recorded("hopeless")?.failed.map(\.attempt) == [1])
         }
 
-        @Test(
-            "§3a.4: an error that the policy's filter turns down ends the step at its attempt, and any other is retried",
-            arguments: StepPlace.allCases)
-        func filtered(_ place: StepPlace) async throws {
+        @Test(.scenario(4), arguments: StepPlace.allCases)
+        func `An error that the policy's filter turns down ends the step at its attempt, and any other is retried`(
+            _ place: StepPlace
+        ) async throws {
             let retry = Retry.fixed(.milliseconds(1), attempts: 9).when { $0 is Hiccup }
             let workflow = workflow(place, .retry(retry)) { context -> String in
                 do {
@@ -146,10 +147,12 @@ extension Scenarios {
             #expect(try await complete(workflow, 0, memory: .cold).output == "Declined 3")
         }
 
-        @Test(
-            "§3a.5 §3a.6: the policy is asked after each attempt but the last, with its number and error, and nothing waits after the last",
-            arguments: StepPlace.allCases, Memory.allCases)
-        func asked(_ place: StepPlace, _ memory: Memory) async throws {
+        @Test(.scenario(5, 6), arguments: StepPlace.allCases, Memory.allCases)
+        func
+            `The policy is asked after each attempt but the last, with its number and error, and nothing waits after the last`(
+                _ place: StepPlace, _ memory: Memory
+            ) async throws
+        {
             let asked = Tally()
             // A wait after the third attempt would end no test.
             let retry = Retry.custom(attempts: 3) { attempt, error in
@@ -169,8 +172,7 @@ extension Scenarios {
             #expect(asked.all == [1, 2].map { "\($0) \(Declined(amount: $0, hints: []))" })
         }
 
-        @Test("Where neither step nor workflow says how often, the worker's setting does")
-        func setting() async throws {
+        @Test func `Where neither step nor workflow says how often, the worker's setting does`() async throws {
             let workflow = Workflow("plain") { (context, _: Int) async throws -> Int in
                 do { try await context.run("hopeless") { throw Hiccup() } } catch let failure as StepFailure {
                     return failure.attempts
@@ -183,10 +185,10 @@ extension Scenarios {
             #expect(attempts == 7)
         }
 
-        @Test(
-            "A body that runs past its timeout is cancelled, and the attempt after it may succeed",
-            arguments: StepPlace.allCases)
-        func timeout(_ place: StepPlace) async throws {
+        @Test(arguments: StepPlace.allCases)
+        func `A body that runs past its timeout is cancelled, and the attempt after it may succeed`(_ place: StepPlace)
+            async throws
+        {
             let cancelled = Tally()
             let workflow = workflow(place) { context -> Int in
                 try await context.run("slow", .timeout(.milliseconds(50))) { step in
@@ -205,10 +207,10 @@ extension Scenarios {
             try await eventually("the body was cancelled") { cancelled["cancelled"] == 1 }
         }
 
-        @Test(
-            "§3a.44: what a body returns after its timeout is refused: the function sees a timeout",
-            arguments: StepPlace.allCases)
-        func late(_ place: StepPlace) async throws {
+        @Test(.scenario(44), arguments: StepPlace.allCases)
+        func `What a body returns after its timeout is refused: the function sees a timeout`(_ place: StepPlace)
+            async throws
+        {
             let gate = Gate()
             let late = Tally()
             let workflow = workflow(place) { context -> String in
@@ -229,8 +231,8 @@ extension Scenarios {
             try await eventually("the body has returned") { late["returned"] == 1 }
         }
 
-        @Test("An .atMostOnce step is executed, recorded and retried like any other", arguments: StepPlace.allCases)
-        func atMostOnce(_ place: StepPlace) async throws {
+        @Test(arguments: StepPlace.allCases)
+        func `An .atMostOnce step is executed, recorded and retried like any other`(_ place: StepPlace) async throws {
             let tries = Tally()
             let workflow = workflow(place) { context -> Int in
                 try await context.run("pay", .atMostOnce) { step in

@@ -1,5 +1,6 @@
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -77,10 +78,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.42 Cancelled while a body runs, alone or beside another: the cleanup's steps are executed to their end",
-            arguments: StepPlace.allCases, Memory.allCases)
-        func whileABodyRuns(_ place: StepPlace, _ memory: Memory) async throws {
+        @Test(.scenario(42), arguments: StepPlace.allCases, Memory.allCases)
+        func `Cancelled while a body runs, alone or beside another: the cleanup's steps are executed to their end`(
+            _ place: StepPlace, _ memory: Memory
+        ) async throws {
             let bodies = Tally()
             let (gate, tidying) = (Gate(), Gate())
             let workflow = waiting(place, bodies, tidying: tidying) {
@@ -96,10 +97,10 @@ extension Scenarios {
             try await eventually("the work was cancelled") { bodies["work was cancelled"] == count }
         }
 
-        @Test(
-            "§3a.42 Cancelled while steps wait for their next attempt: they are withdrawn, the cleanup is executed",
-            arguments: StepPlace.allCases)
-        func whileWaiting(_ place: StepPlace) async throws {
+        @Test(.scenario(42), arguments: StepPlace.allCases)
+        func `Cancelled while steps wait for their next attempt: they are withdrawn, the cleanup is executed`(
+            _ place: StepPlace
+        ) async throws {
             let bodies = Tally()
             let tidying = Gate()
             let workflow = waiting(place, bodies, tidying: tidying) { throw Hiccup() }
@@ -109,8 +110,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A cleanup may return a value, and the function may return it: then the run has completed")
-        func completes() async throws {
+        @Test
+        func `A cleanup may return a value, and the function may return it: then the run has completed`() async throws {
             let bodies = Tally()
             let workflow = Workflow("polite") { (context, _: Int) async throws -> String in
                 do {
@@ -131,8 +132,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A cleanup inside a step's body, or from Task { }, is an error as a step there is")
-        func misplaced() async throws {
+        @Test func `A cleanup inside a step's body, or from Task { }, is an error as a step there is`() async throws {
             let workflow = Workflow("misplaced") { (context, _: Int) async throws -> [String] in
                 let inside = try await context.run("outer", .retry(.never)) {
                     do { return "\(try await context.cleanup { 1 })" } catch let error as StepwiseError {

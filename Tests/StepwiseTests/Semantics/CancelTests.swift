@@ -1,5 +1,6 @@
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -29,10 +30,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.42 Bodies that run are cancelled, the function throws, and the run ends as cancelled with its reason",
-            arguments: StepPlace.allCases, Memory.allCases)
-        func whileBodiesRun(_ place: StepPlace, _ memory: Memory) async throws {
+        @Test(.scenario(42), arguments: StepPlace.allCases, Memory.allCases)
+        func `Bodies that run are cancelled, the function throws, and the run ends as cancelled with its reason`(
+            _ place: StepPlace, _ memory: Memory
+        ) async throws {
             let bodies = Tally()
             let workflow = waiting(place, bodies, Gate())
             try await withWorker([workflow], memory: memory) { client, _ in
@@ -62,10 +63,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A function may catch the cancellation and return: then the run has completed",
-            arguments: StepPlace.allCases)
-        func caught(_ place: StepPlace) async throws {
+        @Test(arguments: StepPlace.allCases)
+        func `A function may catch the cancellation and return: then the run has completed`(_ place: StepPlace)
+            async throws
+        {
             let bodies = Tally()
             let gate = Gate()
             let workflow = Workflow("polite") { (context, _: Int) async throws -> String in
@@ -97,10 +98,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A body that ignores its cancellation holds nobody up, and what it returns is refused",
-            arguments: StepPlace.allCases)
-        func stubborn(_ place: StepPlace) async throws {
+        @Test(arguments: StepPlace.allCases)
+        func `A body that ignores its cancellation holds nobody up, and what it returns is refused`(_ place: StepPlace)
+            async throws
+        {
             let bodies = Tally()
             let gate = Gate()
             let workflow = Workflow("stubborn") { (context, _: Int) async throws -> Int in
@@ -126,8 +127,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A step that waits for its next attempt is withdrawn")
-        func delayed() async throws {
+        @Test func `A step that waits for its next attempt is withdrawn`() async throws {
             let workflow = Workflow("delayed", .retry(.fixed(.seconds(3600)))) {
                 (context, _: Int) async throws -> Int in
                 try await context.run("flaky") { throw Hiccup() }
@@ -142,10 +142,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.45 A run that nobody carries is cancelled at once; an ended one stays as it is, an unknown one is an error"
-        )
-        func withoutAFunction() async throws {
+        @Test(.scenario(45))
+        func `A run that nobody carries is cancelled at once; an ended one stays as it is, an unknown one is an error`()
+            async throws
+        {
             let bodies = Tally()
             let workflow = Workflow("once") { (context, _: Int) async throws -> Int in
                 try await context.run("work") { bodies.add("work") }
@@ -173,8 +173,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A parked run is cancelled at once")
-        func parked() async throws {
+        @Test func `A parked run is cancelled at once`() async throws {
             let workflow = Workflow("parks") { (context, _: Int) async throws -> Int in 1 }
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(WorkflowName<String, Int>("parks"), "no number")
@@ -187,10 +186,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.45 A run that no worker can do is cancelled, or is out of time: nothing of it is left",
-            arguments: [false, true])
-        func unserved(isOutOfTime: Bool) async throws {
+        @Test(.scenario(45), arguments: [false, true])
+        func `A run that no worker can do is cancelled, or is out of time: nothing of it is left`(isOutOfTime: Bool)
+            async throws
+        {
             let other = Workflow("other") { (_: WorkflowContext) in }
             try await withWorker([other]) { client, _ in
                 let limit = isOutOfTime ? Duration.seconds(2) : nil
@@ -202,8 +201,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.43 A cancel that meets the end: one terminal state, nothing left over", arguments: Memory.allCases)
-        func meetsTheEnd(_ memory: Memory) async throws {
+        @Test(.scenario(43), arguments: Memory.allCases)
+        func `A cancel that meets the end: one terminal state, nothing left over`(_ memory: Memory) async throws {
             let workflow = Workflow("short") { (context, count: Int) async throws -> Int in
                 for _ in 0..<count { try await context.run("link") {} }
                 async let a = context.run("a") { 1 }

@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -25,10 +26,9 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.41 §3a.42 Cancelling a parent that waits for a child cancels the child; both tidy up",
-            arguments: Memory.allCases)
-        func cascade(_ memory: Memory) async throws {
+        @Test(.scenario(41, 42), arguments: Memory.allCases)
+        func `Cancelling a parent that waits for a child cancels the child; both tidy up`(_ memory: Memory) async throws
+        {
             let bodies = Tally()
             let child = waiting(bodies, Gate())
             let parent = Workflow("parent") { (context, number: Int) async throws -> Int in
@@ -51,8 +51,7 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.41 The cascade reaches grandchildren, also one that nobody has begun")
-        func grandchildren() async throws {
+        @Test(.scenario(41)) func `The cascade reaches grandchildren, also one that nobody has begun`() async throws {
             let bodies = Tally()
             let name: WorkflowName<Int, Int> = "level"
             let level = Workflow(name) { context, depth in
@@ -74,10 +73,9 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.41 With onParentEnd: .abandon the child goes on when its parent is cancelled",
-            arguments: Memory.allCases)
-        func abandon(_ memory: Memory) async throws {
+        @Test(.scenario(41), arguments: Memory.allCases)
+        func `With onParentEnd: .abandon the child goes on when its parent is cancelled`(_ memory: Memory) async throws
+        {
             let bodies = Tally()
             let gate = Gate()
             let child = waiting(bodies, gate)
@@ -96,10 +94,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.41 With onParentEnd: .wait a cancelled parent ends after its child, which is not cancelled",
-            arguments: Memory.allCases)
-        func wait(_ memory: Memory) async throws {
+        @Test(.scenario(41), arguments: Memory.allCases)
+        func `With onParentEnd: .wait a cancelled parent ends after its child, which is not cancelled`(_ memory: Memory)
+            async throws
+        {
             let bodies = Tally()
             let gate = Gate()
             let child = waiting(bodies, gate)
@@ -123,8 +121,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A child that ends while its parent is paused is recorded, and the parent goes on when it is resumed")
-        func paused() async throws {
+        @Test
+        func `A child that ends while its parent is paused is recorded, and the parent goes on when it is resumed`()
+            async throws
+        {
             let bodies = Tally()
             let gate = Gate()
             let child = waiting(bodies, gate)
@@ -145,8 +145,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.41 A child that loses a race is cancelled, and its parent goes on", arguments: Memory.allCases)
-        func race(_ memory: Memory) async throws {
+        @Test(.scenario(41), arguments: Memory.allCases)
+        func `A child that loses a race is cancelled, and its parent goes on`(_ memory: Memory) async throws {
             let bodies = Tally()
             let child = waiting(bodies, Gate())
             let parent = Workflow("parent") { (context, number: Int) async throws -> Int in
@@ -173,10 +173,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.41 A parent that fails, or is cancelled while it is parked, takes its child with it",
-            arguments: [false, true])
-        func otherEnds(_ isParked: Bool) async throws {
+        @Test(.scenario(41), arguments: [false, true])
+        func `A parent that fails, or is cancelled while it is parked, takes its child with it`(_ isParked: Bool)
+            async throws
+        {
             let bodies = Tally()
             let child = waiting(bodies, Gate())
             let parent = Workflow("parent", .retry(.never)) { (context, number: Int) async throws -> Int in
@@ -203,8 +203,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A child whose time is up before anybody begins it is an error of its parent")
-        func childTimesOut() async throws {
+        @Test func `A child whose time is up before anybody begins it is an error of its parent`() async throws {
             let child = waiting(Tally(), Gate())
             let parent = Workflow("parent") { (context, number: Int) async throws -> String in
                 do {
@@ -219,8 +218,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A child that was cancelled before it was made is never begun: its maker comes too late")
-        func cancelFirst() async throws {
+        @Test
+        func `A child that was cancelled before it was made is never begun: its maker comes too late`() async throws {
             let bodies = Tally()
             let child = Workflow("child") { (context, _: Int) async throws -> Int in
                 bodies.add("child")

@@ -1,5 +1,6 @@
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 private struct Refused: Error, CustomStringConvertible {
@@ -16,8 +17,8 @@ private let refuse = Workflow("refuse") { (context, parcel: String) async throws
 extension Scenarios {
     @Suite("Children: runs that a run starts")
     struct Children {
-        @Test("invoke starts a child and gives its typed result", arguments: Memory.allCases)
-        func result(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `invoke starts a child and gives its typed result`(_ memory: Memory) async throws {
             let parent = Workflow("parent") { (context, number: Int) async throws -> String in
                 let first = try await context.invoke(double, number)
                 async let left = context.invoke("double" as WorkflowName<Int, Int>, first, name: "left")
@@ -39,8 +40,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Input, output or both may be Void")
-        func void() async throws {
+        @Test func `Input, output or both may be Void`() async throws {
             let bodies = Tally()
             let neither = Workflow("neither") { context in try await context.run("one") { _ = bodies.add("one") } }
             let given = Workflow("given") { context in try await context.run("two") { 2 } }
@@ -60,10 +60,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.40 A child's failure is a typed error that the parent can catch, the same on every replay",
-            arguments: Memory.allCases)
-        func failure(_ memory: Memory) async throws {
+        @Test(.scenario(40), arguments: Memory.allCases)
+        func `A child's failure is a typed error that the parent can catch, the same on every replay`(_ memory: Memory)
+            async throws
+        {
             let parent = Workflow("parent") { (context, parcel: String) async throws -> String in
                 do {
                     return try await context.invoke(refuse, parcel, id: "the-child")
@@ -84,8 +84,8 @@ extension Scenarios {
 
         private struct Lost: Error, Codable { var parcel: String }
 
-        @Test("§3a.40 The parent gets the error itself that ended the child, be it the function's or a step's")
-        func errorValue() async throws {
+        @Test(.scenario(40))
+        func `The parent gets the error itself that ended the child, be it the function's or a step's`() async throws {
             let child = Workflow("child") { (context, isStep: Bool) async throws -> String in
                 if isStep { try await context.run("look", .retry(.never)) { throw Lost(parcel: "step's") } }
                 throw Lost(parcel: "function's")
@@ -107,8 +107,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.40 A child's failure that the parent does not catch fails the parent, and names the child")
-        func uncaught() async throws {
+        @Test(.scenario(40))
+        func `A child's failure that the parent does not catch fails the parent, and names the child`() async throws {
             let parent = Workflow("parent") { (context, parcel: String) async throws -> String in
                 try await context.invoke(refuse, parcel, id: "the-child")
             }
@@ -121,8 +121,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A child that somebody cancels is an error with cause childCancelled and the reason")
-        func cancelledChild() async throws {
+        @Test func `A child that somebody cancels is an error with cause childCancelled and the reason`() async throws {
             let bodies = Tally()
             let gate = Gate()
             let waiting = Workflow("waiting") { (context, _: Int) async throws -> Int in
@@ -146,8 +145,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A child on another queue is done by the worker that serves it, also if that one has no other workflow")
-        func otherQueue() async throws {
+        @Test
+        func `A child on another queue is done by the worker that serves it, also if that one has no other workflow`()
+            async throws
+        {
             let parent = Workflow("parent") { (context, number: Int) async throws -> Int in
                 try await context.invoke(double, number, .queue("other"), .label("tenant", "acme"))
             }
@@ -171,8 +172,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A parent with 100 children gets each one's result", arguments: Memory.allCases)
-        func hundred(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A parent with 100 children gets each one's result`(_ memory: Memory) async throws {
             let parent = Workflow("parent") { (context, count: Int) async throws -> Int in
                 try await withThrowingTaskGroup(of: Int.self) { group in
                     for number in 0..<count {
@@ -190,8 +191,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A child that has ended before its parent is said to wait for it is no less heard of")
-        func earlyEnd() async throws {
+        @Test
+        func `A child that has ended before its parent is said to wait for it is no less heard of`() async throws {
             // The id was given to a child of this very step in an earlier life of the run: it has ended long ago.
             let fails = Flag()
             let parent = Workflow("parent") { (context, number: Int) async throws -> Int in
@@ -211,8 +212,7 @@ extension Scenarios {
             }
         }
 
-        @Test("An id that belongs to another run fails the step at once, and says whose it is")
-        func takenID() async throws {
+        @Test func `An id that belongs to another run fails the step at once, and says whose it is`() async throws {
             let parent = Workflow("parent") { (context, number: Int) async throws -> String in
                 do { return "\(try await context.invoke(double, number, id: "taken"))" } catch let failure
                     as StepFailure
@@ -228,8 +228,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A workflow that invokes itself without end fails at the depth limit, and says so")
-        func depth() async throws {
+        @Test func `A workflow that invokes itself without end fails at the depth limit, and says so`() async throws {
             let name: WorkflowName<Int, Int> = "deep"
             let deep = Workflow(name) { context, level in
                 do { return try await context.invoke(name, level + 1) } catch let failure as StepFailure {
@@ -243,10 +242,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "start does not wait: it records the child's id, and the child outlives its parent",
-            arguments: Memory.allCases)
-        func start(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `start does not wait: it records the child's id, and the child outlives its parent`(_ memory: Memory)
+            async throws
+        {
             let bodies = Tally()
             let gate = Gate()
             let slow = Workflow("slow") { (context, number: Int) async throws -> Int in
@@ -271,8 +270,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A step that was recorded with a body and is now an invoke is changed code: the run is parked")
-        func otherKind() {
+        @Test func `A step that was recorded with a body and is now an invoke is changed code: the run is parked`() {
             let core = Core { context in "\(try await context.invoke(double, 1))" }
             let copy = core.copy
             copy.deliver(Outcome(step: "double", result: .value(Array("2".utf8))))

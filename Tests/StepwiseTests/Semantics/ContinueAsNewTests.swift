@@ -2,6 +2,7 @@ import Foundation
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -22,10 +23,10 @@ extension Scenarios {
             return turn.keys + [key]
         }
 
-        @Test(
-            "The same id goes on with its labels, its deadline and those who wait; history, input and keys are new",
-            arguments: Memory.allCases)
-        func sameID(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `The same id goes on with its labels, its deadline and those who wait; history, input and keys are new`(
+            _ memory: Memory
+        ) async throws {
             try await withWorker([Self.turns], memory: memory) { client, server in
                 let run = try await client.enqueue(
                     Self.turns, Turn(number: 1, last: 4), id: "endless", .label("shop", "7"),
@@ -49,8 +50,7 @@ extension Scenarios {
             #expect(try await server.command("ZCARD", "stepwise:{default}:delayed").integer == 0)
         }
 
-        @Test("A parent gets the end of the child's last generation")
-        func child() async throws {
+        @Test func `A parent gets the end of the child's last generation`() async throws {
             let parent = Workflow("parent") { (context, last: Int) async throws -> [String] in
                 try await context.invoke(Self.turns, Turn(number: 1, last: last), id: "child")
             }
@@ -61,8 +61,9 @@ extension Scenarios {
             }
         }
 
-        @Test("A loop of 1,000 generations leaves Redis no more keys and no longer ones than a loop of 10")
-        func bounded() async throws {
+        @Test
+        func `A loop of 1,000 generations leaves Redis no more keys and no longer ones than a loop of 10`() async throws
+        {
             let loop = Workflow("loop") { (context, left: Int) async throws -> Int in
                 async let a = context.run("a") { left }
                 async let b = context.run("b") { String(repeating: "x", count: 2000) }
@@ -91,10 +92,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "What is open beside it goes: steps are withdrawn, bodies and children cancelled, a saga is not undone",
-            arguments: Memory.allCases)
-        func siblings(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `What is open beside it goes: steps are withdrawn, bodies and children cancelled, a saga is not undone`(
+            _ memory: Memory
+        ) async throws {
             let gate = Gate()
             let ends = Tally()
             let box = ClientBox()
@@ -140,8 +141,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A cancellation that is recorded while the function calls continueAsNew is not lost with the history")
-        func cancelled() async throws {
+        @Test(.rule(3))
+        func `A cancellation that is recorded while the function calls continueAsNew is not lost with the history`()
+            async throws
+        {
             let isThere = Flag()
             let isCancelled = Flag()
             let workflow = Workflow("busy") { (context, turn: Int) async throws -> Int in
@@ -161,8 +164,10 @@ extension Scenarios {
             }
         }
 
-        @Test("What was sent to the run and not asked for is there for the next generation", arguments: Memory.allCases)
-        func mail(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `What was sent to the run and not asked for is there for the next generation`(_ memory: Memory)
+            async throws
+        {
             let workflow = Workflow("reader") { (context, got: [Int]) async throws -> [Int] in
                 let number = try await context.waitForEvent("number", as: Int.self)
                 if got.count < 4 { try await context.continueAsNew(got + [number]) }
@@ -176,8 +181,7 @@ extension Scenarios {
             }
         }
 
-        @Test("An input that is too large fails the run, and says so")
-        func tooLarge() async throws {
+        @Test func `An input that is too large fails the run, and says so`() async throws {
             let workflow = Workflow("growing") { (context, text: String) async throws -> Int in
                 try await context.continueAsNew(text + text)
             }
@@ -190,8 +194,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A run that is paused begins anew once it is resumed", arguments: Memory.allCases)
-        func paused(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A run that is paused begins anew once it is resumed`(_ memory: Memory) async throws {
             let gate = Gate()
             let bodies = Tally()
             let workflow = Workflow("paused") { (context, turn: Int) async throws -> Int in

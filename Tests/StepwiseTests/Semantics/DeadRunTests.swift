@@ -3,6 +3,7 @@ import Stepwise
 import StepwiseRedis
 import StepwiseTesting
 import Synchronization
+import TestSupport
 import Testing
 
 private struct OutOfPaper: Error, Codable {}
@@ -28,8 +29,9 @@ extension Scenarios {
             #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
         }
 
-        @Test("A failed run is listed with its error, the step, the attempts and the worker, page by page")
-        func listed() async throws {
+        @Test
+        func `A failed run is listed with its error, the step, the attempts and the worker, page by page`() async throws
+        {
             let workflow = printing(Tally(), Flag())
             let other = Workflow("other") { (_, text: String) async throws -> Int in throw Named(text) }
             try await withWorker([workflow, other]) { client, _ in
@@ -63,10 +65,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.52: resume keeps what is recorded and tries again what failed, under the same id and key",
-            arguments: Memory.allCases)
-        func resumed(_ memory: Memory) async throws {
+        @Test(.scenario(52), arguments: Memory.allCases)
+        func `resume keeps what is recorded and tries again what failed, under the same id and key`(_ memory: Memory)
+            async throws
+        {
             let bodies = Tally()
             let isMended = Flag()
             let workflow = printing(bodies, isMended)
@@ -90,8 +92,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A resumed run opens again the branches that its end had withdrawn", arguments: Memory.allCases)
-        func branches(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A resumed run opens again the branches that its end had withdrawn`(_ memory: Memory) async throws {
             let isMended = Flag()
             let gate = Gate()
             let bodies = Tally()
@@ -121,8 +123,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A run whose function, and no step, failed is resumed with everything that is recorded")
-        func functionFails() async throws {
+        @Test
+        func `A run whose function, and no step, failed is resumed with everything that is recorded`() async throws {
             let isMended = Flag()
             let bodies = Tally()
             let workflow = Workflow("check") { (context, _: Int) async throws -> Int in
@@ -139,8 +141,10 @@ extension Scenarios {
             }
         }
 
-        @Test("Resume refuses a run in which more was recorded after the error, and names it; from a step it goes on")
-        func compensated() async throws {
+        @Test
+        func `Resume refuses a run in which more was recorded after the error, and names it; from a step it goes on`()
+            async throws
+        {
             let isMended = Flag()
             let bodies = Tally()
             let workflow = Workflow("order", .retry(.never)) { (context, _: Int) async throws -> String in
@@ -181,8 +185,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A resume forgets thousands of outcomes in pages")
-        func forgetsMany() async throws {
+        @Test func `A resume forgets thousands of outcomes in pages`() async throws {
             let isMended = Flag()
             let workflow = Workflow("many", .retry(.never)) { (context, count: Int) async throws -> Int in
                 try await context.run("begin") {}
@@ -201,10 +204,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "Who died while he resumed a run from a step has made other steps of those that were forgotten, whoever goes on"
-        )
-        func resumedHalfway() async throws {
+        @Test
+        func
+            `Who died while he resumed a run from a step has made other steps of those that were forgotten, whoever goes on`()
+            async throws
+        {
             let isMended = Flag()
             let workflow = Workflow("many", .retry(.never)) { (context, count: Int) async throws -> String in
                 try await context.run("begin") {}
@@ -232,8 +236,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Two people resume a failed run at the same moment: it goes on once")
-        func resumedTwice() async throws {
+        @Test func `Two people resume a failed run at the same moment: it goes on once`() async throws {
             let isMended = Flag()
             let bodies = Tally()
             let workflow = Workflow("many", .retry(.never)) { (context, count: Int) async throws -> Int in
@@ -265,8 +268,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Restart begins the work anew, once, as a new run that names its origin")
-        func restarted() async throws {
+        @Test func `Restart begins the work anew, once, as a new run that names its origin`() async throws {
             let isMended = Flag()
             let bodies = Tally()
             let workflow = printing(bodies, isMended)
@@ -292,8 +294,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A restart under an id that another run has is refused, and both ways on stay open")
-        func restartedAsAnother() async throws {
+        @Test func `A restart under an id that another run has is refused, and both ways on stay open`() async throws {
             let isMended = Flag()
             let workflow = printing(Tally(), isMended)
             let other = Workflow("other") { (_: WorkflowContext, number: Int) async throws -> Int in number }
@@ -315,8 +316,10 @@ extension Scenarios {
             }
         }
 
-        @Test("Resume refuses a run whose time was up and that has cleaned up since; without a cleanup it goes on")
-        func resumedAfterItsTime() async throws {
+        @Test
+        func `Resume refuses a run whose time was up and that has cleaned up since; without a cleanup it goes on`()
+            async throws
+        {
             let isMended = Flag()
             let workflow = Workflow("long", .runTimeout(.milliseconds(300))) {
                 (context, cleans: Bool) async throws -> Int in
@@ -347,9 +350,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "What is still queued of a run from before it was resumed is dropped, also where a copy of then is parked")
-        func staleAfterResume() async throws {
+        @Test
+        func
+            `What is still queued of a run from before it was resumed is dropped, also where a copy of then is parked`()
+            async throws
+        {
             let bodies = Tally()
             let gate = Gate()
             let workflow = Workflow("pair") { (context, number: Int) async throws -> Int in
@@ -389,8 +394,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Delete removes a run that has ended, and no other")
-        func deleted() async throws {
+        @Test func `Delete removes a run that has ended, and no other`() async throws {
             let gate = Gate()
             let workflow = printing(Tally(), Flag())
             let waiting = Workflow("waiting") { (context, _: Int) async throws -> Void in
@@ -411,10 +415,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "onFailure gets the input and the error, its steps are recorded, and the run fails with the error",
-            arguments: Memory.allCases)
-        func lastWord(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `onFailure gets the input and the error, its steps are recorded, and the run fails with the error`(
+            _ memory: Memory
+        ) async throws {
             let bodies = Tally()
             let workflow = printing(bodies, Flag()).onFailure { context, number, error in
                 let step = (error as? StepFailure)?.step ?? "none"
@@ -438,9 +442,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "onFailure is told when a run's time was up, and its steps begin all the same", arguments: Memory.allCases)
-        func lastWordInTime(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `onFailure is told when a run's time was up, and its steps begin all the same`(_ memory: Memory)
+            async throws
+        {
             let bodies = Tally()
             let workflow = Workflow("long", .runTimeout(.milliseconds(300))) { (context, _: Int) async throws -> Void in
                 try await context.run("wait") { try await Task.sleep(for: .seconds(3600)) }
@@ -457,8 +462,7 @@ extension Scenarios {
             }
         }
 
-        @Test("onFailure has no say in a run that was cancelled")
-        func notWhenCancelled() async throws {
+        @Test func `onFailure has no say in a run that was cancelled`() async throws {
             let bodies = Tally()
             let begun = Gate()
             let workflow = Workflow("long") { (context, _: Int) async throws -> Void in

@@ -23,8 +23,10 @@ extension Scenarios {
             #expect(violations.isEmpty)
         }
 
-        @Test("A run that is to start later waits without a worker, and starts by itself, not early and not late")
-        func startsLater() async throws {
+        @Test
+        func `A run that is to start later waits without a worker, and starts by itself, not early and not late`()
+            async throws
+        {
             try await withWorker([echo]) { client, server in
                 let run = try await client.enqueue(echo, "hello", .after(.milliseconds(900)))
                 var details = try await run.status()
@@ -44,8 +46,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A run starts at a date, and each of many inputs does")
-        func startsAtDate() async throws {
+        @Test func `A run starts at a date, and each of many inputs does`() async throws {
             try await withWorker([echo]) { client, server in
                 let date = Date(timeIntervalSinceNow: 0.8)
                 let runs = try await client.enqueue(echo.workflowName, each: ["a", "b", "c"], .at(date))
@@ -59,12 +60,12 @@ extension Scenarios {
         }
 
         @Test(
-            "Zero, less than zero and the past start at once",
             arguments: [
                 EnqueueOption.after(.zero), .after(.seconds(-5)), .at(.distantPast),
                 .at(Date(timeIntervalSinceNow: -1)),
-            ])
-        func startsAtOnce(_ option: EnqueueOption) async throws {
+            ]
+        )
+        func `Zero, less than zero and the past start at once`(_ option: EnqueueOption) async throws {
             try await withWorker([echo]) { client, server in
                 let run = try await client.enqueue(echo, "now", option)
                 #expect(try await run.result(timeout: patience) == "now")
@@ -73,8 +74,7 @@ extension Scenarios {
             }
         }
 
-        @Test("The same id twice starts one run, and the first call's time counts")
-        func firstTimeCounts() async throws {
+        @Test func `The same id twice starts one run, and the first call's time counts`() async throws {
             try await withWorker([echo]) { client, server in
                 let run = try await client.enqueue(echo, "hello", id: "once", .after(.seconds(3600)))
                 let starts = try await run.status().startsAt
@@ -89,10 +89,12 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A pushed object may say when to start: after so many milliseconds, at a time in milliseconds, or at a date",
-            arguments: ["after", "at", "date"])
-        func pushed(_ way: String) async throws {
+        @Test(arguments: ["after", "at", "date"])
+        func
+            `A pushed object may say when to start: after so many milliseconds, at a time in milliseconds, or at a date`(
+                _ way: String
+            ) async throws
+        {
             try await withWorker([echo]) { client, server in
                 let at = Date(timeIntervalSinceNow: 0.8)
                 let when =
@@ -114,8 +116,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A pushed object with a time that is none is rejected, with the reason")
-        func badTimes() async throws {
+        @Test func `A pushed object with a time that is none is rejected, with the reason`() async throws {
             try await withWorker([echo]) { client, server in
                 let bad = [#""after":"5m""#, #""at":"tomorrow""#, #""after":5,"at":5"#, #""after":1.5"#]
                 for (index, when) in bad.enumerated() {
@@ -130,8 +131,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A run that is cancelled before its time never begins, and nothing of it is left to come")
-        func cancelled() async throws {
+        @Test
+        func `A run that is cancelled before its time never begins, and nothing of it is left to come`() async throws {
             try await withWorker([echo]) { client, server in
                 let run = try await client.enqueue(echo, "hello", id: "no", .after(.seconds(3600)))
                 #expect(try await run.cancel() == .cancelled)
@@ -141,8 +142,10 @@ extension Scenarios {
             }
         }
 
-        @Test("runTimeout counts from the call on: a run that would start later than that fails without having begun")
-        func timeout() async throws {
+        @Test
+        func `runTimeout counts from the call on: a run that would start later than that fails without having begun`()
+            async throws
+        {
             try await withWorker([echo]) { client, server in
                 let run = try await client.enqueue(
                     echo, "hello", .after(.seconds(3600)), .runTimeout(.milliseconds(300)))
@@ -153,8 +156,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A workflow's own runTimeout counts from the start")
-        func timeoutFromStart() async throws {
+        @Test func `A workflow's own runTimeout counts from the start`() async throws {
             let workflow = Workflow("limited", .runTimeout(.seconds(3600))) { (context, _: Int) async throws -> Int in
                 try await context.run("work") { 1 }
             }
@@ -171,8 +173,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A run that is paused before its time starts when it is resumed, and not before its time")
-        func paused() async throws {
+        @Test
+        func `A run that is paused before its time starts when it is resumed, and not before its time`() async throws {
             try await withWorker([echo]) { client, server in
                 let early = try await client.enqueue(echo, "early", .after(.milliseconds(1500)))
                 let late = try await client.enqueue(echo, "late", .after(.milliseconds(200)))
@@ -189,8 +191,9 @@ extension Scenarios {
             }
         }
 
-        @Test("A parent waits for a child that starts later; one that ends before takes the child with it")
-        func child() async throws {
+        @Test
+        func `A parent waits for a child that starts later; one that ends before takes the child with it`() async throws
+        {
             let parent = Workflow("parent") { [echo] (context, delay: Int) async throws -> String in
                 try await context.invoke(echo, "from the child", id: "child-\(delay)", .after(.milliseconds(delay)))
             }
@@ -213,8 +216,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A run that is due stands behind those that were enqueued before")
-        func order() async throws {
+        @Test func `A run that is due stands behind those that were enqueued before`() async throws {
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
                 _ = try await client.enqueue(echo, "later", id: "later", .after(.milliseconds(1)))

@@ -19,9 +19,10 @@ extension Scenarios {
             return ["\(die)", inBody, "\(then.timeIntervalSince1970)", id.uuidString]
         }
 
-        @Test(
-            "The numbers, names and times that a run was taken by are those of its replay", arguments: Memory.allCases)
-        func sameOnReplay(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `The numbers, names and times that a run was taken by are those of its replay`(_ memory: Memory)
+            async throws
+        {
             let run = try await complete(Self.dice, 0, memory: memory)
             #expect((1...6).contains(Int(run.output[0]) ?? 0))
             #expect(run.output[1] == "true")
@@ -30,8 +31,7 @@ extension Scenarios {
             #expect(run.details.warning == nil)
         }
 
-        @Test("now is Redis' time, never goes back, and is a step: now, now#2")
-        func now() async throws {
+        @Test func `now is Redis' time, never goes back, and is a step: now, now#2`() async throws {
             let workflow = Workflow("clock") { (context, _: Int) async throws -> [Date] in
                 [try await context.now, try await context.now, try await context.now]
             }
@@ -46,8 +46,10 @@ extension Scenarios {
             }
         }
 
-        @Test("After a sleep until a moment, now is not before that moment, whatever fraction of a second it has")
-        func nowAfterSleep() async throws {
+        @Test
+        func `After a sleep until a moment, now is not before that moment, whatever fraction of a second it has`()
+            async throws
+        {
             let workflow = Workflow("until") { (context, _: Int) async throws -> [Double] in
                 var late: [Double] = []
                 for fraction in [0.0101, 0.0109999, 0.011] {
@@ -61,8 +63,7 @@ extension Scenarios {
             #expect(run.output.count == 3 && run.output.allSatisfy { $0 >= 0 }, "\(run.output)")
         }
 
-        @Test("After a resume from a step what stands before it gets the numbers that it had")
-        func resumed() async throws {
+        @Test func `After a resume from a step what stands before it gets the numbers that it had`() async throws {
             let mended = Flag()
             let numbers = Tally()
             let workflow = Workflow("resumed", .retry(.never)) { (context, _: Int) async throws -> String in
@@ -82,8 +83,8 @@ extension Scenarios {
             }
         }
 
-        @Test("From Task { } the numbers are the system's, and the run keeps a warning that says so")
-        func fromTask() async throws {
+        @Test
+        func `From Task { } the numbers are the system's, and the run keeps a warning that says so`() async throws {
             let gate = Gate()
             let workflow = Workflow("loose") { (context, _: Int) async throws -> Int in
                 Task {

@@ -26,8 +26,7 @@ extension Scenarios {
             #expect(process.terminationStatus == 0)
         }
 
-        @Test("redis-cli's LPUSH of a JSON object starts a run")
-        func redisCLI() async throws {
+        @Test func `redis-cli's LPUSH of a JSON object starts a run`() async throws {
             try await withWorker([order]) { client, server in
                 let item = #"{"workflow":"order","id":"from-cli","payload":{"sku":"A1","count":21}}"#
                 try execute(
@@ -43,8 +42,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A pushed payload is the function's input: a string, a number, an optional, or none")
-        func inputs() async throws {
+        @Test func `A pushed payload is the function's input: a string, a number, an optional, or none`() async throws {
             let text = Workflow("text") { (_, input: String) async throws -> String in input }
             let number = Workflow("number") { (_, input: Int) async throws -> Int in input + 1 }
             let maybe = Workflow("maybe") { (_, input: Int?) async throws -> Int in input ?? -1 }
@@ -66,8 +64,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Python's redis client starts a run, and the same id twice starts one")
-        func python() async throws {
+        @Test func `Python's redis client starts a run, and the same id twice starts one`() async throws {
             try await withWorker([order]) { client, server in
                 let program = """
                     import json, redis, sys

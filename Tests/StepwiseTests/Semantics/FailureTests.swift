@@ -1,4 +1,5 @@
 import Stepwise
+import TestSupport
 import Testing
 
 private struct Declined: Error, CustomStringConvertible {
@@ -9,10 +10,10 @@ private struct Declined: Error, CustomStringConvertible {
 extension Scenarios {
     @Suite("Steps that fail")
     struct Failures {
-        @Test(
-            "A failure is caught as StepFailure, at once and on every replay, and the run compensates",
-            arguments: Memory.allCases)
-        func caught(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A failure is caught as StepFailure, at once and on every replay, and the run compensates`(
+            _ memory: Memory
+        ) async throws {
             let bodies = Tally()
             let workflow = Workflow("payment") { (context, _: Int) async throws -> StepFailure? in
                 do {
@@ -36,8 +37,7 @@ extension Scenarios {
             #expect(run.recorded("charge")?.error == failure)
         }
 
-        @Test("A body that cancels its own task and throws has failed, like any other")
-        func cancelsItself() async throws {
+        @Test func `A body that cancels its own task and throws has failed, like any other`() async throws {
             let bodies = Tally()
             let workflow = Workflow("suicidal", .retry(.never)) { (context, _: Int) async throws -> String in
                 do {
@@ -55,10 +55,10 @@ extension Scenarios {
             #expect(bodies["work"] == 1)
         }
 
-        @Test(
-            "§3a.3: a body that fails twice and then succeeds has three attempts, one key, and one outcome",
-            arguments: Memory.allCases)
-        func thirdTime(_ memory: Memory) async throws {
+        @Test(.scenario(3), arguments: Memory.allCases)
+        func `A body that fails twice and then succeeds has three attempts, one key, and one outcome`(_ memory: Memory)
+            async throws
+        {
             let tries = Tally()
             let keys = Tally()
             let workflow = Workflow("flaky", .retry(soon)) { (context, _: Int) async throws -> Int in
@@ -77,8 +77,7 @@ extension Scenarios {
             #expect(run.history.map(\.step) == ["before", "flaky"])
         }
 
-        @Test("A retry that has had its time is nowhere any more")
-        func nothingDelayed() async throws {
+        @Test(.rule(1)) func `A retry that has had its time is nowhere any more`() async throws {
             let tries = Tally()
             let workflow = Workflow("flaky", .retry(soon)) { (context, _: Int) async throws -> Int in
                 try await context.run("flaky") { step in
@@ -93,9 +92,8 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.2: attempts that run out are thrown with their number and the last error", arguments: Memory.allCases)
-        func runsOut(_ memory: Memory) async throws {
+        @Test(.scenario(2), arguments: Memory.allCases)
+        func `Attempts that run out are thrown with their number and the last error`(_ memory: Memory) async throws {
             let tries = Tally()
             let workflow = Workflow("hopeless") { (context, _: Int) async throws -> [String] in
                 do {
@@ -112,10 +110,7 @@ extension Scenarios {
             #expect(tries["try"] == 2)
         }
 
-        @Test(
-            "An error of Stepwise's own client in a body is retried like any other"
-        )
-        func clientInABody() async throws {
+        @Test func `An error of Stepwise's own client in a body is retried like any other`() async throws {
             let tries = Tally()
             let workflow = Workflow("parent", .retry(soon)) { (context, _: Int) async throws -> Int in
                 try await context.run("enqueue another") { step in
@@ -137,10 +132,10 @@ extension Scenarios {
             #expect(tries["try"] == 2)
         }
 
-        @Test(
-            "One branch's failure reaches the function while its siblings keep their results",
-            arguments: Memory.allCases)
-        func inABranch(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `One branch's failure reaches the function while its siblings keep their results`(_ memory: Memory)
+            async throws
+        {
             let workflow = Workflow("branches", .retry(.never)) { (context, _: Int) async throws -> [String] in
                 async let good = context.run("good") { "good" }
                 async let bad: String = context.run("bad") { throw Hiccup() }
@@ -152,8 +147,8 @@ extension Scenarios {
             #expect(try await complete(workflow, 0, memory: memory).output == ["bad", "good"])
         }
 
-        @Test("A failure that nobody catches fails the run, with type, message and step", arguments: Memory.allCases)
-        func uncaught(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A failure that nobody catches fails the run, with type, message and step`(_ memory: Memory) async throws {
             let workflow = Workflow("uncaught", .retry(.never)) { (context, _: Int) async throws -> Int in
                 try await context.run("charge") { throw Declined(amount: 5) }
                 return 1
@@ -173,8 +168,7 @@ extension Scenarios {
             }
         }
 
-        @Test("What the function itself throws fails the run, with type and message")
-        func thrownByTheFunction() async throws {
+        @Test func `What the function itself throws fails the run, with type and message`() async throws {
             let workflow = Workflow("thrower") { (context, amount: Int) async throws -> Int in
                 try await context.run("before") {}
                 throw Declined(amount: amount)

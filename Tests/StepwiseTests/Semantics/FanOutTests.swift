@@ -1,4 +1,5 @@
 import Stepwise
+import TestSupport
 import Testing
 
 /// Executes a step for each element, side by side; the results are in the elements' order.
@@ -16,9 +17,8 @@ private func each<T: Codable & Sendable>(
 extension Scenarios {
     @Suite("Fan-out")
     struct FanOut {
-        @Test(
-            "§3a.15: results are in the branches' order, whatever the order of completion", arguments: Memory.allCases)
-        func branchOrder(_ memory: Memory) async throws {
+        @Test(.scenario(15), arguments: Memory.allCases)
+        func `Results are in the branches' order, whatever the order of completion`(_ memory: Memory) async throws {
             let gates = (0..<4).map { _ in Gate() }
             let ends = Tally()
             gates[3].open()
@@ -34,8 +34,7 @@ extension Scenarios {
             #expect(ends.all == ["3", "2", "1", "0"])
         }
 
-        @Test("§3a.16: an empty group returns at once")
-        func emptyGroup() async throws {
+        @Test(.scenario(16)) func `An empty group returns at once`() async throws {
             let workflow = Workflow("empty") { (context, _: Int) async throws -> [Int] in
                 try await each(context, "none", 0) { $0 }
             }
@@ -44,10 +43,10 @@ extension Scenarios {
             #expect(run.history.isEmpty)
         }
 
-        @Test(
-            "§3a.22: three branches, together again, two branches, together again: each body runs once",
-            arguments: Memory.allCases)
-        func divergeAndConverge(_ memory: Memory) async throws {
+        @Test(.scenario(22), arguments: Memory.allCases)
+        func `Three branches, together again, two branches, together again: each body runs once`(_ memory: Memory)
+            async throws
+        {
             let bodies = Tally()
             let workflow = Workflow("diamonds") { (context, _: Int) async throws -> Int in
                 let three = try await each(context, "three", 3) { bodies.add("three \($0)") + $0 }.reduce(0, +)
@@ -61,8 +60,8 @@ extension Scenarios {
             #expect(run.history.count == 7)
         }
 
-        @Test("§3a.21: groups inside branches of groups", arguments: Memory.allCases)
-        func nestedGroups(_ memory: Memory) async throws {
+        @Test(.scenario(21), arguments: Memory.allCases)
+        func `Groups inside branches of groups`(_ memory: Memory) async throws {
             let workflow = Workflow("nested-groups") { (context, _: Int) async throws -> [[String]] in
                 try await withThrowingTaskGroup(of: (Int, [String]).self) { group in
                     for branch in 0..<3 {
@@ -82,8 +81,7 @@ extension Scenarios {
                     == [["branch 0", "0.0"], ["branch 1", "1.0", "1.1"], ["branch 2", "2.0", "2.1", "2.2"]])
         }
 
-        @Test("§3a.29: a thousand steps side by side, each once")
-        func thousand() async throws {
+        @Test(.scenario(29)) func `A thousand steps side by side, each once`() async throws {
             let bodies = Tally()
             let workflow = Workflow("thousand") { (context, count: Int) async throws -> Int in
                 try await each(context, "item", count) { index in
@@ -96,8 +94,7 @@ extension Scenarios {
             #expect(bodies["item"] == 1000)
         }
 
-        @Test("A hundred steps side by side by workers that keep nothing")
-        func hundredCold() async throws {
+        @Test func `A hundred steps side by side by workers that keep nothing`() async throws {
             let bodies = Tally()
             let workflow = Workflow("hundred") { (context, count: Int) async throws -> Int in
                 try await each(context, "item", count) { index in

@@ -1,15 +1,16 @@
 import Stepwise
 import StepwiseTesting
 import Synchronization
+import TestSupport
 import Testing
 
 extension Scenarios {
     @Suite("Parallel groups")
     struct Groups {
-        @Test(
-            "§3a.15 A map gives its results in the order of the elements, and never has more steps open than it may",
-            arguments: Memory.allCases)
-        func window(_ memory: Memory) async throws {
+        @Test(.scenario(15), arguments: Memory.allCases)
+        func `A map gives its results in the order of the elements, and never has more steps open than it may`(
+            _ memory: Memory
+        ) async throws {
             let running = Mutex((now: 0, most: 0))
             let workflow = Workflow("map") { (context, count: Int) async throws -> [String] in
                 try await context.map(0..<count, "part", maxConcurrency: 3) { number in
@@ -26,10 +27,9 @@ extension Scenarios {
             #expect(completed.recorded("part#8")?.key == "7")
         }
 
-        @Test(
-            "§3a.19 §3a.20 Groups with failures end alike at the first execution and on every replay",
-            arguments: Memory.allCases)
-        func failures(_ memory: Memory) async throws {
+        @Test(.scenario(19, 20), arguments: Memory.allCases)
+        func `Groups with failures end alike at the first execution and on every replay`(_ memory: Memory) async throws
+        {
             let workflow = Workflow("settle", .retry(.never)) { (context, count: Int) async throws -> [String] in
                 @Sendable func part(_ number: Int) throws -> Int {
                     if number % 2 == 1 { throw Hiccup() }
@@ -57,10 +57,11 @@ extension Scenarios {
                 completed.output == ["0!2!", "tooManyFailed 2", #"["any", "any#2", "any#3", "any#4"]"#, "Hiccup"])
         }
 
-        @Test(
-            "§3a.24 §3a.25 any: losers that have not begun never do, one that runs on another worker is cancelled, nothing is left over"
-        )
-        func losers() async throws {
+        @Test(.scenario(24, 25))
+        func
+            `any: losers that have not begun never do, one that runs on another worker is cancelled, nothing is left over`()
+            async throws
+        {
             let bodies = Tally()
             let gate = Gate()
             let workflow = Workflow("any") { (context, count: Int) async throws -> String in

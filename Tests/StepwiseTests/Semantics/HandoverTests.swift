@@ -2,6 +2,7 @@ import Logging
 import Stepwise
 import StepwiseTesting
 import Synchronization
+import TestSupport
 import Testing
 
 /// The class of a step's result, to see that it is whole after a change of workers.
@@ -14,10 +15,8 @@ private final class Counter: Codable, Sendable {
 extension Scenarios {
     @Suite("A run that changes workers")
     struct Handover {
-        @Test(
-            "§3a.1: workers that stop in the middle of steps pass a run on: each body and each line once"
-        )
-        func passedOn() async throws {
+        @Test(.scenario(1))
+        func `Workers that stop in the middle of steps pass a run on: each body and each line once`() async throws {
             let steps = 8
             let hold = Mutex(Gate())
             let bodies = Tally()

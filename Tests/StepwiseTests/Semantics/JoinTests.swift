@@ -31,10 +31,10 @@ extension Scenarios {
             try await eventually("the namespace is sound") { try await Doctor(client).examine().violations.isEmpty }
         }
 
-        @Test(
-            "While the last of them is executed the others are recorded, and nobody carries the run; then it goes on",
-            arguments: Memory.allCases)
-        func last(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `While the last of them is executed the others are recorded, and nobody carries the run; then it goes on`(
+            _ memory: Memory
+        ) async throws {
             try await withWorker([workflow], memory: memory) { client, _ in
                 let run = try await client.enqueue(workflow, Array(0..<8))
                 try await eventually("seven are recorded") { try await run.status().recorded == 7 }
@@ -47,8 +47,8 @@ extension Scenarios {
             }
         }
 
-        @Test("One that fails ends the wait at once, and what is left is withdrawn", arguments: Memory.allCases)
-        func failing(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `One that fails ends the wait at once, and what is left is withdrawn`(_ memory: Memory) async throws {
             try await withWorker([workflow], memory: memory) { client, _ in
                 let run = try await client.enqueue(workflow, [0, 1, -1, 2])
                 let completed = try await complete(run, of: workflow)
@@ -57,8 +57,8 @@ extension Scenarios {
             }
         }
 
-        @Test("It is cancelled, and paused and resumed, while it waits for the last", arguments: [false, true])
-        func fromOutside(isPaused: Bool) async throws {
+        @Test(arguments: [false, true])
+        func `It is cancelled, and paused and resumed, while it waits for the last`(isPaused: Bool) async throws {
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow, Array(0..<4))
                 try await eventually("three are recorded") { try await run.status().recorded == 3 }
@@ -77,8 +77,9 @@ extension Scenarios {
             }
         }
 
-        @Test("Another worker takes it over while it waits for the last, and executes only that one again")
-        func takenOver() async throws {
+        @Test
+        func `Another worker takes it over while it waits for the last, and executes only that one again`() async throws
+        {
             try await RedisServer.withServer { server in
                 let redis = try RedisEndpoint(server.url)
                 let client = try StepwiseClient(redis: redis, logger: quiet)

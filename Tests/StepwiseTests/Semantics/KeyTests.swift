@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseTesting
 import Synchronization
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -13,10 +14,10 @@ extension Scenarios {
             func reverse() { stored.withLock { $0.reverse() } }
         }
 
-        @Test(
-            "§3a.55 A loop that replays in another order parks its run with both keys, and goes on when the order is back",
-            arguments: [true, false])
-        func parked(isParallel: Bool) async throws {
+        @Test(.scenario(55), arguments: [true, false])
+        func `A loop that replays in another order parks its run with both keys, and goes on when the order is back`(
+            isParallel: Bool
+        ) async throws {
             let order = Order()
             let mayEnd = Flag()
             let workflow = Workflow("resize") { (context, _: Int) async throws -> [String] in
@@ -56,8 +57,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A key is kept with a failure as well, and with a step that was retried")
-        func failures() async throws {
+        @Test func `A key is kept with a failure as well, and with a step that was retried`() async throws {
             let workflow = Workflow("keys", .retry(soon)) { (context, _: Int) async throws -> Int in
                 try? await context.run("fails", .key(1)) { throw Hiccup() }
                 async let beside: Void = context.run("beside", .key(2)) {}

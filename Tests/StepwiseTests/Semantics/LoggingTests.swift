@@ -5,8 +5,8 @@ import Testing
 extension Scenarios {
     @Suite("The context's logger")
     struct LoggerOfTheContext {
-        @Test("Each line is logged once, although the function is replayed", arguments: Memory.allCases)
-        func oneLineEach(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `Each line is logged once, although the function is replayed`(_ memory: Memory) async throws {
             let log = CollectedLog()
             let starts = Tally()
             let workflow = Workflow("talk", .retry(soon)) { (context, _: Int) async throws -> Int in
@@ -48,10 +48,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A logger made from the context's is silent on replay too, and keeps its own metadata",
-            arguments: Memory.allCases)
-        func derivedLogger(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A logger made from the context's is silent on replay too, and keeps its own metadata`(_ memory: Memory)
+            async throws
+        {
             let log = CollectedLog()
             let workflow = Workflow("derived") { (context, _: Int) async throws -> Int in
                 var logger = context.logger

@@ -1,13 +1,14 @@
 import Stepwise
+import TestSupport
 import Testing
 
 extension Scenarios {
     @Suite("Steps from the wrong place")
     struct Misuse {
-        @Test(
-            "§3a.14: a step inside a step's body fails that step at once, names both, and the run goes on",
-            arguments: Memory.allCases)
-        func nested(_ memory: Memory) async throws {
+        @Test(.scenario(14), arguments: Memory.allCases)
+        func `A step inside a step's body fails that step at once, names both, and the run goes on`(_ memory: Memory)
+            async throws
+        {
             let log = CollectedLog()
             let workflow = Workflow("nested", .retry(soon)) { (context, _: Int) async throws -> [String] in
                 do {
@@ -29,8 +30,7 @@ extension Scenarios {
             #expect(log.lines("a workflow's function awaits something").isEmpty)
         }
 
-        @Test("The error of a nested step has code nestedStep inside the body")
-        func nestedCode() async throws {
+        @Test func `The error of a nested step has code nestedStep inside the body`() async throws {
             let workflow = Workflow("nested-code") { (context, _: Int) async throws -> String in
                 try await context.run("outer") {
                     do {
@@ -44,8 +44,7 @@ extension Scenarios {
             #expect(try await complete(workflow, 0).output == "nestedStep")
         }
 
-        @Test("A step from Task { } is an error, is logged, and stays on the run as its warning")
-        func unstructured() async throws {
+        @Test func `A step from Task { } is an error, is logged, and stays on the run as its warning`() async throws {
             let log = CollectedLog()
             let codes = Tally()
             let gate = Gate()
@@ -71,8 +70,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A step from Task.detached inside a body is an error too", arguments: Memory.allCases)
-        func detachedInBody(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A step from Task.detached inside a body is an error too`(_ memory: Memory) async throws {
             let workflow = Workflow("detached", .retry(soon)) { (context, _: Int) async throws -> String in
                 do {
                     return try await context.run("outer") {
@@ -87,8 +86,7 @@ extension Scenarios {
             #expect(run.history.count == 1)
         }
 
-        @Test("A step after the function has returned is an error and is logged")
-        func afterTheEnd() async throws {
+        @Test func `A step after the function has returned is an error and is logged`() async throws {
             let codes = Tally()
             let log = CollectedLog()
             let gate = Gate()

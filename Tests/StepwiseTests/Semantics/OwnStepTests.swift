@@ -12,10 +12,10 @@ extension Scenarios {
             return (open.compactMap(\.string), try await server.command("GET", .init(prefix + "join:" + run)).string)
         }
 
-        @Test(
-            "It is shown while it is executed, counts as open, and nothing is written of it", arguments: Memory.allCases
-        )
-        func isShown(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `It is shown while it is executed, counts as open, and nothing is written of it`(_ memory: Memory)
+            async throws
+        {
             let gates = (first: Gate(), third: Gate())
             let row = Workflow("row") { (context, input: String) async throws -> String in
                 try await context.run("first") { await gates.first.wait() }
@@ -43,8 +43,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Once an attempt has failed it is written, and after the step's end no more")
-        func isWritten() async throws {
+        @Test func `Once an attempt has failed it is written, and after the step's end no more`() async throws {
             let gate = Gate()
             let row = Workflow("row") { (context, input: String) async throws -> String in
                 let retry = Retry(attempts: 2, initialDelay: .seconds(1))

@@ -13,8 +13,10 @@ extension Scenarios {
             return try await run.status().reason ?? ""
         }
 
-        @Test("A function that awaits for too long what is no step: parked after its last step, and resumed")
-        func escape() async throws {
+        @Test
+        func `A function that awaits for too long what is no step: parked after its last step, and resumed`()
+            async throws
+        {
             let gate = Gate()
             let bodies = Tally()
             let workflow = Workflow("escape") { (context, text: String) async throws -> String in
@@ -35,8 +37,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A recorded outcome that cannot be read: parked with its number, and resumed once it is mended")
-        func unreadableOutcome() async throws {
+        @Test
+        func `A recorded outcome that cannot be read: parked with its number, and resumed once it is mended`()
+            async throws
+        {
             let gate = Gate()
             let workflow = Workflow("unreadable") { (context, text: String) async throws -> String in
                 let first = try await context.run("first") { text }
@@ -67,10 +71,10 @@ extension Scenarios {
         /// How a run goes on behind the step at which its history cannot be written.
         enum Behind: String, CaseIterable { case nothing, step, fanOut }
 
-        @Test(
-            "What Redis refuses to record parks the run with Redis' words; mended and resumed it goes on",
-            arguments: Behind.allCases)
-        func refused(_ behind: Behind) async throws {
+        @Test(arguments: Behind.allCases)
+        func `What Redis refuses to record parks the run with Redis' words; mended and resumed it goes on`(
+            _ behind: Behind
+        ) async throws {
             let gate = Gate()
             let workflow = Workflow("refused") { (context, text: String) async throws -> String in
                 if behind == .fanOut {
@@ -109,8 +113,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A loop that goes on calling steps in a cancelled task: parked, and other runs go on")
-        func cancelledLoop() async throws {
+        @Test
+        func `A loop that goes on calling steps in a cancelled task: parked, and other runs go on`() async throws {
             let endless = Workflow("endless") { (context, _: Int) async throws -> Void in
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask {

@@ -2,10 +2,11 @@ import Foundation
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
-    /// §3a.53: nothing new begins, what runs ends and is recorded, and everything goes on after resume.
+    /// Scenario 53: nothing new begins, what runs ends and is recorded, and everything goes on after resume.
     @Suite("Paused runs", .serialized) struct PausedRuns {
         private let gate = Gate()
         private let tally = Tally()
@@ -24,10 +25,10 @@ extension Scenarios {
             #expect(violations.isEmpty)
         }
 
-        @Test(
-            "§3a.53 Paused while a body runs: it ends and is recorded, the next step begins after resume",
-            arguments: Memory.allCases)
-        func whileABodyRuns(_ memory: Memory) async throws {
+        @Test(.scenario(53), arguments: Memory.allCases)
+        func `Paused while a body runs: it ends and is recorded, the next step begins after resume`(_ memory: Memory)
+            async throws
+        {
             let code = workflow("one slow two")
             try await withWorker([code], memory: memory) { client, _ in
                 let run = try await client.enqueue(code, "in")
@@ -48,10 +49,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.53 Paused in parallel steps: those that run end, those that wait in a queue begin after resume",
-            arguments: Memory.allCases)
-        func inParallel(_ memory: Memory) async throws {
+        @Test(.scenario(53), arguments: Memory.allCases)
+        func `Paused in parallel steps: those that run end, those that wait in a queue begin after resume`(
+            _ memory: Memory
+        ) async throws {
             let code = workflow("slow1+slow2+slow3+slow4+slow5+slow6+slow7 last")
             let configuration = StepwiseWorker.Configuration(concurrency: 2)
             try await withWorker([code], memory: memory, configuration: configuration) { client, _ in
@@ -71,8 +72,7 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.53 Paused when only the function's end is left: it ends after resume")
-        func beforeTheEnd() async throws {
+        @Test(.scenario(53)) func `Paused when only the function's end is left: it ends after resume`() async throws {
             let code = workflow("slow")
             try await withWorker([code]) { client, _ in
                 let run = try await client.enqueue(code, "in")
@@ -88,8 +88,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.53 Paused while a retry waits: the next attempt is made after resume, and counts")
-        func whileARetryWaits() async throws {
+        @Test(.scenario(53))
+        func `Paused while a retry waits: the next attempt is made after resume, and counts`() async throws {
             let tally = tally
             let retry = Retry(attempts: 3, initialDelay: .milliseconds(300), multiplier: 1)
             let code = Workflow("flaky") { (context, text: String) async throws -> String in
@@ -114,8 +114,10 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.53 Paused in the queue, or while no worker has its workflow: it stands there again after resume")
-        func beforeItBegins() async throws {
+        @Test(.scenario(53))
+        func `Paused in the queue, or while no worker has its workflow: it stands there again after resume`()
+            async throws
+        {
             let code = workflow("one")
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
@@ -148,8 +150,7 @@ extension Scenarios {
             }
         }
 
-        @Test("The worker of a paused run dies: its body is not executed again before resume")
-        func workerDies() async throws {
+        @Test func `The worker of a paused run dies: its body is not executed again before resume`() async throws {
             let code = workflow("one slow two")
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
@@ -179,10 +180,12 @@ extension Scenarios {
             }.joined(separator: "\n")
         }
 
-        @Test(
-            "Paused, or paused and cancelled, between a carry's claim and the worker's finding that it cannot do it: it stays that",
-            arguments: [false, true])
-        func beforeItIsUnserved(isCancelled: Bool) async throws {
+        @Test(arguments: [false, true])
+        func
+            `Paused, or paused and cancelled, between a carry's claim and the worker's finding that it cannot do it: it stays that`(
+                isCancelled: Bool
+            ) async throws
+        {
             let code = workflow("one")
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
@@ -231,10 +234,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "The end of a paused run, cancelled or out of time, makes workers look for its bodies at once",
-            arguments: [false, true])
-        func bodiesEnd(isOutOfTime: Bool) async throws {
+        @Test(arguments: [false, true])
+        func `The end of a paused run, cancelled or out of time, makes workers look for its bodies at once`(
+            isOutOfTime: Bool
+        ) async throws {
             let ended = tally
             let code = Workflow("long") { (context, _: Int) async throws -> Void in
                 try await context.run("wait") {
@@ -260,10 +263,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A paused run is cancelled at once; what has ended, is parked or does not exist cannot be paused, and says so"
-        )
-        func errors() async throws {
+        @Test
+        func
+            `A paused run is cancelled at once; what has ended, is parked or does not exist cannot be paused, and says so`()
+            async throws
+        {
             let code = workflow("one")
             let parked = Workflow("parked") { (context: WorkflowContext, _: Int) async throws -> Void in }
             try await withWorker([code, parked]) { client, _ in

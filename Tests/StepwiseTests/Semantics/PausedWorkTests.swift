@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -27,10 +28,11 @@ extension Scenarios {
             monitor.stop()
         }
 
-        @Test(
-            "§3a.53 From a paused queue nothing is claimed, by workers that run and by new ones; others go on; resumed, it goes on"
-        )
-        func queue() async throws {
+        @Test(.scenario(53))
+        func
+            `From a paused queue nothing is claimed, by workers that run and by new ones; others go on; resumed, it goes on`()
+            async throws
+        {
             let code = workflow("one")
             let configuration = StepwiseWorker.Configuration(queues: ["default", "mail"])
             try await withWorker([code, other], configuration: configuration) { client, server in
@@ -58,8 +60,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A worker whose queue is paused sends fewer than 5 requests a second, and leaves in good order")
-        func idle() async throws {
+        @Test
+        func `A worker whose queue is paused sends fewer than 5 requests a second, and leaves in good order`()
+            async throws
+        {
             try await withWorker([other]) { client, server in
                 try await eventually("the worker is there") { try await client.workers().count == 1 }
                 try await client.pause(queue: "default")
@@ -76,10 +80,12 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.53 Of a paused workflow bodies end and are recorded, nothing begins, what is claimed waits with the reason; resumed, all go on",
-            arguments: Memory.allCases)
-        func paused(_ memory: Memory) async throws {
+        @Test(.scenario(53), arguments: Memory.allCases)
+        func
+            `Of a paused workflow bodies end and are recorded, nothing begins, what is claimed waits with the reason; resumed, all go on`(
+                _ memory: Memory
+            ) async throws
+        {
             let code = workflow("one slow two+three four")
             try await withWorker([code, other], memory: memory) { client, server in
                 let begun = try await client.enqueue(code, "in")
@@ -104,8 +110,8 @@ extension Scenarios {
             }
         }
 
-        @Test("Steps of a paused workflow that wait in a queue wait on, and none is executed twice")
-        func fanOut() async throws {
+        @Test
+        func `Steps of a paused workflow that wait in a queue wait on, and none is executed twice`() async throws {
             let code = workflow("slow1+slow2+slow3+slow4+slow5+slow6 last")
             try await withWorker([code], configuration: .init(concurrency: 2)) { client, server in
                 let run = try await client.enqueue(code, "in")

@@ -1,13 +1,14 @@
 import Stepwise
+import TestSupport
 import Testing
 
 extension Scenarios {
     @Suite("Races and withdrawn steps")
     struct Races {
-        @Test(
-            "§3a.24: the winner of a race stays the winner on every replay, and the losers are withdrawn",
-            arguments: Memory.allCases)
-        func winnerStays(_ memory: Memory) async throws {
+        @Test(.scenario(24), .rule(2), arguments: Memory.allCases)
+        func `The winner of a race stays the winner on every replay, and the losers are withdrawn`(_ memory: Memory)
+            async throws
+        {
             let losers = Gate()
             let workflow = Workflow("race") { (context, _: Int) async throws -> [String] in
                 let winner = try await withThrowingTaskGroup(of: String.self) { group in
@@ -36,10 +37,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A loser that is recorded after the winner, before it is withdrawn, changes nothing",
-            arguments: Memory.allCases)
-        func photoFinish(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A loser that is recorded after the winner, before it is withdrawn, changes nothing`(_ memory: Memory)
+            async throws
+        {
             let workflow = Workflow("photo-finish") { (context, _: Int) async throws -> [String] in
                 var winners: [String] = []
                 for round in 0..<10 {
@@ -59,10 +60,10 @@ extension Scenarios {
             #expect(run.output.enumerated().allSatisfy { $1.hasSuffix("\($0)") })
         }
 
-        @Test(
-            "A step that is started and never awaited does not keep the run, and replay agrees",
-            arguments: Memory.allCases)
-        func neverAwaited(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A step that is started and never awaited does not keep the run, and replay agrees`(_ memory: Memory)
+            async throws
+        {
             let gate = Gate()
             let ends = Tally()
             let workflow = Workflow("unused") { (context, _: Int) async throws -> String in
@@ -84,10 +85,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A step that is cancelled before it was opened opens nothing, and its name counts",
-            arguments: Memory.allCases)
-        func cancelledAtOnce(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A step that is cancelled before it was opened opens nothing, and its name counts`(_ memory: Memory)
+            async throws
+        {
             let workflow = Workflow("at-once") { (context, _: Int) async throws -> [String] in
                 let kind = await withTaskGroup(of: String.self) { group in
                     group.addTask {
@@ -111,8 +112,8 @@ extension Scenarios {
             #expect(run.history.count == 1)
         }
 
-        @Test("§3a.27: hundreds of races and fan-outs in one run, without a divergence", arguments: Memory.allCases)
-        func stress(_ memory: Memory) async throws {
+        @Test(.scenario(27), arguments: Memory.allCases)
+        func `Hundreds of races and fan-outs in one run, without a divergence`(_ memory: Memory) async throws {
             let rounds = memory == .hot ? 200 : 40
             let workflow = Workflow("stress") { (context, rounds: Int) async throws -> Int in
                 var total = 0

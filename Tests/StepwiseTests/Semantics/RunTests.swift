@@ -1,21 +1,20 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
     @Suite("Runs and their results")
     struct Runs {
-        @Test("A workflow without steps completes", arguments: Memory.allCases)
-        func withoutSteps(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases) func `A workflow without steps completes`(_ memory: Memory) async throws {
             let workflow = Workflow("no-steps") { (_: WorkflowContext, input: Int) async throws -> Int in input + 1 }
             let run = try await complete(workflow, 1, memory: memory)
             #expect(run.output == 2)
             #expect(run.history.isEmpty)
         }
 
-        @Test("An early return ends the run", arguments: Memory.allCases)
-        func earlyReturn(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases) func `An early return ends the run`(_ memory: Memory) async throws {
             let workflow = Workflow("early") { (context, input: Int) async throws -> String in
                 if try await context.run("is-known", body: { input > 0 }) { return "known" }
                 return try await context.run("look-up") { "looked up" }
@@ -25,8 +24,7 @@ extension Scenarios {
             #expect(run.history.map(\.step) == ["is-known"])
         }
 
-        @Test("Inputs and outputs may be nothing")
-        func nothingInNothingOut() async throws {
+        @Test func `Inputs and outputs may be nothing`() async throws {
             let both = Workflow("nothing") { context in try await context.run("work") {} }
             let onlyOut = Workflow("only-out") { context in try await context.run("work") { 5 } }
             let onlyIn = Workflow("only-in") { (context, input: Int) in
@@ -39,8 +37,8 @@ extension Scenarios {
             }
         }
 
-        @Test("Another client awaits the result by the run's id, with only the name of the workflow")
-        func anotherClient() async throws {
+        @Test
+        func `Another client awaits the result by the run's id, with only the name of the workflow`() async throws {
             let name: WorkflowName<String, String> = "shout"
             let workflow = Workflow(name) { context, text in try await context.run("shout") { text.uppercased() } }
             try await withWorker([workflow]) { client, server in
@@ -55,8 +53,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A result that does not come in time is timedOut; the run goes on")
-        func timedOut() async throws {
+        @Test func `A result that does not come in time is timedOut; the run goes on`() async throws {
             let gate = Gate()
             let workflow = Workflow("slow") { (context, _: Int) async throws -> Int in
                 try await context.run("slow") {
@@ -72,8 +69,8 @@ extension Scenarios {
             }
         }
 
-        @Test("Who waits for a run that no worker takes is told which queue and workflow to look at")
-        func timedOutUntouched() async throws {
+        @Test
+        func `Who waits for a run that no worker takes is told which queue and workflow to look at`() async throws {
             let known = Workflow("known") { (_: WorkflowContext, input: Int) async throws -> Int in input }
             try await withWorker([known]) { client, _ in
                 let unserved = try await client.enqueue(WorkflowName<Int, Int>("unknown"), 1)
@@ -91,10 +88,10 @@ extension Scenarios {
             return ""
         }
 
-        @Test(
-            "A client that is closed tells so at once, whoever waits for a result and whoever calls it later",
-            .timeLimit(.minutes(2)))
-        func closed() async throws {
+        @Test(.timeLimit(.minutes(2)))
+        func `A client that is closed tells so at once, whoever waits for a result and whoever calls it later`()
+            async throws
+        {
             let name: WorkflowName<Int, Int> = "nobody-has-it"
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
@@ -120,8 +117,10 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.51: the same id twice is one run, in each namespace, and the second call says that it is not new")
-        func sameID() async throws {
+        @Test(.scenario(51))
+        func `The same id twice is one run, in each namespace, and the second call says that it is not new`()
+            async throws
+        {
             let bodies = Tally()
             let workflow = Workflow("once") { (context, input: String) async throws -> String in
                 try await context.run("work") {
@@ -148,8 +147,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A run for each element, in one call, in their order")
-        func enqueueEach() async throws {
+        @Test func `A run for each element, in one call, in their order`() async throws {
             let name: WorkflowName<Int, Int> = "square"
             let workflow = Workflow(name) { context, number in try await context.run("square") { number * number } }
             try await withWorker([workflow]) { client, _ in
@@ -162,10 +160,8 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "Names and ids that cannot be keys are refused",
-            arguments: ["", "a b", "a\nb", String(repeating: "x", count: 201)])
-        func badIdentifiers(_ bad: String) async throws {
+        @Test(arguments: ["", "a b", "a\nb", String(repeating: "x", count: 201)])
+        func `Names and ids that cannot be keys are refused`(_ bad: String) async throws {
             let name: WorkflowName<Int, Int> = "any"
             try await withWorker([]) { client, _ in
                 #expect(await errorCode { try await client.enqueue(name, 1, id: bad) } == .invalidIdentifier)

@@ -1,5 +1,6 @@
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 private struct OutOfStock: Error, Codable {
@@ -48,10 +49,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.54 A step fails for good: what was done is undone, last in first out, each undo a step recorded once",
-            arguments: Memory.allCases)
-        func undone(_ memory: Memory) async throws {
+        @Test(.scenario(54), arguments: Memory.allCases)
+        func `A step fails for good: what was done is undone, last in first out, each undo a step recorded once`(
+            _ memory: Memory
+        ) async throws {
             let bodies = Tally()
             let (details, history) = try await fail(fulfil(bodies), memory)
             #expect(history.map(\.step) == ["charge", "reserve", "ship", "undo reserve", "undo charge"])
@@ -61,10 +62,10 @@ extension Scenarios {
             #expect(details.error?.contains(#""step":"ship","attempts":1"#) == true)
         }
 
-        @Test(
-            "An undo that fails for good: the other undos are run, the run's error tells both",
-            arguments: Memory.allCases)
-        func notUndone(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `An undo that fails for good: the other undos are run, the run's error tells both`(_ memory: Memory)
+            async throws
+        {
             let bodies = Tally()
             let (details, history) = try await fail(fulfil(bodies, undoing: .never, refundFails: true), memory)
             #expect(history.map(\.step) == ["charge", "reserve", "ship", "undo reserve", "undo charge"])
@@ -75,10 +76,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "Cancelled, or out of time: what could not be undone is told with the reason",
-            arguments: Memory.allCases)
-        func notUndoneAfterAnEnd(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `Cancelled, or out of time: what could not be undone is told with the reason`(_ memory: Memory)
+            async throws
+        {
             let bodies = Tally()
             let workflow = Workflow("cut-off", .retry(.never)) { (context, _: Int) async throws -> Int in
                 try await context.saga { saga in
@@ -113,10 +114,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.42 Cancelled in the middle: the step under way is done, the next is not begun, everything is undone",
-            arguments: Memory.allCases)
-        func cancelled(_ memory: Memory) async throws {
+        @Test(.scenario(42), arguments: Memory.allCases)
+        func `Cancelled in the middle: the step under way is done, the next is not begun, everything is undone`(
+            _ memory: Memory
+        ) async throws {
             let bodies = Tally()
             let gate = Gate()
             let workflow = Workflow("cancelled") { (context, _: Int) async throws -> Int in

@@ -3,6 +3,7 @@ import NIOCore
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -24,8 +25,10 @@ extension Scenarios {
             return try result.get()
         }
 
-        @Test("When Redis' memory is full, runs go on to their ends and new ones are refused with a clear error")
-        func fullMemory() async throws {
+        @Test(.rule(5))
+        func `When Redis' memory is full, runs go on to their ends and new ones are refused with a clear error`()
+            async throws
+        {
             let gate = Gate()
             let gated = Workflow("gated") { (context, text: String) async throws -> String in
                 try await context.run("wait") { await gate.wait() }
@@ -55,8 +58,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.64 Ended runs leave after their retention, failed ones after theirs, live ones never")
-        func retention() async throws {
+        @Test(.scenario(64))
+        func `Ended runs leave after their retention, failed ones after theirs, live ones never`() async throws {
             let gate = Gate()
             let live = Workflow("live") { (context, _: String) async throws -> String in
                 try await context.run("wait") { await gate.wait() }
@@ -86,10 +89,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.51: an id that is used again after its run has left begins a run of its own: its input, its steps, its keys"
-        )
-        func idUsedAgain() async throws {
+        @Test(.scenario(51))
+        func `An id that is used again after its run has left begins a run of its own: its input, its steps, its keys`()
+            async throws
+        {
             let keys = Tally()
             let pair = Workflow("pair") { (context, text: String) async throws -> String in
                 async let left = context.run("left") { step in
@@ -119,8 +122,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Retention keeps up with thousands of runs that end at once")
-        func retentionKeepsUp() async throws {
+        @Test func `Retention keeps up with thousands of runs that end at once`() async throws {
             let empty = Workflow("empty") { (_: WorkflowContext, _: Int) async throws -> Int in 0 }
             let configuration = StepwiseWorker.Configuration(completedRetention: .milliseconds(1))
             try await withWorker([empty], configuration: configuration) { client, server in
@@ -130,8 +132,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A worker that runs refuses a data format that becomes newer under it, and names both numbers")
-        func formatBecomesNewer() async throws {
+        @Test
+        func `A worker that runs refuses a data format that becomes newer under it, and names both numbers`()
+            async throws
+        {
             try await RedisServer.withServer { server in
                 let worker = try StepwiseWorker(redis: RedisEndpoint(server.url), workflows: [echo], logger: quiet)
                 let service = Task { try await worker.run() }
@@ -146,8 +150,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A namespace that was written in an older data format has the newer number once somebody writes to it")
-        func formatRises() async throws {
+        @Test
+        func `A namespace that was written in an older data format has the newer number once somebody writes to it`()
+            async throws
+        {
             try await RedisServer.withServer { server in
                 _ = try await server.command("HSET", "stepwise:{default}:meta", "format", "1")
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
@@ -161,8 +167,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Who meets a newer data format refuses and names both numbers")
-        func newerFormat() async throws {
+        @Test func `Who meets a newer data format refuses and names both numbers`() async throws {
             try await RedisServer.withServer { server in
                 let endpoint = try RedisEndpoint(server.url)
                 let client = try StepwiseClient(redis: endpoint, logger: quiet)

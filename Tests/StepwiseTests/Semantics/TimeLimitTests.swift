@@ -1,6 +1,7 @@
 import Stepwise
 internal import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -13,10 +14,12 @@ extension Scenarios {
             #expect(try await Doctor(client).examine().violations.isEmpty, sourceLocation: sourceLocation)
         }
 
-        @Test(
-            "§3a.11 §3a.44: a step that is not done within its total time fails, its body is cancelled, and what it returns is refused",
-            arguments: Memory.allCases, [false, true])
-        func total(_ memory: Memory, besideAnother: Bool) async throws {
+        @Test(.scenario(11, 44), arguments: Memory.allCases, [false, true])
+        func
+            `A step that is not done within its total time fails, its body is cancelled, and what it returns is refused`(
+                _ memory: Memory, besideAnother: Bool
+            ) async throws
+        {
             let bodies = Tally()
             let workflow = Workflow("slow") { (context, _: Int) async throws -> String in
                 async let sibling = context.run("sibling") { besideAnother }
@@ -40,8 +43,8 @@ extension Scenarios {
             }
         }
 
-        @Test("The total time passes while a step waits for its next attempt", arguments: Memory.allCases)
-        func totalWhileDelayed(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `The total time passes while a step waits for its next attempt`(_ memory: Memory) async throws {
             let tries = Tally()
             let workflow = Workflow("again") { (context, _: Int) async throws -> String in
                 do {
@@ -61,8 +64,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A step that is done in time leaves no trace of its limits", arguments: Memory.allCases, [1, 20])
-        func inTime(_ memory: Memory, width: Int) async throws {
+        @Test(arguments: Memory.allCases, [1, 20])
+        func `A step that is done in time leaves no trace of its limits`(_ memory: Memory, width: Int) async throws {
             let workflow = Workflow("quick") { (context, width: Int) async throws -> Int in
                 try await withThrowingTaskGroup(of: Int.self) { group in
                     for number in 0..<width {
@@ -90,8 +93,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A step that no worker begins within its claim time fails, its body never executed")
-        func claim() async throws {
+        @Test func `A step that no worker begins within its claim time fails, its body never executed`() async throws {
             let bodies = Tally()
             let gate = Gate()
             let workflow = Workflow("queueing") { (context, _: Int) async throws -> String in
@@ -115,10 +117,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "A run that is not done in time is cancelled, and has failed with that if its function ends in an error",
-            arguments: Memory.allCases, ["workflow", "enqueuer", "push"])
-        func run(_ memory: Memory, whose: String) async throws {
+        @Test(arguments: Memory.allCases, ["workflow", "enqueuer", "push"])
+        func `A run that is not done in time is cancelled, and has failed with that if its function ends in an error`(
+            _ memory: Memory, whose: String
+        ) async throws {
             let bodies = Tally()
             @Sendable func body(_ context: WorkflowContext, _ returns: Bool) async throws -> String {
                 do {
@@ -156,8 +158,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A run that nobody begins in time fails, and can be resumed")
-        func unbegun() async throws {
+        @Test func `A run that nobody begins in time fails, and can be resumed`() async throws {
             let workflow = Workflow("later") { (context, _: Int) async throws -> Int in
                 try await context.run("now") { 1 }
             }
@@ -176,8 +177,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A run whose time was up is resumed without a limit, and its function is not cancelled again")
-        func resumed() async throws {
+        @Test
+        func `A run whose time was up is resumed without a limit, and its function is not cancelled again`()
+            async throws
+        {
             let isMended = Flag()
             let workflow = Workflow("long", .runTimeout(.milliseconds(300))) {
                 (context, _: Int) async throws -> String in

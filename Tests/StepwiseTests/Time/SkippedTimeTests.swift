@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseTesting
 import StepwiseRedis
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -10,8 +11,7 @@ extension Scenarios {
             try await server.command("TIME").array?.first?.integer ?? 0
         }
 
-        @Test("Redis' time jumps ahead by what was asked, at once; what had less to live is gone")
-        func jumps() async throws {
+        @Test func `Redis' time jumps ahead by what was asked, at once; what had less to live is gone`() async throws {
             try await RedisServer.withServer(appendOnly: true, clock: .skippable) { server in
                 _ = try await server.command("SET", "hour", "1", "EX", "3600")
                 _ = try await server.command("SET", "week", "1", "EX", "604800")
@@ -34,8 +34,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A server with the machine's clock says how to get the other; no clock goes back")
-        func refused() async throws {
+        @Test func `A server with the machine's clock says how to get the other; no clock goes back`() async throws {
             try await RedisServer.withServer { server in
                 let error = await #expect(throws: RedisServerError.self) { try await server.advance(by: .seconds(1)) }
                 #expect(error?.description.contains("clock: .skippable") == true)
@@ -46,8 +45,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A step that is to be tried again in an hour is tried in an hour, of which a test waits seconds")
-        func retryInAnHour() async throws {
+        @Test
+        func `A step that is to be tried again in an hour is tried in an hour, of which a test waits seconds`()
+            async throws
+        {
             let tries = Tally()
             let workflow = Workflow("patient") { (context: WorkflowContext) async throws -> Int in
                 try await context.run("call", .retry(.fixed(.seconds(3600), attempts: 3))) { step in
@@ -83,8 +84,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.33 A run that sleeps for a month is awake as soon as the month was skipped")
-        func sleepForAMonth() async throws {
+        @Test(.scenario(33))
+        func `A run that sleeps for a month is awake as soon as the month was skipped`() async throws {
             let workflow = Workflow("sleeper") { (context: WorkflowContext) async throws -> String in
                 try await context.sleep(for: .seconds(30 * 86_400))
                 return try await context.run("greet") { "good morning" }

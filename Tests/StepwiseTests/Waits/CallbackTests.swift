@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -15,8 +16,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.39 The first answer counts, before the run asks or while it waits", arguments: Memory.allCases)
-        func answer(_ memory: Memory) async throws {
+        @Test(.scenario(39), arguments: Memory.allCases)
+        func `The first answer counts, before the run asks or while it waits`(_ memory: Memory) async throws {
             let tokens = Tally()
             let workflow = asking(tokens, timeout: nil)
             try await withWorker([workflow], memory: memory) { client, _ in
@@ -40,8 +41,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A token that was guessed is refused, and takes no room in the run's mailbox", arguments: Memory.allCases)
-        func guessed(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A token that was guessed is refused, and takes no room in the run's mailbox`(_ memory: Memory)
+            async throws
+        {
             let tokens = Tally()
             let workflow = asking(tokens, timeout: nil)
             try await withWorker([workflow], memory: memory) { client, server in
@@ -61,8 +64,7 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.39 Whoever is asked may ask for more time; without, the time is over")
-        func extend() async throws {
+        @Test(.scenario(39)) func `Whoever is asked may ask for more time; without, the time is over`() async throws {
             let tokens = Tally()
             let workflow = asking(tokens, timeout: .milliseconds(1500))
             try await withWorker([workflow]) { client, _ in

@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -31,10 +32,10 @@ extension Scenarios {
             return names.filter { name in beginnings.contains { name.hasPrefix($0) } }.sorted()
         }
 
-        @Test(
-            "§3a.34 §3a.37 Sent before there is the run, before it asks, and while it waits: each once, in order",
-            arguments: Memory.allCases)
-        func inOrder(_ memory: Memory) async throws {
+        @Test(.scenario(34, 37), arguments: Memory.allCases)
+        func `Sent before there is the run, before it asks, and while it waits: each once, in order`(_ memory: Memory)
+            async throws
+        {
             try await withWorker([twice], memory: memory) { client, server in
                 #expect(try await client.notify("answer", Answer(by: "1"), run: "early") == .kept)
                 #expect(try await client.notify("other", Answer(by: "x"), run: "early") == .kept)
@@ -60,8 +61,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.34 Sent in the very moment of the waiting, many times: none is lost, none comes twice")
-        func noLostWakeUp() async throws {
+        @Test(.scenario(34))
+        func `Sent in the very moment of the waiting, many times: none is lost, none comes twice`() async throws {
             let count = 60
             let collector = Workflow("collector") { (context, count: Int) async throws -> [Int] in
                 var got: [Int] = []
@@ -79,9 +80,9 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.39 Two waits side by side, resolved in either order: each has its own value", arguments: [false, true])
-        func sideBySide(_ isReversed: Bool) async throws {
+        @Test(.scenario(39), arguments: [false, true])
+        func `Two waits side by side, resolved in either order: each has its own value`(_ isReversed: Bool) async throws
+        {
             let workflow = Workflow("both") { (context, _: Int) async throws -> [String] in
                 async let a = context.waitForEvent("a", as: String.self)
                 async let b = context.waitForEvent("b", as: String.self)
@@ -100,8 +101,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.36 A wait that timed out takes no later event from another", arguments: Memory.allCases)
-        func timedOut(_ memory: Memory) async throws {
+        @Test(.scenario(36), arguments: Memory.allCases)
+        func `A wait that timed out takes no later event from another`(_ memory: Memory) async throws {
             let workflow = Workflow("impatient") { (context, _: Int) async throws -> String in
                 do {
                     _ = try await context.waitForEvent("answer", as: Answer.self, timeout: .milliseconds(200))
@@ -124,10 +125,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.35 The timeout and the event are both due: whichever is recorded first counts, the other changes nothing"
-        )
-        func sameInstant() async throws {
+        @Test(.scenario(35))
+        func `The timeout and the event are both due: whichever is recorded first counts, the other changes nothing`()
+            async throws
+        {
             let workflow = Workflow("photo-finish") { (context, ms: Int) async throws -> String in
                 do { return try await context.waitForEvent("flag", timeout: .milliseconds(ms)) } catch is EventTimeout {
                     return "timeout"
@@ -164,10 +165,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.36 An event that comes while the function has something else to learn goes to whoever waits after that",
-            arguments: [true, false])
-        func notAtRest(_ isRace: Bool) async throws {
+        @Test(.scenario(36), arguments: [true, false])
+        func `An event that comes while the function has something else to learn goes to whoever waits after that`(
+            _ isRace: Bool
+        ) async throws {
             let workflow = Workflow("busy") { (context, isRace: Bool) async throws -> [String] in
                 let first = try await withThrowingTaskGroup(of: String.self) { group in
                     for name in ["a", "b"] { group.addTask { try await context.waitForEvent(name) } }
@@ -201,8 +202,8 @@ extension Scenarios {
             }
         }
 
-        @Test("A timeout of zero asks for what is there already", arguments: Memory.allCases)
-        func poll(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A timeout of zero asks for what is there already`(_ memory: Memory) async throws {
             let workflow = Workflow("poll") { (context, _: Int) async throws -> String in
                 do { return try await context.waitForEvent("word", timeout: .zero) } catch is EventTimeout { return "" }
             }
@@ -215,8 +216,8 @@ extension Scenarios {
             }
         }
 
-        @Test("An event to everybody reaches each who waits, and nobody who asks later", arguments: Memory.allCases)
-        func everybody(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `An event to everybody reaches each who waits, and nobody who asks later`(_ memory: Memory) async throws {
             let workflow = Workflow("listener") { (context, _: Int) async throws -> String in
                 try await context.waitForEvent("news")
             }
@@ -237,8 +238,9 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.37 An event that is kept reaches those who come later; while it is kept, the first one counts")
-        func kept() async throws {
+        @Test(.scenario(37))
+        func `An event that is kept reaches those who come later; while it is kept, the first one counts`() async throws
+        {
             let workflow = Workflow("listener") { (context, _: Int) async throws -> String in
                 try await context.waitForEvent("news")
             }
@@ -258,8 +260,8 @@ extension Scenarios {
             }
         }
 
-        @Test("From inside a workflow: a step that sends to a run, and one that sends to everybody")
-        func fromWorkflow() async throws {
+        @Test
+        func `From inside a workflow: a step that sends to a run, and one that sends to everybody`() async throws {
             let listener = Workflow("listener") { (context, _: Int) async throws -> [String] in
                 async let own = context.waitForEvent("letter", as: String.self)
                 async let all = context.waitForEvent("news", as: String.self)
@@ -287,10 +289,11 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "From anything that can LPUSH: to a run, to everybody; what cannot be sent lies in malformed with the reason"
-        )
-        func pushed() async throws {
+        @Test
+        func
+            `From anything that can LPUSH: to a run, to everybody; what cannot be sent lies in malformed with the reason`()
+            async throws
+        {
             try await withWorker([twice], memory: .cold) { client, server in
                 func push(_ item: String) async throws {
                     _ = try await server.command("LPUSH", "stepwise:{default}:queue:default", .string(item))
@@ -314,8 +317,8 @@ extension Scenarios {
             }
         }
 
-        @Test("Cancelling a run that waits, parked or not, leaves no wait behind", arguments: [false, true])
-        func cancelled(_ isPaused: Bool) async throws {
+        @Test(arguments: [false, true])
+        func `Cancelling a run that waits, parked or not, leaves no wait behind`(_ isPaused: Bool) async throws {
             try await withWorker([twice]) { client, server in
                 let run = try await client.enqueue(twice, 0)
                 try await eventually("it waits") { try await client.openSteps(ofRun: run.id).count == 1 }
@@ -328,8 +331,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A value that does not fit the type parks the run with the reason")
-        func wrongType() async throws {
+        @Test func `A value that does not fit the type parks the run with the reason`() async throws {
             try await withWorker([twice]) { client, server in
                 let run = try await client.enqueue(twice, 0, id: "odd")
                 try await client.notify("answer", 17, run: "odd")
@@ -338,8 +340,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A run's mailbox is bounded")
-        func full() async throws {
+        @Test func `A run's mailbox is bounded`() async throws {
             try await withWorker([twice]) { client, server in
                 for _ in 0..<10 {
                     try await withThrowingTaskGroup { group in

@@ -1,14 +1,14 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
     @Suite("Mailboxes and waiters")
     struct Mailbox {
-        @Test(
-            "§3a.36 A wait that loses a race takes no event, also if that was there first", arguments: Memory.allCases)
-        func race(_ memory: Memory) async throws {
+        @Test(.scenario(36), arguments: Memory.allCases)
+        func `A wait that loses a race takes no event, also if that was there first`(_ memory: Memory) async throws {
             let workflow = Workflow("racer") { (context, _: Int) async throws -> [String] in
                 let first = try await context.race(
                     { try await context.waitForEvent("a", as: String.self) },
@@ -50,8 +50,8 @@ extension Scenarios {
             return run
         }
 
-        @Test("§3a.36 What came while the function had something to learn is for whoever waits longest")
-        func longestFirst() async throws {
+        @Test(.scenario(36))
+        func `What came while the function had something to learn is for whoever waits longest`() async throws {
             let workflow = patient(timeout: nil, asksAgain: true)
             try await withWorker([workflow]) { client, _ in
                 let run = try await pausedWithNews(workflow, client)
@@ -64,8 +64,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.35 An event that came in time counts, however long the function cannot learn of it")
-        func inTime() async throws {
+        @Test(.scenario(35))
+        func `An event that came in time counts, however long the function cannot learn of it`() async throws {
             let workflow = patient(timeout: .milliseconds(1500), asksAgain: false)
             try await withWorker([workflow]) { client, server in
                 let run = try await pausedWithNews(workflow, client)
@@ -83,8 +83,7 @@ extension Scenarios {
             }
         }
 
-        @Test("An event is found among thousands that nobody asks for")
-        func crowded() async throws {
+        @Test func `An event is found among thousands that nobody asks for`() async throws {
             let workflow = patient(timeout: nil, asksAgain: false)
             try await withWorker([workflow]) { client, _ in
                 let run = try await pausedWithNews(workflow, client)
@@ -97,8 +96,7 @@ extension Scenarios {
             }
         }
 
-        @Test("What was sent to a run that is not there yet is kept for as long as the last of it")
-        func expected() async throws {
+        @Test func `What was sent to a run that is not there yet is kept for as long as the last of it`() async throws {
             let workflow = Workflow("late") { (context, _: Int) async throws -> [String] in
                 let first = try await context.waitForEvent("news", as: String.self)
                 return [first, try await context.waitForEvent("news", as: String.self)]
@@ -121,8 +119,7 @@ extension Scenarios {
             }
         }
 
-        @Test("An event to everybody reaches whoever waits, also if the clock was set back since")
-        func clock() async throws {
+        @Test func `An event to everybody reaches whoever waits, also if the clock was set back since`() async throws {
             let workflow = Workflow("listener") { (context, _: Int) async throws -> String in
                 try await context.waitForEvent("all", as: String.self)
             }

@@ -2,6 +2,7 @@ import Foundation
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
@@ -10,8 +11,8 @@ extension Scenarios {
         /// When an outcome was recorded, in milliseconds by Redis' clock.
         private func time(_ step: String, _ run: Completed<some Sendable>) -> Int { run.recorded(step)?.at ?? 0 }
 
-        @Test("§3a.30 A sleep never ends early, by Redis' clock, and the function goes on", arguments: Memory.allCases)
-        func alone(_ memory: Memory) async throws {
+        @Test(.scenario(30), arguments: Memory.allCases)
+        func `A sleep never ends early, by Redis' clock, and the function goes on`(_ memory: Memory) async throws {
             let workflow = Workflow("sleeper") { (context, ms: Int) async throws -> String in
                 try await context.run("before") {}
                 try await context.sleep(for: .milliseconds(ms))
@@ -28,10 +29,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.31 Many sleep side by side, each for its time; none holds up a branch, and no replay sleeps again",
-            arguments: Memory.allCases)
-        func branches(_ memory: Memory) async throws {
+        @Test(.scenario(31), arguments: Memory.allCases)
+        func `Many sleep side by side, each for its time; none holds up a branch, and no replay sleeps again`(
+            _ memory: Memory
+        ) async throws {
             let workflow = Workflow("sleepers") { (context, count: Int) async throws -> [Int] in
                 async let work = context.run("work") { 0 }
                 let woken = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -59,8 +60,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.32 Zero, negative and past: nothing is waited for", arguments: Memory.allCases)
-        func atOnce(_ memory: Memory) async throws {
+        @Test(.scenario(32), arguments: Memory.allCases)
+        func `Zero, negative and past: nothing is waited for`(_ memory: Memory) async throws {
             let workflow = Workflow("hasty") { (context, _: Int) async throws -> String in
                 try await context.sleep(for: .zero)
                 try await context.sleep(for: .seconds(-5))
@@ -78,8 +79,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.32 In a cancelled task a sleep throws; cancelling a run ends its sleep", arguments: Memory.allCases)
-        func cancelled(_ memory: Memory) async throws {
+        @Test(.scenario(32), arguments: Memory.allCases)
+        func `In a cancelled task a sleep throws; cancelling a run ends its sleep`(_ memory: Memory) async throws {
             let workflow = Workflow("woken") { (context, _: Int) async throws -> String in
                 do { try await context.sleep(for: .seconds(3600)) } catch is CancellationError {
                     do { try await context.sleep(for: .zero) } catch is CancellationError {
@@ -101,8 +102,10 @@ extension Scenarios {
             }
         }
 
-        @Test("A race against a sleep: the loser is withdrawn, and leaves nothing in Redis", arguments: Memory.allCases)
-        func race(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A race against a sleep: the loser is withdrawn, and leaves nothing in Redis`(_ memory: Memory)
+            async throws
+        {
             let bodies = Tally()
             let workflow = Workflow("race") { (context, ms: Int) async throws -> String in
                 try await withThrowingTaskGroup(of: String.self) { group in
@@ -135,10 +138,10 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "§3a.33 A sleep of thirty days ends when Redis' clock is there, however it jumps; no worker is taken for dead"
-        )
-        func thirtyDays() async throws {
+        @Test(.scenario(33))
+        func `A sleep of thirty days ends when Redis' clock is there, however it jumps; no worker is taken for dead`()
+            async throws
+        {
             let workflow = Workflow("bear") { (context, _: Int) async throws -> String in
                 try await context.run("before") {}
                 async let winter: Void = context.sleep(for: .seconds(30 * 86_400))
@@ -174,8 +177,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A run that is paused while it sleeps wakes in time, and goes on when it is resumed")
-        func paused() async throws {
+        @Test func `A run that is paused while it sleeps wakes in time, and goes on when it is resumed`() async throws {
             let workflow = Workflow("paused") { (context, _: Int) async throws -> String in
                 try await context.sleep(for: .milliseconds(300))
                 return try await context.run("after") { "done" }

@@ -1,15 +1,16 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension Scenarios {
     @Suite("race and withTimeout")
     struct Timeouts {
-        @Test(
-            "§3a.24 A race has the same winner on every replay, an error wins as well, and the losers' bodies are cancelled",
-            arguments: Memory.allCases)
-        func race(_ memory: Memory) async throws {
+        @Test(.scenario(24), arguments: Memory.allCases)
+        func `A race has the same winner on every replay, an error wins as well, and the losers' bodies are cancelled`(
+            _ memory: Memory
+        ) async throws {
             let gate = Gate()
             let workflow = Workflow("racing", .retry(.never)) { (context, _: Int) async throws -> [String] in
                 var ends: [String] = []
@@ -34,10 +35,10 @@ extension Scenarios {
             #expect(run.history.map(\.step) == ["good", "bad"])
         }
 
-        @Test(
-            "A body that is done in time withdraws its timer; one that is not is cancelled, and the function goes on",
-            arguments: Memory.allCases)
-        func timeouts(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func `A body that is done in time withdraws its timer; one that is not is cancelled, and the function goes on`(
+            _ memory: Memory
+        ) async throws {
             let gate = Gate()
             let workflow = Workflow("limited") { (context, _: Int) async throws -> [String] in
                 let quick = try await context.withTimeout(.hours(24)) {
@@ -68,8 +69,9 @@ extension Scenarios {
             }
         }
 
-        @Test("A run that is cancelled in withTimeout is cancelled, not out of time, and leaves no timer")
-        func cancelled() async throws {
+        @Test
+        func `A run that is cancelled in withTimeout is cancelled, not out of time, and leaves no timer`() async throws
+        {
             let gate = Gate()
             let begun = Flag()
             let workflow = Workflow("waiting") { (context, _: Int) async throws -> String in

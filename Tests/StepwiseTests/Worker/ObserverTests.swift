@@ -2,10 +2,11 @@ import Stepwise
 import StepwiseRedis
 import StepwiseTesting
 import Synchronization
+import TestSupport
 import Testing
 
 extension Scenarios {
-    @Suite("§3a.62 What an observer is told")
+    @Suite("What an observer is told", .scenario(62))
     struct Observers {
         /// Parallel steps of several rounds, some of which fail and are tried again.
         private static let busy = Workflow("busy", .retry(soon)) { (context, rounds: Int) async throws -> Int in
@@ -20,8 +21,10 @@ extension Scenarios {
             return rounds
         }
 
-        @Test("§3a.62 Every outcome once, in the order of the history, and then the run's end, whatever kind it is")
-        func order() async throws {
+        @Test(.scenario(62))
+        func `Every outcome once, in the order of the history, and then the run's end, whatever kind it is`()
+            async throws
+        {
             let watcher = Watcher()
             try await withWorker([Self.busy], configuration: .init(observer: watcher.observer)) { client, _ in
                 let run = try await client.enqueue(Self.busy, 3)
@@ -40,8 +43,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.62 In a fleet of two each outcome is told by one worker, and each worker tells in order")
-        func fleet() async throws {
+        @Test(.scenario(62))
+        func `In a fleet of two each outcome is told by one worker, and each worker tells in order`() async throws {
             let watchers = [Watcher(), Watcher()]
             try await RedisServer.withServer { server in
                 let redis = try RedisEndpoint(server.url)
@@ -72,8 +75,10 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.62 A cancellation is told, a failure, a new generation, and an end that came without the function")
-        func others() async throws {
+        @Test(.scenario(62))
+        func `A cancellation is told, a failure, a new generation, and an end that came without the function`()
+            async throws
+        {
             let watcher = Watcher()
             let gate = Gate()
             let workflow = Workflow("others") { (context, turn: Int) async throws -> Int in
@@ -107,8 +112,8 @@ extension Scenarios {
             }
         }
 
-        @Test("§3a.62 A worker whose carry was given to another tells nothing of what it still does")
-        func fenced() async throws {
+        @Test(.scenario(62))
+        func `A worker whose carry was given to another tells nothing of what it still does`() async throws {
             let (first, second) = (Watcher(), Watcher())
             let gate = Gate()
             let bodies = Tally()
@@ -153,8 +158,7 @@ extension Scenarios {
             }
         }
 
-        @Test("An observer that never returns keeps no run and no worker waiting")
-        func stuck() async throws {
+        @Test func `An observer that never returns keeps no run and no worker waiting`() async throws {
             let forever = Gate()
             let workflow = Workflow("quick") { (context, number: Int) async throws -> Int in
                 try await context.run("step") { number }
@@ -174,8 +178,7 @@ extension Scenarios {
             forever.open()
         }
 
-        @Test("What an observer is too slow for is dropped, counted, and the count is told")
-        func dropped() async throws {
+        @Test func `What an observer is too slow for is dropped, counted, and the count is told`() async throws {
             let gate = Gate()
             let watcher = Watcher()
             let begun = Flag()

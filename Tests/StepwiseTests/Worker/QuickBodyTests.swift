@@ -11,24 +11,21 @@ import Testing
         return paces
     }
 
-    @Test("Only one that was quick eight times")
-    func eightTimes() {
+    @Test func `Only one that was quick eight times`() {
         #expect(!paces(quick: 0).of("step").isQuick)
         #expect(!paces(quick: 7).of("step").isQuick)
         #expect(paces(quick: 8).of("step").isQuick)
         #expect(!paces(quick: 8).of("another step").isQuick)
     }
 
-    @Test("One that takes long elsewhere begins to count anew")
-    func slowElsewhere() {
+    @Test func `One that takes long elsewhere begins to count anew`() {
         let paces = paces(quick: 7)
         paces.of("step").note(took: Duration.milliseconds(1), wasHere: false)
         for _ in 0..<7 { paces.of("step").note(took: Duration.microseconds(20), wasHere: false) }
         #expect(!paces.of("step").isQuick)
     }
 
-    @Test("Each millisecond that one holds the thread costs eight quick times elsewhere")
-    func slowHere() {
+    @Test func `Each millisecond that one holds the thread costs eight quick times elsewhere`() {
         let paces = paces(quick: 1000)
         paces.of("step").note(took: Duration.milliseconds(10), wasHere: true)
         for _ in 0..<71 { paces.of("step").note(took: Duration.microseconds(20), wasHere: false) }
@@ -37,8 +34,7 @@ import Testing
         #expect(paces.of("step").isQuick)
     }
 
-    @Test("Names that are made of data do not fill the memory, and cost the others no more than their credit")
-    func manyNames() {
+    @Test func `Names that are made of data do not fill the memory, and cost the others no more than their credit`() {
         let paces = paces(quick: 8)
         for number in 0..<20_000 { paces.of("step \(number)").note(took: Duration.microseconds(20), wasHere: false) }
         // One may be forgotten with the rest.
@@ -90,8 +86,10 @@ extension Scenarios {
             return "never"
         }
 
-        @Test("One that begins on the worker's thread returns, throws, or waits: then it goes on elsewhere")
-        func ends() async throws {
+        @Test
+        func `One that begins on the worker's thread returns, throws, or waits: then it goes on elsewhere`()
+            async throws
+        {
             try await withWorker([workflow()]) { client, _ in
                 #expect(try await output("returns", client) == "true true")
                 #expect(try await output("waits", client) == "true false")
@@ -101,10 +99,12 @@ extension Scenarios {
             }
         }
 
-        @Test(
-            "One that was quick and now waits, fails or is tried again is executed as often as any, however little is kept in memory",
-            arguments: Memory.allCases)
-        func surprising(_ memory: Memory) async throws {
+        @Test(arguments: Memory.allCases)
+        func
+            `One that was quick and now waits, fails or is tried again is executed as often as any, however little is kept in memory`(
+                _ memory: Memory
+            ) async throws
+        {
             let bodies = Tally()
             let workflow = Workflow<Int, [Int]>("surprising") { (context, width: Int) async throws -> [Int] in
                 @Sendable func body(_ number: Int, _ step: Step) async throws -> Int {
@@ -137,8 +137,7 @@ extension Scenarios {
             }
         }
 
-        @Test("One that waits is cancelled with its run")
-        func cancelled() async throws {
+        @Test func `One that waits is cancelled with its run`() async throws {
             let waiting = Flag()
             try await withWorker([workflow(waiting)]) { client, _ in
                 let run = try await client.enqueue(workflow(), "hangs")
@@ -148,8 +147,7 @@ extension Scenarios {
             }
         }
 
-        @Test("A worker ends although a body holds its thread and does not let go")
-        func held() async throws {
+        @Test func `A worker ends although a body holds its thread and does not let go`() async throws {
             let (isHeld, release) = (Flag(), DispatchSemaphore(value: 0))
             @Sendable func hold() {
                 isHeld.set()
@@ -175,8 +173,7 @@ extension Scenarios {
             }
         }
 
-        @Test("Bodies that block the thread of their worker are soon begun elsewhere")
-        func blocking() async throws {
+        @Test func `Bodies that block the thread of their worker are soon begun elsewhere`() async throws {
             let tally = Tally()
             @Sendable func block() { Thread.sleep(forTimeInterval: 0.02) }
             let blocking = Workflow("blocking") { (context, count: Int) async throws -> Int in

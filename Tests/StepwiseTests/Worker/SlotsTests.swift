@@ -3,8 +3,7 @@ import Testing
 
 @Suite("Slots")
 struct SlotsTests {
-    @Test("Who wants to be alone waits until every other slot has come back, not only the first")
-    func alone() async throws {
+    @Test func `Who wants to be alone waits until every other slot has come back, not only the first`() async throws {
         let slots = Slots(4)
         let tally = Tally()
         #expect(slots.take(upTo: 3) == 3)
