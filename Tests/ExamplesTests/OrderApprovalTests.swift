@@ -2,6 +2,7 @@ import ExampleSupport
 import Examples
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension ExampleTests {

@@ -3,6 +3,7 @@ import Examples
 import Foundation
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 extension ExampleTests {

@@ -4,16 +4,12 @@ import Foundation
 import Logging
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 /// Each has a redis-server whose time is skipped and workers of its own; one after the other.
 @Suite("Examples", .serialized)
 struct ExampleTests {}
-
-let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
-/// For what should come at once; generous, because tests share their machine.
-let patience = Duration.seconds(30)
 
 /// What a test of an example works with.
 struct World: Sendable {
@@ -35,8 +31,7 @@ struct World: Sendable {
     }
 
     func expectOrder(sourceLocation: SourceLocation = #_sourceLocation) async throws {
-        let violations = try await Doctor(client).examine().violations.map(\.line)
-        #expect(violations.isEmpty, sourceLocation: sourceLocation)
+        try await expectSound(client, sourceLocation: sourceLocation)
     }
 }
 
@@ -45,22 +40,21 @@ func withExamples(_ schedules: [Schedule] = [], _ body: (World) async throws -> 
     try await RedisServer.withServer(clock: .skippable) { server in
         let books = Books(folder: server.folder + "/books")
         let redis = try RedisEndpoint(server.url)
-        let client = try StepwiseClient(redis: redis, logger: quiet)
+        let client = try StepwiseClient(redis: redis, logger: .silent)
         let workers = try (0..<2).map { _ in
             try StepwiseWorker(
                 redis: redis, workflows: exampleWorkflows(books, day: .days(1)), schedules: schedules,
-                configuration: .init(queues: ["default", StockTake.queue]), logger: quiet)
+                configuration: .init(queues: ["default", StockTake.queue]), logger: .silent)
         }
-        let tasks = workers.map { worker in Task { try await worker.run() } }
         let result: Result<Void, any Error>
         do {
-            let world = World(client: client, server: server, books: books)
-            try await body(world)
-            try await world.expectOrder()
+            try await serving(workers) {
+                let world = World(client: client, server: server, books: books)
+                try await body(world)
+                try await world.expectOrder()
+            }
             result = .success(())
         } catch { result = .failure(error) }
-        for task in tasks { task.cancel() }
-        for task in tasks { try await task.value }
         await client.close()
         try result.get()
     }
@@ -71,18 +65,4 @@ func withBooks(_ body: (Books) async throws -> Void) async throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("books-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
     try await body(Books(folder: folder.path))
-}
-
-/// Asks until a condition holds; an issue if it does not within ``patience``.
-func eventually(
-    _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + patience
-    while try await !condition() {
-        if ContinuousClock.now > deadline {
-            Issue.record(what, sourceLocation: sourceLocation)
-            return
-        }
-        try await Task.sleep(for: .milliseconds(5))
-    }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 import TestWorkflows
 
@@ -17,7 +18,7 @@ import TestWorkflows
             let worker = try StepwiseWorker(
                 redis: endpoint, workflows: TestWorkflows(ledger: ledger).all,
                 configuration: .init(namespace: "old", lease: .seconds(1), completedRetention: .zero), logger: .silent)
-            let service = Task { try await worker.run() }
+            let service = RunningWorker(worker)
             let outputs = [
                 "queued": "in,ONE,TWO,THREE", "carried": "in,ONE,TWO,THREE", "pushed": "in,ONE,TWO,THREE",
                 "done": "in,ONE,TWO,THREE",
@@ -25,8 +26,7 @@ import TestWorkflows
             ]
             for (id, expected) in outputs {
                 let run = client.run(id, as: String.self)
-                let exists = try await eventually { (try? await run.status()) != nil }
-                #expect(exists)
+                try await eventually("there is run \(id)") { (try? await run.status()) != nil }
                 let output = try await run.result(timeout: .seconds(60))
                 #expect(output == expected)
             }
@@ -37,10 +37,8 @@ import TestWorkflows
                     "join", "one", "one", "part-1", "part-2", "part-4", "three", "three", "three", "two", "two", "two",
                     "undo",
                 ])
-            let violations = try await Doctor(client).examine().violations.map(\.line)
-            #expect(violations.isEmpty)
-            service.cancel()
-            try await service.value
+            try await expectSound(client)
+            try await service.end()
             await client.close()
             await ledger.client.close()
         }

@@ -4,6 +4,7 @@ import Stepwise
 import StepwiseRedis
 import StepwiseTesting
 import Synchronization
+import TestSupport
 import TestWorkflows
 
 /// What strikes the first worker.
@@ -67,7 +68,8 @@ struct KillCase: Sendable {
         // Whatever is struck, the other branch goes on beside a body that does not end.
         let opening = Task {
             guard let held else { return }
-            if try await eventually({ try await ledger.lines().contains { $0[1] == held.until } }) {
+            if try await comesTrue(within: .seconds(60), { try await ledger.lines().contains { $0[1] == held.until } })
+            {
                 try await ledger.openGate(held.step)
             }
         }
@@ -98,7 +100,10 @@ struct KillCase: Sendable {
         let run = try await client.enqueue(WorkflowName<String, String>(workflow), "in", id: Self.runID)
         let canceller = Task {
             guard let cancelledAt else { return }
-            guard try await eventually({ try await ledger.lines().contains { $0[1] == cancelledAt } }) else { return }
+            guard
+                try await comesTrue(
+                    within: .seconds(60), { try await ledger.lines().contains { $0[1] == cancelledAt } })
+            else { return }
             try await run.cancel()
         }
         defer { canceller.cancel() }
@@ -131,7 +136,7 @@ struct KillCase: Sendable {
         let history = try await run.history()
         var violations: [String] = []
         var live: [String] = []
-        let haveEnded = try await eventually {
+        let haveEnded = try await comesTrue(within: .seconds(60)) {
             // A child may be struck after the end of its parent.
             if proxy.hasStruck, fault != .cut, second == nil { try startSecond() }
             live = []
@@ -163,7 +168,7 @@ struct KillCase: Sendable {
                 try await client.send(["ZRANGE", .init(keys.workers), "0", "-1"]).array?.compactMap(\.string) ?? []
             return all.filter { $0.contains("-\(first.id)-") }
         }
-        let isBuried = try await eventually {
+        let isBuried = try await comesTrue(within: .seconds(60)) {
             guard let name = try await names().first else { return false }
             let state = try await client.send(["HGET", .init(keys.worker(name)), "state"])
             return state.string == "dead"
@@ -175,7 +180,7 @@ struct KillCase: Sendable {
         let before = try await picture(client, keys)
         first.thaw()
         proxy.release()
-        let isBack = try await eventually { try await names().count == 2 }
+        let isBack = try await comesTrue(within: .seconds(60)) { try await names().count == 2 }
         if !isBack { return ["the woken worker did not take a new name; its log: \(first.logText)"] }
         let after = try await picture(client, keys)
         return before == after ? [] : ["the woken worker changed the run: \(before) became \(after)"]
@@ -202,18 +207,4 @@ final class VictimBox: Sendable {
         get { stored.withLock { $0 } }
         set { stored.withLock { $0 = newValue } }
     }
-}
-
-extension Logger {
-    static var silent: Logger { Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() } }
-}
-
-/// Looks again and again until a condition holds; the deadline only ends a hang.
-func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    let deadline = ContinuousClock.now + .seconds(60)
-    while ContinuousClock.now < deadline {
-        if try await condition() { return true }
-        try await ContinuousClock().sleep(for: .milliseconds(10))
-    }
-    return false
 }

@@ -37,22 +37,21 @@ import TestWorkflows
             for round in 3..<10 {
                 // The first by name leads: it is the likeliest to be at a tick.
                 let victim = round.isMultiple(of: 2) ? 0 : Int.random(in: 0..<3)
-                #expect(try await eventually { try await client.schedules.details("often").started > 0 })
+                try await eventually("it ticks") { try await client.schedules.details("often").started > 0 }
                 workers.remove(at: victim).kill()
                 workers.append(try worker(server.url, server, "often", "w\(round)"))
                 try await Task.sleep(for: .milliseconds(Int.random(in: 300...900)))
             }
-            #expect(try await eventually { try await client.schedules.details("often").started >= 4 })
+            try await eventually("it goes on ticking") { try await client.schedules.details("often").started >= 4 }
             try await client.schedules.pause("often")
             var runs = try await client.runs(limit: 1000)
-            #expect(
-                try await eventually {
-                    runs = try await client.runs(limit: 1000)
-                    return runs.allSatisfy { $0.status == .completed }
-                })
+            try await eventually("all runs complete") {
+                runs = try await client.runs(limit: 1000)
+                return runs.allSatisfy { $0.status == .completed }
+            }
             try expectNoGap(try await client.schedules.details("often"), runs.map(\.id).sorted())
             #expect(runs.count >= 4)
-            #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+            try await expectSound(client)
             await client.close()
         }
     }
@@ -90,7 +89,7 @@ import TestWorkflows
             try await client.schedules.details("the-schedule").started >= count
         }
         if plan == nil {
-            #expect(try await eventually { try await hasTicked(2) })
+            try await eventually("it has ticked twice") { try await hasTicked(2) }
         } else {
             for await _ in struck.stream { break }
         }
@@ -98,17 +97,16 @@ import TestWorkflows
         let count = try await client.schedules.details("the-schedule").started
         let second = try worker(server.url, server, namespace, "second")
         defer { second.kill() }
-        #expect(try await eventually { try await hasTicked(count + 1) }, "\(place)")
+        try await eventually("it ticks once more; \(place)") { try await hasTicked(count + 1) }
         try await client.schedules.pause("the-schedule")
         var runs: [RunListing] = []
-        #expect(
-            try await eventually {
-                runs = try await client.runs(limit: 100).sorted { $0.id < $1.id }
-                return runs.dropLast().allSatisfy { $0.status == .cancelled }
-            }, "\(place)")
+        try await eventually("all runs but the last are cancelled; \(place)") {
+            runs = try await client.runs(limit: 100).sorted { $0.id < $1.id }
+            return runs.dropLast().allSatisfy { $0.status == .cancelled }
+        }
         try expectNoGap(try await client.schedules.details("the-schedule"), runs.map(\.id), place)
         #expect(runs.last?.status.isEnded == false, "\(place)")
-        #expect(try await Doctor(client).examine().violations.map(\.line) == [], "\(place)")
+        try await expectSound(client, "\(place)")
         await ledger.client.close()
         await client.close()
         return Ending(events: events, hasStruck: proxy.hasStruck)

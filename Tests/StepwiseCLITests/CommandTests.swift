@@ -2,6 +2,7 @@ import Foundation
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 private struct Declined: Error {}
@@ -64,7 +65,9 @@ struct CommandTests {
         try await Fixture.with { fixture in
             try await fixture.withWorker([asking]) {
                 let run = try await fixture.client.enqueue(asking, 0, id: "r")
-                try await fixture.until { try await !fixture.client.openSteps(ofRun: "r").isEmpty }
+                try await eventually("it waits for the event") {
+                    try await !fixture.client.openSteps(ofRun: "r").isEmpty
+                }
                 let status = try await fixture.stepwise("status", "r")
                 #expect(status.output.contains("event word"))
                 let sent = try await fixture.stepwise("notify", "word", "17", "--run", "r", "--id", "e1")
@@ -72,7 +75,9 @@ struct CommandTests {
                 #expect(
                     try await fixture.stepwise("notify", "word", "17", "--run", "r", "--id", "e1", "--json").output
                         == "{\"answer\":\"repeated\"}\n")
-                try await fixture.until { try await fixture.client.openSteps(ofRun: "r").first?.step == "approved" }
+                try await eventually("it waits for the callback") {
+                    try await fixture.client.openSteps(ofRun: "r").first?.step == "approved"
+                }
                 let token = try await run.history().first { $0.step == "callback approved" }?.value ?? ""
                 let bare = token.replacing("\"", with: "")
                 #expect(try await fixture.stepwise("status", "r").output.contains(bare.suffix(32)) == false)
@@ -124,7 +129,7 @@ struct CommandTests {
         try await Fixture.with { fixture in
             try await fixture.withWorker([parent, double]) {
                 _ = try await fixture.stepwise("enqueue", "parent", "4", "--id", "p")
-                try await fixture.until {
+                try await eventually("it waits for its child") {
                     try await fixture.stepwise("status", "p").output.contains("child c")
                 }
                 let open = try document(try await fixture.stepwise("status", "p", "--json").output)["open"]
@@ -135,7 +140,9 @@ struct CommandTests {
                     try document(try await fixture.stepwise("status", "c", "--json").output)["parent"] as? String == "p"
                 )
                 #expect(try await fixture.stepwise("cancel", "c").code == 0)
-                try await fixture.until { try await fixture.client.run("p").status().status == .failed }
+                try await eventually("the parent has failed") {
+                    try await fixture.client.run("p").status().status == .failed
+                }
             }
             let json = try await fixture.stepwise("history", "p", "--json").output
             #expect(json.contains(#""kind":"invoke","child":"c""#) && json.contains(#""cause":"childCancelled""#))
@@ -282,7 +289,7 @@ struct CommandTests {
         try await Fixture.with { fixture in
             try await fixture.send("LPUSH ~queue:default", "{\"payload\":1}")
             try await fixture.withWorker([double]) {
-                try await fixture.until { try await fixture.client.queueTotals().malformed == 1 }
+                try await eventually("the item is rejected") { try await fixture.client.queueTotals().malformed == 1 }
                 let workers =
                     try document(try await fixture.stepwise("workers", "--json").output)["workers"] as? [[String: Any]]
                 #expect(workers?.first?["state"] as? String == "alive")
@@ -325,7 +332,9 @@ struct CommandTests {
                 for (item, reason) in items {
                     try await fixture.send("DEL ~malformed")
                     _ = try await fixture.redis.send(["LPUSH", "stepwise:{default}:queue:default", .bytes(item)])
-                    try await fixture.until { try await fixture.client.queueTotals().malformed == 1 }
+                    try await eventually("the item is rejected") {
+                        try await fixture.client.queueTotals().malformed == 1
+                    }
                     let told = try await fixture.client.malformed(limit: 1)
                     #expect(told.first?.reason.contains(reason) == true, "\(told)")
                 }
@@ -373,7 +382,9 @@ struct CommandTests {
         try await Fixture.with { fixture in
             try await fixture.withWorker([double]) {
                 _ = try await fixture.client.enqueue(workflow: "double", payloadJSON: "\"no number\"", id: "r")
-                try await fixture.until { try await fixture.client.runs(status: .parked, limit: 1).count == 1 }
+                try await eventually("the run is parked") {
+                    try await fixture.client.runs(status: .parked, limit: 1).count == 1
+                }
             }
             let status = try await fixture.stepwise("status", "r")
             #expect(status.output.contains("does not decode as Int"))

@@ -34,7 +34,7 @@ struct DoctorTests {
             _ = try await fixture.client.enqueue(workflow: "nobody-has-it", payloadJSON: "1", id: "unserved")
             _ = try await fixture.client.enqueue(workflow: "retry-later", payloadJSON: "1", id: "delayed")
             try await fixture.send("LPUSH ~queue:default", "rubbish")
-            try await fixture.until {
+            try await eventually("everything is where it ends up") {
                 let totals = try await fixture.client.queueTotals()
                 let failed = try await fixture.client.runs(status: .failed, limit: 5)
                 let parked = try await fixture.client.runs(status: .parked, limit: 5)

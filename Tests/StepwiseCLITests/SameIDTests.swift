@@ -59,7 +59,7 @@ struct SameIDTests {
                 // And once it has ended.
                 try await fixture.send("LPUSH ~queue:default", item)
                 #expect(try await fixture.client.enqueue(once, "late", id: "order-1").isNew == false)
-                try await fixture.until { try await fixture.send("LLEN ~queue:default").integer == 0 }
+                try await eventually("the item is taken") { try await fixture.send("LLEN ~queue:default").integer == 0 }
                 #expect(try await run.result(timeout: .seconds(30)) == output)
                 #expect(try await run.history().count == 1)
                 #expect(bodies.all == [output])
@@ -75,7 +75,7 @@ struct SameIDTests {
         try await Fixture.with { fixture in
             try await fixture.withWorker([once]) {
                 let run = try await fixture.client.enqueue(once, "bad", id: "order-1")
-                try await fixture.until { try await run.status().status == .failed }
+                try await eventually("the run has failed") { try await run.status().status == .failed }
                 #expect(try await fixture.client.enqueue(once, "good", id: "order-1").isNew == false)
                 #expect(try await fixture.stepwise("dead", "delete", "order-1").code == 0)
                 let again = try await fixture.client.enqueue(once, "good", id: "order-1")

@@ -5,10 +5,7 @@ import NIOPosix
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
-
-func silentLogger() -> Logger {
-    Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-}
+import TestSupport
 
 /// What a command left behind.
 struct CommandEnd {
@@ -27,8 +24,8 @@ struct Fixture {
         try await RedisServer.withServer { server in
             let redis = RedisClient(
                 address: try RedisAddress(url: server.url), options: RedisOptions(commandTimeout: .seconds(20)),
-                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: silentLogger())
-            let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: silentLogger())
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: .silent)
+            let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
             let result: Result<Void, any Error>
             do {
                 result = .success(try await body(Fixture(server: server, redis: redis, client: client)))
@@ -54,25 +51,9 @@ struct Fixture {
 
     /// Has a worker with these workflows run while `body` does.
     func withWorker(_ workflows: [any AnyWorkflow], _ body: () async throws -> Void) async throws {
-        let worker = try StepwiseWorker(redis: RedisEndpoint(server.url), workflows: workflows, logger: silentLogger())
-        let task = Task { try await worker.run() }
-        let result: Result<Void, any Error>
-        do { result = .success(try await body()) } catch { result = .failure(error) }
-        task.cancel()
-        _ = await task.result
-        try result.get()
+        let worker = try StepwiseWorker(redis: RedisEndpoint(server.url), workflows: workflows, logger: .silent)
+        try await serving([worker], body)
     }
-
-    /// Asks again and again until it is so.
-    func until(_ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
-        while try await !condition() {
-            if ContinuousClock.now > deadline { throw NeverSo() }
-            await Task.yield()
-        }
-    }
-
-    struct NeverSo: Error {}
 
     // MARK: The command line
 

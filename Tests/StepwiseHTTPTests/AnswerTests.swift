@@ -1,5 +1,6 @@
 import Stepwise
 import StepwiseHTTP
+import TestSupport
 import Testing
 
 @Suite("HTTP: what counts as an answer")

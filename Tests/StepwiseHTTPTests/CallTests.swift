@@ -2,6 +2,7 @@ import Stepwise
 import StepwiseHTTP
 import StepwiseTesting
 import Synchronization
+import TestSupport
 import Testing
 
 private struct Charge: Codable, Equatable {
@@ -30,7 +31,7 @@ struct CallTests {
                 let charge = try answer.decode(as: Charge.self)
                 return [charge.id, "\(answer.status)", answer.headers["x-kind"] ?? "", answer.text]
             }
-            try await withWorker(workflow) { client in
+            try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow, 30, id: "order-1")
                 #expect(try await run.result(timeout: patience) == ["ch_1", "201", "new", #"{"id":"ch_1"}"#])
                 let history = try await run.history()
@@ -63,7 +64,7 @@ struct CallTests {
             let workflow = Workflow("retried") { (context: WorkflowContext) async throws -> String in
                 try await context.call("get", .get(url, .idempotencyKey), using: Self.caller, .retry(patient)).text
             }
-            try await withWorker(workflow) { client in
+            try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow)
                 #expect(try await run.result(timeout: patience) == "done")
                 let step = try #require(try await run.history().first)
@@ -89,7 +90,7 @@ struct CallTests {
                     return failure.error(as: HTTPCallError.self)
                 }
             }
-            try await withWorker(workflow) { client in
+            try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow)
                 let error = try #require(try await run.result(timeout: patience))
                 #expect(error.code == .status)
@@ -119,7 +120,7 @@ struct CallTests {
                 if isFixed.withLock({ $0 }) { return try answer.decode(as: [String: String].self)["identifier"] ?? "" }
                 return try answer.decode(as: Charge.self).id
             }
-            try await withWorker(workflow) { client in
+            try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow)
                 try await eventually("the run is parked") { try await run.status().status == .parked }
                 let reason = try await run.status().reason ?? ""
@@ -140,7 +141,7 @@ struct CallTests {
             let workflow = Workflow("cancelled") { (context: WorkflowContext) async throws -> String in
                 try await context.call("wait", .get(url), using: Self.caller).text
             }
-            try await withWorker(workflow) { client in
+            try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow)
                 try await eventually("the request is there") { server.requests.count == 1 }
                 try await run.cancel(reason: "enough")
@@ -168,7 +169,7 @@ struct CallTests {
                 }
                 return ends
             }
-            try await withWorker(workflow) { client in
+            try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow)
                 #expect(try await run.result(timeout: patience) == ["tooLarge", "tooLarge"])
                 #expect(try await run.history().map(\.attempts) == [1, 1])
@@ -189,7 +190,7 @@ struct CallTests {
                 }
                 return try await context.run("get") { "x" }
             }
-            try await withWorker(workflow) { client in
+            try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow)
                 _ = try await run.result(timeout: patience)
                 let recorded = RecordedHistory(run: try await run.status(), steps: try await run.history())
@@ -213,7 +214,7 @@ struct CallTests {
                     try await Self.caller.send(.get("\(url)/\(name)"), as: step).text
                 }
             }
-            try await withWorker(workflow) { client in
+            try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow, ["a", "b", "c"])
                 #expect(try await run.result(timeout: patience) == ["/a", "/b", "/c"])
             }

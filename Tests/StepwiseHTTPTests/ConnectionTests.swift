@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOSSL
 import StepwiseHTTP
+import TestSupport
 import Testing
 
 @Suite("HTTP: connections")
@@ -60,7 +61,7 @@ struct ConnectionTests {
     {
         let caller = HTTPCaller(
             policy: local, targets: 1, resolve: hosts(["a.test": ["127.0.0.1"], "b.test": ["127.0.0.1"]]))
-        let isFirstThere = Gate()
+        let isFirstThere = Latch()
         try await TestServer.with { request in
             if request.path == "/slow" { await isFirstThere.wait() }
             return .answer(200, text: String(repeating: request.path, count: 100_000))

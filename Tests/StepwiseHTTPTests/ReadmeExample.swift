@@ -1,5 +1,6 @@
 import Foundation
 import StepwiseTesting
+import TestSupport
 import Testing
 
 // The README shows what is between the lines.
@@ -67,7 +68,7 @@ struct ReadmeTests {
         } _: { server in
             let checkout = Checkout(api: server.url, token: "secret", caller: HTTPCaller(policy: local))
             let workflow = Workflow("pay", body: checkout.pay)
-            try await withWorker(workflow) { client in
+            try await withWorker([workflow]) { client, _ in
                 let paid = try await client.enqueue(workflow, Order(sku: "A1", amount: 30))
                 let declined = try await client.enqueue(workflow, Order(sku: "B2", amount: 30))
                 #expect(try await paid.result(timeout: patience) == "ch_1")

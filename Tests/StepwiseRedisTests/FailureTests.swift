@@ -3,6 +3,7 @@ import NIOCore
 import StepwiseRedis
 import StepwiseTesting
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("When the server or the caller goes away", .serialized)

@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 @Suite("Subscriptions", .serialized)
@@ -28,7 +29,7 @@ struct SubscriberTests {
                 address: try RedisAddress(url: server.url),
                 options: RedisOptions(commandTimeout: patience),
                 eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-                logger: silentLogger()
+                logger: .silent
             )
             do {
                 try await body(server, subscriber, client)
@@ -112,7 +113,7 @@ struct SubscriberTests {
                 address: try RedisAddress(url: "unix://worker:pw@\(server.url.dropFirst("unix://".count))"),
                 options: RedisOptions(commandTimeout: patience),
                 eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-                logger: silentLogger()
+                logger: .silent
             )
             let inbox = Inbox()
             _ = try await subscriber.subscribe("news", inbox.receive)

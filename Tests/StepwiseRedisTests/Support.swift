@@ -3,14 +3,11 @@ import NIOCore
 import NIOPosix
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 /// Generous, because tests share their machine; what is to fail in time gets a short timeout of its own.
 let patience = TimeAmount.seconds(20)
-
-func silentLogger() -> Logger {
-    Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-}
 
 /// A client that is closed when `body` ends, whatever happens.
 func withClient<Value>(
@@ -22,7 +19,7 @@ func withClient<Value>(
         address: try RedisAddress(url: url),
         options: options,
         eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-        logger: silentLogger()
+        logger: .silent
     )
     do {
         let value = try await body(client)

@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import StepwiseRedis
 import StepwiseTesting
+import TestSupport
 import Testing
 
 @Suite("TLS", .serialized)

@@ -4,9 +4,6 @@ import StepwiseHTTP
 import StepwiseTesting
 import Testing
 
-let patience = Duration.seconds(30)
-let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
 /// May call this machine by its address and by names that the tests' resolver leads here.
 let local = HTTPPolicy(privateHosts: ["127.0.0.1", "*.test"])
 
@@ -43,38 +40,5 @@ func refusal(
         return try Refused(error: #require(error.cause as? HTTPCallError), isFinal: false, after: error.delay)
     } catch let error as HTTPCallError {
         return Refused(error: error, isFinal: false)
-    }
-}
-
-/// Asks until a condition holds; an issue if it does not within ``patience``.
-func eventually(
-    _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + patience
-    while try await !condition() {
-        if ContinuousClock.now > deadline {
-            Issue.record(what, sourceLocation: sourceLocation)
-            return
-        }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
-/// Calls `body` with a client of a throw-away Redis on which a worker of this process runs; ends it, gracefully.
-func withWorker(
-    _ workflows: any AnyWorkflow..., body: (StepwiseClient) async throws -> Void
-) async throws {
-    try await RedisServer.withServer { server in
-        let redis = try RedisEndpoint(server.url)
-        let worker = try StepwiseWorker(
-            redis: redis, workflows: workflows, configuration: .init(shutdownGrace: .seconds(5)), logger: quiet)
-        let client = try StepwiseClient(redis: redis, logger: quiet)
-        let task = Task { try await worker.run() }
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(client)) } catch { result = .failure(error) }
-        task.cancel()
-        try await task.value
-        await client.close()
-        try result.get()
     }
 }

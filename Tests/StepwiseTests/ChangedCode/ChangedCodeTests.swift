@@ -15,7 +15,7 @@ struct Calls: Sendable, CustomTestStringConvertible {
     ///   - gate: at which steps wait whose names begin with `slow`.
     ///   - held: at which those wait whose names begin with `held`.
     func workflow(
-        _ gate: Gate, _ tally: Tally, held: Gate = Gate(), _ options: WorkflowOption...
+        _ gate: Latch, _ tally: Tally, held: Latch = Latch(), _ options: WorkflowOption...
     ) -> Workflow<String, String> {
         let groups = text.split(separator: " ").map { $0.split(separator: "+").map(String.init) }
         let body: @Sendable (WorkflowContext, String) async throws -> String = { context, input in
@@ -78,7 +78,7 @@ extension Scenarios {
             _ body: (StepwiseClient, RedisServer, WorkflowRun<String>) async throws -> Void
         ) async throws {
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let run = try await client.enqueue(before, "in")
                 try await withWorkers(server, before, grace: .zero) {
                     try await eventually("the slow steps begin") {
@@ -86,8 +86,7 @@ extension Scenarios {
                     }
                 }
                 try await body(client, server, run)
-                let violations = try await Doctor(client).examine().violations.map(\.line)
-                #expect(violations.isEmpty)
+                try await expectSound(client)
                 await client.close()
             }
         }
@@ -98,7 +97,7 @@ extension Scenarios {
                 _ change: Change
             ) async throws
         {
-            let gate = Gate()
+            let gate = Latch()
             let tally = Tally()
             let before = change.before.workflow(gate, tally)
             let after = change.after.workflow(gate, tally)
@@ -140,7 +139,7 @@ extension Scenarios {
         func `Of parallel steps, what the code and the history both have goes on; what only one has parks the run`(
             _ change: Change
         ) async throws {
-            let (gate, held) = (Gate(), Gate())
+            let (gate, held) = (Latch(), Latch())
             let tally = Tally()
             let before = change.before.workflow(gate, tally, held: held)
             let after = change.after.workflow(gate, tally, held: held)
@@ -162,7 +161,7 @@ extension Scenarios {
         }
 
         @Test func `Steps that are added behind what is recorded and open are no change that matters`() async throws {
-            let gate = Gate()
+            let gate = Latch()
             let tally = Tally()
             let after = Calls("one slow+new last").workflow(gate, tally)
             try await begin(Calls("one slow").workflow(gate, tally), slow: 1, tally) { _, server, run in
@@ -180,7 +179,7 @@ extension Scenarios {
             `Parallel steps of which all are recorded, and one more before them: parked, not left without anybody who moves it`()
             async throws
         {
-            let gate = Gate()
+            let gate = Latch()
             let tally = Tally()
             let before = Calls("slow+slow2 last").workflow(gate, tally)
             try await begin(before, slow: 2, tally) { client, server, run in

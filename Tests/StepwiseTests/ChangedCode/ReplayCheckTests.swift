@@ -1,5 +1,6 @@
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 @Suite("Recorded histories as a test of changed code")
@@ -115,7 +116,7 @@ struct ReplayCheckTests {
             #expect(throws: HistoryUnreadable.self) { try RecordedHistory(json: text) }
         }
         #expect(try await failure(wide("a", "b"), ended)?.message.contains("of workflow \"order\"") == true)
-        let gate = Gate()
+        let gate = Latch()
         let outside = Workflow("wide") { (context: WorkflowContext) async throws -> Void in
             try await context.run("first") {}
             await gate.wait()
@@ -133,14 +134,14 @@ extension Scenarios {
             async throws
         {
             let tally = Tally()
-            let code = Calls("one two+three four").workflow(Gate(), tally)
+            let code = Calls("one two+three four").workflow(Latch(), tally)
             try await withWorker([code]) { client, _ in
                 let run = try await client.enqueue(code, "in")
                 #expect(try await run.result(timeout: patience) == "in")
                 let history = RecordedHistory(run: try await run.status(), steps: try await run.history())
                 let bodies = tally.all.count
                 try await ReplayCheck(code).check(history)
-                let other = Calls("one two+drei four").workflow(Gate(), tally)
+                let other = Calls("one two+drei four").workflow(Latch(), tally)
                 await #expect(throws: ReplayFailure.self) { try await ReplayCheck(other).check(history) }
                 #expect(tally.all.count == bodies, "no body is executed")
             }

@@ -1,5 +1,6 @@
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 /// An error of a body as an earlier release had it, and as a later one has it.
@@ -16,7 +17,7 @@ extension Scenarios {
     @Suite("Changed types") struct ChangedTypes {
         /// The first worker fails the step and is held behind it; the second has another type for the error.
         private func workflow<E: Error & Codable>(
-            _ error: E, _ gate: Gate, _ tally: Tally, _ words: @escaping @Sendable (E) -> String
+            _ error: E, _ gate: Latch, _ tally: Tally, _ words: @escaping @Sendable (E) -> String
         ) -> Workflow<String, String> {
             Workflow("declined") { context, input in
                 var told = "nothing"
@@ -38,12 +39,12 @@ extension Scenarios {
             `A recorded error that the code cannot decode parks the run; what the function makes of it has no consequence`()
             async throws
         {
-            let gate = Gate()
+            let gate = Latch()
             let tally = Tally()
             let before = workflow(Earlier.Declined(code: 51), gate, tally) { "\($0.code)" }
             let after = workflow(Later.Declined(reasons: []), gate, tally) { $0.reasons.joined() }
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let run = try await client.enqueue(before, "in")
                 try await withWorkers(server, before, grace: .zero) {
                     try await eventually("the second step begins") { tally.all == ["51"] }
@@ -81,7 +82,7 @@ extension Scenarios {
                 try await eventually("the run is not parked") { try await run.status().status == .parked }
                 #expect(try await run.history().map(\.step) == ["charge"])
                 #expect(try await client.openSteps(ofRun: run.id).isEmpty && tally.all.isEmpty)
-                #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+                try await expectSound(client)
             }
         }
 

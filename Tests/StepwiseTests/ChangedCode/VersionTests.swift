@@ -7,7 +7,7 @@ import Testing
 extension Scenarios {
     /// Workers with several versions of a workflow serve one queue.
     @Suite("Versions of a workflow", .serialized) struct Versions {
-        private let gate = Gate()
+        private let gate = Latch()
         private let tally = Tally()
 
         private func workflow(_ calls: String, version: String? = nil) -> Workflow<String, String> {
@@ -21,14 +21,13 @@ extension Scenarios {
             _ body: (StepwiseClient, RedisServer, [WorkflowRun<String>]) async throws -> Void
         ) async throws {
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let runs = try await client.enqueue(before.workflowName, each: Array(repeating: "in", count: count))
                 try await withWorkers(server, before, grace: .zero) {
                     try await eventually("the slow steps begin") { tally.all.count { $0 == "slow" } == count }
                 }
                 try await body(client, server, runs)
-                let violations = try await Doctor(client).examine().violations.map(\.line)
-                #expect(violations.isEmpty)
+                try await expectSound(client)
                 await client.close()
             }
         }
@@ -185,7 +184,7 @@ extension Scenarios {
             let old = workflow("one+two three+four five+six", version: "1")
             let new = workflow("one+two neu+four five+six", version: "2")
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let runs = try await client.enqueue(old.workflowName, each: Array(repeating: "in", count: 30))
                 try await withWorkers(
                     server, old, new, configuration: .init(concurrency: 3, lease: .seconds(2), parkedSteps: 0)
@@ -196,8 +195,7 @@ extension Scenarios {
                         #expect(steps.contains("three") != steps.contains("neu"), "\(steps)")
                     }
                 }
-                let violations = try await Doctor(client).examine().violations.map(\.line)
-                #expect(violations.isEmpty)
+                try await expectSound(client)
                 await client.close()
             }
         }
@@ -216,7 +214,7 @@ extension Scenarios {
                 let code = await errorCode {
                     _ = try StepwiseWorker(
                         redis: RedisEndpoint("redis://localhost"), workflows: [workflow("one", version: bad)],
-                        logger: quiet)
+                        logger: .silent)
                 }
                 #expect(code == .invalidIdentifier)
             }

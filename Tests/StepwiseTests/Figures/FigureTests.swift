@@ -27,8 +27,8 @@ extension Scenarios {
                 let others = try (1..<workers).map { _ in
                     let worker = try StepwiseWorker(
                         redis: RedisEndpoint(server.url), workflows: [workflow], configuration: configuration,
-                        logger: quiet)
-                    return Task { try await worker.run() }
+                        logger: .silent)
+                    return RunningWorker(worker)
                 }
                 // All scripts are known to the server, all workers are there.
                 _ = try await client.enqueue(workflow, 2).result(timeout: patience)
@@ -38,8 +38,7 @@ extension Scenarios {
                 try await eventually("the run completes") { try await run.status().status == .completed }
                 let scripts = try await monitor.scripts()
                 monitor.stop()
-                for other in others { other.cancel() }
-                for other in others { try await other.value }
+                try await others.end()
                 return scripts
             }
         }
@@ -112,7 +111,7 @@ extension Scenarios {
         func `A cold start reads the history once, in pages of 1,000 outcomes or about 1 MiB`(
             _ count: Int, _ size: Int, _ pages: Int
         ) async throws {
-            let gate = Gate()
+            let gate = Latch()
             let long = Workflow("long") { (context, count: Int) async throws -> Int in
                 for _ in 0..<count { try await context.run("link") { String(repeating: "x", count: size) } }
                 try await context.run("gate") { await gate.wait() }
@@ -120,18 +119,17 @@ extension Scenarios {
             }
             try await RedisServer.withServer { server in
                 let redis = try RedisEndpoint(server.url)
-                let client = try StepwiseClient(redis: redis, logger: quiet)
+                let client = try StepwiseClient(redis: redis, logger: .silent)
                 let run = try await client.enqueue(long, count)
                 let first = try StepwiseWorker(
-                    redis: redis, workflows: [long], configuration: .init(shutdownGrace: .zero), logger: quiet)
-                let firstTask = Task { try await first.run() }
+                    redis: redis, workflows: [long], configuration: .init(shutdownGrace: .zero), logger: .silent)
+                let firstTask = RunningWorker(first)
                 try await eventually("all links are recorded") { try await run.status().recorded == count }
-                firstTask.cancel()
-                try await firstTask.value
+                try await firstTask.end()
                 let monitor = try await ScriptMonitor(server)
                 gate.open()
-                let second = try StepwiseWorker(redis: redis, workflows: [long], logger: quiet)
-                let secondTask = Task { try await second.run() }
+                let second = try StepwiseWorker(redis: redis, workflows: [long], logger: .silent)
+                let secondTask = RunningWorker(second)
                 _ = try await run.result(timeout: patience)
                 let scripts = try await monitor.scripts()
                 monitor.stop()
@@ -142,8 +140,7 @@ extension Scenarios {
                 #expect(reads.reduce(0, +) <= count / 50 + 2 * pages + scripts.count + 1)
                 // Among them calls of scripts that this server was not told of before.
                 #expect(scripts.count <= 14)
-                secondTask.cancel()
-                try await secondTask.value
+                try await secondTask.end()
                 await client.close()
             }
         }
@@ -199,7 +196,7 @@ extension Scenarios {
 
         @Test func `Who waits for a result is told of it, and asks only now and then`() async throws {
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let run = try await client.enqueue(chain, 1)
                 let monitor = try await ScriptMonitor(server)
                 let result = await errorCode { _ = try await run.result(timeout: .seconds(3)) }
@@ -216,7 +213,7 @@ extension Scenarios {
         func `Who waits for a run is told by the script that ends it: its function's end, or a cancellation`()
             async throws
         {
-            let gate = Gate()
+            let gate = Latch()
             let gated = Workflow("gated") { (context, input: String) async throws -> String in
                 try await context.run("wait") { await gate.wait() }
                 return input
@@ -252,7 +249,7 @@ extension Scenarios {
                 let run = try await client.enqueue(workflow, text)
                 _ = try await run.result(timeout: patience)
                 let redis = RedisClient(
-                    address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: quiet)
+                    address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: .silent)
                 let keys = try Keys(namespace: "default")
                 var bytes = 0
                 for key in [keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id)] {

@@ -1,5 +1,6 @@
 import Foundation
 import StepwiseTesting
+import TestSupport
 import Testing
 
 /// What a server executed between two moments, as redis-cli's MONITOR tells it: each script with its keys and its inner commands.

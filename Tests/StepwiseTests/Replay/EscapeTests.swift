@@ -1,5 +1,6 @@
 import Dispatch
 import Stepwise
+import TestSupport
 import Testing
 
 @MainActor private func onTheMainActor() -> Int { 1 }
@@ -66,7 +67,7 @@ struct EscapeTests {
     }
 
     @Test func `A branch that is out beside a sibling that waits shows itself when it comes back`() async throws {
-        let came = Gate()
+        let came = Latch()
         let core = Core { context in
             async let quick = context.run("quick") { 1 }
             async let slow: Int = {

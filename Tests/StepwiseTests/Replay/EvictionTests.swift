@@ -52,7 +52,7 @@ struct EvictionTests {
     }
 
     @Test func `A function that had left its executor comes to its end after the eviction, on its own`() async throws {
-        let gate = Gate()
+        let gate = Latch()
         let seen = Tally()
         let core = Core { context in
             defer { seen.add("end") }

@@ -1,4 +1,5 @@
 import Stepwise
+import TestSupport
 import Testing
 
 private class Animal: Codable, @unchecked Sendable {

@@ -21,7 +21,7 @@ extension Scenarios {
             async throws
         {
             try await RedisServer.withServer(clock: .skippable) { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 // Half an hour from now: the last tick will be late as well.
                 let minute = (try await client.redisTime() / 60_000 + 30) % 60
                 try await client.schedules.create(
@@ -37,7 +37,7 @@ extension Scenarios {
                 #expect(details.started == 3 && details.missed == 9 && details.skipped == 0)
                 let expected = [3, 2, 1].map { details.schedule.runID(ofTick: details.next - $0 * 3_600_000) }
                 #expect(try await runs(client) == expected)
-                #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+                try await expectSound(client)
                 await client.close()
             }
         }
@@ -48,7 +48,7 @@ extension Scenarios {
             async throws
         {
             try await RedisServer.withServer(clock: .skippable) { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let weekly = try Schedule("weekly", .cron("0 9 * * MON", timeZone: "Europe/Berlin"), note, "x")
                 try await client.schedules.create(weekly)
                 let ticks = try await client.schedules.nextTicks(of: "weekly", count: 40)
@@ -86,7 +86,7 @@ extension Scenarios {
                         try await client.runs(limit: 10).allSatisfy { $0.status == .completed }
                     }
                 }
-                #expect(try await Doctor(client).examine().violations.map(\.line) == [])
+                try await expectSound(client)
                 await client.close()
             }
         }

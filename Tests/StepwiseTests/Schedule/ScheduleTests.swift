@@ -11,7 +11,7 @@ private let note = Workflow("note") { (context, text: String) async throws -> St
 }
 
 /// A workflow whose runs wait in their step until the gate opens.
-private func held(_ gate: Gate) -> Workflow<Void, Void> {
+private func held(_ gate: Latch) -> Workflow<Void, Void> {
     Workflow("held") { context in try await context.run("wait") { await gate.wait() } }
 }
 
@@ -27,12 +27,6 @@ extension Scenarios {
             try await client.runs(limit: 5000).map(\.id).filter { $0.hasPrefix(schedule + "/") }.sorted()
         }
 
-        private func isSound(_ client: StepwiseClient, sourceLocation: SourceLocation = #_sourceLocation) async throws {
-            #expect(
-                try await Doctor(client, pause: .milliseconds(10)).examine().violations.map(\.line) == [],
-                sourceLocation: sourceLocation)
-        }
-
         @Test(.scenario(61))
         func `A schedule that three workers declare starts one run a tick, with its input, its queue and its label`()
             async throws
@@ -44,15 +38,14 @@ extension Scenarios {
                 let workers = try (0..<3).map { _ in
                     try StepwiseWorker(
                         redis: RedisEndpoint(server.url), workflows: [note], schedules: [schedule],
-                        configuration: .init(queues: ["notes"]), logger: quiet)
+                        configuration: .init(queues: ["notes"]), logger: .silent)
                 }
-                let tasks = workers.map { worker in Task { try await worker.run() } }
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let tasks = workers.map(RunningWorker.init)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 try await eventually("it does not tick") {
                     try await client.runs(status: .completed, limit: 9).count >= 3
                 }
-                for task in tasks { task.cancel() }
-                for task in tasks { try await task.value }
+                try await tasks.end()
                 let details = try await client.schedules.details("every-second")
                 let ids = try await runs(client, of: "every-second")
                 let last = try #require(details.lastTick)
@@ -61,7 +54,7 @@ extension Scenarios {
                 let run = try await client.run(ids[0]).status()
                 #expect(run.workflow == "note" && run.payload == "\"hello\"" && run.queue == "notes")
                 #expect(run.labels == ["tenant": "acme", "schedule": "every-second"] && run.deadline != nil)
-                try await isSound(client)
+                try await expectSound(client, pause: .milliseconds(10))
                 await client.close()
             }
         }
@@ -70,7 +63,7 @@ extension Scenarios {
         func `While a run is live: skip skips ticks, queue keeps them for later, replace cancels the run`(
             _ overlap: ScheduleOverlap
         ) async throws {
-            let gate = Gate()
+            let gate = Latch()
             let workflow = held(gate)
             try await withWorker([workflow]) { client, server in
                 try await client.schedules.create(
@@ -109,7 +102,7 @@ extension Scenarios {
                     try await client.runs(limit: 100).allSatisfy(\.status.isEnded)
                 }
                 #expect(try await details().missed == 0)
-                try await isSound(client)
+                try await expectSound(client, pause: .milliseconds(10))
             }
         }
 
@@ -120,16 +113,15 @@ extension Scenarios {
         {
             let log = CollectedLog()
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 func start(_ timing: ScheduleTiming, _ text: String, version: Int = 1) async throws {
                     let schedule = try Schedule("report", timing, note, text, version: version)
                     let worker = try StepwiseWorker(
                         redis: RedisEndpoint(server.url), workflows: [note], schedules: [schedule], logger: log.logger)
                     let before = log.lines("worker started").count
-                    let task = Task { try await worker.run() }
+                    let task = RunningWorker(worker)
                     try await eventually("it does not start") { log.lines("worker started").count > before }
-                    task.cancel()
-                    try await task.value
+                    try await task.end()
                 }
                 func payload() async throws -> String {
                     try await client.schedules.details("report").schedule.payloadJSON
@@ -157,7 +149,7 @@ extension Scenarios {
                 #expect(
                     log.lines("a schedule is left as it is: code with a higher version of it has declared it").count
                         == 1)
-                try await isSound(client)
+                try await expectSound(client, pause: .milliseconds(10))
                 await client.close()
             }
         }
@@ -187,7 +179,7 @@ extension Scenarios {
                 #expect(
                     await errorCode {
                         _ = try StepwiseWorker(
-                            redis: RedisEndpoint(server.url), workflows: [note], schedules: [large], logger: quiet)
+                            redis: RedisEndpoint(server.url), workflows: [note], schedules: [large], logger: .silent)
                     } == .tooLarge)
 
                 let ticks = try await schedules.nextTicks(of: "daily", count: 3)
@@ -195,7 +187,7 @@ extension Scenarios {
                 #expect(try await schedules.pause("daily"))
                 #expect(try await !schedules.pause("daily"))
                 #expect(try await client.queueTotals().delayed == 0)
-                try await isSound(client)
+                try await expectSound(client, pause: .milliseconds(10))
 
                 let triggered = try await schedules.trigger("daily")
                 let named = try await schedules.trigger("daily", id: "by-hand")
@@ -224,7 +216,7 @@ extension Scenarios {
                 let list = try await schedules.list()
                 #expect(list.schedules.map(\.schedule.name) == ["daily"] && list.unreadable.isEmpty)
                 #expect(list.schedules[0].triggered == 2 && list.schedules[0].started == 0)
-                try await isSound(client)
+                try await expectSound(client, pause: .milliseconds(10))
                 try await schedules.delete("daily")
                 #expect(try await schedules.list().schedules.isEmpty)
                 #expect(try await client.queueTotals().delayed == 0)
@@ -242,7 +234,7 @@ extension Scenarios {
                 let details = try await client.schedules.details("s")
                 #expect(details.triggered == 20)
                 #expect(try await runs(client, of: "s").count == 20 + details.started)
-                try await isSound(client)
+                try await expectSound(client, pause: .milliseconds(10))
             }
         }
 
@@ -271,13 +263,13 @@ extension Scenarios {
                 try await eventually("a timer without a schedule stays") {
                     try await client.queueTotals().delayed == 1
                 }
-                try await isSound(client)
+                try await expectSound(client, pause: .milliseconds(10))
             }
         }
 
         @Test func `A schedule that has lost its timer gets another one from the workers, and ticks`() async throws {
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 try await client.schedules.create(Schedule("s", .every(.seconds(1)), note, "x"))
                 try await client.schedules.create(Schedule("paused", .every(.seconds(1)), note, "x"))
                 try await client.schedules.pause("paused")
@@ -288,7 +280,7 @@ extension Scenarios {
                     try await eventually("it does not tick") { try await client.schedules.details("s").started >= 1 }
                 }
                 #expect(try await client.schedules.details("paused").started == 0)
-                try await isSound(client)
+                try await expectSound(client, pause: .milliseconds(10))
                 await client.close()
             }
         }
@@ -300,7 +292,7 @@ extension Scenarios {
                     try await client.queueTotals().unserved["nobody-has-it", default: 0] >= 1
                 }
                 try await client.schedules.delete("s")
-                try await isSound(client)
+                try await expectSound(client, pause: .milliseconds(10))
             }
         }
     }

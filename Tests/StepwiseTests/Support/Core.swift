@@ -1,4 +1,5 @@
 import Stepwise
+import TestSupport
 
 /// A function on the pure core: no Redis, no worker; the test delivers the outcomes.
 struct Core {
@@ -22,7 +23,7 @@ struct Core {
         _ = copy.learn(marks: marks, carried: carried, opened: opened)
         let context = WorkflowContext(
             workflow: workflow.name, runID: "core", payload: JSON.null, options: workflow.function.options,
-            logger: quiet,
+            logger: .silent,
             copy: copy, created: 1_700_000_000_000, continued: continued)
         copy.start(context, function: workflow.function.body)
     }

@@ -1,4 +1,5 @@
 import Stepwise
+import TestSupport
 import Testing
 
 /// Replays a history, outcome by outcome, as a worker does that has never seen the run. No body runs.
@@ -7,7 +8,7 @@ func replay(_ workflow: any AnyWorkflow, _ details: RunDetails, _ history: some 
     let context = WorkflowContext(
         workflow: workflow.name, runID: details.id, payload: Array(details.payload.utf8),
         options: workflow.function.options,
-        logger: quiet, copy: copy, created: details.created ?? 0, continued: details.continued)
+        logger: .silent, copy: copy, created: details.created ?? 0, continued: details.continued)
     _ = copy.learn(marks: details.patches, carried: .max, opened: 0)
     copy.start(context, silent: true, function: workflow.function.body)
     for step in history { copy.deliver(step.outcome, silent: true) }

@@ -57,7 +57,7 @@ extension Scenarios {
                 }
             }
             try await RedisServer.withServer(clock: .skippable) { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 try await withWorkers(server, workflow) {
                     let run = try await client.enqueue(workflow)
                     for attempt in 1...2 {
@@ -91,7 +91,7 @@ extension Scenarios {
                 return try await context.run("greet") { "good morning" }
             }
             try await RedisServer.withServer(clock: .skippable) { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 try await withWorkers(server, workflow, workflow) {
                     let run = try await client.enqueue(workflow)
                     try await eventually("it sleeps") {

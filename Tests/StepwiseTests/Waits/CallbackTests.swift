@@ -37,7 +37,7 @@ extension Scenarios {
                 #expect(await errorCode { try await client.complete(guess, "x") } == .wrongStatus)
                 let nowhere = "b:" + String(repeating: "0", count: 32)
                 #expect(await errorCode { try await client.complete(nowhere, "x") } == .noSuchRun)
-                #expect(try await Doctor(client).examine().violations.isEmpty)
+                try await expectSound(client)
             }
         }
 
@@ -78,7 +78,7 @@ extension Scenarios {
                 #expect(try await client.extend(token, by: .seconds(1)))
                 let other = try await complete(client.enqueue(workflow, 1), of: workflow)
                 #expect(other.output == "nobody")
-                #expect(try await Doctor(client).examine().violations.isEmpty)
+                try await expectSound(client)
                 #expect(try await client.complete(token, "late") == .received)
                 #expect(try await complete(extended, of: workflow).output == "late")
                 #expect(try await client.extend(token, by: .seconds(1)) == false)

@@ -135,7 +135,7 @@ extension Scenarios {
                 }
             }
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 var runs: [WorkflowRun<String>] = []
                 try await withWorkers(server, workflow) {
                     for _ in 0..<2 { runs.append(try await client.enqueue(workflow, 1000)) }
@@ -179,7 +179,7 @@ extension Scenarios {
                 return isRace ? first + [try await context.waitForEvent("b", timeout: .seconds(3600))] : first
             }
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 var run: WorkflowRun<[String]>?
                 try await withWorkers(server, workflow) {
                     let new = try await client.enqueue(workflow, isRace)
@@ -190,7 +190,7 @@ extension Scenarios {
                 let new = try #require(run)
                 #expect(try await new.notify("a", "A") == .received)
                 #expect(try await new.notify("b", "B") == .kept)
-                #expect(try await Doctor(client).examine().violations.isEmpty)
+                try await expectSound(client)
                 try await withWorkers(server, workflow) {
                     let completed = try await complete(new, of: workflow)
                     #expect(completed.output == ["A", "B"])
@@ -322,7 +322,7 @@ extension Scenarios {
             try await withWorker([twice]) { client, server in
                 let run = try await client.enqueue(twice, 0)
                 try await eventually("it waits") { try await client.openSteps(ofRun: run.id).count == 1 }
-                #expect(try await Doctor(client).examine().violations.isEmpty)
+                try await expectSound(client)
                 if isPaused { _ = try await client.pause(run.id) }
                 try await run.cancel()
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runCancelled)

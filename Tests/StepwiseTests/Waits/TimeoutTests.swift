@@ -11,7 +11,7 @@ extension Scenarios {
         func `A race has the same winner on every replay, an error wins as well, and the losers' bodies are cancelled`(
             _ memory: Memory
         ) async throws {
-            let gate = Gate()
+            let gate = Latch()
             let workflow = Workflow("racing", .retry(.never)) { (context, _: Int) async throws -> [String] in
                 var ends: [String] = []
                 for name in ["good", "bad"] {
@@ -39,7 +39,7 @@ extension Scenarios {
         func `A body that is done in time withdraws its timer; one that is not is cancelled, and the function goes on`(
             _ memory: Memory
         ) async throws {
-            let gate = Gate()
+            let gate = Latch()
             let workflow = Workflow("limited") { (context, _: Int) async throws -> [String] in
                 let quick = try await context.withTimeout(.hours(24)) {
                     async let left = context.run("left") { "l" }
@@ -65,14 +65,14 @@ extension Scenarios {
                 try await eventually("no timer is left") {
                     try await server.command("ZCARD", "stepwise:{default}:delayed").integer == 0
                 }
-                try await eventually("doctor finds nothing") { try await Doctor(client).examine().violations.isEmpty }
+                try await expectSound(client, within: patience)
             }
         }
 
         @Test
         func `A run that is cancelled in withTimeout is cancelled, not out of time, and leaves no timer`() async throws
         {
-            let gate = Gate()
+            let gate = Latch()
             let begun = Flag()
             let workflow = Workflow("waiting") { (context, _: Int) async throws -> String in
                 do {

@@ -48,14 +48,14 @@ extension Scenarios {
             let watchers = [Watcher(), Watcher()]
             try await RedisServer.withServer { server in
                 let redis = try RedisEndpoint(server.url)
-                let client = try StepwiseClient(redis: redis, logger: quiet)
+                let client = try StepwiseClient(redis: redis, logger: .silent)
                 let workers = try watchers.map { watcher in
                     let worker = try StepwiseWorker(
                         redis: redis, workflows: [Self.busy],
                         configuration: .init(
                             concurrency: 2, shutdownGrace: .seconds(5), parkedSteps: 0, observer: watcher.observer),
-                        logger: quiet)
-                    return Task { try await worker.run() }
+                        logger: .silent)
+                    return RunningWorker(worker)
                 }
                 var runs: [WorkflowRun<Int>] = []
                 for _ in 0..<6 { runs.append(try await client.enqueue(Self.busy, 4)) }
@@ -68,8 +68,7 @@ extension Scenarios {
                     #expect(each.joined().sorted() == Array(1...history.count), "\(each)")
                     #expect(watchers.flatMap { $0.ends(of: run.id) } == [.completed])
                 }
-                for worker in workers { worker.cancel() }
-                for worker in workers { try await worker.value }
+                try await workers.end()
                 #expect(watchers.allSatisfy { !$0.all.isEmpty }, "both have worked")
                 await client.close()
             }
@@ -80,7 +79,7 @@ extension Scenarios {
             async throws
         {
             let watcher = Watcher()
-            let gate = Gate()
+            let gate = Latch()
             let workflow = Workflow("others") { (context, turn: Int) async throws -> Int in
                 if turn == 0 { try await context.continueAsNew(1) }
                 try await context.run("work") { await gate.wait() }
@@ -115,7 +114,7 @@ extension Scenarios {
         @Test(.scenario(62))
         func `A worker whose carry was given to another tells nothing of what it still does`() async throws {
             let (first, second) = (Watcher(), Watcher())
-            let gate = Gate()
+            let gate = Latch()
             let bodies = Tally()
             let workflow = Workflow("fenced") { (context, _: Int) async throws -> String in
                 try await context.run("work") {
@@ -125,14 +124,14 @@ extension Scenarios {
             }
             try await RedisServer.withServer { server in
                 let redis = try RedisEndpoint(server.url)
-                let client = try StepwiseClient(redis: redis, logger: quiet)
-                func worker(_ watcher: Watcher) throws -> Task<Void, any Error> {
+                let client = try StepwiseClient(redis: redis, logger: .silent)
+                func worker(_ watcher: Watcher) throws -> RunningWorker {
                     // One slot: who executes a body claims nothing.
                     let worker = try StepwiseWorker(
                         redis: redis, workflows: [workflow],
                         configuration: .init(concurrency: 1, shutdownGrace: .seconds(5), observer: watcher.observer),
-                        logger: quiet)
-                    return Task { try await worker.run() }
+                        logger: .silent)
+                    return RunningWorker(worker)
                 }
                 let loser = try worker(first)
                 let run = try await client.enqueue(workflow, 0)
@@ -150,8 +149,7 @@ extension Scenarios {
                 #expect(try await run.result(timeout: patience) == "done")
                 try await eventually("the end is told") { second.ends(of: run.id) == [.completed] }
                 gate.open()
-                for worker in [loser, winner] { worker.cancel() }
-                for worker in [loser, winner] { try await worker.value }
+                try await [loser, winner].end()
                 #expect(first.all.isEmpty)
                 #expect(second.steps(of: run.id).map(\.number) == [1])
                 await client.close()
@@ -159,7 +157,7 @@ extension Scenarios {
         }
 
         @Test func `An observer that never returns keeps no run and no worker waiting`() async throws {
-            let forever = Gate()
+            let forever = Latch()
             let workflow = Workflow("quick") { (context, number: Int) async throws -> Int in
                 try await context.run("step") { number }
             }
@@ -179,7 +177,7 @@ extension Scenarios {
         }
 
         @Test func `What an observer is too slow for is dropped, counted, and the count is told`() async throws {
-            let gate = Gate()
+            let gate = Latch()
             let watcher = Watcher()
             let begun = Flag()
             let feed = ObserverFeed(limit: 3) { observation in

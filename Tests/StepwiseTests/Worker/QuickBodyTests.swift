@@ -2,6 +2,7 @@ import Foundation
 import Stepwise
 import StepwiseTesting
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Which bodies begin on the worker's own thread") struct BodyPaceTests {
@@ -159,15 +160,14 @@ extension Scenarios {
                 }
             }
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: quiet)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let worker = try StepwiseWorker(
                     redis: RedisEndpoint(server.url), workflows: [holding], configuration: .init(shutdownGrace: .zero),
-                    logger: quiet)
-                let service = Task { try await worker.run() }
+                    logger: .silent)
+                let service = RunningWorker(worker)
                 _ = try await client.enqueue(holding, 0)
                 try await eventually("the body holds the thread") { isHeld.isSet }
-                service.cancel()
-                try await service.value
+                try await service.end()
                 release.signal()
                 await client.close()
             }

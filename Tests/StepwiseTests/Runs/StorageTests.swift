@@ -1,0 +1,189 @@
+import Foundation
+import NIOCore
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import TestSupport
+import Testing
+
+extension Scenarios {
+    /// What is kept, for how long, and what happens when there is no room or the data is another version's.
+    @Suite("What is stored", .serialized) struct Storage {
+        private let echo = Workflow("echo") { (context, text: String) async throws -> String in
+            try await context.run("say") { text }
+        }
+
+        private func redis<Value>(
+            _ server: RedisServer, _ eventLoop: any EventLoop, _ body: (RedisClient) async throws -> Value
+        ) async throws
+            -> Value
+        {
+            let redis = RedisClient(address: try RedisAddress(url: server.url), eventLoop: eventLoop, logger: .silent)
+            let result: Result<Value, any Error>
+            do { result = .success(try await body(redis)) } catch { result = .failure(error) }
+            await redis.close()
+            return try result.get()
+        }
+
+        @Test(.rule(5))
+        func `When Redis' memory is full, runs go on to their ends and new ones are refused with a clear error`()
+            async throws
+        {
+            let gate = Latch()
+            let gated = Workflow("gated") { (context, text: String) async throws -> String in
+                try await context.run("wait") { await gate.wait() }
+                let text = try await context.run("next") { text }
+                async let left = context.run("left") { text }
+                async let right = context.run("right") { text }
+                let both = try await left + right
+                async let third = context.run("third") { both }
+                async let fourth = context.run("fourth") { "" }
+                let all = try await third + fourth
+                return try await context.run("last", .atMostOnce) { all }
+            }
+            try await withWorker([gated]) { client, server in
+                let run = try await client.enqueue(gated, "x")
+                try await eventually("the body runs") { try await client.openSteps(ofRun: run.id).count == 1 }
+                try await redis(server, client.eventLoop) { redis in
+                    _ = try await redis.send(["CONFIG", "SET", "maxmemory", "1"])
+                    gate.open()
+                    try await eventually("the run completes") { try await run.status().status == .completed }
+                    let error = await #expect(throws: StepwiseError.self) { try await client.enqueue(gated, "y") }
+                    #expect(error?.code == .redisRefused)
+                    #expect(error?.message.contains("redis' memory is full: raise its maxmemory") == true)
+                    _ = try await redis.send(["CONFIG", "SET", "maxmemory", "0"])
+                }
+                let output = try await run.result(timeout: patience)
+                #expect(output == "xx")
+            }
+        }
+
+        @Test(.scenario(64))
+        func `Ended runs leave after their retention, failed ones after theirs, live ones never`() async throws {
+            let gate = Latch()
+            let live = Workflow("live") { (context, _: String) async throws -> String in
+                try await context.run("wait") { await gate.wait() }
+                return "ended"
+            }
+            let failing = Workflow("failing") { (context, text: String) async throws -> String in
+                throw CocoaError(.coderInvalidValue)
+            }
+            let configuration = StepwiseWorker.Configuration(
+                completedRetention: .milliseconds(1), failedRetention: .zero)
+            try await withWorker([echo, live, failing], configuration: configuration) { client, _ in
+                let gone = try await client.enqueue(echo, "x")
+                let kept = try await client.enqueue(failing, "x")
+                let still = try await client.enqueue(live, "x")
+                try await eventually("the completed run is gone") { (try? await gone.status()) == nil }
+                let goneCode = await errorCode { _ = try await gone.status() }
+                #expect(goneCode == .runGone)
+                let code = await errorCode { _ = try await client.run(gone.id).status() }
+                #expect(code == .noSuchRun)
+                let failed = try await kept.status().status
+                #expect(failed == .failed)
+                let running = try await still.status().status
+                #expect(running == .running)
+                try await expectSound(client)
+                gate.open()
+            }
+        }
+
+        @Test(.scenario(51))
+        func `An id that is used again after its run has left begins a run of its own: its input, its steps, its keys`()
+            async throws
+        {
+            let keys = Tally()
+            let pair = Workflow("pair") { (context, text: String) async throws -> String in
+                async let left = context.run("left") { step in
+                    keys.add(step.idempotencyKey)
+                    return text
+                }
+                async let right = context.run("right") { text }
+                return try await left + right
+            }
+            // Two workers: the one that does not carry the run to its end keeps a copy of it.
+            let configuration = StepwiseWorker.Configuration(concurrency: 1, completedRetention: .milliseconds(1))
+            try await withWorker([pair], configuration: configuration) { client, server in
+                let other = try StepwiseWorker(
+                    redis: RedisEndpoint(server.url), workflows: [pair], configuration: configuration, logger: .silent)
+                let service = RunningWorker(other)
+                let first = try await client.enqueue(pair, "a", id: "the-id")
+                var output = try await first.result(timeout: patience)
+                #expect(output == "aa")
+                try await eventually("the run is gone") { (try? await first.status()) == nil }
+                let second = try await client.enqueue(pair, "b", id: "the-id")
+                #expect(second.isNew)
+                output = try await second.result(timeout: patience)
+                #expect(output == "bb")
+                #expect(Set(keys.all).count == 2)
+                try await service.end()
+            }
+        }
+
+        @Test func `Retention keeps up with thousands of runs that end at once`() async throws {
+            let empty = Workflow("empty") { (_: WorkflowContext, _: Int) async throws -> Int in 0 }
+            let configuration = StepwiseWorker.Configuration(completedRetention: .milliseconds(1))
+            try await withWorker([empty], configuration: configuration) { client, server in
+                _ = try await client.enqueue(empty.workflowName, each: 0..<4500)
+                // Gone are all of them, not only the 2,000 of one round.
+                try await eventually("the runs stay") { try await server.command("DBSIZE").integer ?? 100 < 10 }
+            }
+        }
+
+        @Test
+        func `A worker that runs refuses a data format that becomes newer under it, and names both numbers`()
+            async throws
+        {
+            try await RedisServer.withServer { server in
+                let worker = try StepwiseWorker(redis: RedisEndpoint(server.url), workflows: [echo], logger: .silent)
+                let service = RunningWorker(worker)
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let output = try await client.enqueue(echo, "x").result(timeout: patience)
+                #expect(output == "x")
+                _ = try await server.command("HSET", "stepwise:{default}:meta", "format", "3")
+                let result = await service.result
+                let error = #expect(throws: StepwiseError.self) { try result.get() }
+                #expect(error?.code == .newerDataFormat)
+                await client.close()
+            }
+        }
+
+        @Test
+        func `A namespace that was written in an older data format has the newer number once somebody writes to it`()
+            async throws
+        {
+            try await RedisServer.withServer { server in
+                _ = try await server.command("HSET", "stepwise:{default}:meta", "format", "1")
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                _ = try? await client.run("r").status()
+                let looked = try await server.command("HGET", "stepwise:{default}:meta", "format").string
+                #expect(looked == "1")
+                _ = try await client.enqueue(echo, "x")
+                let written = try await server.command("HGET", "stepwise:{default}:meta", "format").string
+                #expect(written == "2")
+                await client.close()
+            }
+        }
+
+        @Test func `Who meets a newer data format refuses and names both numbers`() async throws {
+            try await RedisServer.withServer { server in
+                let endpoint = try RedisEndpoint(server.url)
+                let client = try StepwiseClient(redis: endpoint, logger: .silent)
+                try await redis(server, client.eventLoop) { redis in
+                    _ = try await redis.send(["HSET", "stepwise:{default}:meta", "format", "3"])
+                }
+                let worker = try StepwiseWorker(redis: endpoint, workflows: [echo], logger: .silent)
+                do {
+                    try await worker.run()
+                    Issue.record("the worker ran")
+                } catch let error as StepwiseError {
+                    #expect(error.code == .newerDataFormat)
+                    #expect(error.message.contains("format 3") && error.message.contains("up to 2"))
+                }
+                let code = await errorCode { try await client.enqueue(echo, "x") }
+                #expect(code == .newerDataFormat)
+                await client.close()
+            }
+        }
+    }
+}

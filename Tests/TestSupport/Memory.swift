@@ -1,0 +1,11 @@
+package import Testing
+
+/// Whether a run's function stays in memory between invocations.
+package enum Memory: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    /// One worker that keeps every copy.
+    case hot
+    /// Two workers that keep none: what cannot go on in one invocation is replayed from its history.
+    case cold
+
+    package var testDescription: String { rawValue }
+}
