@@ -1,19 +1,23 @@
 # make demo [DIR=folder] [WORKERS=3]   digests a folder with a fleet that loses a worker on the way
-# make test                            the whole suite
+# make test [FILTER='Redis is killed']  the whole suite, or the tests whose names match a regular expression
+# make smoke                           the tests that need no redis-server: less than a minute, once built
 # make mutants [ONLY=rule-4]           plants 77 defects, one after the other, and expects the tests to find each; more than an hour
 # make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
 # make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
 #                                      ARGS='sleepers --count 1000000' for runs that sleep and wake
 # make lint                            formats, scripts, compose file, and a release build without warnings
 # make guard                           fails if a step costs more instructions, allocations, scripts, commands or bytes than .ci/figures allows
+# make nightly                         mutants, chaos with three seeds, bench --long: all of them, also if one fails; hours
 # make deps                            installs what these need; with YES=1 without asking
 DIR ?=
 WORKERS ?= 3
 ONLY ?=
 SECONDS ?= 40
 SEED ?=
+FILTER ?=
+export FILTER  # a recipe has it as it was written, with its spaces and quotes
 
-.PHONY: help demo test mutants chaos bench lint guard deps
+.PHONY: help demo test smoke mutants chaos bench lint guard nightly deps
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -24,7 +28,11 @@ demo:
 
 test:
 	@.ci/deps.sh test
-	@.ci/test.sh
+	@.ci/test.sh $${FILTER:+--filter "$$FILTER"}
+
+smoke:
+	@.ci/deps.sh smoke
+	@.ci/smoke.sh
 
 mutants:
 	@.ci/deps.sh test
@@ -47,6 +55,9 @@ lint:
 guard:
 	@.ci/deps.sh guard
 	@.ci/guard.sh
+
+nightly:
+	@.ci/run --keep-going mutants "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "bench ARGS=--long"
 
 deps:
 	@.ci/deps.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what `make demo`, `make test`, `make lint` and `make guard` need and the system does not have.
+# Installs what `make demo`, `make test`, `make smoke`, `make lint` and `make guard` need and the system does not have.
 #
-# Usage: .ci/deps.sh [demo] [test] [lint] [guard]     (default: all four)
+# Usage: .ci/deps.sh [demo] [test] [smoke] [lint] [guard]     (default: all five)
 #
 # Says what is missing and the command that installs it. Runs that command at once for root, or with YES=1 (through sudo); asks on a
 # terminal; otherwise only prints it and exits with 2.
@@ -22,8 +22,8 @@ need() {
 }
 
 for purpose in "${@:-all}"; do
-    case $purpose in all | demo | test | lint | guard) ;;
-        *) echo "deps: \"$purpose\" is none of demo, test, lint, guard" >&2; exit 64 ;;
+    case $purpose in all | demo | test | smoke | lint | guard) ;;
+        *) echo "deps: \"$purpose\" is none of demo, test, smoke, lint, guard" >&2; exit 64 ;;
     esac
     need 'command -v pkg-config' pkg-config pkg-config
     need 'pkg-config --exists hiredis' libhiredis-dev hiredis
@@ -38,11 +38,13 @@ for purpose in "${@:-all}"; do
         need 'command -v openssl' openssl openssl
         # Lets a test's redis-server skip time. A Mac refuses to load it into others' programs.
         if [ "$system" != Darwin ]; then need 'ls /usr/lib/*/faketime/libfaketimeMT.so.1' libfaketime ''; fi
+    esac
+    case $purpose in all | test | smoke)
         # Time zones, for schedules; macOS has them.
         if [ "$system" != Darwin ]; then need '[ -e /usr/share/zoneinfo/Europe/Berlin ]' tzdata ''; fi
     esac
     # AsyncHTTPClient, of StepwiseHTTP, is built against it.
-    case $purpose in all | test | lint | guard)
+    case $purpose in all | test | smoke | lint | guard)
         if [ "$system" != Darwin ]; then need 'test -e /usr/include/zlib.h' zlib1g-dev ''; fi
     esac
     case $purpose in all | lint)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The whole suite, one test at a time. What failed is said again at the end, where a long log is looked at first.
+# The whole suite, or what the arguments of `swift test` choose, one test at a time. What failed is said again at the end, where a long
+# log is looked at first. That nothing was executed is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +13,10 @@ if ! swift build --build-tests >"$log" 2>&1; then
 fi
 status=0
 swift test --skip-build --no-parallel "$@" 2>&1 | tee "$log" || status=$?
+if [ "$status" -eq 0 ] && ! grep -qaE 'Test run with [1-9]' "$log"; then
+    echo "test: there is no such test"
+    exit 1
+fi
 if [ "$status" -ne 0 ]; then
     echo "test: failed with $status; in short:"
     grep -aE '✘|error:|Fatal error|unexpected signal' "$log" | tail -n 40 || true
