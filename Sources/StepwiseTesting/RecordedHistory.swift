@@ -15,8 +15,8 @@ public struct RecordedHistory: Sendable {
     /// When the run was created, and how often it had begun anew: what its random numbers come from.
     let created: Int
     let continued: Int
-    /// Up to which outcome the run was carried.
-    let carried: Int
+    /// Up to which outcome the run was taken.
+    let delivered: Int
     /// How many calls were opened, and which steps were open; nothing of a run that had ended.
     let opened: Int
     let open: [String]
@@ -33,7 +33,7 @@ public struct RecordedHistory: Sendable {
         patches = run.patches
         (created, continued) = (run.created ?? 0, run.continued)
         let isOver = run.status.isEnded
-        carried = isOver ? .max : run.carried ?? -1
+        delivered = isOver ? .max : run.delivered ?? -1
         opened = isOver ? 0 : run.opened ?? 0
         self.open = isOver ? [] : open
     }
@@ -58,7 +58,7 @@ public struct RecordedHistory: Sendable {
         patches = members.values["patches"].map { PatchMarks.read($0) } ?? [:]
         (created, continued) = (members.integer("created") ?? 0, members.integer("continued") ?? 0)
         let isOver = RunStatus(rawValue: members.string("status") ?? "").isEnded
-        carried = isOver ? .max : members.integer("carried") ?? outcomes.count
+        delivered = isOver ? .max : members.integer("delivered") ?? outcomes.count
         opened = isOver ? 0 : members.integer("opened") ?? 0
         open =
             isOver ? [] : members.values["open"].flatMap { try? JSON.decode([String].self, from: $0, what: "") } ?? []

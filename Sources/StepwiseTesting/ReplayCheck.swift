@@ -31,7 +31,7 @@ public struct ReplayCheck: Sendable {
         }
         let copy = RunCopy()
         defer { _ = copy.evict() }
-        _ = copy.learn(marks: history.patches, carried: history.carried, opened: history.opened)
+        _ = copy.learn(marks: history.patches, delivered: history.delivered, opened: history.opened)
         let logger = Logger(label: "stepwise.testing") { _ in SwiftLogNoOpLogHandler() }
         let context = WorkflowContext(
             workflow: workflow.name, runID: history.run, payload: history.payload, options: workflow.function.options,

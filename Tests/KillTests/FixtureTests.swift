@@ -20,7 +20,7 @@ import TestWorkflows
                 configuration: .init(namespace: "old", lease: .seconds(1), completedRetention: .zero), logger: .silent)
             let service = RunningWorker(worker)
             let outputs = [
-                "queued": "in,ONE,TWO,THREE", "carried": "in,ONE,TWO,THREE", "pushed": "in,ONE,TWO,THREE",
+                "queued": "in,ONE,TWO,THREE", "delivered": "in,ONE,TWO,THREE", "pushed": "in,ONE,TWO,THREE",
                 "done": "in,ONE,TWO,THREE",
                 "fanned": "in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN", "failing": "in,RESERVE,Declined:UNDO",
             ]
@@ -53,7 +53,7 @@ import TestWorkflows
             let ledger = try Ledger(url: server.url, name: "old", author: "new")
             let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: "old", logger: .silent)
             let workflows = TestWorkflows(ledger: ledger).all
-            for id in ["queued", "carried", "fanned", "failing", "done"] {
+            for id in ["queued", "delivered", "fanned", "failing", "done"] {
                 let run = client.run(id)
                 let details = try await run.status()
                 let open = try await client.openSteps(ofRun: id).map(\.step)

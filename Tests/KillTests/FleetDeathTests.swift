@@ -186,7 +186,7 @@ extension FleetTests {
                 #expect(try await stage.hasLine(author, step))
                 let open = try await stage.client.openSteps(ofRun: run.id)
                 #expect(open.map(\.step) == [step] && open.map(\.state.lost) == [lost])
-                #expect(open.map(\.state.place) == ["carry"])
+                #expect(open.map(\.state.place) == ["inline"])
                 if author == "c" {
                     try await stage.ledger.openGate(step)
                     #expect(try await stage.hasLine(author, "two"))

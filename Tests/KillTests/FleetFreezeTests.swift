@@ -53,7 +53,7 @@ extension FleetTests {
         try await withStage { stage in
             try await stage.ledger.addGate("two")
             let held = AsyncStream<Void>.makeStream()
-            // The claim; the second request that names the run would take its first carry and open step "one".
+            // The claim; the second request that names the run would take its first turn and open step "one".
             let proxy = try RedisProxy(
                 folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
                 plan: .init(event: 2, moment: .before, strike: .hold)
@@ -91,7 +91,7 @@ extension FleetTests {
         try await withStage { stage in
             try await stage.ledger.addGate("one")
             let held = AsyncStream<Void>.makeStream()
-            // The claim, the first carry; the third request that names the run would record step "one".
+            // The claim, the first turn; the third request that names the run would record step "one".
             let proxy = try RedisProxy(
                 folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
                 plan: .init(event: 3, moment: .before, strike: .hold)

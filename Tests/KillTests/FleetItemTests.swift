@@ -89,7 +89,7 @@ extension FleetTests {
             let first = try stage.worker("first")
             let items: [RedisArgument] = [
                 "nonsense", "{", "[]", #"{"payload":1}"#, #"{"workflow":"a b"}"#, #"{"workflow":"sequential","id":7}"#,
-                #"{"workflow":"sequential","payoad":"typo"}"#, .bytes([0xff, 0xfe]), "step", "carry x",
+                #"{"workflow":"sequential","payoad":"typo"}"#, .bytes([0xff, 0xfe]), "step", "turn x",
             ]
             for item in items { _ = try await stage.redis("LPUSH", .init(stage.keys.queue("default")), item) }
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")

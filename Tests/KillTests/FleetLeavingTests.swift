@@ -10,7 +10,7 @@ import TestWorkflows
 /// Workers that are asked to leave, and bodies that are cancelled.
 extension FleetTests {
     @Test
-    func `A worker that executes a body under the carry hears of the cancellation beside it, also by SIGTERM's grace`()
+    func `A worker that executes an inline body hears of the cancellation beside it, also by SIGTERM's grace`()
         async throws
     {
         try await withStage { stage in

@@ -41,7 +41,7 @@ extension FleetTests {
     }
 
     @Test(.scenario(23))
-    func `While one worker takes the function past a branch, others end theirs without a carry of their own`()
+    func `While one worker takes the function past a branch, others end theirs without a turn of their own`()
         async throws
     {
         try await withStage { stage in
@@ -63,11 +63,11 @@ extension FleetTests {
             func field(_ name: String) async throws -> String? {
                 try await stage.redis("HGET", .init(stage.keys.run("the-run")), .init(name)).string
             }
-            let carrier = try await field("carrier")
-            #expect(try await field("recorded") == "1" && carrier?.isEmpty == false)
+            let turn = try await field("turn")
+            #expect(try await field("recorded") == "1" && turn?.isEmpty == false)
             for part in 0..<5 { try await stage.ledger.openGate("part-\(part)") }
             try await eventually("all parts are recorded") { try await field("recorded") == "5" }
-            #expect(try await field("carrier") == carrier)
+            #expect(try await field("turn") == turn)
             proxy.release()
             #expect(try await run.result(timeout: .seconds(60)) == "in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN")
             #expect(try await stage.ledger.lines().map { $0[1] }.filter { $0 == "join" }.count == 1)
@@ -81,7 +81,7 @@ extension FleetTests {
     func `No body begins before Redis has answered that the step before it is recorded`() async throws {
         try await withStage { stage in
             let held = AsyncStream<Void>.makeStream()
-            // The claim, the first carry; the third request that names the run records step "one".
+            // The claim, the first turn; the third request that names the run records step "one".
             let proxy = try RedisProxy(
                 folder: stage.server.folder, upstream: stage.server.folder + "/redis.sock", marker: "the-run",
                 plan: .init(event: 3, moment: .after, strike: .hold)

@@ -4,7 +4,7 @@ import Synchronization
 /// Stands between a worker and Redis, counts the requests that concern one run, and strikes at one of them.
 ///
 /// An event is a request that names the run, or the reply of a claim that brings it. Plain sockets and a thread for each direction:
-/// a strike stops the very thread that carries the bytes.
+/// a strike stops the very thread that moves the bytes.
 final class RedisProxy: Sendable {
     enum Moment: Sendable, Hashable {
         /// The request has not reached Redis.

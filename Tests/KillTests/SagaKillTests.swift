@@ -66,7 +66,7 @@ import Testing
         #expect(
             ending.history.map(\.step) == ["charge", "reserve", "ship", "undo reserve", "undo charge"], "\(place)")
         #expect(ending.history.filter { $0.error != nil }.map(\.step) == ["ship"], "\(place)")
-        #expect(ending.error.contains("NoCarrier"), "\(place): \(ending.error)")
+        #expect(ending.error.contains("NoCourier"), "\(place): \(ending.error)")
         #expect(
             ending.books == [
                 "charged": 1, "refunded": 1, "reserved": 1, "released": 1, "shipped": 0, "recalled": 0,

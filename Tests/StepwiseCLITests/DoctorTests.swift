@@ -81,8 +81,8 @@ struct DoctorTests {
 
     /// What is done to the keys, and the kind, the run and the key that must be named. `p1@` stands for run p1 and its generation.
     private static let plants: [(commands: [[String]], kind: Violation.Kind, names: String)] = [
-        ([["LREM ~queue:default 0", "carry p1@"]], .carryMissing, "run p1"),
-        ([["RPUSH ~queue:default", "carry p2@"]], .carryTooMany, "run p2"),
+        ([["LREM ~queue:default 0", "turn p1@"]], .turnMissing, "run p1"),
+        ([["RPUSH ~queue:default", "turn p2@"]], .turnTooMany, "run p2"),
         (
             [["HSET ~open:p3 ship", "run 1 0 invocation"], ["SET ~join:p3 1"]], .stepWithoutMover,
             "run p3, step \"ship\""
@@ -115,16 +115,16 @@ struct DoctorTests {
             [["HSET ~open:p11 stuck", "run 1 0 parked"], ["SET ~join:p11 1"]], .parkedStepOfMovingRun,
             "run p11, step \"stuck\""
         ),
-        ([["HSET ~open:p12 own", "run 1 0 carry"], ["SET ~join:p12 1"]], .stepNotUnderCarry, "run p12, step \"own\""),
+        ([["HSET ~open:p12 mine", "run 1 0 inline"], ["SET ~join:p12 1"]], .stepNotInline, "run p12, step \"own\""),
         ([["HSET ~open:p13 odd", "x"], ["SET ~join:p13 1"]], .unreadableOpenStep, "run p13, step \"odd\""),
         (
             [
-                ["HSET ~run:p14 carrier", "", "recorded", "1"], ["LREM ~queue:default 0", "carry p14@"],
+                ["HSET ~run:p14 turn", "", "recorded", "1"], ["LREM ~queue:default 0", "turn p14@"],
                 ["HSET ~steps:p14 1", #"{"step":"a","attempts":1,"value":1}"#],
-            ], .historyNotCarried, "run p14"
+            ], .historyNotDelivered, "run p14"
         ),
         (
-            [["HSET ~run:p15 carrier", "", "carried", "0"], ["LREM ~queue:default 0", "carry p15@"]], .nobodyMovesRun,
+            [["HSET ~run:p15 turn", "", "delivered", "0"], ["LREM ~queue:default 0", "turn p15@"]], .nobodyMovesRun,
             "run p15"
         ),
         (
@@ -135,17 +135,17 @@ struct DoctorTests {
         (
             [
                 ["HSET ~open:p18 invited", "invoke 1 0 child:cancel:c18"], ["SET ~join:p18 1"],
-                ["HSET ~run:p18 status running carried 0 carrier", ""], ["LREM ~queue:default 0", "carry p18@"],
+                ["HSET ~run:p18 status running delivered 0 turn", ""], ["LREM ~queue:default 0", "turn p18@"],
                 ["ZREM ~runs:queued p18"], ["ZADD ~runs:running 1 p18"],
             ], .stepWithoutChild, "run p18, step \"invited\""
         ),
         ([["HDEL ~run:parked reason"]], .waitsWithoutReason, "run parked"),
         ([["SET ~join:done 0"]], .leftoverOfEndedRun, "run done"),
         ([["HSET ~steps:ghost 1 x"]], .leftoverWithoutRun, "run ghost"),
-        ([["LPUSH ~unserved:old", "carry ghost2 1"]], .unservedOfNoLiveRun, "run ghost2"),
+        ([["LPUSH ~unserved:old", "turn ghost2 1"]], .unservedOfNoLiveRun, "run ghost2"),
         ([["HSET ~unfit:pay done", "default 2"]], .unfitOfNoParkedRun, "run done"),
         (
-            [["LPUSH ~claimed:gone-1-a:default", "carry ghost3 1"]], .claimsWithoutWorker,
+            [["LPUSH ~claimed:gone-1-a:default", "turn ghost3 1"]], .claimsWithoutWorker,
             "[stepwise:{default}:claimed:gone-1-a:default]"
         ),
         ([["ZADD ~workers 1 half-1-a"]], .workerHalfRegistered, "worker half-1-a"),
@@ -173,7 +173,7 @@ struct DoctorTests {
                 _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: run)
                 generations[run] = try await fixture.generation(of: run)
             }
-            // A run that nobody has begun yet brings its payload along in its carry.
+            // A run that nobody has begun yet brings its payload along in its turn.
             let queued = try await fixture.redis.send(["LRANGE", "stepwise:{default}:queue:default", "0", "-1"])
             let items = queued.array?.compactMap(\.string) ?? []
             for command in Self.plants.flatMap(\.commands) {
@@ -234,7 +234,7 @@ struct DoctorTests {
     }
 
     @Test
-    func `What the doctor advises for a lost step and a lost carry makes the namespace sound again`() async throws {
+    func `What the doctor advises for a lost step and a lost turn makes the namespace sound again`() async throws {
         try await Fixture.with { fixture in
             _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "r")
             try await fixture.send("DEL ~queue:default")

@@ -23,7 +23,7 @@ struct RunDiagnosisTests {
     static func waiting() -> (RunSnapshot, [Mover]) {
         var run = RunSnapshot(id: "r")
         var fields = RunSnapshot.Fields()
-        (fields.workflow, fields.status, fields.recorded, fields.carried, fields.carries) = ("w", .running, 2, 2, 1)
+        (fields.workflow, fields.status, fields.recorded, fields.delivered, fields.turns) = ("w", .running, 2, 2, 1)
         run.fields = fields
         run.listed = [.running]
         run.open = ["c": "run 1 0 invocation", "d": "run 2 0 invocation"]
@@ -41,36 +41,36 @@ struct RunDiagnosisTests {
             movers[0].place = place
             #expect(try Self.diagnosis(run, movers).violations.isEmpty)
         }
-        run.fields?.carried = 1
-        run.fields?.carrier = "w-1-a 3 w-1-a/9"
-        movers.append(Mover("carry r 1", .claimed(worker: "w-1-a", queue: "q")))
+        run.fields?.delivered = 1
+        run.fields?.turn = "w-1-a 3 w-1-a/9"
+        movers.append(Mover("turn r 1", .claimed(worker: "w-1-a", queue: "q")))
         #expect(try Self.diagnosis(run, movers).violations.isEmpty)
     }
 
-    @Test func `A run is sound when it is new, under one serial carry, parked, unserved or ended`() throws {
+    @Test func `A run is sound when it is new, under one serial turn, parked, unserved or ended`() throws {
         var run = RunSnapshot(id: "r")
         var fields = RunSnapshot.Fields()
-        (fields.status, fields.carrier) = (.queued, "queue")
+        (fields.status, fields.turn) = (.queued, "queue")
         (run.fields, run.listed) = (fields, [.queued])
-        let queued = Mover("carry r 1", .queue("default"))
+        let queued = Mover("turn r 1", .queue("default"))
         #expect(try Self.diagnosis(run, [queued]).violations.isEmpty)
-        #expect(try Self.diagnosis(run, [Mover("carry r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
-        #expect(try Self.diagnosis(run, [Mover("carry r 1", .delayed(queue: "default"))]).violations.isEmpty)
+        #expect(try Self.diagnosis(run, [Mover("turn r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
+        #expect(try Self.diagnosis(run, [Mover("turn r 1", .delayed(queue: "default"))]).violations.isEmpty)
 
-        (fields.status, fields.carrier, fields.reason) = (.unserved, "unserved", "nobody has it")
+        (fields.status, fields.turn, fields.reason) = (.unserved, "unserved", "nobody has it")
         (run.fields, run.listed) = (fields, [.unserved])
-        #expect(try Self.diagnosis(run, [Mover("carry r 1", .unserved(workflow: "w"))]).violations.isEmpty)
+        #expect(try Self.diagnosis(run, [Mover("turn r 1", .unserved(workflow: "w"))]).violations.isEmpty)
 
-        (fields.status, fields.carrier, fields.own) = (.running, "w 1 w/1", "s")
+        (fields.status, fields.turn, fields.inline) = (.running, "w 1 w/1", "s")
         (run.fields, run.listed, run.open, run.openCount, run.join) = (
-            fields, [.running], ["s": "run 1 0 carry"], 1, "1"
+            fields, [.running], ["s": "run 1 0 inline"], 1, "1"
         )
-        #expect(try Self.diagnosis(run, [Mover("carry r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
-        // It has nothing to tell: `own` says that it is open.
+        #expect(try Self.diagnosis(run, [Mover("turn r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
+        // It has nothing to tell: `inline` says that it is open.
         (run.open, run.openCount) = ([:], 0)
-        #expect(try Self.diagnosis(run, [Mover("carry r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
+        #expect(try Self.diagnosis(run, [Mover("turn r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
 
-        (fields.status, fields.carrier, fields.own, fields.recorded) = (.parked, "", "", 1)
+        (fields.status, fields.turn, fields.inline, fields.recorded) = (.parked, "", "", 1)
         (run.fields, run.listed, run.open, run.outcomeCount, run.outcomes) = (
             fields, [.parked], ["s": "run 1 0 parked"], 1, ["a"]
         )
@@ -103,19 +103,19 @@ struct RunDiagnosisTests {
     }
 
     static let plants = [
-        Plant("a carry of a run that has begun in delayed", .carryMissing) { run, movers in
-            run.fields?.carrier = "queue"
-            movers.append(Mover("carry r 1", .delayed(queue: "default")))
+        Plant("a turn of a run that has begun in delayed", .turnMissing) { run, movers in
+            run.fields?.turn = "queue"
+            movers.append(Mover("turn r 1", .delayed(queue: "default")))
         },
-        Plant("a carry that will come to another queue than the run's", .carryMissing) { run, movers in
-            run.fields?.carrier = "queue"
-            run.fields?.carries = 0
-            movers.append(Mover("carry r 1", .delayed(queue: "other")))
+        Plant("a turn that will come to another queue than the run's", .turnMissing) { run, movers in
+            run.fields?.turn = "queue"
+            run.fields?.turns = 0
+            movers.append(Mover("turn r 1", .delayed(queue: "other")))
         },
-        Plant("a carry in delayed beside one in the queue", .carryTooMany) { run, movers in
-            run.fields?.carrier = "queue"
-            run.fields?.carries = 0
-            movers += [Mover("carry r 1", .queue("default")), Mover("carry r 1", .delayed(queue: "default"))]
+        Plant("a turn in delayed beside one in the queue", .turnTooMany) { run, movers in
+            run.fields?.turn = "queue"
+            run.fields?.turns = 0
+            movers += [Mover("turn r 1", .queue("default")), Mover("turn r 1", .delayed(queue: "default"))]
         },
         Plant("a lost invocation", .stepWithoutMover) { _, movers in movers.removeFirst() },
         Plant("an invocation of an older attempt only", .stepWithoutMover) { _, movers in
@@ -130,31 +130,31 @@ struct RunDiagnosisTests {
         Plant("a parked step with an invocation", .parkedStepOfMovingRun, .stepWithTwoMovers) { run, _ in
             run.open["c"] = "run 1 0 parked"
         },
-        Plant("a step under a carry that is not there", .stepNotUnderCarry) { run, movers in
-            run.open["c"] = "run 1 0 carry"
+        Plant("a step under a turn that is not there", .stepNotInline) { run, movers in
+            run.open["c"] = "run 1 0 inline"
             movers.removeFirst()
         },
-        Plant("a step under the carry of a run that has none", .stepNotUnderCarry) { run, _ in
-            run.fields?.own = "gone"
+        Plant("an inline step of a run that has none", .stepNotInline) { run, _ in
+            run.fields?.inline = "gone"
             run.join = "3"
         },
-        Plant("a carry's own step that has an invocation", .stepNotUnderCarry) { run, movers in
-            run.fields?.own = "c"
-            run.fields?.carrier = "w 1 w/1"
-            movers.append(Mover("carry r 1", .claimed(worker: "w", queue: "q")))
+        Plant("an inline step that has an invocation", .stepNotInline) { run, movers in
+            run.fields?.inline = "c"
+            run.fields?.turn = "w 1 w/1"
+            movers.append(Mover("turn r 1", .claimed(worker: "w", queue: "q")))
         },
-        Plant("a carry's own step of which an invocation lies about", .stepWithTwoMovers) { run, movers in
-            run.fields?.own = "e"
-            run.fields?.carrier = "w 1 w/1"
+        Plant("an inline step of which an invocation lies about", .stepWithTwoMovers) { run, movers in
+            run.fields?.inline = "e"
+            run.fields?.turn = "w 1 w/1"
             run.join = "3"
             movers += [
-                Mover("carry r 1", .claimed(worker: "w", queue: "q")), Mover("step r 1 1 e", .queue("default")),
+                Mover("turn r 1", .claimed(worker: "w", queue: "q")), Mover("step r 1 1 e", .queue("default")),
             ]
         },
-        Plant("a carry's own step that is not counted", .joinDiffers) { run, movers in
-            run.fields?.own = "e"
-            run.fields?.carrier = "w 1 w/1"
-            movers.append(Mover("carry r 1", .claimed(worker: "w", queue: "q")))
+        Plant("an inline step that is not counted", .joinDiffers) { run, movers in
+            run.fields?.inline = "e"
+            run.fields?.turn = "w 1 w/1"
+            movers.append(Mover("turn r 1", .claimed(worker: "w", queue: "q")))
         },
         Plant("an open step that nobody can read", .unreadableOpenStep) { run, movers in
             run.open["c"] = "later"
@@ -178,23 +178,23 @@ struct RunDiagnosisTests {
             run.open["c"] = "invoke 1 0 child:cancel:c1"
             run.children["c1"] = .init(status: .running, parent: "r 1 c")
         },
-        Plant("a carry that is nowhere", .carryMissing) { run, _ in run.fields?.carrier = "queue" },
-        Plant("a carry on a queue that a worker is said to hold", .carryMissing) { run, movers in
-            run.fields?.carrier = "w 1 w/1"
-            movers.append(Mover("carry r 1", .queue("default")))
+        Plant("a turn that is nowhere", .turnMissing) { run, _ in run.fields?.turn = "queue" },
+        Plant("a turn on a queue that a worker is said to hold", .turnMissing) { run, movers in
+            run.fields?.turn = "w 1 w/1"
+            movers.append(Mover("turn r 1", .queue("default")))
         },
-        Plant("a carry that another worker holds", .carryMissing) { run, movers in
-            run.fields?.carrier = "w-1 1 w-1/1"
-            movers.append(Mover("carry r 1", .claimed(worker: "w-10", queue: "q")))
+        Plant("a turn that another worker holds", .turnMissing) { run, movers in
+            run.fields?.turn = "w-1 1 w-1/1"
+            movers.append(Mover("turn r 1", .claimed(worker: "w-10", queue: "q")))
         },
-        Plant("two carries", .carryTooMany) { run, movers in
-            run.fields?.carrier = "queue"
-            movers += [Mover("carry r 1", .queue("default")), Mover("carry r 1", .queue("other"))]
+        Plant("two turns", .turnTooMany) { run, movers in
+            run.fields?.turn = "queue"
+            movers += [Mover("turn r 1", .queue("default")), Mover("turn r 1", .queue("other"))]
         },
-        Plant("a carry of a run that says it has none", .carryTooMany) { _, movers in
-            movers.append(Mover("carry r 1", .queue("default")))
+        Plant("a turn of a run that says it has none", .turnTooMany) { _, movers in
+            movers.append(Mover("turn r 1", .queue("default")))
         },
-        Plant("an outcome that no carry will see", .historyNotCarried) { run, _ in run.fields?.carried = 1 },
+        Plant("an outcome that no turn will see", .historyNotDelivered) { run, _ in run.fields?.delivered = 1 },
         Plant("a run that nobody moves", .nobodyMovesRun) { run, movers in
             (run.open, run.openCount, run.join) = ([:], 0, nil)
             movers = []
@@ -259,7 +259,7 @@ struct RunDiagnosisTests {
         var run = RunSnapshot(id: "r")
         run.listed = []
         #expect(
-            try Self.diagnosis(run, [Mover("carry r 1", .unserved(workflow: "w"))], served: ["w"]).violations.isEmpty)
+            try Self.diagnosis(run, [Mover("turn r 1", .unserved(workflow: "w"))], served: ["w"]).violations.isEmpty)
     }
 
     @Test func `A lost invocation comes with the command that queues it again`() throws {

@@ -253,7 +253,7 @@ package struct TestWorkflows: Sendable {
         }
     }
 
-    /// A payment that must not be repeated silently, under the carry and beside another step.
+    /// A payment that must not be repeated silently, inline and beside another step.
     package var once: Workflow<String, String> {
         @Sendable func pay(_ context: WorkflowContext, _ name: String) async throws -> String {
             do {

@@ -23,7 +23,7 @@ extension WorkflowName<Order, Receipt> {
     package static var fulfilOrder: Self { "fulfil-order" }
 }
 
-struct NoCarrier: Error, Codable {
+struct NoCourier: Error, Codable {
     var destination: String
 }
 
@@ -48,7 +48,7 @@ struct Shop: Sendable {
             }
             let parcel = try await saga.run("ship") { step in
                 if order.destination == "nowhere" {
-                    throw NonRetryable(NoCarrier(destination: order.destination))
+                    throw NonRetryable(NoCourier(destination: order.destination))
                 }
                 return try books.enter(step.idempotencyKey, in: "shipped", "to \(order.destination)")
             } undo: { parcel in

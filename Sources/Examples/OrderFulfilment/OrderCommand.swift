@@ -15,7 +15,7 @@ struct OrderCommand: AsyncParsableCommand {
     @Option(help: "How many of it.")
     var quantity = 1
 
-    @Option(help: "Where it is shipped to. No carrier goes to nowhere.")
+    @Option(help: "Where it is shipped to. No courier goes to nowhere.")
     var to = "Berlin"
 
     @Option(help: "The order's id. The same id again places no second order.")

@@ -8,8 +8,8 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var queue: String
     /// How many outcomes are recorded.
     public var recorded: Int
-    /// Who has the carry: `queue`, `unserved`, a worker, or nobody (empty).
-    public var carrier: String
+    /// Who has the turn: `queue`, `unserved`, a worker, or nobody (empty).
+    public var turn: String
     /// Milliseconds since 1970 by Redis' clock.
     public var created: Int?
     public var ended: Int?
@@ -21,11 +21,11 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var divergence: Divergence?
     /// The patches that were applied in it: id → how many outcomes its function had had when it asked.
     public var patches: [String: Int]
-    /// Up to which outcome its function was carried; `nil` before the first time.
-    public var carried: Int?
+    /// Up to which outcome its function was taken; `nil` before the first time.
+    public var delivered: Int?
     /// How many step calls of its function were opened.
     public var opened: Int?
-    /// The versions of the workflow that could not carry it, since it was last resumed.
+    /// The versions of the workflow that could not replay it, since it was last resumed.
     public var unfit: [String]
     /// Why its end was asked for, if it was.
     public var cancelled: String?
@@ -59,7 +59,7 @@ extension RunDetails {
     /// A run of which nothing else is known.
     package init(id: String, workflow: String, status: RunStatus, queue: String, payload: String) {
         self.init(
-            id: id, workflow: workflow, status: status, queue: queue, recorded: 0, carrier: "", continued: 0,
+            id: id, workflow: workflow, status: status, queue: queue, recorded: 0, turn: "", continued: 0,
             patches: [:], unfit: [],
             payload: payload, labels: [:])
     }
@@ -127,10 +127,10 @@ extension StepwiseClient {
     /// What is stored of a run; `nil` if there is none.
     package func details(ofRun id: String) async throws -> RunDetails? {
         let fields = [
-            "workflow", "status", "queue", "recorded", "carrier", "created", "ended", "reason", "warning", "payload",
+            "workflow", "status", "queue", "recorded", "turn", "created", "ended", "reason", "warning", "payload",
             "output",
             "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence", "unfit",
-            "patches", "carried", "opened",
+            "patches", "delivered", "opened",
             "parent", "parentQueue", "startsAt", "continued",
         ]
         let reply = try await command(
@@ -142,10 +142,10 @@ extension StepwiseClient {
         return RunDetails(
             id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
             recorded: v[3].integer ?? 0,
-            carrier: v[4].string ?? "", created: v[5].integer, ended: v[6].integer,
+            turn: v[4].string ?? "", created: v[5].integer, ended: v[6].integer,
             continued: v[25].integer ?? 0, reason: v[7].string,
             divergence: v[17].bytes.flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
-            patches: v[19].bytes.map { PatchMarks.read($0) } ?? [:], carried: v[20].integer,
+            patches: v[19].bytes.map { PatchMarks.read($0) } ?? [:], delivered: v[20].integer,
             opened: v[21].integer,
             unfit: v[18].string?.split(separator: " ").map(String.init) ?? [],
             cancelled: v[12].string,

@@ -7,7 +7,7 @@ public enum Cancellation: Sendable, Hashable {
     case requested
     /// It was requested before; nothing was changed.
     case alreadyRequested
-    /// Nobody was carrying the run on (it was queued, parked, paused or unserved): it is cancelled now, and its function was not told.
+    /// Nobody was taking the run forward (it was queued, parked, paused or unserved): it is cancelled now, and its function was not told.
     case cancelled
     /// The run had ended like this; nothing was changed.
     case alreadyEnded(RunStatus)

@@ -105,10 +105,10 @@ extension StepwiseClient {
         return Dictionary(pairs ?? []) { first, _ in first }
     }
 
-    /// The version of a run's workflow at the worker that carries it now; `nil` if nobody does, or it has none.
-    package func carryingVersion(of run: RunDetails) async throws -> String? {
-        let worker = String(run.carrier.prefix { $0 != " " })
-        guard run.carrier.contains(" ") else { return nil }
+    /// The version of a run's workflow at the worker that holds its turn now; `nil` if nobody does, or it has none.
+    package func turnHolderVersion(of run: RunDetails) async throws -> String? {
+        let worker = String(run.turn.prefix { $0 != " " })
+        guard run.turn.contains(" ") else { return nil }
         let reply = try await command(
             ["HGET", .init(keys.worker(worker)), "versions"], doing: "reading worker \(worker)")
         return Self.versions(reply.string)[run.workflow]

@@ -70,11 +70,11 @@ extension StepwiseClient {
         fields.status = RunStatus(rawValue: v[1].string ?? "")
         fields.queue = v[2].string ?? "default"
         fields.generation = v[3].string ?? ""
-        fields.carrier = v[4].string ?? ""
-        fields.carries = v[5].integer ?? 0
+        fields.turn = v[4].string ?? ""
+        fields.turns = v[5].integer ?? 0
         fields.recorded = v[6].integer ?? 0
-        fields.carried = v[7].integer ?? -1
-        fields.own = v[8].string ?? ""
+        fields.delivered = v[7].integer ?? -1
+        fields.inline = v[8].string ?? ""
         fields.reason = v[9].string
         fields.restarted = v[10].string
         fields.deadline = v[11].integer
@@ -116,11 +116,11 @@ extension StepwiseClient {
     /// A run's open steps, at most about 1,000 of them: step and text.
     package func openSteps(ofRun id: String) async throws -> [(step: String, state: OpenStep)] {
         let what = "reading run \(id)"
-        let own = try await command(["HGET", .init(keys.run(id)), "own"], doing: what).string ?? ""
+        let inline = try await command(["HGET", .init(keys.run(id)), "inline"], doing: what).string ?? ""
         let reply = try await command(
             ["HSCAN", .init(keys.open(id)), "0", "COUNT", .init(Self.page)], doing: what)
         guard let items = reply.array, items.count == 2, let flat = items[1].array else { return [] }
-        var open: [String: OpenStep] = own.isEmpty ? [:] : [own: .unwritten]
+        var open: [String: OpenStep] = inline.isEmpty ? [:] : [inline: .unwritten]
         for at in stride(from: 0, to: flat.count - 1, by: 2) {
             if let step = flat[at].string { open[step] = flat[at + 1].string.flatMap { OpenStep($0) } }
         }

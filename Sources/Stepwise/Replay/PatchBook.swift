@@ -1,8 +1,8 @@
 /// Which patches a run's function has asked for, and what it was told. A value.
 ///
 /// A call of `patched` is answered at once and takes no place in the history, so that code with it makes the same calls in the same order as
-/// code without it. It is answered `true` where the function is for the first time, and that is marked on the run in the script that carries
-/// the function past this point. Where there is no mark and the run was carried past it, the code did not have the patch: `false`, and
+/// code without it. It is answered `true` where the function is for the first time, and that is marked on the run in the script that takes
+/// the function past this point. Where there is no mark and the run was taken past it, the code did not have the patch: `false`, and
 /// nothing has to be kept for that, since a run never goes back.
 struct PatchBook: Sendable {
     /// Where a function stands: how many outcomes it has had, and how many calls it has made.
@@ -19,22 +19,22 @@ struct PatchBook: Sendable {
     private(set) var unmarked: [String: Place] = [:]
     /// Asked for, or said to be always there.
     private var known: Set<String> = []
-    /// How far the run was carried, as the store told last: outcomes, and calls that it has opened.
-    private var carried = -1
+    /// How far the run was taken, as the store told last: outcomes, and calls that it has opened.
+    private var delivered = -1
     private var opened = 0
 
     /// Takes in what the store told. Marks stay: a reply may be older than the one before it.
     ///
-    /// - Returns: whether what was answered here agrees. If not, the run was carried past one of these places by code without the patch.
-    mutating func learn(marks: [String: Int], carried: Int, opened: Int) -> Bool {
+    /// - Returns: whether what was answered here agrees. If not, the run was taken past one of these places by code without the patch.
+    mutating func learn(marks: [String: Int], delivered: Int, opened: Int) -> Bool {
         marked.merge(marks) { old, _ in old }
-        self.carried = max(self.carried, carried)
+        self.delivered = max(self.delivered, delivered)
         self.opened = max(self.opened, opened)
         unmarked = unmarked.filter { marked[$0.key] == nil }
         return !unmarked.values.contains(where: isPast)
     }
 
-    private func isPast(_ place: Place) -> Bool { place.delivered <= carried || place.calls < opened }
+    private func isPast(_ place: Place) -> Bool { place.delivered <= delivered || place.calls < opened }
 
     mutating func ask(_ patch: String, at place: Place) -> Bool {
         known.insert(patch)

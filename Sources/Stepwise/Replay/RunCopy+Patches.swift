@@ -5,8 +5,8 @@ extension RunCopy {
     /// Takes in what the store has noted, before the function starts and whenever the store tells it anew.
     ///
     /// - Returns: whether the copy may go on: `false` if it has lived what never was.
-    package func learn(marks: [String: Int], carried: Int, opened: Int) -> Bool {
-        state.withLock { $0.patches.learn(marks: marks, carried: carried, opened: opened) }
+    package func learn(marks: [String: Int], delivered: Int, opened: Int) -> Bool {
+        state.withLock { $0.patches.learn(marks: marks, delivered: delivered, opened: opened) }
     }
 
     /// Whether something was answered here that the store may come to know otherwise.

@@ -57,7 +57,7 @@ extension RunCopy {
         }
     }
 
-    /// The store has carried out `plan`: its closings need not be asked for again.
+    /// The store has applied `plan`: its closings need not be asked for again.
     package func confirm(_ plan: Plan) {
         state.withLock { state in
             state.patches.confirm(plan.patches)

@@ -3,7 +3,7 @@ package import StepwiseRedis
 
 /// The number of the data's format in `meta`, and what a server must be able to do.
 enum DataFormat {
-    /// The format that this version writes. 2: a carry may bring its run's payload along, a plain step under the carry is not in `open`, `joins`.
+    /// The format that this version writes. 2: a turn may bring its run's payload along, a plain step inline is not in `open`, `joins`.
     static let current = 2
     static let minimumRedis = (6, 2)
     /// This version's own number, kept in `worker:<worker>`.

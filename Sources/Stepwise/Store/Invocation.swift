@@ -1,12 +1,12 @@
 /// An item on a Redis list that asks a worker to do something for a run.
 ///
-/// `carry <run> <generation>` takes the run's function forward (the first may bring along what it begins with, see ``FirstCarry``); `step <run> <generation> <attempt> <step>` executes one step's
+/// `turn <run> <generation>` takes the run's function forward (the first may bring along what it begins with, see ``FirstTurn``); `step <run> <generation> <attempt> <step>` executes one step's
 /// body; `ended <run> <generation> <child> <step>` tells the step that its child has ended; `cancel <child> <workflow> <run> <generation>
 /// <step>` ends the child for which that step no longer waits; `tell <event> <time> <value>` reaches everybody who waits for the event since
 /// before that time, in microseconds since 1970; `withdraw <run> <generation> <number> <event> <step>` lets the event's list forget a step;
 /// anything that begins with `{` is a raw item, a run or an event that another service pushed. Scripts compare the text whole.
 package enum Invocation: Sendable, Hashable {
-    case carry(run: String, generation: String)
+    case turn(run: String, generation: String)
     case step(run: String, generation: String, attempt: Int, step: String)
     /// A message from a child to the step that waits for it.
     case ended(run: String, generation: String, child: String, step: String)
@@ -27,11 +27,11 @@ package enum Invocation: Sendable, Hashable {
         // The value of a `tell` may be long: it is one word.
         let parts = text.words(atMost: text.utf8.starts(with: "tell ".utf8) ? 4 : 5)
         switch (parts.first, parts.count) {
-        case ("carry", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty,
-            ("carry", 5)
+        case ("turn", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty,
+            ("turn", 5)
         where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[3].isEmpty
             && !parts[4].isEmpty:
-            self = .carry(run: parts[1], generation: parts[2])
+            self = .turn(run: parts[1], generation: parts[2])
         case ("step", 5) where Generation.isOne(parts[2]) && !parts[1].isEmpty && !parts[4].isEmpty:
             guard let attempt = Int(parts[3]) else { return nil }
             self = .step(run: parts[1], generation: parts[2], attempt: attempt, step: parts[4])
@@ -65,7 +65,7 @@ package enum Invocation: Sendable, Hashable {
     /// The run that it is for.
     package var run: String? {
         switch self {
-        case .carry(let run, _), .step(let run, _, _, _), .ended(let run, _, _, _), .cancel(let run, _, _, _, _),
+        case .turn(let run, _), .step(let run, _, _, _), .ended(let run, _, _, _), .cancel(let run, _, _, _, _),
             .withdraw(let run, _, _, _, _):
             run
         case .raw, .tell: nil
@@ -88,7 +88,7 @@ package enum Invocation: Sendable, Hashable {
         "withdraw \(run) \(generation) \(number) \(event) \(step)"
     }
 
-    package static func carryText(run: String, generation: String) -> String { "carry \(run) \(generation)" }
+    package static func turnText(run: String, generation: String) -> String { "turn \(run) \(generation)" }
 }
 
 extension String {

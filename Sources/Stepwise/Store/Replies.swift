@@ -7,22 +7,22 @@ struct HistoryPage: Sendable {
     var records: [[UInt8]]
     /// The length of the whole history when the page was read.
     var recorded: Int
-    /// Up to which outcome a carry has taken the function before; -1 if none has.
-    var carried: Int
+    /// Up to which outcome a turn has taken the function before; -1 if none has.
+    var delivered: Int
 }
 
 enum LoadReply: Sendable {
-    /// `lost`: how many workers were lost with the step, or with the carry since the last outcome.
+    /// `lost`: how many workers were lost with the step, or with the turn since the last outcome.
     case loaded(number: Int, opened: Int, page: HistoryPage, lost: Int, code: CodeMarks, about: RunAbout?)
     case stale
     case lost
     case reset
 }
 
-/// What a run has noted about the code that may carry it.
+/// What a run has noted about the code that may take it forward.
 struct CodeMarks: Sendable {
-    /// Up to which outcome a carry has taken the function, -1 if none has, and how many of its calls are opened.
-    var carried = -1
+    /// Up to which outcome a turn has taken the function, -1 if none has, and how many of its calls are opened.
+    var delivered = -1
     var opened = 0
     /// The versions of its workflow that could not.
     var unfit: [String] = []
@@ -47,13 +47,13 @@ struct RunAbout: Sendable {
 
 /// The answer to `advance` and `serial`.
 enum AdvanceReply: Sendable {
-    case carry(step: String, attempt: Int, lost: Int)
+    case inline(step: String, attempt: Int, lost: Int)
     case more(opened: Int, page: HistoryPage)
-    /// Claims of the caller. `isOwn`: whether it is known to be this carry's call that did what it asked for.
+    /// Claims of the caller. `isOwn`: whether it is known to be this turn's call that did what it asked for.
     case released([String], isOwn: Bool)
-    /// The run is paused: the carry has gone, nothing of the plan was done; claims of the caller.
+    /// The run is paused: the turn has gone, nothing of the plan was done; claims of the caller.
     case paused([String])
-    /// `status`: how the run has ended, if this carry was its last.
+    /// `status`: how the run has ended, if this turn was its last.
     case finished(status: RunStatus?)
     /// The run has begun anew, or is gone: this generation of it is over. `isOwn`: by this call.
     case continued(isOwn: Bool)
@@ -134,25 +134,25 @@ struct ReplyReader {
         return value
     }
 
-    /// `recorded`, `carried` and the list of records, in this order.
+    /// `recorded`, `delivered` and the list of records, in this order.
     func page(_ index: Int, from: Int) throws -> HistoryPage {
         guard index + 2 < items.count, let records = items[index + 2].array else { throw unexpected }
         return HistoryPage(
             from: from, records: records.compactMap(\.bytes), recorded: try integer(index),
-            carried: items[index + 1].integer ?? -1)
+            delivered: items[index + 1].integer ?? -1)
     }
 
-    /// `unfit` and `patches`, and from the head of the reply `opened` and `carried`.
+    /// `unfit` and `patches`, and from the head of the reply `opened` and `delivered`.
     func code(_ index: Int) throws -> CodeMarks {
         CodeMarks(
-            carried: items.count > 4 ? items[4].integer ?? -1 : -1, opened: try integer(2),
+            delivered: items.count > 4 ? items[4].integer ?? -1 : -1, opened: try integer(2),
             unfit: try text(index).split(separator: " ").map(String.init),
             patches: PatchMarks.read(try text(index + 1).utf8))
     }
 
     func advance(upto: Int) throws -> AdvanceReply {
         switch word {
-        case "carry": .carry(step: try text(1), attempt: try integer(2), lost: try integer(3))
+        case "inline": .inline(step: try text(1), attempt: try integer(2), lost: try integer(3))
         case "more": .more(opened: try integer(1), page: try page(2, from: upto))
         case "released": .released(items.dropFirst().compactMap(\.string), isOwn: true)
         case "gone": .released(items.dropFirst().compactMap(\.string), isOwn: false)

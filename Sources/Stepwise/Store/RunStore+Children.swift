@@ -49,9 +49,9 @@ extension RunStore {
 
     /// The step waits for its child from now on.
     ///
-    /// - Parameter carry: the carry's number and how far its copy is, for a step under the carry; `nil` for a claimed step.
+    /// - Parameter turn: the turn's number and how far its copy is, for an inline step; `nil` for a claimed step.
     func wait(
-        _ run: Run, text: String, carry: (number: Int, upto: Int)?, step: String, attempt: Int, _ order: ChildOrder
+        _ run: Run, text: String, turn: (number: Int, upto: Int)?, step: String, attempt: Int, _ order: ChildOrder
     ) async throws -> WaitReply {
         let reply = try await evaluate(
             ScriptLibrary.wait,
@@ -60,14 +60,14 @@ extension RunStore {
                 keys.queue(run.queue),
             ],
             [
-                .init(worker), .init(text), .init(carry.map { String($0.number) } ?? ""), .init(step),
-                .init(run.generation), .init(attempt), .init(carry?.upto ?? 0), .init(childID(order, of: step, run)),
+                .init(worker), .init(text), .init(turn.map { String($0.number) } ?? ""), .init(step),
+                .init(run.generation), .init(attempt), .init(turn?.upto ?? 0), .init(childID(order, of: step, run)),
                 .init(order.onParentEnd.rawValue), .init(cancelText(order, of: step, run)),
             ])
         let reader = ReplyReader("wait", reply)
         switch reader.word {
         case "waits": return .waits
-        case "more": return .more(opened: try reader.integer(1), page: try reader.page(2, from: carry?.upto ?? 0))
+        case "more": return .more(opened: try reader.integer(1), page: try reader.page(2, from: turn?.upto ?? 0))
         case "withdrawn": return .withdrawn
         case "lost": return .lost
         default: throw reader.unexpected

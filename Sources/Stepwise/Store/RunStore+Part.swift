@@ -2,7 +2,7 @@ internal import StepwiseRedis
 
 /// The short way of `record`: what most steps of a fan-out take.
 extension RunStore {
-    /// Records a plain claimed step for which nobody needs the carry.
+    /// Records a plain claimed step for which nobody needs the turn.
     ///
     /// - Returns: `false` if something about it is not plain, or an earlier sending has done it; nothing was changed then.
     nonisolated(nonsending) func part(_ run: Run, text: String, _ record: Record) async throws -> Bool {

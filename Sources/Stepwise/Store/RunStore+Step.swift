@@ -2,29 +2,29 @@ internal import StepwiseRedis
 
 /// The short way of `serial`: what most steps take.
 extension RunStore {
-    /// Records a plain step of the carry's holder and opens the next, which is plain, too.
+    /// Records a plain step of the turn's holder and opens the next, which is plain, too.
     ///
     /// - Returns: `false` if something about the run is not plain, or an earlier sending has done it; nothing was changed then.
     nonisolated(nonsending) func step(
         _ run: Run, _ advance: Advance, _ record: Record, _ next: Plan.Opening
     ) async throws -> Bool {
-        let (script, keys, arguments) = stepCall(run, carrier(advance.number), advance, record, next)
+        let (script, keys, arguments) = stepCall(run, turnPrefix(advance.number), advance, record, next)
         let reply = try await evaluate(script, keys, arguments)
         guard case .integer(let done) = reply else { throw UnexpectedReply(script: "step", reply: reply) }
         return done == 1
     }
 
-    /// What the field `carrier` begins with for as long as this worker holds the carry of that number.
-    func carrier(_ number: Int) -> String { "\(worker) \(number) " }
+    /// What the field `turn` begins with for as long as this worker holds the turn of that number.
+    func turnPrefix(_ number: Int) -> String { "\(worker) \(number) " }
 
     /// What ``step(_:_:_:_:)`` sends. The answer is 1 if that was done.
     func stepCall(
-        _ run: Run, _ carrier: String, _ advance: Advance, _ record: Record, _ next: Plan.Opening
+        _ run: Run, _ turnPrefix: String, _ advance: Advance, _ record: Record, _ next: Plan.Opening
     ) -> (RedisScript, keys: [String], arguments: [RedisArgument]) {
         (
             ScriptLibrary.step, [run.runKey, run.stepsKey],
             [
-                .init(carrier), .init(run.generation), .init(advance.upto), .init(record.step),
+                .init(turnPrefix), .init(run.generation), .init(advance.upto), .init(record.step),
                 record.head, record.tail, .init(maximumRunSize), .init(next.number), .init(next.step),
             ]
         )
@@ -33,11 +33,11 @@ extension RunStore {
 
 /// The short way of `serial` at a run's end.
 extension RunStore {
-    /// Records a plain step of the carry's holder with which the run completes.
+    /// Records a plain step of the turn's holder with which the run completes.
     ///
     /// - Returns: `false` if something about the run is not plain, or an earlier sending has done it; nothing was changed then.
     nonisolated(nonsending) func last(_ run: Run, _ advance: Advance, _ record: Record) async throws -> Bool {
-        let (script, keys, arguments) = lastCall(run, carrier(advance.number), advance, record)
+        let (script, keys, arguments) = lastCall(run, turnPrefix(advance.number), advance, record)
         let reply = try await evaluate(script, keys, arguments)
         guard case .integer(let done) = reply else { throw UnexpectedReply(script: "last", reply: reply) }
         return done == 1
@@ -45,7 +45,7 @@ extension RunStore {
 
     /// What ``last(_:_:_:)`` sends. The answer is 1 if that was done.
     func lastCall(
-        _ run: Run, _ carrier: String, _ advance: Advance, _ record: Record
+        _ run: Run, _ turnPrefix: String, _ advance: Advance, _ record: Record
     ) -> (RedisScript, keys: [String], arguments: [RedisArgument]) {
         (
             ScriptLibrary.last,
@@ -54,7 +54,7 @@ extension RunStore {
                 keys.runs(.running), keys.runs(.completed),
             ],
             [
-                .init(run.id), .init(carrier), .init(run.carryText), .init(run.generation),
+                .init(run.id), .init(turnPrefix), .init(run.turnText), .init(run.generation),
                 .init(advance.upto), .init(record.step), record.head, record.tail, .init(maximumRunSize),
                 .init(advance.ending?.json ?? []),
             ]

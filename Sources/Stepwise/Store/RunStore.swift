@@ -16,7 +16,7 @@ struct RunStore: Sendable {
         let queue: String
         /// The id and the generation: which life of an id that may be used again.
         let key: String
-        let carryText: String
+        let turnText: String
         /// What every step is written to.
         let runKey: String
         let stepsKey: String
@@ -28,7 +28,7 @@ struct RunStore: Sendable {
         init(id: String, generation: String, queue: String, keys: Keys) {
             (self.id, self.generation, self.queue) = (id, generation, queue)
             key = Self.key(id, generation)
-            carryText = Invocation.carryText(run: id, generation: generation)
+            turnText = Invocation.turnText(run: id, generation: generation)
             (runKey, stepsKey, openKey, joinKey) = (keys.run(id), keys.steps(id), keys.open(id), keys.join(id))
         }
     }
@@ -58,7 +58,7 @@ struct RunStore: Sendable {
         }
     }
 
-    /// What takes a run's first carry and opens the function's first step, a plain one. The answer is 1 if that was done; else nothing was changed.
+    /// What takes a run's first turn and opens the function's first step, a plain one. The answer is 1 if that was done; else nothing was changed.
     ///
     /// - Parameter text: the invocation's as it was claimed.
     func firstCall(
@@ -71,13 +71,13 @@ struct RunStore: Sendable {
                 keys.runs(.running),
             ],
             [
-                .init(run.id), .init(text), .init(run.carryText), .init(run.generation), .init(step),
+                .init(run.id), .init(text), .init(run.turnText), .init(run.generation), .init(step),
                 .init("\(worker) 1 \(token)"),
             ]
         )
     }
 
-    /// - Parameter step: the step and attempt of a claimed step, `nil` for a carry.
+    /// - Parameter step: the step and attempt of a claimed step, `nil` for a turn.
     nonisolated(nonsending) func load(
         _ run: Run, text: String, step: (id: String, attempt: Int)?, seen: Int, token: String, cold: Bool
     ) async throws -> LoadReply {
@@ -130,7 +130,7 @@ struct RunStore: Sendable {
         case continued
     }
 
-    /// What a carry's holder asks for, in both of its scripts.
+    /// What a turn's holder asks for, in both of its scripts.
     struct Advance: Sendable {
         var number: Int
         var upto: Int
@@ -159,7 +159,7 @@ struct RunStore: Sendable {
 
     private func advanceArguments(_ run: Run, _ advance: Advance) -> [RedisArgument] {
         [
-            .init(run.id), .init(worker), .init(advance.number), .init(run.carryText), .init(run.generation),
+            .init(run.id), .init(worker), .init(advance.number), .init(run.turnText), .init(run.generation),
             .init(advance.upto),
             .init(advance.slots), advance.plan.isComplete ? "1" : "", .init(advance.ending?.status.rawValue ?? ""),
             .init(advance.ending?.json ?? []),
@@ -227,7 +227,7 @@ struct RunStore: Sendable {
         _ run: Run, _ advance: Advance, _ record: Record, isNew: Bool
     ) async throws -> AdvanceReply {
         if isNew, let next = advance.plainOpening, try await step(run, advance, record, next) {
-            return .carry(step: next.step, attempt: 1, lost: 0)
+            return .inline(step: next.step, attempt: 1, lost: 0)
         }
         if isNew, advance.isPlainEnd, try await last(run, advance, record) { return .finished(status: .completed) }
         let reply = try await evaluate(
@@ -250,7 +250,7 @@ struct RunStore: Sendable {
                 keys.claimed(worker, run.queue), keys.delayed,
             ],
             [
-                .init(run.id), .init(worker), .init(text), .init(run.carryText), .init(record.step),
+                .init(run.id), .init(worker), .init(text), .init(run.turnText), .init(record.step),
                 .init(run.generation),
                 .init(record.attempt), record.head, record.tail, .init(record.token), .init(seen),
                 .init(maximumRunSize),
@@ -272,10 +272,10 @@ struct RunStore: Sendable {
     /// Notes that the body of an `.atMostOnce` step begins, or of one with a `claimTimeout`.
     ///
     /// - Parameters:
-    ///   - number: of the carry, for a step under it; `nil` for a claimed step.
+    ///   - number: of the turn, for a inline step; `nil` for a claimed step.
     ///   - once: whether the attempt may be executed once only.
     nonisolated(nonsending) func begin(
-        _ run: Run, text: String, carry number: Int?, step: String, attempt: Int, token: String, once: Bool
+        _ run: Run, text: String, turn number: Int?, step: String, attempt: Int, token: String, once: Bool
     ) async throws -> BeginReply {
         let reply = try await evaluate(
             ScriptLibrary.begin, [run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.delayed],
@@ -300,35 +300,35 @@ struct RunStore: Sendable {
         var note: String
     }
 
-    /// - Parameter carry: the carry's number and how far its copy is, for a step under the carry; `nil` for a claimed step.
+    /// - Parameter turn: the turn's number and how far its copy is, for an inline step; `nil` for a claimed step.
     nonisolated(nonsending) func retry(
-        _ run: Run, text: String, carry: (number: Int, upto: Int)?, step: String, _ again: Again
+        _ run: Run, text: String, turn: (number: Int, upto: Int)?, step: String, _ again: Again
     ) async throws -> RetryReply {
         let reply = try await evaluate(
             ScriptLibrary.retry,
             [run.runKey, run.stepsKey, run.openKey, keys.claimed(worker, run.queue), keys.delayed],
             [
-                .init(run.id), .init(worker), .init(text), .init(carry.map { String($0.number) } ?? ""), .init(step),
+                .init(run.id), .init(worker), .init(text), .init(turn.map { String($0.number) } ?? ""), .init(step),
                 .init(run.generation), .init(again.failedAttempt), .init(again.delay), .init(run.queue),
-                .init(carry?.upto ?? 0), .init(again.note), .init(again.took),
+                .init(turn?.upto ?? 0), .init(again.note), .init(again.took),
                 .init(again.maximumElapsed.map(String.init) ?? ""),
             ])
         let reader = ReplyReader("retry", reply)
         switch reader.word {
         case "delayed": return .delayed
         case "exhausted": return .exhausted
-        case "more": return .more(opened: try reader.integer(1), page: try reader.page(2, from: carry?.upto ?? 0))
+        case "more": return .more(opened: try reader.integer(1), page: try reader.page(2, from: turn?.upto ?? 0))
         case "withdrawn": return .withdrawn
         case "lost": return .lost
         default: throw reader.unexpected
         }
     }
 
-    /// Parks a run for a reason that a person reads. Of a carry its number, of a step its id proves the claim.
+    /// Parks a run for a reason that a person reads. Of a turn its number, of a step its id proves the claim.
     ///
     /// - Parameter version: of the workflow's code here, if it has one.
     nonisolated(nonsending) func park(
-        _ run: Run, text: String, carry number: Int?, step: (id: String, attempt: Int)?, _ obstacle: Obstacle,
+        _ run: Run, text: String, turn number: Int?, step: (id: String, attempt: Int)?, _ obstacle: Obstacle,
         workflow: String, version: String?
     ) async throws {
         let divergence = try obstacle.divergence.map { try JSON.encode($0, what: "a divergence") }
@@ -346,14 +346,14 @@ struct RunStore: Sendable {
     }
 
     nonisolated(nonsending) func unserve(
-        _ run: Run, text: String, workflow: String, isCarry: Bool, reason: String
+        _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String
     ) async throws {
         _ = try await evaluate(
             ScriptLibrary.unserve,
             [
                 run.runKey, keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
                 keys.runs(.unserved),
-            ], [.init(run.id), .init(text), .init(worker), isCarry ? "1" : "", .init(reason)])
+            ], [.init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason)])
     }
 
     func reject(_ item: [UInt8], queue: String, reason: String) async throws {
@@ -428,8 +428,8 @@ func giveBackCommand(
     var step = ""
     var attempt = ""
     switch invocation {
-    case .carry(_, let itsGeneration):
-        kind = "carry"
+    case .turn(_, let itsGeneration):
+        kind = "turn"
         generation = itsGeneration
     case .step(_, let itsGeneration, let itsAttempt, let itsStep):
         kind = "step"

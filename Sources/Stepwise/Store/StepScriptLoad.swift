@@ -23,7 +23,7 @@ package struct StepScriptLoad: Sendable {
             let item = try await redis.send([
                 "LMOVE", .init(keys.queue(queue)), .init(keys.claimed(worker, queue)), "RIGHT", "LEFT",
             ])
-            guard let text = item.string, case .carry(let id, let generation)? = Invocation(text) else { break }
+            guard let text = item.string, case .turn(let id, let generation)? = Invocation(text) else { break }
             let run = RunStore.Run(id: id, generation: generation, queue: queue, keys: keys)
             let reply = try await store.load(
                 run, text: text, step: nil, seen: 0, token: "\(worker)/1", cold: true)
@@ -48,14 +48,14 @@ package struct StepScriptLoad: Sendable {
             return .integer(1)
         }
         for number in 1...steps {
-            for (run, carry) in taken {
+            for (run, turn) in taken {
                 let isLast = number == steps
                 let record = RunStore.Record(
                     step: step(number - 1), attempt: 1, result: .value(result), took: 0, token: "\(worker)/\(number)")
                 _ = try? await collector.serial(
                     run,
                     request(
-                        number: carry, upto: number, opening: isLast ? nil : number,
+                        number: turn, upto: number, opening: isLast ? nil : number,
                         ending: isLast ? (.completed, result) : nil), record, isNew: true)
             }
         }

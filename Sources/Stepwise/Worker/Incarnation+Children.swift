@@ -1,6 +1,6 @@
 internal import StepwiseRedis
 
-/// Messages from one run to another, carried out by whoever claims them.
+/// Messages from one run to another, delivered by whoever claims them.
 extension Incarnation {
     func deliver(_ text: String, _ message: Invocation, from queue: String) async throws {
         switch message {
@@ -22,7 +22,7 @@ extension Incarnation {
                 RunStore.Run(id: id, generation: generation, queue: queue, keys: keys), text: text, number: number,
                 event: event,
                 step: step)
-        case .carry, .step, .raw: break
+        case .turn, .step, .raw: break
         }
     }
 

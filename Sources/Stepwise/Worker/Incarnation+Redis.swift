@@ -100,37 +100,37 @@ extension Incarnation {
     /// Whether all of these steps are open, and no more than so many are in all.
     func areOpen(_ steps: [String], of run: RunStore.Run, atMost: Int) async throws -> Bool {
         let key = RedisArgument(keys.open(run.id))
-        let own = try await own(of: run)
+        let inline = try await inline(of: run)
         for start in stride(from: 0, to: steps.count, by: 1000) {
             let some = steps[start..<min(start + 1000, steps.count)]
             let reply = try await command(["HMGET", key] + some.map { .init($0) })
-            guard let states = reply.array, zip(some, states).allSatisfy({ $0 == own || $1.string != nil }) else {
+            guard let states = reply.array, zip(some, states).allSatisfy({ $0 == inline || $1.string != nil }) else {
                 return false
             }
         }
         let written = try await command(["HLEN", key]).integer ?? 0
         if written < atMost { return true }
-        guard let own else { return written == atMost }
-        let isOwnWritten = try await command(["HEXISTS", key, .init(own)]).integer == 1
-        return written + (isOwnWritten ? 0 : 1) <= atMost
+        guard let inline else { return written == atMost }
+        let isInlineWritten = try await command(["HEXISTS", key, .init(inline)]).integer == 1
+        return written + (isInlineWritten ? 0 : 1) <= atMost
     }
 
-    /// The open step of the carry's holder. It need not be written among the open ones.
-    private func own(of run: RunStore.Run) async throws -> String? {
-        let own = try await command(["HGET", .init(keys.run(run.id)), "own"]).string
-        return own?.isEmpty == false ? own : nil
+    /// The open step of the turn's holder. It need not be written among the open ones.
+    private func inline(of run: RunStore.Run) async throws -> String? {
+        let inline = try await command(["HGET", .init(keys.run(run.id)), "inline"]).string
+        return inline?.isEmpty == false ? inline : nil
     }
 
     /// The names of a run's open steps, in pages of about 1,000.
     func openSteps(of run: RunStore.Run) async throws -> [String] {
-        let own = try await own(of: run)
-        var steps = own.map { [$0] } ?? []
+        let inline = try await inline(of: run)
+        var steps = inline.map { [$0] } ?? []
         var cursor = "0"
         repeat {
             let reply = try await command(["HSCAN", .init(keys.open(run.id)), .init(cursor), "COUNT", "1000"])
             guard let items = reply.array, items.count == 2, let next = items[0].string else { return steps }
             let flat = items[1].array ?? []
-            steps += stride(from: 0, to: flat.count, by: 2).compactMap { flat[$0].string }.filter { $0 != own }
+            steps += stride(from: 0, to: flat.count, by: 2).compactMap { flat[$0].string }.filter { $0 != inline }
             cursor = next
         } while cursor != "0"
         return steps

@@ -25,11 +25,11 @@ extension Incarnation {
             for item in items {
                 let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
                 var parentQueue: String?
-                if case .carry(let run, _)? = invocation, lost { parentQueue = try await self.parentQueue(of: run) }
-                // A first carry goes back without what it brought along, and is the same all the same.
+                if case .turn(let run, _)? = invocation, lost { parentQueue = try await self.parentQueue(of: run) }
+                // A first turn goes back without what it brought along, and is the same all the same.
                 var known = String(decoding: item, as: UTF8.self)
-                if case .carry(let run, let generation)? = invocation {
-                    known = Invocation.carryText(run: run, generation: generation)
+                if case .turn(let run, let generation)? = invocation {
+                    known = Invocation.turnText(run: run, generation: generation)
                 }
                 let call = giveBackCommand(
                     keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue,

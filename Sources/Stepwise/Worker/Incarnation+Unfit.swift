@@ -4,14 +4,14 @@ internal import StepwiseRedis
 extension Incarnation {
     /// Why a claimed invocation of a workflow waits for another worker; `nil` if this one can do it.
     ///
-    /// - Parameter unfit: the versions of the workflow that could not carry the run.
+    /// - Parameter unfit: the versions of the workflow that could not replay the run.
     func reasonToWait(_ workflow: String, unfit: [String]) -> String? {
         if isPaused(workflow: workflow) {
             return "the workflow is paused; stepwise resume --workflow \(workflow)"
         }
         guard let function = functions[workflow] else { return "no worker that claimed it has this workflow" }
         if let version = function.version, unfit.contains(version) {
-            return "no worker that claimed it has a version of this workflow that can carry it; these cannot: "
+            return "no worker that claimed it has a version of this workflow that can replay it; these cannot: "
                 + unfit.joined(separator: ", ")
         }
         return nil
@@ -20,7 +20,7 @@ extension Incarnation {
     /// The workflows that have a version, sorted.
     var versionedWorkflows: [String] { workflowNames.filter { functions[$0]?.version != nil } }
 
-    /// Takes up runs that are parked because another version of their workflow could not carry them: each that this worker's version has not
+    /// Takes up runs that are parked because another version of their workflow could not replay them: each that this worker's version has not
     /// tried, with a slot for it. A page a look, and the next at once while there is something for this version.
     func adopt(_ workflow: String) {
         // Readmitting is over another list: a name with a space is no workflow's.
@@ -58,7 +58,7 @@ extension Incarnation {
         } while cursor != "0"
     }
 
-    /// - Returns: whether the run's carry is in hand now, with the slot.
+    /// - Returns: whether the run's turn is in hand now, with the slot.
     private func adopt(_ id: String, of workflow: String, _ version: String, queue: String) async throws -> Bool {
         var cursor = "0"
         while true {

@@ -44,10 +44,10 @@ extension Incarnation {
         else {
             return .notForUs
         }
-        let isCarry = if case .carry = invocation { true } else { false }
+        let isTurn = if case .turn = invocation { true } else { false }
         let reply = try await evaluate(
             ScriptLibrary.readmit, [keys.run(run), keys.unserved(workflow), keys.claimed(name, queue)],
-            [.init(text), isCarry ? "1" : ""])
+            [.init(text), isTurn ? "1" : ""])
         guard reply.integer == 1 else { return .gone }
         noteClaim()
         accept(Array(text.utf8), from: queue)

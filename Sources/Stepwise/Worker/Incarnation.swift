@@ -254,7 +254,7 @@ final class Incarnation: Sendable {
         }
     }
 
-    /// Carries a claimed item out. Its slot is taken already and is given back at the end.
+    /// Handles a claimed item. Its slot is taken already and is given back at the end.
     func accept(_ item: [UInt8], from queue: String) {
         let text = String(validating: item, as: UTF8.self)
         let invocation = text.flatMap { Invocation($0) }
@@ -268,15 +268,15 @@ final class Incarnation: Sendable {
             let part = RunDriver.QuickPart(text: text, step: step, claim: claim)
             return connections.lane.actors.execute { driver.assumeIsolated { $0.take(part) } }
         }
-        if case .carry(let id, let generation)? = invocation, let text, let first = FirstCarry(text) {
+        if case .turn(let id, let generation)? = invocation, let text, let first = FirstTurn(text) {
             let driver = beginUse(id, generation, queue)
             return connections.lane.actors.execute { driver.assumeIsolated { $0.take(text, first, claim) } }
         }
-        carryOut(item, text, invocation, from: queue, claim)
+        handle(item, text, invocation, from: queue, claim)
     }
 
-    /// Carries out a claim, which has a slot, in a task of its own.
-    func carryOut(
+    /// Handles a claim, which has a slot, in a task of its own.
+    func handle(
         _ item: [UInt8], _ text: String?, _ invocation: Invocation?, from queue: String, _ claim: Claim
     ) {
         spawn {
@@ -287,7 +287,7 @@ final class Incarnation: Sendable {
             switch invocation {
             case .raw:
                 await self.start(item, from: queue, claim)
-            case .carry(let id, let generation)?, .step(let id, let generation, _, _)?:
+            case .turn(let id, let generation)?, .step(let id, let generation, _, _)?:
                 guard let text, let invocation else { return }
                 await self.with(id, generation, queue) { await $0.handle(text, invocation, claim) }
             case .ended?, .cancel?, .tell?, .withdraw?:
@@ -364,9 +364,9 @@ final class Incarnation: Sendable {
             let about = RunAbout(
                 workflow: order.workflow, queue: queue, payload: order.payload,
                 created: Generation.number(of: run.generation))
-            guard let carry = self.hand.begin(Array(run.carryText.utf8)) else { return }
-            await self.with(run.id, run.generation, run.queue) { await $0.begin(about, carry) }
-            carry.end()
+            guard let turn = self.hand.begin(Array(run.turnText.utf8)) else { return }
+            await self.with(run.id, run.generation, run.queue) { await $0.begin(about, turn) }
+            turn.end()
         }
     }
 

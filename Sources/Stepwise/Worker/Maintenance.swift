@@ -139,8 +139,8 @@ actor Maintenance {
             let keys = worker.keys
             let workflow = try await worker.command(["HGET", .init(keys.run(limit.run)), "workflow"]).string ?? ""
             _ = try await worker.command(["HDEL", .init(keys.unfit(workflow)), .init(limit.run)])
-            let carry = Invocation.carryText(run: limit.run, generation: limit.generation)
-            _ = try await worker.command(["LREM", .init(keys.unserved(workflow)), "1", .init(carry)])
+            let turn = Invocation.turnText(run: limit.run, generation: limit.generation)
+            _ = try await worker.command(["LREM", .init(keys.unserved(workflow)), "1", .init(turn)])
         } catch is IncarnationOver {} catch {
             worker.logger.error(
                 "a limit in time could not be applied; see the run with stepwise doctor",
@@ -213,7 +213,7 @@ actor Maintenance {
     }
 
     /// Cancels bodies that have run since the last look and whose steps were closed meanwhile: they lost a race, or their run has ended.
-    /// Of a body that runs under its run's carry, the carry's holder learns what was recorded from outside.
+    /// Of a body that runs under its run's turn, the turn's holder learns what was recorded from outside.
     private func cancelUnwanted(among list: [[UInt8]]) async throws {
         let claims = list.filter(lastClaims.contains)
         lastClaims = Set(list)
@@ -224,9 +224,9 @@ actor Maintenance {
                 if try await worker.open(run, step: step, attempt: attempt, evenIfPaused: true) == nil {
                     await worker.driver(of: run.key)?.cancelBody(of: step)
                 }
-            case .carry(let id, let generation):
+            case .turn(let id, let generation):
                 let run = RunStore.Run(id: id, generation: generation, queue: "", keys: worker.keys)
-                guard let driver = worker.driver(of: run.key), let delivered = await driver.deliveredBesideOwn else {
+                guard let driver = worker.driver(of: run.key), let delivered = await driver.deliveredBesideInline else {
                     break
                 }
                 if try await worker.hasMoved(run, beyond: delivered) { await driver.lookUp() }

@@ -4,7 +4,7 @@ internal import StepwiseRedis
 /// Executing one step's body, and what comes of it.
 extension RunDriver {
     enum BodyEnd {
-        /// It goes on; the carry's holder has something else to look at first.
+        /// It goes on; the turn's holder has something else to look at first.
         case interrupted
         /// It was not begun: somebody else may execute it.
         case givenBack
@@ -36,7 +36,7 @@ extension RunDriver {
         do {
             let result: Outcome.Result
             let took: Int
-            switch try await perform(call, attempt: attempt, lost: lost, text: text, carry: nil) {
+            switch try await perform(call, attempt: attempt, lost: lost, text: text, turn: nil) {
             case .over:
                 return nil
             case .givenBack:
@@ -46,19 +46,19 @@ extension RunDriver {
                 // Stale or lost, then it is dropped; still wanted, then it is executed again.
                 return try await load(text, step: (step, attempt), claim)
             case .again(let again, let failure):
-                guard case .exhausted = try await store.retry(run, text: text, carry: nil, step: step, again) else {
+                guard case .exhausted = try await store.retry(run, text: text, turn: nil, step: step, again) else {
                     return nil
                 }
                 (result, took) = (.error(failure), again.took)
             case .waits(let order):
-                _ = try await store.wait(run, text: text, carry: nil, step: step, attempt: attempt, order)
+                _ = try await store.wait(run, text: text, turn: nil, step: step, attempt: attempt, order)
                 return nil
             case .ended(let itsResult, let itsTime):
                 (result, took) = (itsResult, itsTime)
             }
             let record = record(of: call, attempt: attempt, result, took: took)
             let isPlain = isPlain(call, attempt: attempt, lost: lost ?? 0)
-            if isPlain, needsNoCarry, try await store.part(run, text: text, record) { return nil }
+            if isPlain, needsNoTurn, try await store.part(run, text: text, record) { return nil }
             return try await write(record, text, claim)
         } catch let error as RedisError {
             try await park(text, number: nil, step: step, attempt: attempt, .other(refusal(error)))
@@ -67,9 +67,9 @@ extension RunDriver {
     }
 
     /// Whether nobody has to take the function forward after a claimed step.
-    var needsNoCarry: Bool { isCarrying || copy?.joinsAll == true }
+    var needsNoTurn: Bool { holdsTurn || copy?.joinsAll == true }
 
-    /// Records what came of a claimed step, and takes the carry if nobody has it.
+    /// Records what came of a claimed step, and takes the turn if nobody has it.
     func write(_ record: RunStore.Record, _ text: String, _ claim: Claim) async throws -> Kept? {
         let reply: RecordReply
         do {
@@ -82,12 +82,12 @@ extension RunDriver {
         case .took(let number, let opened, let page, let code):
             self.code = code
             claim.end()
-            // Counted: the carry before this one, of the same text, may still be in hand.
-            let carry = worker.hand.hold(Array(run.carryText.utf8))
-            defer { carry.end() }
-            guard try await prepareCopy(run.carryText, isCarry: true, carried: page.carried) else { return nil }
-            try await synchronize(with: page, isCarrying: true)
-            return try await drive(number: number, opened: opened, carry)
+            // Counted: the turn before this one, of the same text, may still be in hand.
+            let turn = worker.hand.hold(Array(run.turnText.utf8))
+            defer { turn.end() }
+            guard try await prepareCopy(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
+            try await synchronize(with: page, holdsTurn: true)
+            return try await drive(number: number, opened: opened, turn)
         case .reset:
             worker.end(.historyLost(run.id))
             return nil
@@ -104,11 +104,11 @@ extension RunDriver {
     /// Executes a body once, in a task of its own, and says what comes of it. A body of this attempt that runs here already is joined.
     ///
     /// - Parameters:
-    ///   - text: the claim's, be it the step's or the carry's.
-    ///   - number: of the carry, for a step under it.
+    ///   - text: the claim's, be it the step's or the turn's.
+    ///   - number: of the turn, for a step under it.
     ///   - lost: how many workers were lost with the step; `nil` if that is not known.
     func perform(
-        _ call: StepCall, attempt: Int, lost: Int?, text: String, carry number: Int?
+        _ call: StepCall, attempt: Int, lost: Int?, text: String, turn number: Int?
     ) async throws -> BodyEnd {
         if worker.isOver { return .over }
         let body: RunningBody
@@ -126,7 +126,7 @@ extension RunDriver {
             }
             if call.options.isAtMostOnce || (call.options.claimTimeout != nil && attempt == 1) {
                 let reply = try await store.begin(
-                    run, text: text, carry: number, step: call.id, attempt: attempt, token: worker.nextToken(),
+                    run, text: text, turn: number, step: call.id, attempt: attempt, token: worker.nextToken(),
                     once: call.options.isAtMostOnce)
                 switch reply {
                 case .begun: break
@@ -138,11 +138,11 @@ extension RunDriver {
             body = start(call, attempt: attempt)
             bodies[call.id] = body
         }
-        if number != nil { own = call.id }
+        if number != nil { inline = call.id }
         let end = await body.wait()
         guard let end else { return worker.isOver ? .over : .interrupted }
         if bodies[call.id] === body { bodies[call.id] = nil }
-        if own == call.id { own = nil }
+        if inline == call.id { inline = nil }
         if worker.isOver { return .over }
         let judgement = judge(end, of: call, body)
         guard case .ended(.value(let payload), let took) = judgement else { return judgement }
@@ -269,15 +269,15 @@ extension RunDriver {
         body.cancel(unwanted: true)
         if !body.isAwaited {
             bodies[step] = nil
-            if own == step { own = nil }
+            if inline == step { inline = nil }
         }
     }
 
-    /// Outcomes may have come from outside while this worker executes a body under the carry: it looks, and the body goes on.
+    /// Outcomes may have come from outside while this worker executes an inline body: it looks, and the body goes on.
     func lookUp() {
-        if let own { bodies[own]?.interruptWait() }
+        if let inline { bodies[inline]?.interruptWait() }
     }
 
-    /// How many outcomes the copy has had, if a body is executed under the carry here.
-    var deliveredBesideOwn: Int? { own == nil ? nil : copy?.delivered }
+    /// How many outcomes the copy has had, if a body is executed inline here.
+    var deliveredBesideInline: Int? { inline == nil ? nil : copy?.delivered }
 }

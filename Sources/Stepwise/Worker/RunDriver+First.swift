@@ -1,10 +1,10 @@
 internal import StepwiseRedis
 
-/// The first carry of a run, if it brings along what its function begins with: one script takes it and opens the first step. As long as the
+/// The first turn of a run, if it brings along what its function begins with: one script takes it and opens the first step. As long as the
 /// run's steps are quick it has no task.
 extension RunDriver {
     /// Takes a claim that has a slot, and that nobody else here works on. The caller has noted a use of this driver.
-    func take(_ text: String, _ first: FirstCarry, _ claim: Claim) {
+    func take(_ text: String, _ first: FirstTurn, _ claim: Claim) {
         // Nobody takes tasks any more.
         if worker.isOver { return end(claim) }
         // A function that may lose no worker is executed alone: `load` tells.
@@ -26,13 +26,13 @@ extension RunDriver {
         // Should its answer be lost, and the run change meanwhile, `load` knows by the token that it was taken here.
         let token = worker.nextToken()
         send(store.firstCall(run, text: text, step: step, token: token)) { driver, reply in
-            guard case .success(.integer(1)) = reply, copy === driver.copy, driver.carrying.insert(1).inserted else {
+            guard case .success(.integer(1)) = reply, copy === driver.copy, driver.turnsDriven.insert(1).inserted else {
                 return driver.end(claim) { try await driver.load(text, step: nil, claim, token: token) }
             }
             let claim = driver.exchange(claim, of: text)
             driver.confirm(plan, copy)
             driver.agreed = 1
-            driver.takeQuickStep(QuickWay(number: 1, carrier: driver.store.carrier(1), step: step, opened: 1)) {
+            driver.takeQuickStep(QuickWay(number: 1, turnPrefix: driver.store.turnPrefix(1), step: step, opened: 1)) {
                 driver, way in driver.end(way, claim)
             }
         }
@@ -40,13 +40,13 @@ extension RunDriver {
 
     private func end(_ way: QuickWay, _ claim: Claim) {
         guard way.hasEndedRun else { return end(claim) { try await self.goOn(way, claim) } }
-        carrying.remove(way.number)
+        turnsDriven.remove(way.number)
         discard()
         end(claim)
     }
 
     private func goOn(_ way: QuickWay, _ claim: Claim) async throws -> Kept? {
-        carrying.remove(way.number)
+        turnsDriven.remove(way.number)
         return try await drive(number: way.number, opened: way.opened, after: way, claim)
     }
 }

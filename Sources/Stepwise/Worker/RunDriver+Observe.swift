@@ -1,11 +1,11 @@
 internal import StepwiseRedis
 
-/// Telling the worker's observer. Outcomes are told in their order by the holder of the carry, once the script that took the function past them
-/// has answered: so each is told once, whoever wrote it, and by nobody who has lost the carry.
+/// Telling the worker's observer. Outcomes are told in their order by the holder of the turn, once the script that took the function past them
+/// has answered: so each is told once, whoever wrote it, and by nobody who has lost the turn.
 extension RunDriver {
     /// Keeps an outcome that the copy has had until it can be told.
-    func note(_ record: OutcomeRecord, number: Int, carried: Int) {
-        guard worker.observer != nil, number > carried else { return }
+    func note(_ record: OutcomeRecord, number: Int, delivered: Int) {
+        guard worker.observer != nil, number > delivered else { return }
         var step = observed(record.outcome.step, number: number, record.outcome.kind, record.outcome.result)
         (step.attempts, step.took) = (record.attempts, record.took)
         untold.append(step)
@@ -32,9 +32,9 @@ extension RunDriver {
         return observed
     }
 
-    /// The function was taken past these by an earlier carry, which has told them.
-    func forgetTold(upto carried: Int) {
-        untold.removeAll { $0.number <= carried }
+    /// The function was taken past these by an earlier turn, which has told them.
+    func forgetTold(upto delivered: Int) {
+        untold.removeAll { $0.number <= delivered }
     }
 
     /// What a script is about to take the function past. Only its answer decides what becomes of it; another call's answer, with a later look at
@@ -59,14 +59,14 @@ extension RunDriver {
         return telling
     }
 
-    /// Tells what a script has made certain. An answer that does not say that it was this carry's call that did it tells nothing.
+    /// Tells what a script has made certain. An answer that does not say that it was this turn's call that did it tells nothing.
     ///
     /// - Parameter reply: `nil` if none came.
     func end(_ telling: Telling, after reply: AdvanceReply?, to request: RunStore.Advance) {
         guard worker.observer != nil else { return }
         let recorded = telling.steps.map { Observation.recorded($0) }
         switch reply {
-        case .carry, .released(_, isOwn: true): decide(telling, recorded)
+        case .inline, .released(_, isOwn: true): decide(telling, recorded)
         case .more where request.plan.isComplete && request.ending == nil: decide(telling, recorded)
         case .more, .paused:
             untold.insert(contentsOf: telling.steps, at: 0)

@@ -49,7 +49,7 @@ extension RunDriver {
         }
         let workflow = about?.workflow ?? ""
         try await store.park(
-            run, text: text, carry: number, step: step.map { ($0, attempt) }, obstacle, workflow: workflow,
+            run, text: text, turn: number, step: step.map { ($0, attempt) }, obstacle, workflow: workflow,
             version: worker.functions[workflow]?.version)
         worker.logger.warning(
             "a run was parked",

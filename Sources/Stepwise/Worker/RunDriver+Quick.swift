@@ -1,14 +1,14 @@
 internal import StepwiseRedis
 
-/// The quick way of a carry: plain steps, one after the other, with bodies that end before they give their thread up. The answer about one begins
+/// The quick way of a turn: plain steps, one after the other, with bodies that end before they give their thread up. The answer about one begins
 /// the next, without a task that would be woken for it. Whatever is not plain is left to ``drive(number:opened:after:_:)``.
 extension RunDriver {
     /// How far it has led.
     struct QuickWay: Sendable {
-        /// The carry's.
+        /// The turn's.
         let number: Int
-        /// See ``RunStore/carrier(_:)``.
-        let carrier: String
+        /// See ``RunStore/turnPrefix(_:)``.
+        let turnPrefix: String
         /// The open step.
         var step: String
         var opened: Int
@@ -46,18 +46,18 @@ extension RunDriver {
             call, copy, number: way.number, attempt: 1, lost: 0, result, took: took, opened: way.opened)
         way.settled = settled
         if settled.isNew, let next = settled.request.plainOpening {
-            send(store.stepCall(run, way.carrier, settled.request, settled.record, next)) { [way] driver, reply in
+            send(store.stepCall(run, way.turnPrefix, settled.request, settled.record, next)) { [way] driver, reply in
                 // It can be asked for again: what the first call did, if it did anything, is found.
                 guard case .success(.integer(1)) = reply else { return end(driver, way) }
                 var way = way
                 way.opened = driver.confirm(
-                    settled, after: .carry(step: next.step, attempt: 1, lost: 0), opened: way.opened)
+                    settled, after: .inline(step: next.step, attempt: 1, lost: 0), opened: way.opened)
                 driver.worker.slots.release(settled.reserved)
                 (way.step, way.settled) = (next.step, nil)
                 driver.takeQuickStep(way, end)
             }
         } else if settled.isNew, settled.request.isPlainEnd {
-            send(store.lastCall(run, way.carrier, settled.request, settled.record)) { [way] driver, reply in
+            send(store.lastCall(run, way.turnPrefix, settled.request, settled.record)) { [way] driver, reply in
                 guard case .success(.integer(1)) = reply else { return end(driver, way) }
                 var way = way
                 way.opened = driver.confirm(settled, after: .finished(status: .completed), opened: way.opened)
@@ -143,7 +143,7 @@ extension RunDriver {
         if !isOpen || !finish(part) { takeSlowly(part) }
     }
 
-    /// Takes a step that the carry has left here.
+    /// Takes a step that the turn has left here.
     func takeKept(_ kept: Kept) {
         if kept.isNew, case .step(_, _, attempt: 1, let step)? = Invocation(kept.text),
             finish(QuickPart(text: kept.text, step: step, claim: kept.claim))
@@ -157,7 +157,7 @@ extension RunDriver {
     private func finish(_ part: QuickPart) -> Bool {
         guard let (call, result, took) = executeQuickly(part.step) else { return false }
         let record = record(of: call, attempt: 1, result, took: took)
-        if needsNoCarry {
+        if needsNoTurn {
             send(store.partCall(run, text: part.text, record)) { driver, reply in
                 // It can be asked for again: what the first call did, if it did anything, is found.
                 if case .success(.integer(1)) = reply { driver.end(part.claim) } else { driver.write(record, part) }

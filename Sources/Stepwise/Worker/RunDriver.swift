@@ -1,9 +1,9 @@
 internal import Logging
 
-/// Takes one run forward on one worker: the live side of the carry protocol.
+/// Takes one run forward on one worker: the live side of the turn protocol.
 ///
 /// Its methods interleave at every call to Redis, as the tasks of a worker do in the protocol's model. What keeps that safe is in
-/// the scripts; here it is enough that outcomes reach the copy in their order, and that only the carry's holder opens steps.
+/// the scripts; here it is enough that outcomes reach the copy in their order, and that only the turn's holder opens steps.
 actor RunDriver {
     nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
 
@@ -16,18 +16,18 @@ actor RunDriver {
     var about: RunAbout?
     var copy: RunCopy?
     var bodies: [String: RunningBody] = [:]
-    /// The step whose body is executed under the carry.
-    var own: String?
+    /// The step whose body is executed inline.
+    var inline: String?
     var returnWaiters: [Int: CheckedContinuation<Bool, Never>] = [:]
     var waits = 0
-    /// The numbers of the carries that are being driven here. One that ends in Redis may still have its answer on the way.
-    var carrying: Set<Int> = []
-    var isCarrying: Bool { !carrying.isEmpty }
+    /// The numbers of the turns that are being driven here. One that ends in Redis may still have its answer on the way.
+    var turnsDriven: Set<Int> = []
+    var holdsTurn: Bool { !turnsDriven.isEmpty }
     /// Claimed steps that are about to be asked for together.
     var parts: [QuickPart] = []
     /// How many of the copy's calls are known to be those that Redis has opened.
     var agreed = 0
-    /// What the run has noted about the code that may carry it, when this worker last asked.
+    /// What the run has noted about the code that may take it forward, when this worker last asked.
     var code = CodeMarks()
     /// Outcomes that the copy has had and that the observer was not told of, in their order.
     var untold: [ObservedStep] = []
@@ -52,7 +52,7 @@ actor RunDriver {
     func handle(_ text: String, _ invocation: Invocation, _ claim: Claim) async {
         await guarding {
             switch invocation {
-            case .carry: return try await self.load(text, step: nil, claim)
+            case .turn: return try await self.load(text, step: nil, claim)
             case .step(_, _, let attempt, let id): return try await self.take(text, step: (id, attempt), claim)
             case .ended, .cancel, .tell, .withdraw, .raw: return nil
             }
@@ -60,19 +60,19 @@ actor RunDriver {
         claim.end()
     }
 
-    /// Once a carry is taken, the claim list holds it under the carry's own text.
+    /// Once a turn is taken, the claim list holds it under the turn's own text.
     func exchange(_ claim: Claim, of text: String) -> Claim {
-        if text == run.carryText { return claim }
-        let carry = worker.hand.hold(Array(run.carryText.utf8))
+        if text == run.turnText { return claim }
+        let turn = worker.hand.hold(Array(run.turnText.utf8))
         claim.end()
-        return carry
+        return turn
     }
 
-    /// Begins a run whose first carry the caller has just got from a raw item.
+    /// Begins a run whose first turn the caller has just got from a raw item.
     func begin(_ about: RunAbout, _ claim: Claim) async {
         self.about = about
         await guarding {
-            guard try await self.prepareCopy(run.carryText, isCarry: true, carried: -1) else { return nil }
+            guard try await self.prepareCopy(run.turnText, isTurn: true, delivered: -1) else { return nil }
             return try await self.drive(number: 1, opened: 0, claim)
         }
         claim.end()
@@ -81,12 +81,12 @@ actor RunDriver {
     /// A step that `advance` left with this worker.
     struct Kept: Sendable {
         var text: String
-        /// Whether it is known that it was opened just now. The first may be one that was open under the carry.
+        /// Whether it is known that it was opened just now. The first may be one that was open inline.
         var isNew: Bool
         var claim: Claim
     }
 
-    /// Carries an invocation out, and then, one after the other, what it leaves for this task: a branch's next step, and the next.
+    /// Handles an invocation, and then, one after the other, what it leaves for this task: a branch's next step, and the next.
     func guarding(_ body: () async throws -> Kept?) async {
         do {
             var kept = try await body()
@@ -99,7 +99,7 @@ actor RunDriver {
             // Everything that this name held is others' now.
         } catch {
             worker.logger.error(
-                "an invocation could not be carried out; it stays claimed and is taken up again",
+                "an invocation could not be handled; it stays claimed and is taken up again",
                 metadata: ["run": "\(run.id)", "error": "\(error)"])
         }
         await reportMisuses()
@@ -125,7 +125,7 @@ actor RunDriver {
         switch reply {
         case .stale, .lost:
             // What was begun before Redis was asked.
-            if step == nil, !isCarrying, bodies.isEmpty, copy?.delivered == 0 { dropCopy() }
+            if step == nil, !holdsTurn, bodies.isEmpty, copy?.delivered == 0 { dropCopy() }
             return nil
         case .reset:
             worker.end(.historyLost(run.id))
@@ -133,7 +133,7 @@ actor RunDriver {
         case .loaded(let number, let opened, let page, let lost, let code, let about):
             let claim = step == nil ? exchange(claim, of: text) : claim
             defer { claim.end() }
-            let text = step == nil ? run.carryText : text
+            let text = step == nil ? run.turnText : text
             if let about { self.about = about }
             self.code = code
             let isAlone = step == nil && worker.isLastDelivery(lost: lost)
@@ -146,8 +146,8 @@ actor RunDriver {
             do {
                 // If it is the function that ends the process, it does so here.
                 defer { if isAlone { worker.endAlone() } }
-                guard try await prepareCopy(text, isCarry: step == nil, carried: page.carried) else { return nil }
-                try await synchronize(with: page, isCarrying: step == nil)
+                guard try await prepareCopy(text, isTurn: step == nil, delivered: page.delivered) else { return nil }
+                try await synchronize(with: page, holdsTurn: step == nil)
             }
             if let step {
                 return try await execute(text, step.id, step.attempt, lost: lost, claim)
@@ -157,25 +157,25 @@ actor RunDriver {
         }
     }
 
-    /// Starts the function, unless a copy is there. `false` if this worker cannot carry the run; then its claim waits for one that can.
+    /// Starts the function, unless a copy is there. `false` if this worker cannot take the run forward; then its claim waits for one that can.
     ///
-    /// - Parameter carried: up to which outcome a carry has taken the function before; -1 if none has.
-    func prepareCopy(_ text: String, isCarry: Bool, carried: Int) async throws -> Bool {
+    /// - Parameter delivered: up to which outcome a turn has taken the function before; -1 if none has.
+    func prepareCopy(_ text: String, isTurn: Bool, delivered: Int) async throws -> Bool {
         if worker.isOver { throw IncarnationOver() }
         let workflow = about?.workflow ?? ""
         if let reason = worker.reasonToWait(workflow, unfit: code.unfit) {
-            try await store.unserve(run, text: text, workflow: workflow, isCarry: isCarry, reason: reason)
+            try await store.unserve(run, text: text, workflow: workflow, isTurn: isTurn, reason: reason)
             worker.noteUnserved(workflow: workflow, run: run.id, reason: reason)
             return false
         }
         agreeOnPatches()
-        if copy != nil, !isCarry { return true }
+        if copy != nil, !isTurn { return true }
         guard let about, let function = worker.functions[workflow] else { return false }
-        if copy == nil, isCarry, let limit = function.options.runTimeout {
+        if copy == nil, isTurn, let limit = function.options.runTimeout {
             try await store.arm(run, timeout: Int(max(0, limit.milliseconds)))
             if worker.isOver { throw IncarnationOver() }
         }
-        if copy == nil { makeCopy(about, function, silent: !isCarry || carried >= 0) }
+        if copy == nil { makeCopy(about, function, silent: !isTurn || delivered >= 0) }
         return true
     }
 
@@ -199,22 +199,22 @@ actor RunDriver {
                 guard let worker else { throw IncarnationOver() }
                 return try await worker.redisMicroseconds()
             })
-        _ = copy.learn(marks: code.patches, carried: code.carried, opened: code.opened)
+        _ = copy.learn(marks: code.patches, delivered: code.delivered, opened: code.opened)
         copy.start(context, silent: silent, function: function.body)
     }
 
-    /// A copy that has answered otherwise about a patch than the run was carried has lived what never was.
+    /// A copy that has answered otherwise about a patch than the run was told has lived what never was.
     private func agreeOnPatches() {
-        guard let copy, !copy.learn(marks: code.patches, carried: code.carried, opened: code.opened) else { return }
+        guard let copy, !copy.learn(marks: code.patches, delivered: code.delivered, opened: code.opened) else { return }
         dropCopy()
     }
 
     // MARK: Outcomes
 
     /// Delivers what the copy has not had, in order, up to the history's length at the time of the reply.
-    func synchronize(with page: HistoryPage, isCarrying: Bool) async throws {
+    func synchronize(with page: HistoryPage, holdsTurn: Bool) async throws {
         var page = page
-        forgetTold(upto: page.carried)
+        forgetTold(upto: page.delivered)
         while let copy, copy.delivered < page.recorded {
             guard await isAtRest(copy) else { return }
             if case .stuck = copy.progress { return }
@@ -226,8 +226,8 @@ actor RunDriver {
                     return copy.halt(
                         .other("outcome \(copy.delivered + 1) of the history cannot be read: \(error.message)"))
                 }
-                copy.deliver(record.outcome, silent: !isCarrying || copy.delivered < page.carried)
-                note(record, number: copy.delivered, carried: page.carried)
+                copy.deliver(record.outcome, silent: !holdsTurn || copy.delivered < page.delivered)
+                note(record, number: copy.delivered, delivered: page.delivered)
                 // It may have come from outside, its time being up, while the body runs here.
                 cancelBody(of: record.outcome.step)
             } else {
@@ -281,7 +281,7 @@ actor RunDriver {
             endReturnWaits(isBack: true)
         } else {
             copy.resume()
-            if !isCarrying { await poke() }
+            if !holdsTurn { await poke() }
         }
         await reportMisuses()
     }
@@ -332,7 +332,7 @@ actor RunDriver {
 
     /// The run is over here: nothing of it stays.
     func discard() {
-        if let own { cancelBody(of: own) }
+        if let inline { cancelBody(of: inline) }
         dropCopy()
         worker.forget(self)
     }

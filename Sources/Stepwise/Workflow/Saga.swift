@@ -6,7 +6,7 @@ import Synchronization
 /// try await context.saga { saga in
 ///     let payment = try await saga.run("charge") { try await bank.charge(order) } undo: { try await bank.refund($0) }
 ///     try await saga.run("reserve") { try await stock.reserve(order) } undo: { try await stock.release(order) }
-///     try await context.run("ship") { try await carrier.ship(order, payment) }
+///     try await context.run("ship") { try await courier.ship(order, payment) }
 /// }
 /// ```
 ///

@@ -64,7 +64,7 @@ public struct WorkflowOption: Sendable {
     }
 
     /// How long a run may take in all, from its creation, or from when it was to start, by Redis' clock, unless its enqueuer has said. Then it is cancelled like a run that
-    /// somebody cancels, and if its function ends in an error the run has failed with `RunTimeout`. A run that nobody carries on (queued,
+    /// somebody cancels, and if its function ends in an error the run has failed with `RunTimeout`. A run that nobody takes forward (queued,
     /// parked, unserved, paused) fails at once; but as long as no worker with the workflow has begun it, only what its enqueuer said counts.
     public static func runTimeout(_ limit: Duration) -> WorkflowOption {
         WorkflowOption { $0.runTimeout = limit }
@@ -73,7 +73,7 @@ public struct WorkflowOption: Sendable {
     /// Which code of the workflow this is: 1 to 100 printable ASCII characters without spaces and `=`. To be changed whenever the function asks for
     /// other steps than before.
     ///
-    /// A run that changed code cannot carry is parked, and goes on by itself once a worker has another version of its workflow. Each version
+    /// A run that changed code cannot replay is parked, and goes on by itself once a worker has another version of its workflow. Each version
     /// tries once, until somebody resumes the run. Without a version it is parked until somebody does.
     public static func version(_ version: String) -> WorkflowOption {
         WorkflowOption(apply: { _ in }, version: version)

@@ -4,7 +4,7 @@ public import Logging
 public struct WorkflowContext: Sendable {
     /// The run's id.
     public let runID: String
-    /// Carries the workflow and run, inside a body also step and attempt. Silent while recorded outcomes are replayed.
+    /// Has the workflow and run as metadata, inside a body also step and attempt. Silent while recorded outcomes are replayed.
     public let logger: Logger
 
     package let workflow: String

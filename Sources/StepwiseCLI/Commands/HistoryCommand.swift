@@ -48,12 +48,12 @@ struct HistoryCommand: AsyncParsableCommand {
             let steps = try await client.run(run).history()
             let open = before.status.isEnded ? [] : try await client.openSteps(ofRun: run).map(\.step)
             var after = try await client.run(run).status()
-            if (before.recorded, before.opened, before.carried) == (after.recorded, after.opened, after.carried) {
+            if (before.recorded, before.opened, before.delivered) == (after.recorded, after.opened, after.delivered) {
                 return document(after, steps, open)
             }
             look += 1
             if look == 5 {
-                (after.opened, after.carried) = (nil, nil)
+                (after.opened, after.delivered) = (nil, nil)
                 return document(after, steps, [])
             }
         }
@@ -63,7 +63,7 @@ struct HistoryCommand: AsyncParsableCommand {
         .object([
             ("run", .string(run.id)), ("workflow", .string(run.workflow)), ("status", .string(run.status.rawValue)),
             ("created", JSONDocument(run.created)), ("continued", .number(run.continued)),
-            ("payload", JSONDocument(stored: run.payload)), ("carried", JSONDocument(run.carried)),
+            ("payload", JSONDocument(stored: run.payload)), ("delivered", JSONDocument(run.delivered)),
             ("opened", JSONDocument(run.opened)), ("patches", JSONDocument(patches: run.patches)),
             ("open", JSONDocument(open)), ("steps", .array(steps.map(json))),
         ])

@@ -14,7 +14,7 @@ struct StatusCommand: AsyncParsableCommand {
             let details = try await client.run(run).status()
             let open = try await client.openSteps(ofRun: run)
             let unserved = open.isEmpty ? 0 : try await client.unservedInvocations(ofWorkflow: details.workflow)
-            let version = try await client.carryingVersion(of: details)
+            let version = try await client.turnHolderVersion(of: details)
             Output.print(
                 connection.json
                     ? json(details, open, unserved, version).text
@@ -29,7 +29,7 @@ struct StatusCommand: AsyncParsableCommand {
     ) -> String {
         var table = Table("run", details.id)
         table.add("workflow", details.workflow)
-        if let version { table.add("version", "\(version) (of the worker that carries it)") }
+        if let version { table.add("version", "\(version) (of the worker that holds its turn)") }
         table.add("status", details.status.rawValue)
         if let reason = details.reason { table.add("reason", reason) }
         if !details.patches.isEmpty { table.add("patches", details.patches.keys.sorted().joined(separator: ", ")) }
@@ -50,7 +50,7 @@ struct StatusCommand: AsyncParsableCommand {
         if let restarted = details.restarted { table.add("restarted as", restarted) }
         if let parent = details.parent { table.add("child of", "\(parent), step \(details.parentStep ?? "")") }
         table.add("queue", details.queue)
-        table.add("carrier", details.carrier.isEmpty ? "-" : details.carrier)
+        table.add("turn", details.turn.isEmpty ? "-" : details.turn)
         table.add("recorded", String(details.recorded))
         table.add("created", Output.time(details.created))
         table.add("ended", Output.time(details.ended))
@@ -107,7 +107,7 @@ struct StatusCommand: AsyncParsableCommand {
             ("restarted", JSONDocument(details.restarted)),
             ("parent", JSONDocument(details.parent)), ("parentStep", JSONDocument(details.parentStep)),
             ("queue", .string(details.queue)), ("unserved", .number(unserved)),
-            ("carrier", .string(details.carrier)), ("recorded", .number(details.recorded)),
+            ("turn", .string(details.turn)), ("recorded", .number(details.recorded)),
             ("created", JSONDocument(details.created)),
             ("ended", JSONDocument(details.ended)), ("startsAt", JSONDocument(details.startsAt)),
             ("continued", .number(details.continued)),

@@ -76,7 +76,7 @@ struct ReplayTrace: Codable, Sendable {
     ) throws -> RunCopy {
         let copy = RunCopy()
         do {
-            _ = copy.learn(marks: patches, carried: .max, opened: 0)
+            _ = copy.learn(marks: patches, delivered: .max, opened: 0)
             copy.start(context(for: copy, of: workflow, script), silent: true, function: workflow.function.body)
             for number in 0..<count {
                 if everywhere { try compare(copy, after: number) } else { try Self.check(copy, run) }

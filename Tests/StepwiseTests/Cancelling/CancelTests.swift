@@ -6,7 +6,7 @@ import Testing
 extension Scenarios {
     @Suite("Cancelling a run")
     struct Cancel {
-        /// One step under the carry, or two beside each other, whose bodies wait at a gate until they are cancelled.
+        /// One step inline, or two beside each other, whose bodies wait at a gate until they are cancelled.
         private func waiting(_ place: StepPlace, _ bodies: Tally, _ gate: Latch) -> Workflow<Int, String> {
             Workflow("waiting") { (context, _: Int) async throws -> String in
                 @Sendable func step(_ name: String) async throws {
@@ -141,7 +141,8 @@ extension Scenarios {
         }
 
         @Test(.scenario(45))
-        func `A run that nobody carries is cancelled at once; an ended one stays as it is, an unknown one is an error`()
+        func
+            `A run that nobody takes forward is cancelled at once; an ended one stays as it is, an unknown one is an error`()
             async throws
         {
             let bodies = Tally()

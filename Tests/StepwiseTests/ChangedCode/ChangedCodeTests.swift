@@ -183,7 +183,7 @@ extension Scenarios {
             let tally = Tally()
             let before = Calls("slow+slow2 last").workflow(gate, tally)
             try await begin(before, slow: 2, tally) { client, server, run in
-                // What the old worker recorded before it died, in the place of a carry that it had taken.
+                // What the old worker recorded before it died, in the place of a turn that it had taken.
                 let keys = try Keys(namespace: "default")
                 for (number, step) in ["slow", "slow2"].enumerated() {
                     _ = try await server.command(
@@ -193,9 +193,9 @@ extension Scenarios {
                 let generation = try await server.command("HGET", .init(keys.run(run.id)), "generation").string ?? ""
                 _ = try await server.command("DEL", .init(keys.open(run.id)), .init(keys.join(run.id)))
                 _ = try await server.command("DEL", .init(keys.queue("default")))
-                _ = try await server.command("HSET", .init(keys.run(run.id)), "recorded", "2", "carrier", "queue")
+                _ = try await server.command("HSET", .init(keys.run(run.id)), "recorded", "2", "turn", "queue")
                 _ = try await server.command(
-                    "RPUSH", .init(keys.queue("default")), .init("carry \(run.id) \(generation)"))
+                    "RPUSH", .init(keys.queue("default")), .init("turn \(run.id) \(generation)"))
                 try await withWorkers(server, Calls("new+slow+slow2 last").workflow(gate, tally)) {
                     try await eventually("the run is not parked") { try await run.status().status == .parked }
                     let divergence = try #require(try await run.status().divergence)

@@ -29,9 +29,8 @@ struct PatchBookTests {
     }
 
     @Test
-    func `A run that was carried past the patch before the code had it goes the old way, and nothing is kept for that`()
-    {
-        let core = Core(workflow, carried: 1, opened: 2)
+    func `A run that was taken past the patch before the code had it goes the old way, and nothing is kept for that`() {
+        let core = Core(workflow, delivered: 1, opened: 2)
         core.deliver("one", "null")
         #expect(core.pending == ["old"] && core.copy.plan(opened: 2).patches.isEmpty)
         core.deliver("old", "null")
@@ -46,24 +45,24 @@ struct PatchBookTests {
             try await first
             return isNew ? "new" : "old"
         }
-        // It made no call between the patch and its rest: only how far it was carried tells.
-        for (carried, end) in [(1, "old"), (0, "new")] {
-            let core = Core(Workflow<Void, String>("waits", body: body), carried: carried, opened: 2)
+        // It made no call between the patch and its rest: only how far it was taken tells.
+        for (delivered, end) in [(1, "old"), (0, "new")] {
+            let core = Core(Workflow<Void, String>("waits", body: body), delivered: delivered, opened: 2)
             core.deliver("zero", "null")
             core.deliver("first", "null")
             #expect(core.end == end)
         }
     }
 
-    @Test func `A run that was carried to just before the patch takes it`() {
-        let core = Core(workflow, carried: 0, opened: 1)
+    @Test func `A run that was taken to just before the patch takes it`() {
+        let core = Core(workflow, delivered: 0, opened: 1)
         core.deliver("one", "null")
         #expect(core.pending == ["new"])
         #expect(core.copy.evict())
     }
 
     @Test(arguments: [false, true])
-    func `A carry that died between two pages of openings had gone past the patch if it opened what comes behind it`(
+    func `A turn that died between two pages of openings had gone past the patch if it opened what comes behind it`(
         _ isOpened: Bool
     ) {
         let wide = Workflow("wide") { (context: WorkflowContext) async throws -> String in
@@ -75,14 +74,14 @@ struct PatchBookTests {
             _ = try await (first, second)
             return ""
         }
-        // The carry had not ended: nothing was carried, and one or two calls were opened.
-        let core = Core(wide, carried: -1, opened: isOpened ? 2 : 1)
+        // The turn had not ended: nothing was delivered, and one or two calls were opened.
+        let core = Core(wide, delivered: -1, opened: isOpened ? 2 : 1)
         #expect(core.pending == ["first", isOpened ? "old" : "new"])
         #expect(core.copy.evict())
     }
 
-    @Test func `The mark answers every replay, however far the run was carried since`() {
-        let core = Core(workflow, marks: ["p": 1], carried: 2, opened: 2)
+    @Test func `The mark answers every replay, however far the run was taken since`() {
+        let core = Core(workflow, marks: ["p": 1], delivered: 2, opened: 2)
         core.deliver("one", "null")
         #expect(core.pending == ["new"] && core.copy.plan(opened: 2).patches.isEmpty)
         core.deliver("new", "null")
@@ -98,7 +97,7 @@ struct PatchBookTests {
             }
             return ways
         }
-        let old = Core(loop, carried: 0, opened: 1)
+        let old = Core(loop, delivered: 0, opened: 1)
         for step in ["step", "step#2", "step#3"] { old.deliver(step, "null") }
         #expect(old.end == "ooo")
         let new = Core(loop)
@@ -117,7 +116,7 @@ struct PatchBookTests {
                     async let b: Void = context.run("b") {}
                     _ = try await (a, b)
                     return ""
-                }, carried: 0, opened: 2)
+                }, delivered: 0, opened: 2)
         }
         let (before, after) = (branches(false), branches(true))
         #expect(before.pending == ["a", "b"] && after.pending == before.pending)
@@ -130,7 +129,7 @@ struct PatchBookTests {
             try await context.run("new") {}
             return "new"
         }
-        let core = Core(without, marks: ["p": 1], carried: 1, opened: 2)
+        let core = Core(without, marks: ["p": 1], delivered: 1, opened: 2)
         #expect(core.copy.missingPatch == nil, "it is not there yet")
         core.deliver("one", "null")
         #expect(core.copy.missingPatch?.expected == .init("p", kind: "patch"))
@@ -149,7 +148,7 @@ struct PatchBookTests {
             return "new"
         }
         for marks in [["p": 1], [:]] {
-            let core = Core(later, marks: marks, carried: marks.isEmpty ? -1 : 1, opened: marks.isEmpty ? 0 : 2)
+            let core = Core(later, marks: marks, delivered: marks.isEmpty ? -1 : 1, opened: marks.isEmpty ? 0 : 2)
             core.deliver("one", "null")
             #expect(core.copy.plan(opened: 2).patches.isEmpty)
             core.deliver("new", "null")
@@ -158,23 +157,23 @@ struct PatchBookTests {
     }
 
     @Test
-    func `A copy that ran ahead of the carry and then learns that the run went the old way has lived what never was`() {
+    func `A copy that ran ahead of the turn and then learns that the run went the old way has lived what never was`() {
         let core = Core(workflow)
         core.deliver("one", "null")
         #expect(core.pending == ["new"] && core.copy.isProvisional)
-        #expect(core.copy.learn(marks: [:], carried: 0, opened: 1), "not decided yet")
-        #expect(!core.copy.learn(marks: [:], carried: 1, opened: 2))
+        #expect(core.copy.learn(marks: [:], delivered: 0, opened: 1), "not decided yet")
+        #expect(!core.copy.learn(marks: [:], delivered: 1, opened: 2))
         #expect(core.copy.evict())
         let other = Core(workflow)
         other.deliver("one", "null")
-        #expect(other.copy.learn(marks: ["p": 1], carried: 1, opened: 2), "others took the patch, too")
+        #expect(other.copy.learn(marks: ["p": 1], delivered: 1, opened: 2), "others took the patch, too")
         #expect(!other.copy.isProvisional)
         #expect(other.copy.evict())
     }
 
     @Test func `A reply that is older than the one before it takes no mark away`() {
-        let core = Core(workflow, marks: ["p": 1], carried: 1, opened: 2)
-        #expect(core.copy.learn(marks: [:], carried: 0, opened: 1))
+        let core = Core(workflow, marks: ["p": 1], delivered: 1, opened: 2)
+        #expect(core.copy.learn(marks: [:], delivered: 0, opened: 1))
         core.deliver("one", "null")
         #expect(core.pending == ["new"])
         #expect(core.copy.evict())

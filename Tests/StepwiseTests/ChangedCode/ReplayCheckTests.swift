@@ -7,7 +7,7 @@ import Testing
 struct ReplayCheckTests {
     /// As `stepwise history --json` printed it, of a run that had ended.
     private let ended = """
-        {"run":"order-1","workflow":"order","status":"completed","payload":{"sku":"A1"},"carried":2,"opened":3,"patches":{},"open":[],
+        {"run":"order-1","workflow":"order","status":"completed","payload":{"sku":"A1"},"delivered":2,"opened":3,"patches":{},"open":[],
          "steps":[
           {"number":1,"step":"charge","attempts":1,"value":"paid","cancel":null,"error":null,"lost":0,"failed":[]},
           {"number":2,"step":"ship","attempts":2,"value":null,"error":{"type":"NoTruck","message":"none","cause":"failed","value":{"depot":7}}},
@@ -89,7 +89,7 @@ struct ReplayCheckTests {
 
     /// Of a run that waited for two steps.
     private let waiting = """
-        {"run":"r","workflow":"wide","status":"running","payload":null,"carried":1,"opened":3,"patches":{},"open":["a","b"],
+        {"run":"r","workflow":"wide","status":"running","payload":null,"delivered":1,"opened":3,"patches":{},"open":["a","b"],
          "steps":[{"step":"first","value":null}]}
         """
 

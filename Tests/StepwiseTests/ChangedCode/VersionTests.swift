@@ -46,9 +46,9 @@ extension Scenarios {
             for run in runs { #expect(try await run.result(timeout: patience) == "in") }
         }
 
-        /// How often the run's carry was taken.
-        private func carries(_ server: RedisServer, _ run: WorkflowRun<String>) async throws -> Int {
-            try await server.command("HGET", .init("stepwise:{default}:run:\(run.id)"), "carries").integer ?? 0
+        /// How often the run's turn was taken.
+        private func turns(_ server: RedisServer, _ run: WorkflowRun<String>) async throws -> Int {
+            try await server.command("HGET", .init("stepwise:{default}:run:\(run.id)"), "turns").integer ?? 0
         }
 
         @Test(.scenario(55))
@@ -85,13 +85,13 @@ extension Scenarios {
                 try await withWorkers(server, second, second, third, third) {
                     try await areParked(runs, unfit: ["2", "3"])
                     var before: [Int] = []
-                    for run in runs { before.append(try await carries(server, run)) }
+                    for run in runs { before.append(try await turns(server, run)) }
                     let monitor = try await ScriptMonitor(server)
                     try await eventually("the workers do not look") {
                         try await monitor.requests().count { $0.contains("\"HSCAN\"") } >= 8
                     }
                     monitor.stop()
-                    for (run, before) in zip(runs, before) { #expect(try await carries(server, run) == before) }
+                    for (run, before) in zip(runs, before) { #expect(try await turns(server, run) == before) }
                     try await client.resume(runs[0].id)
                     // Both are asked once more.
                     try await areParked([runs[0]], unfit: ["2", "3"])
@@ -119,7 +119,7 @@ extension Scenarios {
         }
 
         @Test
-        func `What a version that cannot carry a run has claimed waits for one that can, and says so`() async throws {
+        func `What a version that cannot replay a run has claimed waits for one that can, and says so`() async throws {
             let old = workflow("one slow last", version: "1")
             let new = workflow("uno slow last", version: "2")
             try await begin(old) { client, server, runs in
@@ -129,7 +129,7 @@ extension Scenarios {
                     try await eventually("the slow step begins again") { tally.all.count { $0 == "slow" } == 2 }
                 }
                 try await withWorkers(server, new) {
-                    // The step, and the carry if the old version had not ended it yet.
+                    // The step, and the turn if the old version had not ended it yet.
                     try await eventually("it does not wait") {
                         let totals = try await client.queueTotals()
                         return totals.unserved["changed"] != nil
@@ -143,7 +143,7 @@ extension Scenarios {
         }
 
         @Test
-        func `A carry that such a version has claimed waits as well, under its status and with the reason`()
+        func `A turn that such a version has claimed waits as well, under its status and with the reason`()
             async throws
         {
             let old = workflow("one slow last", version: "1")
@@ -152,7 +152,7 @@ extension Scenarios {
                 let run = runs[0]
                 let keys = try Keys(namespace: "default")
                 try await withWorkers(server, new) { try await areParked(runs, unfit: ["2"]) }
-                // As if the old version had taken it up, and given its carry back.
+                // As if the old version had taken it up, and given its turn back.
                 _ = try await server.command("HDEL", .init(keys.unfit("changed")), .init(run.id))
                 try await client.resume(run.id)
                 _ = try await server.command("HSET", .init(keys.run(run.id)), "unfit", "2")

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension Scenarios {
-    /// A function that waits for all steps of a group: their outcomes are recorded, and it is carried on once.
+    /// A function that waits for all steps of a group: their outcomes are recorded, and it is taken forward once.
     @Suite("Joins", .serialized) struct Joins {
         private let gate = Latch()
         private let bodies = Tally()
@@ -28,14 +28,16 @@ extension Scenarios {
         }
 
         @Test(arguments: Memory.allCases)
-        func `While the last of them is executed the others are recorded, and nobody carries the run; then it goes on`(
-            _ memory: Memory
-        ) async throws {
+        func
+            `While the last of them is executed the others are recorded, and nobody takes the run forward; then it goes on`(
+                _ memory: Memory
+            ) async throws
+        {
             try await withWorker([workflow], memory: memory) { client, _ in
                 let run = try await client.enqueue(workflow, Array(0..<8))
                 try await eventually("seven are recorded") { try await run.status().recorded == 7 }
                 let details = try await run.status()
-                #expect(details.carrier == "" && details.carried == 0)
+                #expect(details.turn == "" && details.delivered == 0)
                 try await expectSound(client, within: patience)
                 gate.open()
                 let completed = try await complete(run, of: workflow)

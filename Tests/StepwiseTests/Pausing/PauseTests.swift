@@ -177,7 +177,7 @@ extension Scenarios {
 
         @Test(arguments: [false, true])
         func
-            `Paused, or paused and cancelled, between a carry's claim and the worker's finding that it cannot do it: it stays that`(
+            `Paused, or paused and cancelled, between a turn's claim and the worker's finding that it cannot do it: it stays that`(
                 isCancelled: Bool
             ) async throws
         {
@@ -193,7 +193,7 @@ extension Scenarios {
                 }
                 let run = try await client.enqueue(code, "in", id: "r")
                 let generation = try #require(try await run.status().created)
-                let carry = "carry r \(generation)"
+                let turn = "turn r \(generation)"
                 let item = try await redis.send([
                     "LMOVE", "stepwise:{default}:queue:default", "stepwise:{default}:claimed:w:default", "RIGHT",
                     "LEFT",
@@ -209,7 +209,7 @@ extension Scenarios {
                 if isCancelled { #expect(try await run.cancel() == .cancelled) }
                 _ = try await eval(
                     "unserve", ["run:r", "claimed:w:default", "unserved:changed", "runs:running", "runs:unserved"],
-                    ["r", carry, "w", "1", "nobody has it"])
+                    ["r", turn, "w", "1", "nobody has it"])
                 try await expectSound(client)
                 let details = try await run.status()
                 if isCancelled {

@@ -202,7 +202,7 @@ struct GroupTests {
         if expected.hasPrefix("too") { #expect(seen.all == ["\(failed) \(succeeded)"]) }
     }
 
-    @Test func `The steps carry their elements as keys: an outcome of another element stops the copy`() {
+    @Test func `The steps have their elements as keys: an outcome of another element stops the copy`() {
         let core = Core { context in
             try await context.map(["a", "b"], "part") { $0 }.joined()
         }

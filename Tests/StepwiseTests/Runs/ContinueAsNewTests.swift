@@ -150,7 +150,7 @@ extension Scenarios {
             let workflow = Workflow("busy") { (context, turn: Int) async throws -> Int in
                 try await context.run("begin") {}
                 isThere.set()
-                // Not a step: the carry is here, and this function calls nothing.
+                // Not a step: the turn is here, and this function calls nothing.
                 while !isCancelled.isSet { usleep(1000) }
                 try await context.continueAsNew(turn + 1)
             }

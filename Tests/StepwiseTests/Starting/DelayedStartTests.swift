@@ -177,7 +177,7 @@ extension Scenarios {
                 for run in [early, late] { try await run.pause() }
                 try await early.resume()
                 #expect(try await early.status().status == .queued)
-                try await eventually("what is due was looked at") { try await late.status().carrier.isEmpty }
+                try await eventually("what is due was looked at") { try await late.status().turn.isEmpty }
                 #expect(try await late.status().status == .paused)
                 try await expectSound(client)
                 try await late.resume()

@@ -8,7 +8,7 @@ private struct Declined: Error, Codable, Hashable {
     var hints: [String]
 }
 
-/// Where the step is executed: under the carry, or as a claimed invocation beside another.
+/// Where the step is executed: inline, or as a claimed invocation beside another.
 enum StepPlace: String, CaseIterable, Sendable {
     case serial
     case parallel

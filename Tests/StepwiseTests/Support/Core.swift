@@ -13,14 +13,15 @@ struct Core {
 
     /// - Parameters:
     ///   - marks: the run's patches, as the store has them.
-    ///   - carried: up to which outcome the run was carried.
+    ///   - delivered: up to which outcome the run was taken.
     ///   - opened: how many calls the store has opened.
     ///   - continued: how often the run has begun anew.
     init(
-        _ workflow: any AnyWorkflow, marks: [String: Int] = [:], carried: Int = -1, opened: Int = 0, continued: Int = 0
+        _ workflow: any AnyWorkflow, marks: [String: Int] = [:], delivered: Int = -1, opened: Int = 0,
+        continued: Int = 0
     ) {
         self.workflow = workflow
-        _ = copy.learn(marks: marks, carried: carried, opened: opened)
+        _ = copy.learn(marks: marks, delivered: delivered, opened: opened)
         let context = WorkflowContext(
             workflow: workflow.name, runID: "core", payload: JSON.null, options: workflow.function.options,
             logger: .silent,

@@ -9,7 +9,7 @@ func replay(_ workflow: any AnyWorkflow, _ details: RunDetails, _ history: some 
         workflow: workflow.name, runID: details.id, payload: Array(details.payload.utf8),
         options: workflow.function.options,
         logger: .silent, copy: copy, created: details.created ?? 0, continued: details.continued)
-    _ = copy.learn(marks: details.patches, carried: .max, opened: 0)
+    _ = copy.learn(marks: details.patches, delivered: .max, opened: 0)
     copy.start(context, silent: true, function: workflow.function.body)
     for step in history { copy.deliver(step.outcome, silent: true) }
     return copy

@@ -11,7 +11,7 @@ indirect enum Program: Sendable {
     case group(Int, Int, Int)
     /// A saga with so many steps, and a program in the middle of them.
     case saga(Int, Program)
-    /// The second is carried out, as cleanup, if the first is cancelled.
+    /// The second is executed, as cleanup, if the first is cancelled.
     case guarded(Program, Program)
 
     static func random(depth: Int, using random: inout SeededNumbers) -> Program {
@@ -33,7 +33,7 @@ indirect enum Program: Sendable {
         }
     }
 
-    /// Carries the program out; the text tells which value went where.
+    /// Executes the program; the text tells which value went where.
     func run(_ context: WorkflowContext) async throws -> String {
         switch self {
         case .step(let name):

@@ -112,7 +112,7 @@ extension Scenarios {
         }
 
         @Test(.scenario(62))
-        func `A worker whose carry was given to another tells nothing of what it still does`() async throws {
+        func `A worker whose turn was given to another tells nothing of what it still does`() async throws {
             let (first, second) = (Watcher(), Watcher())
             let gate = Latch()
             let bodies = Tally()
@@ -140,11 +140,11 @@ extension Scenarios {
                 let key = "stepwise:{default}:run:\(run.id)"
                 let generation = try #require(try await server.command("HGET", .init(key), "generation").string)
                 let name = try #require(try await client.workers().first?.name)
-                let carry: RedisArgument = .init("carry \(run.id) \(generation)")
+                let turn: RedisArgument = .init("turn \(run.id) \(generation)")
                 let list: RedisArgument = .init("stepwise:{default}:claimed:\(name):default")
-                #expect(try await server.command("LREM", list, "0", carry).integer == 1)
-                _ = try await server.command("HSET", .init(key), "carrier", "queue")
-                _ = try await server.command("RPUSH", "stepwise:{default}:queue:default", carry)
+                #expect(try await server.command("LREM", list, "0", turn).integer == 1)
+                _ = try await server.command("HSET", .init(key), "turn", "queue")
+                _ = try await server.command("RPUSH", "stepwise:{default}:queue:default", turn)
                 let winner = try worker(second)
                 #expect(try await run.result(timeout: patience) == "done")
                 try await eventually("the end is told") { second.ends(of: run.id) == [.completed] }

@@ -1,56 +1,56 @@
-/// What a live run must have: one mover for each open step, one carry where its `carrier` says, a join that agrees.
+/// What a live run must have: one mover for each open step, one turn where its `turn` says, a join that agrees.
 extension RunDiagnosis {
-    mutating func judgeCarry(_ fields: RunSnapshot.Fields) {
-        let text = Invocation.carryText(run: run.id, generation: fields.generation)
+    mutating func judgeTurn(_ fields: RunSnapshot.Fields) {
+        let text = Invocation.turnText(run: run.id, generation: fields.generation)
         let places = movers[text] ?? []
         stale -= places.count
-        let grounds = "\(fields.carrier) \(fields.carries) \(fields.recorded)"
-        if fields.carrier.isEmpty {
+        let grounds = "\(fields.turn) \(fields.turns) \(fields.recorded)"
+        if fields.turn.isEmpty {
             if !places.isEmpty {
                 report(
-                    .carryTooMany, key: keys.key(of: places[0]), "a carry lies there, but the run's carrier is empty",
+                    .turnTooMany, key: keys.key(of: places[0]), "a turn lies there, but the run's turn is empty",
                     advice: remove(text, from: places[0]), evidence: grounds)
             }
             if fields.status == .parked || fields.status == .paused { return }
-            if fields.recorded > fields.carried, !(fields.joins && run.openSteps > 0) {
+            if fields.recorded > fields.delivered, !(fields.joins && run.openSteps > 0) {
                 report(
-                    .historyNotCarried, key: keys.run(run.id),
-                    "\(fields.recorded) outcomes are recorded, \(max(0, fields.carried)) carried, and it has no carry",
-                    advice: "queue one: \(queueCarry(fields, text))", evidence: grounds)
+                    .historyNotDelivered, key: keys.run(run.id),
+                    "\(fields.recorded) outcomes are recorded, \(max(0, fields.delivered)) delivered, and it has no turn",
+                    advice: "queue one: \(queueTurn(fields, text))", evidence: grounds)
             } else if run.openSteps == 0 {
                 report(
                     .nobodyMovesRun, key: keys.run(run.id),
-                    "it is \(fields.status), and it has neither a carry nor an open step",
-                    advice: "queue a carry: \(queueCarry(fields, text))", evidence: grounds)
+                    "it is \(fields.status), and it has neither a turn nor an open step",
+                    advice: "queue a turn: \(queueTurn(fields, text))", evidence: grounds)
             }
             return
         }
         if places.count > 1 {
             report(
-                .carryTooMany, key: keys.key(of: places[1]), "it has \(places.count) carries: \(names(places))",
+                .turnTooMany, key: keys.key(of: places[1]), "it has \(places.count) turns: \(names(places))",
                 advice: remove(text, from: places[1]), evidence: grounds)
         } else if let place = places.first {
             if !isRight(place, fields) {
                 report(
-                    .carryMissing, key: keys.run(run.id),
-                    "its carrier is \"\(fields.carrier)\", but the carry lies in \(keys.key(of: place))",
-                    advice: "say where it is: \(redisCommand("HSET", keys.run(run.id), "carrier", word(for: place)))",
+                    .turnMissing, key: keys.run(run.id),
+                    "its turn is \"\(fields.turn)\", but the turn lies in \(keys.key(of: place))",
+                    advice: "say where it is: \(redisCommand("HSET", keys.run(run.id), "turn", word(for: place)))",
                     evidence: grounds)
             }
         } else {
             report(
-                .carryMissing, key: keys.run(run.id), "its carrier is \"\(fields.carrier)\", but the carry is nowhere",
-                advice: "queue it: \(queueCarry(fields, text))", evidence: grounds)
+                .turnMissing, key: keys.run(run.id), "its turn is \"\(fields.turn)\", but the turn is nowhere",
+                advice: "queue it: \(queueTurn(fields, text))", evidence: grounds)
         }
     }
 
-    /// Whether a carry may lie there: what is claimed and not yet loaded counts as queued, and so does the first one of a run that starts
+    /// Whether a turn may lie there: what is claimed and not yet loaded counts as queued, and so does the first one of a run that starts
     /// later.
     private func isRight(_ place: Mover.Place, _ fields: RunSnapshot.Fields) -> Bool {
-        switch (place, fields.carrier) {
-        case (.delayed(let queue), "queue"): fields.carries == 0 && queue == fields.queue
+        switch (place, fields.turn) {
+        case (.delayed(let queue), "queue"): fields.turns == 0 && queue == fields.queue
         case (.queue, "queue"), (.claimed, "queue"), (.unserved, "unserved"): true
-        case (.claimed(let worker, _), _): fields.carrier.hasPrefix(worker + " ")
+        case (.claimed(let worker, _), _): fields.turn.hasPrefix(worker + " ")
         default: false
         }
     }
@@ -59,8 +59,8 @@ extension RunDiagnosis {
         if case .unserved = place { "unserved" } else { "queue" }
     }
 
-    private func queueCarry(_ fields: RunSnapshot.Fields, _ text: String) -> String {
-        redisCommand("HSET", keys.run(run.id), "carrier", "queue") + " && " + queue(text, fields)
+    private func queueTurn(_ fields: RunSnapshot.Fields, _ text: String) -> String {
+        redisCommand("HSET", keys.run(run.id), "turn", "queue") + " && " + queue(text, fields)
     }
 
     /// The command that says that an invocation moves the step.
@@ -86,12 +86,12 @@ extension RunDiagnosis {
             }
             judge(step, open, text, fields)
         }
-        if let own = run.unwrittenStep { judge(own, .unwritten, OpenStep.unwrittenText, fields) }
-        guard let text = run.open[fields.own], OpenStep(text)?.place != "carry" else { return }
+        if let inline = run.unwrittenStep { judge(inline, .unwritten, OpenStep.unwrittenText, fields) }
+        guard let text = run.open[fields.inline], OpenStep(text)?.place != "inline" else { return }
         report(
-            .stepNotUnderCarry, step: fields.own, key: keys.run(run.id),
-            "the run's `own` names it, but it is not open under the carry",
-            advice: redisCommand("HDEL", keys.run(run.id), "own"), evidence: text)
+            .stepNotInline, step: fields.inline, key: keys.run(run.id),
+            "the run's `inline` names it, but it is not open inline",
+            advice: redisCommand("HDEL", keys.run(run.id), "inline"), evidence: text)
     }
 
     private mutating func judge(_ step: String, _ open: OpenStep, _ text: String, _ fields: RunSnapshot.Fields) {
@@ -109,14 +109,14 @@ extension RunDiagnosis {
                     advice: "queue it: \(queue(invocation, fields))",
                     evidence: grounds)
             }
-        case "carry":
-            if fields.own != step || fields.carrier.isEmpty {
+        case "inline":
+            if fields.inline != step || fields.turn.isEmpty {
                 report(
-                    .stepNotUnderCarry, step: step, key: keys.open(run.id),
-                    "it is open under the carry, but `own` is \"\(fields.own)\", its carrier \"\(fields.carrier)\"",
+                    .stepNotInline, step: step, key: keys.open(run.id),
+                    "it is open inline, but `inline` is \"\(fields.inline)\", its turn \"\(fields.turn)\"",
                     advice: "give it an invocation: \(rewrite(step, open)) && \(queue(invocation, fields))"
-                        + (fields.own == step ? " && " + redisCommand("HDEL", keys.run(run.id), "own") : ""),
-                    evidence: "\(grounds) \(fields.own) \(fields.carrier)")
+                        + (fields.inline == step ? " && " + redisCommand("HDEL", keys.run(run.id), "inline") : ""),
+                    evidence: "\(grounds) \(fields.inline) \(fields.turn)")
             }
         case "parked":
             if fields.status != .parked, fields.status != .paused {

@@ -46,7 +46,7 @@ package struct RunDiagnosis: Sendable {
             judgeEnded(fields)
         } else {
             judgeJoin()
-            judgeCarry(fields)
+            judgeTurn(fields)
             judgeSteps(fields)
             judgeReason(fields)
             judgeDeadline(fields)

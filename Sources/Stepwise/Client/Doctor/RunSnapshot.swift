@@ -6,12 +6,12 @@ package struct RunSnapshot: Sendable, Hashable {
         package var status = RunStatus.running
         package var queue = "default"
         package var generation = "1"
-        package var carrier = ""
-        package var carries = 0
+        package var turn = ""
+        package var turns = 0
         package var recorded = 0
-        /// -1 before the first carry has ended.
-        package var carried = -1
-        package var own = ""
+        /// -1 before the first turn has ended.
+        package var delivered = -1
+        package var inline = ""
         package var reason: String?
         package var restarted: String?
         package var deadline: Int?
@@ -58,10 +58,12 @@ package struct RunSnapshot: Sendable, Hashable {
         self.id = id
     }
 
-    /// The step that the carry's holder executes, if it is not written to `open:<id>`: it has nothing more to tell.
+    /// The step that the turn's holder executes, if it is not written to `open:<id>`: it has nothing more to tell.
     package var unwrittenStep: String? {
-        guard let own = fields?.own, !own.isEmpty, open.count == openCount, open[own] == nil else { return nil }
-        return own
+        guard let inline = fields?.inline, !inline.isEmpty, open.count == openCount, open[inline] == nil else {
+            return nil
+        }
+        return inline
     }
 
     /// How many steps are open.
@@ -79,7 +81,7 @@ package struct Mover: Sendable, Hashable {
         case unserved(workflow: String)
     }
 
-    /// The invocation's text; of a carry the short one, whatever it brings along.
+    /// The invocation's text; of a turn the short one, whatever it brings along.
     package var text: String
     package var place: Place
     /// What lies there.
@@ -89,8 +91,8 @@ package struct Mover: Sendable, Hashable {
         self.item = item
         self.place = place
         text =
-            if case .carry(let run, let generation)? = Invocation(item) {
-                Invocation.carryText(run: run, generation: generation)
+            if case .turn(let run, let generation)? = Invocation(item) {
+                Invocation.turnText(run: run, generation: generation)
             } else { item }
     }
 }
@@ -113,7 +115,7 @@ package struct OpenStep: Sendable {
     package var kind: String
     package var attempt: Int
     package var lost: Int
-    /// `invocation`, `carry`, `parked`, `child`, `timer` or `event`.
+    /// `invocation`, `inline`, `parked`, `child`, `timer` or `event`.
     package var place: String
     /// The run that it waits for, at place `child`.
     package var child: String?
@@ -126,9 +128,9 @@ package struct OpenStep: Sendable {
     /// The lines about failed attempts.
     package var failedLines: [String]
 
-    /// Of the step that the run's `own` names, if it has nothing more to tell: then it has no text.
+    /// Of the step that the run's `inline` names, if it has nothing more to tell: then it has no text.
     package static var unwritten: OpenStep { OpenStep(unwrittenText)! }
-    static let unwrittenText = "run 1 0 carry"
+    static let unwrittenText = "run 1 0 inline"
 
     /// What most open steps have to tell.
     private static let plainText = "run 1 0 invocation"

@@ -5,8 +5,8 @@ package struct Violation: Sendable, Hashable {
         case stepWithoutMover
         /// An open step with more than one mover.
         case stepWithTwoMovers
-        /// An open step said to be under the carry that is not, or the reverse.
-        case stepNotUnderCarry
+        /// An open step said to be inline that is not, or the reverse.
+        case stepNotInline
         /// A parked step of a run that is not parked.
         case parkedStepOfMovingRun
         /// An open step that waits for a child which will not tell that it has ended.
@@ -15,14 +15,14 @@ package struct Violation: Sendable, Hashable {
         case stepWithoutEvent
         /// What `open:<id>` holds is not what a script writes.
         case unreadableOpenStep
-        /// `carrier` names a place where the carry is not.
-        case carryMissing
-        /// More than one carry, or one that `carrier` does not know of.
-        case carryTooMany
-        /// A live run without carry, open steps or reason to wait.
+        /// `turn` names a place where the turn is not.
+        case turnMissing
+        /// More than one turn, or one that `turn` does not know of.
+        case turnTooMany
+        /// A live run without turn, open steps or reason to wait.
         case nobodyMovesRun
-        /// A live run whose history is longer than `carried` and that has no carry.
-        case historyNotCarried
+        /// A live run whose history is longer than `delivered` and that has no turn.
+        case historyNotDelivered
         /// A parked, paused or unserved run without a reason.
         case waitsWithoutReason
         /// The join counter is not the number of open steps.

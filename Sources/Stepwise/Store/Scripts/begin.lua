@@ -1,17 +1,17 @@
 -- begin: before the body of a step that is executed at most once per attempt, or that has to be begun within a time: notes that it has.
 -- KEYS  1 run:<id>  2 open:<id>  3 claimed:<worker>:<queue>  4 delayed
--- ARGV  1 worker  2 text of the claim  3 number of the carry, '' for a claimed step  4 step  5 generation  6 attempt  7 token
+-- ARGV  1 worker  2 text of the claim  3 number of the turn, '' for a claimed step  4 step  5 generation  6 attempt  7 token
 --       8 '1' if the attempt may be executed once only  9 id
 -- Reply {'begun'}: the body may be executed; {'interrupted'}: another call had begun the attempt, nobody knows how far it came;
---       {'lost'}: the caller holds neither claim nor carry, or the step is closed
+--       {'lost'}: the caller holds neither claim nor turn, or the step is closed
 -- Guarantees: of all calls for one attempt of such a step only the one with the first token may execute the body; sent again, it gives
 --       the same answer.
 local run = read_run(KEYS[1])
 if not is_live(run) or run.generation ~= ARGV[5] or not redis.call('LPOS', KEYS[3], ARGV[2]) then return { 'lost' } end
 local open = find_open(run, KEYS[2], ARGV[4])
-local carries = ARGV[3] ~= ''
-if carries and not (holds_carry(run, ARGV[1], ARGV[3]) and run.own == ARGV[4]) then return { 'lost' } end
-if not open or open.attempt ~= ARGV[6] or open.where ~= (carries and 'carry' or 'invocation') then return { 'lost' } end
+local has_turn = ARGV[3] ~= ''
+if has_turn and not (holds_turn(run, ARGV[1], ARGV[3]) and run.inline == ARGV[4]) then return { 'lost' } end
+if not open or open.attempt ~= ARGV[6] or open.where ~= (has_turn and 'inline' or 'invocation') then return { 'lost' } end
 redis.call('HDEL', KEYS[1], '-')
 if limit_of(open, 'claim') then
   open.limits = string.gsub(open.limits, ' claim=%d+', '')

@@ -1,5 +1,5 @@
--- cancel: a run is to end. Of one that has begun, the function learns of it as of an outcome; one that nobody carries on (it waits in
--- a queue for its first carry, for a person, or for other code) ends at once.
+-- cancel: a run is to end. Of one that has begun, the function learns of it as of an outcome; one that nobody takes forward (it waits in
+-- a queue for its first turn, for a person, or for other code) ends at once.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 queue:<queue>  6 meta  7 runs:cancelled
 --       8 runs:queued  9 runs:running  10 runs:unserved  11 runs:parked  12 unfit:<workflow>  13 runs:paused
 --       14 queue:<queue> of the run that waits for it, or any list  15 unserved:<workflow>
@@ -26,7 +26,7 @@ if not run then
   local time = now()
   redis.call('LREM', KEYS[16], -1, ARGV[3])
   redis.call('HSET', KEYS[1], 'workflow', ARGV[5], 'queue', string.match(KEYS[5], '}:queue:(.+)$'), 'payload', 'null', 'status', 'cancelled',
-    'generation', time, 'carrier', '', 'created', time, 'ended', time, 'parent', ARGV[4], 'cancelled', ARGV[2],
+    'generation', time, 'turn', '', 'created', time, 'ended', time, 'parent', ARGV[4], 'cancelled', ARGV[2],
     'error', '{"type":"CancellationError","message":' .. cjson.encode(ARGV[2]) .. '}')
   redis.pcall('ZADD', KEYS[7], time, ARGV[1])
   return { 'ended' }
@@ -43,13 +43,13 @@ if by_parent then redis.call('LREM', KEYS[16], -1, ARGV[3]) end
 if run.status ~= 'running' then
   redis.call('UNLINK', KEYS[3], KEYS[4])
   redis.call('HDEL', KEYS[1], 'reason', 'divergence')
-  redis.call('HSET', KEYS[1], 'status', 'cancelled', 'cancelled', ARGV[2], 'ended', time, 'carrier', '', 'own', '',
+  redis.call('HSET', KEYS[1], 'status', 'cancelled', 'cancelled', ARGV[2], 'ended', time, 'turn', '', 'inline', '',
     'error', '{"type":"CancellationError","message":' .. reason .. '}')
   redis.pcall('ZREM', KEYS[({ queued = 8, unserved = 10, parked = 11, paused = 13 })[run.status]], ARGV[1])
   redis.pcall('HDEL', KEYS[12], ARGV[1])
   -- Where no worker has the workflow, nobody else would ever drop it.
-  if run.carrier == 'unserved' then redis.pcall('LREM', KEYS[15], 1, carry_text(ARGV[1], run.generation)) end
-  if run.carries == 0 then redis.pcall('ZREM', KEYS[17], start_entry(KEYS[5], ARGV[1], run.generation)) end
+  if run.turn == 'unserved' then redis.pcall('LREM', KEYS[15], 1, turn_text(ARGV[1], run.generation)) end
+  if run.turns == 0 then redis.pcall('ZREM', KEYS[17], start_entry(KEYS[5], ARGV[1], run.generation)) end
   redis.pcall('ZADD', KEYS[7], time, ARGV[1])
   redis.pcall('HINCRBY', KEYS[6], 'cancels', 1)
   call_in_bites('RPUSH', KEYS[5], cancels)
@@ -60,9 +60,9 @@ redis.call('HDEL', KEYS[1], '-')
 run.recorded = run.recorded + 1
 redis.call('HSET', KEYS[2], run.recorded, '{"step":"","at":' .. time .. ',"cancel":' .. reason .. '}')
 redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'cancelled', ARGV[2])
-if run.carrier == '' then
-  redis.call('HSET', KEYS[1], 'carrier', 'queue')
-  redis.call('RPUSH', KEYS[5], carry_text(ARGV[1], run.generation))
+if run.turn == '' then
+  redis.call('HSET', KEYS[1], 'turn', 'queue')
+  redis.call('RPUSH', KEYS[5], turn_text(ARGV[1], run.generation))
 end
 -- Workers look through what they hold when they see another number here.
 redis.pcall('HINCRBY', KEYS[6], 'cancels', 1)

@@ -17,12 +17,12 @@ if not wanted then return { 'stale' } end
 redis.call('HDEL', KEYS[3], step)
 redis.pcall('DECR', KEYS[4])
 if open.limits ~= '' then redis.pcall('ZREM', KEYS[7], limit_entry(KEYS[5], ARGV[1], ARGV[3], step)) end
-if run.own == step then redis.call('HSET', KEYS[1], 'own', '') end
+if run.inline == step then redis.call('HSET', KEYS[1], 'inline', '') end
 local head = '{"step":' .. cjson.encode(step) .. ',"kind":"invoke","child":' .. cjson.encode(ARGV[5])
   .. (open.attempt == '1' and '' or ',"attempts":' .. open.attempt) .. ',"claim":' .. cjson.encode(ARGV[7])
 run.recorded = run.recorded + 1
 local text = bounded_outcome(run, ARGV[1], ARGV[8], head, open, ARGV[6])
 redis.call('HSET', KEYS[2], run.recorded, text)
 redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
-queue_carry(run, ARGV[1], KEYS[1], KEYS[5])
+queue_turn(run, ARGV[1], KEYS[1], KEYS[5])
 return { 'recorded' }

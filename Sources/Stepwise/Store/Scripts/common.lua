@@ -2,7 +2,7 @@
 -- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 
-local RUN_FIELDS = { 'status', 'generation', 'carrier', 'carries', 'opened', 'recorded', 'carried', 'own', 'awaited', 'lost', 'bytes',
+local RUN_FIELDS = { 'status', 'generation', 'turn', 'turns', 'opened', 'recorded', 'delivered', 'inline', 'awaited', 'lost', 'bytes',
   'deadline', 'unfit', 'patches', 'parent', 'parentQueue', 'children', 'listens', 'joins' }
 
 -- The fields of a run that transitions decide by, and the values of `more` fields; false if the run does not exist.
@@ -12,8 +12,8 @@ local function read_run(key, more)
   local v = redis.call('HMGET', key, unpack(fields))
   if not v[1] then return false end
   return {
-    status = v[1], generation = v[2], carrier = v[3] or '', carries = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
-    recorded = tonumber(v[6]) or 0, carried = v[7] or '', own = v[8] or '', awaited = v[9] or '', lost = v[10] or '',
+    status = v[1], generation = v[2], turn = v[3] or '', turns = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
+    recorded = tonumber(v[6]) or 0, delivered = v[7] or '', inline = v[8] or '', awaited = v[9] or '', lost = v[10] or '',
     bytes = tonumber(v[11]) or 0, deadline = v[12] or '', unfit = v[13] or '', patches = v[14] or '',
     parent = v[15] or '', parentQueue = v[16] or '', children = v[17] or '', listens = v[18] or '', joins = v[19] or '',
   }, { unpack(v, #RUN_FIELDS + 1) }
@@ -25,7 +25,7 @@ local function is_live(run)
   return run and not ENDED[run.status]
 end
 
--- Whether nobody carries the run on until somebody resumes it.
+-- Whether nobody takes the run forward until somebody resumes it.
 local function is_held(run)
   return run.status == 'parked' or run.status == 'paused'
 end
@@ -53,10 +53,10 @@ local function now_exactly()
   return string.format('%.0f', t[1] * 1000000 + t[2])
 end
 
--- A carry's invocation. A run's generation begins as the time of its creation: an id that is used again after its run has left is told
+-- A turn's invocation. A run's generation begins as the time of its creation: an id that is used again after its run has left is told
 -- apart from it by every copy and every invocation that is still about.
-local function carry_text(id, generation)
-  return 'carry ' .. id .. ' ' .. generation
+local function turn_text(id, generation)
+  return 'turn ' .. id .. ' ' .. generation
 end
 
 -- When a run is to start, of '+<ms>' from now, '<ms>' since 1970, or ''; nil for at once.
@@ -67,9 +67,9 @@ local function start_time(text)
   return time > tonumber(now()) and string.format('%.0f', time) or nil
 end
 
--- The entry of `delayed` for the first carry of a run that is to start later. `list`: the key of its queue.
+-- The entry of `delayed` for the first turn of a run that is to start later. `list`: the key of its queue.
 local function start_entry(list, id, generation)
-  return string.match(list, '}:queue:(.+)$') .. ' ' .. carry_text(id, generation)
+  return string.match(list, '}:queue:(.+)$') .. ' ' .. turn_text(id, generation)
 end
 
 -- To be called before the first write of a script that may end a run; `key`: the queue of the run that waits for it, or any list.
@@ -89,22 +89,22 @@ local function tell_end(run, id, run_key, parent_queue, ending, result)
   tell(run_key, run.awaited, ending, run.generation, result)
 end
 
--- The function has something to learn: if it has no carry, and somebody carries it on, one is queued.
-local function queue_carry(run, id, run_key, queue)
-  if run.carrier ~= '' or run.status ~= 'running' then return end
-  redis.call('HSET', run_key, 'carrier', 'queue')
-  redis.call('RPUSH', queue, carry_text(id, run.generation))
+-- The function has something to learn: if it has no turn, and somebody takes it forward, one is queued.
+local function queue_turn(run, id, run_key, queue)
+  if run.turn ~= '' or run.status ~= 'running' then return end
+  redis.call('HSET', run_key, 'turn', 'queue')
+  redis.call('RPUSH', queue, turn_text(id, run.generation))
 end
 
--- The carrier as text: who has the carry, the number of this taking, and the call that took it.
-local function carrier_text(worker, number, token)
+-- The turn as text: who has the turn, the number of this taking, and the call that took it.
+local function holder_text(worker, number, token)
   return worker .. ' ' .. number .. ' ' .. token
 end
 
--- Whether the carry is held by this worker under this number.
-local function holds_carry(run, worker, number)
+-- Whether the turn is held by this worker under this number.
+local function holds_turn(run, worker, number)
   local prefix = worker .. ' ' .. number .. ' '
-  return string.sub(run.carrier, 1, #prefix) == prefix
+  return string.sub(run.turn, 1, #prefix) == prefix
 end
 
 -- What came after number `from`, up to `to`: at most 1,000 outcomes or about 1 MiB. It reads a first one and then, by their size so far,
@@ -129,8 +129,8 @@ end
 -- ` total=<ms>` and ` claim=<ms>`: until when it must be done, and begun; ` wake=<ms>`: when a sleep, or the wait for an event, is over. Once
 -- an attempt has failed also a space and since when the step was tried, and a line for each of the last 20 failed attempts: a JSON object.
 local NEW_OPEN = { kind = 'run', attempt = '1', lost = 0, limits = '', rest = '' }
--- The text of the carry holder's own step that has nothing more to tell: it is not written, the run's field `own` says it.
-local OWN_TEXT = 'run 1 0 carry'
+-- The text of the turn holder's inline step that has nothing more to tell: it is not written, the run's field `inline` says it.
+local INLINE_TEXT = 'run 1 0 inline'
 
 local function open_text(open, where)
   return open.kind .. ' ' .. open.attempt .. ' ' .. open.lost .. ' ' .. where .. open.limits .. open.rest
@@ -152,19 +152,19 @@ end
 -- An open step; false if it is not open.
 local function find_open(run, key, step)
   if step == '' then return false end
-  return read_open(redis.call('HGET', key, step) or step == run.own and OWN_TEXT)
+  return read_open(redis.call('HGET', key, step) or step == run.inline and INLINE_TEXT)
 end
 
 -- Writes where an open step is.
 local function place_open(key, step, open, where)
   local text = open_text(open, where)
-  if text == OWN_TEXT then redis.call('HDEL', key, step) else redis.call('HSET', key, step, text) end
+  if text == INLINE_TEXT then redis.call('HDEL', key, step) else redis.call('HSET', key, step, text) end
 end
 
 -- How many steps of a run are open.
 local function count_open(run, key)
   local count = redis.call('HLEN', key)
-  if run.own ~= '' and redis.call('HEXISTS', key, run.own) == 0 then count = count + 1 end
+  if run.inline ~= '' and redis.call('HEXISTS', key, run.inline) == 0 then count = count + 1 end
   return count
 end
 
@@ -267,8 +267,8 @@ local function bounded_outcome(run, id, limit, head, open, tail)
   return text, fits
 end
 
--- How many workers in a row were lost with the run's carry since its last outcome.
-local function lost_carries(run)
+-- How many workers in a row were lost with the run's turn since its last outcome.
+local function lost_turns(run)
   local count, at = string.match(run.lost, '^(%d+) (%d+)$')
   return tonumber(at) == run.recorded and tonumber(count) or 0
 end

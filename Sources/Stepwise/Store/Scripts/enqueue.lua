@@ -1,4 +1,4 @@
--- enqueue: makes a run and queues its first carry, once for an id; or puts it into `delayed` until the run is to start.
+-- enqueue: makes a run and queues its first turn, once for an id; or puts it into `delayed` until the run is to start.
 -- KEYS  1 run:<id>  2 queue:<queue>  3 runs:queued  4 delayed  5 queue:<queue> of the run that waits for it, or any list
 -- ARGV  1 id  2 workflow  3 queue  4 payload  5 labels as JSON or ''  6 the run that this one restarts, or ''
 --       7 within how many ms it has to be done, or ''
@@ -38,13 +38,13 @@ local time, starts = now(), start_time(ARGV[11])
 if starts then
   redis.call('ZADD', KEYS[4], starts, start_entry(KEYS[2], ARGV[1], time))
 else
-  local text = carry_text(ARGV[1], time)
+  local text = turn_text(ARGV[1], time)
   -- What the function begins with goes along, if it is short and all that there is to know.
   if ARGV[8] == '' and #ARGV[4] <= 1024 then text = text .. ' ' .. ARGV[2] .. ' ' .. ARGV[4] end
   redis.call('LPUSH', KEYS[2], text)
 end
 redis.call('HSET', KEYS[1], 'workflow', ARGV[2], 'queue', ARGV[3], 'payload', ARGV[4], 'status', 'queued', 'generation', time,
-  'carrier', 'queue', 'created', time)
+  'turn', 'queue', 'created', time)
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'labels', ARGV[5]) end
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'origin', ARGV[6]) end
 if ARGV[8] ~= '' then

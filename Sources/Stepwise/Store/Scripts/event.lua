@@ -25,7 +25,7 @@ local function deliver(run, id, step, open, name, value, by, most)
   local text = bounded_outcome(run, id, most, head, nil, '"value":' .. value)
   redis.call('HSET', KEYS[2], run.recorded, text)
   redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
-  local is_held_back = run.carrier ~= '' and run.carrier ~= 'queue'
-  queue_carry(run, id, KEYS[1], KEYS[5])
+  local is_held_back = run.turn ~= '' and run.turn ~= 'queue'
+  queue_turn(run, id, KEYS[1], KEYS[5])
   if is_held_back then redis.pcall('HINCRBY', KEYS[9], 'cancels', 1) end
 end

@@ -7,7 +7,7 @@
 --       missing number}}
 -- Guarantees: what it tells was so at one moment. At most about 1,000 open steps, and 1,000 outcomes or 1 MiB of them.
 local FIELDS = {
-  'workflow', 'status', 'queue', 'generation', 'carrier', 'carries', 'recorded', 'carried', 'own', 'reason', 'restarted', 'deadline', 'joins',
+  'workflow', 'status', 'queue', 'generation', 'turn', 'turns', 'recorded', 'delivered', 'inline', 'reason', 'restarted', 'deadline', 'joins',
 }
 local listed = {}
 for n = 5, #KEYS do

@@ -4,7 +4,7 @@
 --       10 runs:queued  11 runs:running  12 runs:unserved  13 runs:parked  14 runs:paused
 --       15 queue:<queue> of the run that waits for it, or any list
 -- ARGV  1 id  2 generation  3 step, '' for the run's own limit  4 the entry of `delayed`  5 worker
--- Reply {'lapsed'}: it is recorded; {'ended'}: a run that nobody carries on has failed; {'stale'}: nobody waits for it any more;
+-- Reply {'lapsed'}: it is recorded; {'ended'}: a run that nobody takes forward has failed; {'stale'}: nobody waits for it any more;
 --       {'early'}: it is not due, or another limit is next
 -- Guarantees: the entry goes and the outcome comes in one step; sent again, it changes nothing.
 local score = redis.call('ZSCORE', KEYS[6], ARGV[4])
@@ -47,17 +47,17 @@ if step ~= '' then
   record = outcome_text(head, open, tail or '"error":{"type":"StepTimeout","message":"' .. reason .. '","cause":"timedOut"}')
   redis.call('HDEL', KEYS[3], step)
   redis.pcall('DECR', KEYS[4])
-  if run.own == step then redis.call('HSET', KEYS[1], 'own', '') end
+  if run.inline == step then redis.call('HSET', KEYS[1], 'inline', '') end
   local withdrawal = withdraw_text(ARGV[1], run.generation, step, open.where)
   if withdrawal then redis.call('RPUSH', KEYS[5], withdrawal) end
 else
   local message = 'the run was not done within its runTimeout'
   if ends then
     redis.call('UNLINK', KEYS[3], KEYS[4])
-    redis.call('HSET', KEYS[1], 'status', 'failed', 'ended', now(), 'carrier', '', 'own', '',
+    redis.call('HSET', KEYS[1], 'status', 'failed', 'ended', now(), 'turn', '', 'inline', '',
       'error', '{"type":"RunTimeout","message":"' .. message .. '; it was ' .. run.status .. '"}')
     redis.pcall('ZREM', KEYS[({ queued = 10, unserved = 12, parked = 13, paused = 14 })[run.status]], ARGV[1])
-    if run.carries == 0 then redis.pcall('ZREM', KEYS[6], start_entry(KEYS[5], ARGV[1], run.generation)) end
+    if run.turns == 0 then redis.pcall('ZREM', KEYS[6], start_entry(KEYS[5], ARGV[1], run.generation)) end
     redis.pcall('ZADD', KEYS[8], now(), ARGV[1])
     redis.pcall('ZADD', KEYS[9], now(), ARGV[1])
     redis.pcall('HINCRBY', KEYS[7], 'cancels', 1)
@@ -71,8 +71,8 @@ end
 run.recorded = run.recorded + 1
 redis.call('HSET', KEYS[2], run.recorded, record)
 redis.call('HSET', KEYS[1], 'recorded', run.recorded)
-local is_held_back = run.carrier ~= '' and run.carrier ~= 'queue'
-queue_carry(run, ARGV[1], KEYS[1], KEYS[5])
+local is_held_back = run.turn ~= '' and run.turn ~= 'queue'
+queue_turn(run, ARGV[1], KEYS[1], KEYS[5])
 -- Workers look through what they hold when they see another number here: a body may be for nobody now, or keep its run from going on.
 if not is_asleep or is_held_back then redis.pcall('HINCRBY', KEYS[7], 'cancels', 1) end
 return { 'lapsed' }

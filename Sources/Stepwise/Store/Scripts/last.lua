@@ -1,11 +1,11 @@
--- last: records the step that the carry's holder has executed and completes its run, if neither has anything else to tell and no other run
+-- last: records the step that the turn's holder has executed and completes its run, if neither has anything else to tell and no other run
 -- waits for this one. In every other case it does nothing, and the caller asks `serial`, which knows them all.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 runs:running  7 runs:completed
--- ARGV  1 id  2 '<worker> <number> ', with which `carrier` begins  3 carry text  4 generation  5 upto, the number that this outcome must get
+-- ARGV  1 id  2 '<worker> <number> ', with which `turn` begins  3 turn text  4 generation  5 upto, the number that this outcome must get
 --       6 step  7 head  8 tail of the record  9 how many bytes a run's outcomes may take  10 the function's output
 -- Reply 1: recorded, and the run has completed; 0: nothing was changed
 -- Guarantees: as `serial`. Sent again it answers 0; `serial` then finds what the first sending did.
-local v = redis.call('HMGET', KEYS[1], 'status', 'generation', 'carrier', 'own', 'recorded', 'bytes', 'awaited', 'deadline', 'parentQueue')
+local v = redis.call('HMGET', KEYS[1], 'status', 'generation', 'turn', 'inline', 'recorded', 'bytes', 'awaited', 'deadline', 'parentQueue')
 if v[1] ~= 'running' or v[2] ~= ARGV[4] or string.sub(v[3] or '', 1, #ARGV[2]) ~= ARGV[2] or v[4] ~= ARGV[6]
   or (tonumber(v[5]) or 0) + 1 ~= tonumber(ARGV[5]) or (v[8] or '') ~= '' or (v[9] or '') ~= '' then
   return 0
@@ -21,7 +21,7 @@ if type(reply) == 'table' and reply.err then
   return reply
 end
 redis.call('LREM', KEYS[5], -1, ARGV[3])
-redis.call('HSET', KEYS[1], 'status', 'completed', 'output', ARGV[10], 'ended', now(), 'carrier', '', 'own', '', 'recorded', ARGV[5],
+redis.call('HSET', KEYS[1], 'status', 'completed', 'output', ARGV[10], 'ended', now(), 'turn', '', 'inline', '', 'recorded', ARGV[5],
   'bytes', bytes)
 redis.pcall('ZREM', KEYS[6], ARGV[1])
 redis.pcall('ZADD', KEYS[7], now(), ARGV[1])

@@ -54,7 +54,7 @@ if not step and #stale == 100 then
   redis.call('ZREM', KEYS[7], unpack(stale))
   return { 'again' }
 end
-local is_at_rest = step and run.carrier == '' and run.recorded == tonumber(run.carried)
+local is_at_rest = step and run.turn == '' and run.recorded == tonumber(run.delivered)
 if not is_at_rest and count >= tonumber(ARGV[8]) then return { 'full' } end
 
 if claimed then redis.call('LREM', KEYS[12], -1, ARGV[5]) else redis.call('HDEL', KEYS[1], '-') end

@@ -1,21 +1,21 @@
--- park: the run waits for other code or a person, with a reason. Its open steps go on to their ends; nobody carries it.
+-- park: the run waits for other code or a person, with a reason. Its open steps go on to their ends; nobody takes it forward.
 -- KEYS  1 run:<id>  2 open:<id>  3 claimed:<worker>:<queue>  4 runs:running  5 runs:parked  6 runs:unserved  7 unfit:<workflow>
--- ARGV  1 id  2 worker  3 text of the claim  4 number of the carry, '' for a step  5 step ('' for a carry)  6 reason  7 attempt of the step
---       8 where history and code part, as JSON; '' for another reason  9 the version of the code that cannot carry the run, '' for none
+-- ARGV  1 id  2 worker  3 text of the claim  4 number of the turn, '' for a step  5 step ('' for a turn)  6 reason  7 attempt of the step
+--       8 where history and code part, as JSON; '' for another reason  9 the version of the code that cannot replay the run, '' for none
 --       10 queue
 -- Reply {'parked'}, {'stale'} or {'lost'}
 -- Guarantees: only the holder of the claim parks; what it held is marked in `open`, so that resume can queue it again. With a version
 --       the run is listed in unfit:<workflow>, where a worker with another version finds it.
 local run = read_run(KEYS[1])
 if not is_live(run) or not redis.call('LPOS', KEYS[3], ARGV[3]) then return { 'lost' } end
-if ARGV[4] ~= '' and not holds_carry(run, ARGV[2], ARGV[4]) then return { 'lost' } end
-local step = ARGV[4] ~= '' and run.own or ARGV[5]
+if ARGV[4] ~= '' and not holds_turn(run, ARGV[2], ARGV[4]) then return { 'lost' } end
+local step = ARGV[4] ~= '' and run.inline or ARGV[5]
 local open = find_open(run, KEYS[2], step)
 local listed = ARGV[9] ~= '' and (not is_held(run) or redis.pcall('HEXISTS', KEYS[7], ARGV[1]) == 1)
 redis.call('LREM', KEYS[3], -1, ARGV[3])
 if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation') then return { 'stale' } end
 if open then redis.call('HSET', KEYS[2], step, open_text(open, 'parked')) end
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'carrier', '', 'own', '') end
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'turn', '', 'inline', '') end
 -- The first reason is the one that a person needs.
 if not is_held(run) then
   redis.call('HSET', KEYS[1], 'status', 'parked', 'reason', ARGV[6])

@@ -1,10 +1,10 @@
--- part: records a claimed step that has nothing special about it, while nobody needs the carry for it: somebody has the carry, or the
+-- part: records a claimed step that has nothing special about it, while nobody needs the turn for it: somebody has the turn, or the
 -- function waits for others as well before it can go on. In every other case it does nothing, and the caller asks `record`.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>
 -- ARGV  1 generation  2 step  3 text  4 head  5 tail of the record  6 how many bytes a run's outcomes may take
 -- Reply 1: recorded; 0: nothing was changed
 -- Guarantees: as `record`. Sent again it answers 0; `record` then finds what the first sending did.
-local v = redis.call('HMGET', KEYS[1], 'status', 'generation', 'carrier', 'recorded', 'bytes', 'joins')
+local v = redis.call('HMGET', KEYS[1], 'status', 'generation', 'turn', 'recorded', 'bytes', 'joins')
 if v[1] ~= 'running' or v[2] ~= ARGV[1] or redis.call('HGET', KEYS[3], ARGV[2]) ~= 'run 1 0 invocation' then return 0 end
 if not v[3] or v[3] == '' then
   if v[6] ~= '1' or string.sub(ARGV[5], 1, 8) ~= '"value":' or redis.call('HLEN', KEYS[3]) < 2 then return 0 end

@@ -1,11 +1,11 @@
--- resume: a parked or paused run goes on: its parked steps and a carry are queued. For a person, or by a worker with a version of the
--- workflow that has not tried it yet: that one gets the carry.
+-- resume: a parked or paused run goes on: its parked steps and a turn are queued. For a person, or by a worker with a version of the
+-- workflow that has not tried it yet: that one gets the turn.
 -- KEYS  1 run:<id>  2 open:<id>  3 queue:<queue>  4 runs:parked  5 runs:running  6 unfit:<workflow>  7 runs:paused  8 runs:queued
 --       9 runs:unserved  10 claimed:<worker>:<queue>, for a worker
 -- ARGV  1 id  2 cursor of the page of open steps  3 the worker's version, '' for a person
--- Reply {'more', cursor}; {'resumed', text}: the carry's text if it is the worker's now, else ''; {'not parked', status} ('' if there is no
+-- Reply {'more', cursor}; {'resumed', text}: the turn's text if it is the worker's now, else ''; {'not parked', status} ('' if there is no
 --       such run): it is not, or not for this version
--- Guarantees: pages of about 100 steps; sent again, it queues nothing twice. A version that could not carry the run does not get it again,
+-- Guarantees: pages of about 100 steps; sent again, it queues nothing twice. A version that could not replay the run does not get it again,
 --       until a person resumes it.
 local run, version = read_run(KEYS[1]), ARGV[3]
 if version ~= '' and (not run or run.status ~= 'parked') then
@@ -38,23 +38,23 @@ if redis.call('HEXISTS', KEYS[1], 'reason') == 1 then return { 'more', '0' } end
 redis.call('HDEL', KEYS[1], '-')
 -- A run that was paused before it had begun, or while no worker could do it, stands there again.
 local status, list = 'running', 5
-if run.carrier == 'unserved' then status, list = 'unserved', 9 elseif run.carries == 0 then status, list = 'queued', 8 end
+if run.turn == 'unserved' then status, list = 'unserved', 9 elseif run.turns == 0 then status, list = 'queued', 8 end
 redis.call('HSET', KEYS[1], 'status', status)
 if status == 'unserved' then redis.call('HSET', KEYS[1], 'reason', 'no worker could do it before it was paused') end
 local text = ''
-local own = run.carrier == '' and find_open(run, KEYS[2], run.own)
-if own then
-  -- Its carry was put aside after the pages above were turned.
-  redis.call('HSET', KEYS[2], run.own, open_text(own, 'invocation'))
-  redis.call('HSET', KEYS[1], 'own', '')
-  redis.call('RPUSH', KEYS[3], 'step ' .. ARGV[1] .. ' ' .. run.generation .. ' ' .. own.attempt .. ' ' .. run.own)
+local inline = run.turn == '' and find_open(run, KEYS[2], run.inline)
+if inline then
+  -- Its turn was put aside after the pages above were turned.
+  redis.call('HSET', KEYS[2], run.inline, open_text(inline, 'invocation'))
+  redis.call('HSET', KEYS[1], 'inline', '')
+  redis.call('RPUSH', KEYS[3], 'step ' .. ARGV[1] .. ' ' .. run.generation .. ' ' .. inline.attempt .. ' ' .. run.inline)
 end
-if run.carrier == '' then
-  redis.call('HSET', KEYS[1], 'carrier', 'queue')
+if run.turn == '' then
+  redis.call('HSET', KEYS[1], 'turn', 'queue')
   if version == '' then
-    redis.call('RPUSH', KEYS[3], carry_text(ARGV[1], run.generation))
+    redis.call('RPUSH', KEYS[3], turn_text(ARGV[1], run.generation))
   else
-    text = carry_text(ARGV[1], run.generation)
+    text = turn_text(ARGV[1], run.generation)
     redis.call('LPUSH', KEYS[10], text)
   end
 end

@@ -4,14 +4,14 @@
 --       5 '1' if the request to cancel the run is among what is forgotten
 -- Reply {'revived'}; {'more'}: another page; {'changed', status, generation}: it is no failed run of this generation (any more);
 --       {'restarted', id}: another run does its work; {'missing'}
--- Guarantees: until the last page the run is a failed one with a shorter history; then it has one carry, and everything that was queued
+-- Guarantees: until the last page the run is a failed one with a shorter history; then it has one turn, and everything that was queued
 --       or claimed for it before is of an older generation. Sent again, it changes nothing.
 local run = read_run(KEYS[1])
 if not run then return { 'missing' } end
 if run.status ~= 'failed' or run.generation ~= ARGV[2] then return { 'changed', run.status, run.generation } end
 local v = redis.call('HMGET', KEYS[1], 'restarted', 'rewinding')
 if v[1] then return { 'restarted', v[1] } end
--- A resume from a step that was not carried to its end: what it has forgotten is another step when it is executed again, whoever goes on.
+-- A resume from a step that did not come to its end: what it has forgotten is another step when it is executed again, whoever goes on.
 local raises = ARGV[4] == '1' or v[2]
 redis.call('LLEN', KEYS[3])
 redis.call('HLEN', KEYS[2])
@@ -40,10 +40,10 @@ end
 local number, resumes = string.match(run.generation, '^(%d+)%.?(%d*)$')
 local generation = raises and string.format('%.0f', number + 1) or number .. '.' .. (tonumber(resumes) or 0) + 1
 -- Every call counts as not opened: a replay of what stays tells which are open, and the others only take their numbers.
-redis.call('HSET', KEYS[1], 'status', 'running', 'generation', generation, 'carrier', 'queue', 'own', '', 'opened', 0,
-  'recorded', recorded, 'carried', recorded, 'bytes', run.bytes,
+redis.call('HSET', KEYS[1], 'status', 'running', 'generation', generation, 'turn', 'queue', 'inline', '', 'opened', 0,
+  'recorded', recorded, 'delivered', recorded, 'bytes', run.bytes,
   'deadline', 'none')
-redis.call('RPUSH', KEYS[3], carry_text(ARGV[1], generation))
+redis.call('RPUSH', KEYS[3], turn_text(ARGV[1], generation))
 redis.pcall('ZREM', KEYS[4], ARGV[1])
 redis.pcall('ZREM', KEYS[5], ARGV[1])
 redis.pcall('ZADD', KEYS[6], now(), ARGV[1])

@@ -31,8 +31,8 @@ if ARGV[6] ~= '' then redis.call('ZADD', KEYS[2], ARGV[7], ARGV[6]) end
 if not starts then return { 'done', 0 } end
 local time = now()
 redis.call('HSET', KEYS[3], 'workflow', ARGV[9], 'queue', ARGV[10], 'payload', ARGV[11], 'status', 'queued', 'generation', time,
-  'carrier', 'queue', 'created', time, 'labels', ARGV[12])
+  'turn', 'queue', 'created', time, 'labels', ARGV[12])
 if ARGV[13] ~= '' then set_deadline(KEYS[3], KEYS[2], KEYS[4], ARGV[8], time, ARGV[13]) end
-redis.call('LPUSH', KEYS[4], carry_text(ARGV[8], time))
+redis.call('LPUSH', KEYS[4], turn_text(ARGV[8], time))
 redis.pcall('ZADD', KEYS[5], time, ARGV[8])
 return { 'done', 1 }

@@ -1,11 +1,11 @@
--- serial: record and advance in one, while the only open step is the carry holder's own. One script a step.
+-- serial: record and advance in one, while the only open step is the turn holder's inline step. One script a step.
 -- KEYS  as advance
 -- ARGV  1 to 10 as advance, with `upto` the number that this outcome must get
 --       11 step  12 head  13 tail of the record  14 token of the claim that writes it
 --       15 '1' if the open step's text tells more than that it is open: earlier attempts, lost workers, a begun body
 --       16 how many openings, and so on as advance from 11
--- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`, or not as this value: the carry stays, the copy has lived what never was;
---       {'lost'}: the caller holds neither carry nor step
+-- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`, or not as this value: the turn stays, the copy has lived what never was;
+--       {'lost'}: the caller holds neither turn nor step
 -- Guarantees: as advance; and the outcome is written once, whatever becomes of the rest.
 local call = {
   run = read_run(KEYS[1]), id = ARGV[1], worker = ARGV[2], text = ARGV[4], generation = ARGV[5], upto = tonumber(ARGV[6]),
@@ -15,7 +15,7 @@ local run, step = call.run, ARGV[11]
 if not run then return { 'lost' } end
 if run.generation ~= call.generation then return { 'continued', 0 } end
 local plan = read_plan(run, 16)
-local mine = holds_carry(run, call.worker, ARGV[3])
+local mine = holds_turn(run, call.worker, ARGV[3])
 local opened_as = ARGV[15] == '1' and redis.call('HGET', KEYS[3], step)
 call.open = read_open(opened_as)
 
@@ -32,8 +32,8 @@ local function close_and_append()
   return nil
 end
 
-if not is_live(run) or not mine or run.own ~= step then
-  -- Sent before? The outcome carries the token of its claim.
+if not is_live(run) or not mine or run.inline ~= step then
+  -- Sent before? The outcome has the token of its claim.
   local at, sent
   for n = run.recorded, math.max(call.upto, run.recorded - 1000), -1 do
     local found = redis.call('HGET', KEYS[2], n)
@@ -44,12 +44,12 @@ if not is_live(run) or not mine or run.own ~= step then
   end
   if not is_live(run) then return at and finished_reply(run) or { 'lost' } end
   if not at then
-    -- The step's time was up meanwhile: the carry's holder has lived an outcome that never was.
+    -- The step's time was up meanwhile: the turn's holder has lived an outcome that never was.
     return { mine and 'rebuild' or 'lost' }
   end
-  if not mine then return no_carry(call) end
+  if not mine then return stale_reply(call) end
   if at ~= call.upto or not sent then return { 'rebuild' } end
-  if already_carried(call, plan) then return carry_reply(run) end
+  if already_applied(call, plan) then return inline_reply(run) end
   if call.ending ~= '' then return { 'rebuild' } end
   return settle(call, plan)
 end
@@ -60,7 +60,7 @@ record, fits = bounded_outcome(run, call.id, plan.most, call.head, call.open, ca
 if run.recorded ~= call.upto or not fits then
   local failed = close_and_append()
   if failed then return failed end
-  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'own', '', 'bytes', run.bytes)
+  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'inline', '', 'bytes', run.bytes)
   redis.call('DEL', KEYS[4])
   return { 'rebuild' }
 end
@@ -69,7 +69,7 @@ if run.status == 'paused' then
   if failed then return failed end
   redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
   redis.call('DEL', KEYS[4])
-  run.own = ''
+  run.inline = ''
   return put_aside(call)
 end
 if call.ending == 'continued' then return renew(call, plan) end
@@ -83,13 +83,13 @@ if opens_one(call, plan) then
   local failed = close_and_append()
   if failed then return failed end
   keep_patches(plan)
-  redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'own', opening.step, 'carried', call.upto, 'recorded', run.recorded,
+  redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'inline', opening.step, 'delivered', call.upto, 'recorded', run.recorded,
     'bytes', run.bytes)
-  return { 'carry', opening.step, 1, 0 }
+  return { 'inline', opening.step, 1, 0 }
 end
 check_keys(plan)
 local failed = close_and_append()
 if failed then return failed end
 redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
-run.own = ''
+run.inline = ''
 return settle(call, plan)

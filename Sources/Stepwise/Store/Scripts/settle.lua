@@ -49,8 +49,8 @@ end
 -- Whether the function has had all that is recorded, and waits for nothing that is open.
 local function is_nothing_open(call)
   local run = call.run
-  if run.recorded ~= call.upto or run.own ~= '' or noted_mail(run) ~= '' then return false end
-  return run.opened == 0 and run.carried == '' or redis.call('HLEN', KEYS[3]) == 0
+  if run.recorded ~= call.upto or run.inline ~= '' or noted_mail(run) ~= '' then return false end
+  return run.opened == 0 and run.delivered == '' or redis.call('HLEN', KEYS[3]) == 0
 end
 
 -- Patches that the function has asked for on the way here.
@@ -58,9 +58,9 @@ local function keep_patches(plan)
   if plan.patches ~= '' then redis.call('HSET', KEYS[1], 'patches', plan.patches) end
 end
 
--- The run has ended; how, if the caller's carry was its last.
+-- The run has ended; how, if the caller's turn was its last.
 local function finished_reply(run, ending)
-  return { 'finished', ending or run.carries == tonumber(ARGV[3]) and run.status or '' }
+  return { 'finished', ending or run.turns == tonumber(ARGV[3]) and run.status or '' }
 end
 
 -- Takes entries out of `delayed`. Whatever that key is, it keeps nothing from happening: an entry that stays is stale.
@@ -70,16 +70,16 @@ local function drop_limits(entries)
   end
 end
 
--- Ends the run. The caller holds the carry.
+-- Ends the run. The caller holds the turn.
 local function finish(call, plan)
   check_parent(call.run, KEYS[14])
   if #plan.cancels > 0 then redis.call('LLEN', KEYS[6]) end
   redis.call('UNLINK', KEYS[3], KEYS[4])
   if call.record then
-    -- If the history's key is of another type, nothing has happened: the only open step is the carry holder's own.
+    -- If the history's key is of another type, nothing has happened: the only open step is the turn holder's inline step.
     local reply = redis.pcall('HSET', KEYS[2], call.run.recorded, call.record)
     if type(reply) == 'table' and reply.err then
-      if call.open then redis.call('HSET', KEYS[3], call.run.own, open_text(call.open, 'carry')) end
+      if call.open then redis.call('HSET', KEYS[3], call.run.inline, open_text(call.open, 'inline')) end
       redis.call('SET', KEYS[4], 1)
       return reply
     end
@@ -88,7 +88,7 @@ local function finish(call, plan)
   local time = now()
   keep_patches(plan)
   redis.call('HSET', KEYS[1], 'status', call.ending, call.ending == 'completed' and 'output' or 'error', call.result,
-    'ended', time, 'carrier', '', 'own', '', 'recorded', call.run.recorded, 'bytes', call.run.bytes)
+    'ended', time, 'turn', '', 'inline', '', 'recorded', call.run.recorded, 'bytes', call.run.bytes)
   redis.pcall('ZREM', KEYS[call.run.status == 'parked' and 10 or 7], call.id)
   redis.pcall('ZADD', KEYS[({ completed = 8, failed = 9, cancelled = 11 })[call.ending]], time, call.id)
   if call.ending == 'failed' then redis.pcall('ZADD', KEYS[12], time, call.id) end
@@ -99,7 +99,7 @@ local function finish(call, plan)
   return finished_reply(call.run, call.ending)
 end
 
--- The run begins anew: the same id, the next generation, no history. The caller holds the carry, and its function has had all that was recorded.
+-- The run begins anew: the same id, the next generation, no history. The caller holds the turn, and its function has had all that was recorded.
 local function renew(call, plan)
   local run, deadline = call.run, tonumber(call.run.deadline)
   local continued = (tonumber(redis.call('HGET', KEYS[1], 'continued')) or 0) + 1
@@ -107,12 +107,12 @@ local function renew(call, plan)
   if deadline then redis.call('ZCARD', KEYS[13]) end
   redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
   redis.call('LREM', KEYS[5], -1, call.text)
-  redis.call('HDEL', KEYS[1], 'own', 'carried', 'lost', 'reason', 'divergence', 'unfit', 'patches', 'children', 'listens', 'joins')
+  redis.call('HDEL', KEYS[1], 'inline', 'delivered', 'lost', 'reason', 'divergence', 'unfit', 'patches', 'children', 'listens', 'joins')
   local generation = string.format('%.0f', math.max(tonumber(now()), string.match(run.generation, '^%d+') + 1))
-  -- `carries` goes on: by its number every call of the generation before is known to be late.
-  redis.call('HSET', KEYS[1], 'generation', generation, 'status', 'running', 'payload', call.result, 'carrier', 'queue', 'opened', 0,
+  -- `turns` goes on: by its number every call of the generation before is known to be late.
+  redis.call('HSET', KEYS[1], 'generation', generation, 'status', 'running', 'payload', call.result, 'turn', 'queue', 'opened', 0,
     'recorded', 0, 'bytes', 0, 'continued', continued)
-  redis.call('RPUSH', KEYS[6], carry_text(call.id, generation))
+  redis.call('RPUSH', KEYS[6], turn_text(call.id, generation))
   if run.status ~= 'running' then
     redis.pcall('ZREM', KEYS[10], call.id)
     redis.pcall('ZADD', KEYS[7], now(), call.id)
@@ -126,17 +126,17 @@ local function renew(call, plan)
   return { 'continued', 1 }
 end
 
--- The run is paused: the carry goes, and nothing is opened. A body that may run under the carry becomes a claimed step's.
+-- The run is paused: the turn goes, and nothing is opened. A body that may run inline becomes a claimed step's.
 local function put_aside(call)
   local run, reply = call.run, { 'paused' }
-  local own = find_open(run, KEYS[3], run.own)
+  local inline = find_open(run, KEYS[3], run.inline)
   redis.call('LREM', KEYS[5], -1, call.text)
-  if own then
-    redis.call('HSET', KEYS[3], run.own, open_text(own, 'invocation'))
-    reply[2] = 'step ' .. call.id .. ' ' .. call.generation .. ' ' .. own.attempt .. ' ' .. run.own
+  if inline then
+    redis.call('HSET', KEYS[3], run.inline, open_text(inline, 'invocation'))
+    reply[2] = 'step ' .. call.id .. ' ' .. call.generation .. ' ' .. inline.attempt .. ' ' .. run.inline
     redis.call('LPUSH', KEYS[5], reply[2])
   end
-  redis.call('HSET', KEYS[1], 'carrier', '', 'own', '')
+  redis.call('HSET', KEYS[1], 'turn', '', 'inline', '')
   return reply
 end
 
@@ -236,11 +236,11 @@ local function read_mail(call, plan)
   append_wait_end(call, plan, first.step, first.open.kind, '"value":' .. first.value)
 end
 
--- Opens and closes what the plan says; then the carry stays, goes on with the one open step, or ends.
--- `call`: id, worker, text, generation, upto, slots, last, own (the step that was open under the carry, or '').
+-- Opens and closes what the plan says; then the turn stays, goes on with the one open step, or ends.
+-- `call`: id, worker, text, generation, upto, slots, last, inline (the step that was open inline, or '').
 local function settle(call, plan)
   local run, opens, new, limits = call.run, {}, {}, {}
-  redis.call('HDEL', KEYS[1], 'own')
+  redis.call('HDEL', KEYS[1], 'inline')
   keep_patches(plan)
   for _, opening in ipairs(plan.openings) do
     if opening.number == run.opened then
@@ -260,7 +260,7 @@ local function settle(call, plan)
     end
   end
   for _, step in ipairs(plan.closings) do
-    if step == run.own then run.own = '' end
+    if step == run.inline then run.inline = '' end
   end
   call_in_bites('HDEL', KEYS[3], plan.closings)
   call_in_bites('HSET', KEYS[3], opens)
@@ -269,25 +269,25 @@ local function settle(call, plan)
   call_in_bites('RPUSH', KEYS[6], plan.cancels)
   if call.last and run.recorded == call.upto and noted_mail(run) ~= '' and KEYS[15] then read_mail(call, plan) end
   local ends = call.last and run.recorded == call.upto
-  local own = find_open(run, KEYS[3], run.own)
-  if own and ends then
-    table.insert(new, 1, { step = run.own, open = own, carried = true })
-  elseif own then
-    -- Its body may run at the carry's holder all the while.
-    redis.call('HSET', KEYS[1], 'own', run.own)
+  local inline = find_open(run, KEYS[3], run.inline)
+  if inline and ends then
+    table.insert(new, 1, { step = run.inline, open = inline, was_inline = true })
+  elseif inline then
+    -- Its body may run at the turn's holder all the while.
+    redis.call('HSET', KEYS[1], 'inline', run.inline)
   end
   local count = count_open(run, KEYS[3])
   if count > 0 then redis.call('SET', KEYS[4], count) else redis.call('DEL', KEYS[4]) end
 
   if ends and count == 1 and #new == 1 then
     local step = new[1]
-    place_open(KEYS[3], step.step, step.open, 'carry')
-    redis.call('HSET', KEYS[1], 'opened', run.opened, 'own', step.step, 'carried', call.upto)
-    return { 'carry', step.step, step.open.attempt, step.open.lost }
+    place_open(KEYS[3], step.step, step.open, 'inline')
+    redis.call('HSET', KEYS[1], 'opened', run.opened, 'inline', step.step, 'delivered', call.upto)
+    return { 'inline', step.step, step.open.attempt, step.open.lost }
   end
   local queued, kept, reply = {}, {}, {}
   for _, step in ipairs(new) do
-    if step.carried then redis.call('HSET', KEYS[3], step.step, open_text(step.open, 'invocation')) end
+    if step.was_inline then redis.call('HSET', KEYS[3], step.step, open_text(step.open, 'invocation')) end
     local text = 'step ' .. call.id .. ' ' .. call.generation .. ' ' .. step.open.attempt .. ' ' .. step.step
     local place = ends and #kept < call.slots and kept or queued
     place[#place + 1] = text
@@ -298,24 +298,24 @@ local function settle(call, plan)
   call_in_bites('RPUSH', KEYS[6], reversed)
   if not ends then
     -- What a later page opens was called before the next outcome, too.
-    redis.call('HSET', KEYS[1], 'opened', run.opened, 'carried', call.last and call.upto or run.carried)
-    return { 'more', run.opened, run.recorded, run.carried, outcomes_after(KEYS[2], call.upto, run.recorded) }
+    redis.call('HSET', KEYS[1], 'opened', run.opened, 'delivered', call.last and call.upto or run.delivered)
+    return { 'more', run.opened, run.recorded, run.delivered, outcomes_after(KEYS[2], call.upto, run.recorded) }
   end
   redis.call('LREM', KEYS[5], -1, call.text)
   call_in_bites('LPUSH', KEYS[5], kept)
-  redis.call('HSET', KEYS[1], 'opened', run.opened, 'carried', call.upto, 'carrier', '')
+  redis.call('HSET', KEYS[1], 'opened', run.opened, 'delivered', call.upto, 'turn', '')
   if plan.joins ~= run.joins then redis.call('HSET', KEYS[1], 'joins', plan.joins) end
   reply[1] = 'released'
   for _, text in ipairs(kept) do reply[#reply + 1] = text end
   return reply
 end
 
--- The answer to a call whose sender no longer holds the carry: what this worker still holds for the run. `gone`: it is not known that an
+-- The answer to a call whose sender no longer holds the turn: what this worker still holds for the run. `gone`: it is not known that an
 -- earlier sending of the call did what it asks for.
-local function no_carry(call)
+local function stale_reply(call)
   if not is_live(call.run) then return finished_reply(call.run) end
   local run = call.run
-  local is_done = run.carries == tonumber(ARGV[3]) and (tonumber(run.carried) or -1) >= call.upto
+  local is_done = run.turns == tonumber(ARGV[3]) and (tonumber(run.delivered) or -1) >= call.upto
   local reply = { run.status == 'paused' and 'paused' or is_done and 'released' or 'gone' }
   local prefix = 'step ' .. call.id .. ' ' .. call.generation .. ' '
   for _, text in ipairs(redis.call('LRANGE', KEYS[5], 0, 999)) do
@@ -324,13 +324,13 @@ local function no_carry(call)
   return reply
 end
 
--- Whether the plan was carried out by an earlier sending and the carry went on with the one open step.
-local function already_carried(call, plan)
+-- Whether the plan was applied by an earlier sending and the turn went on with the one open step.
+local function already_applied(call, plan)
   if #plan.openings == 0 or plan.openings[1].number >= call.run.opened then return false end
-  return call.run.own ~= '' and call.run.recorded == call.upto and count_open(call.run, KEYS[3]) == 1
+  return call.run.inline ~= '' and call.run.recorded == call.upto and count_open(call.run, KEYS[3]) == 1
 end
 
-local function carry_reply(run)
-  local open = find_open(run, KEYS[3], run.own)
-  return { 'carry', run.own, open.attempt, open.lost }
+local function inline_reply(run)
+  local open = find_open(run, KEYS[3], run.inline)
+  return { 'inline', run.inline, open.attempt, open.lost }
 end

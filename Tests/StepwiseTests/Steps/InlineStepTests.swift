@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 
 extension Scenarios {
-    /// The step that the holder of a run's carry executes is in no hash as long as it has nothing to tell, and is open all the same.
-    @Suite("A step under the carry", .serialized) struct OwnSteps {
+    /// The step that the holder of a run's turn executes is in no hash as long as it has nothing to tell, and is open all the same.
+    @Suite("An inline step", .serialized) struct OwnSteps {
         private func written(_ server: RedisServer, _ run: String) async throws -> (open: [String], join: String?) {
             let prefix = "stepwise:{default}:"
             let open = try await server.command("HKEYS", .init(prefix + "open:" + run)).array ?? []
@@ -31,7 +31,7 @@ extension Scenarios {
                         try await client.openSteps(ofRun: run.id).map(\.step) == [step]
                     }
                     let open = try #require(try await client.openSteps(ofRun: run.id).first).state
-                    #expect(open.kind == "run" && open.attempt == 1 && open.lost == 0 && open.place == "carry")
+                    #expect(open.kind == "run" && open.attempt == 1 && open.lost == 0 && open.place == "inline")
                     let (names, join) = try await written(server, run.id)
                     #expect(names.isEmpty && join == "1")
                     let report = try await Doctor(client).examine()

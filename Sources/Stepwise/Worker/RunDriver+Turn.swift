@@ -1,9 +1,9 @@
 internal import Logging
 internal import StepwiseRedis
 
-/// The carry: taking the function forward for as long as this worker holds it.
+/// The turn: taking the function forward for as long as this worker holds it.
 extension RunDriver {
-    /// Takes the function forward for as long as this worker has the carry. What Redis refuses for good parks the run.
+    /// Takes the function forward for as long as this worker has the turn. What Redis refuses for good parks the run.
     ///
     /// - Parameter way: how far it has come the quick way.
     func drive(number: Int, opened: Int, after way: QuickWay? = nil, _ claim: Claim) async throws -> Kept? {
@@ -12,7 +12,7 @@ extension RunDriver {
         } catch let error as RedisError {
             // The copy may have lived an outcome that is not recorded.
             dropCopy()
-            try await park(run.carryText, number: number, step: nil, .other(refusal(error)))
+            try await park(run.turnText, number: number, step: nil, .other(refusal(error)))
             return nil
         }
     }
@@ -24,21 +24,21 @@ extension RunDriver {
     private func takeForward(
         number: Int, opened: Int, after way: QuickWay?, _ claim: Claim
     ) async throws -> Kept? {
-        // The carry's text is the same each time: the end of an earlier carry's claim can take this one up a second time.
-        guard carrying.insert(number).inserted else { return nil }
-        defer { carrying.remove(number) }
+        // The turn's text is the same each time: the end of an earlier turn's claim can take this one up a second time.
+        guard turnsDriven.insert(number).inserted else { return nil }
+        defer { turnsDriven.remove(number) }
         var opened = opened
         var way = way
         while true {
             var reply: AdvanceReply
             if let way {
-                reply = .carry(step: way.step, attempt: 1, lost: 0)
+                reply = .inline(step: way.step, attempt: 1, lost: 0)
             } else {
                 guard let copy else { throw IncarnationOver() }
                 let isAtRest = await isAtRest(copy)
                 guard copy === self.copy else { throw IncarnationOver() }
                 if let obstacle = try await obstacle(copy, isAtRest: isAtRest, opened: opened) {
-                    try await park(run.carryText, number: number, step: nil, obstacle)
+                    try await park(run.turnText, number: number, step: nil, obstacle)
                     return nil
                 }
                 let plan = copy.plan(opened: opened)
@@ -66,14 +66,14 @@ extension RunDriver {
                 worker.slots.release(reserved)
             }
 
-            while case .carry(let step, let attempt, let lost) = reply {
+            while case .inline(let step, let attempt, let lost) = reply {
                 let settled = way?.settled
                 way = nil
                 switch try await serial(
                     number: number, step: step, attempt: attempt, lost: lost, opened: opened, settled)
                 {
                 case .over:
-                    // The step waits in `delayed`, the run is parked, or the carry was given back.
+                    // The step waits in `delayed`, the run is parked, or the turn was given back.
                     if let copy = self.copy, hasMoved(copy, opened: opened) { await poke() }
                     return nil
                 case .released(let texts, let reserved, let nowOpened):
@@ -85,7 +85,7 @@ extension RunDriver {
             switch reply {
             case .more(let redisOpened, let page):
                 opened = redisOpened
-                try await synchronize(with: page, isCarrying: true)
+                try await synchronize(with: page, holdsTurn: true)
             case .rebuild:
                 guard let again = try await rebuild(), again.number == number else { return nil }
                 opened = again.opened
@@ -105,20 +105,20 @@ extension RunDriver {
                 return nil
             case .paused(let texts):
                 return try await putAside(texts, number: number, claim)
-            case .released, .carry:
+            case .released, .inline:
                 return nil
             }
         }
     }
 
-    /// What to ask for, with slots for the steps that may stay here: the carry's own and as many as are free.
+    /// What to ask for, with slots for the steps that may stay here: the inline one and as many as are free.
     func request(
         number: Int, upto: Int, plan: Plan, ending: (status: RunStore.Ending, json: [UInt8])?
     ) -> (RunStore.Advance, reserved: Int) {
         let isDraining = worker.isDraining || isWorkflowPaused
         let reserved = isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
-        // The first slot is for the step whose body runs under the carry.
-        let kept = isDraining && own == nil ? 0 : reserved + 1
+        // The first slot is for the step whose body runs inline.
+        let kept = isDraining && inline == nil ? 0 : reserved + 1
         return (
             RunStore.Advance(
                 number: number, upto: upto, slots: kept, plan: plan, ending: ending,
@@ -129,18 +129,18 @@ extension RunDriver {
     enum SerialEnd {
         case goesOn(AdvanceReply, opened: Int)
         case released([String], reserved: Int, opened: Int)
-        /// The carry is no longer here.
+        /// The turn is no longer here.
         case over
     }
 
-    /// Executes the only open step under the carry, then records it and advances in one script; and so on with the next, as long as each is quick.
+    /// Executes the only open step inline, then records it and advances in one script; and so on with the next, as long as each is quick.
     ///
     /// - Parameter settled: what came of the step, if it is executed already.
     func serial(
         number: Int, step: String, attempt: Int, lost: Int, opened: Int, _ settled: Settled?
     ) async throws -> SerialEnd {
         var way = QuickWay(
-            number: number, carrier: store.carrier(number), step: step, opened: opened, settled: settled)
+            number: number, turnPrefix: store.turnPrefix(number), step: step, opened: opened, settled: settled)
         if settled == nil, attempt == 1, lost == 0, let copy, canBeQuick(step, copy) { way = await takeQuickSteps(way) }
         if way.hasEndedRun { return .goesOn(.finished(status: nil), opened: way.opened) }
         if let settled = way.settled { return try await write(settled, opened: way.opened) }
@@ -151,26 +151,26 @@ extension RunDriver {
         number: Int, step: String, attempt: Int, lost: Int, opened: Int
     ) async throws -> SerialEnd {
         if worker.isDraining || isWorkflowPaused, bodies[step] == nil {
-            try await worker.giveBack(Array(run.carryText.utf8), queue: run.queue)
+            try await worker.giveBack(Array(run.turnText.utf8), queue: run.queue)
             return .over
         }
         guard let copy else { return .goesOn(.rebuild, opened: opened) }
         guard let call = copy.call(step) else {
-            try await park(run.carryText, number: number, step: nil, .divergence(copy.divergence(openStep: step)))
+            try await park(run.turnText, number: number, step: nil, .divergence(copy.divergence(openStep: step)))
             return .over
         }
         let result: Outcome.Result
         let took: Int
-        switch try await perform(call, attempt: attempt, lost: lost, text: run.carryText, carry: number) {
+        switch try await perform(call, attempt: attempt, lost: lost, text: run.turnText, turn: number) {
         case .over, .cancelled:
             throw IncarnationOver()
         case .givenBack:
-            try await worker.giveBack(Array(run.carryText.utf8), queue: run.queue)
+            try await worker.giveBack(Array(run.turnText.utf8), queue: run.queue)
             return .over
         case .interrupted:
             // Something was recorded from outside: the function learns of it while the body goes on.
             let reply = try await store.load(
-                run, text: run.carryText, step: nil, seen: copy.delivered, token: worker.nextToken(), cold: false)
+                run, text: run.turnText, step: nil, seen: copy.delivered, token: worker.nextToken(), cold: false)
             switch reply {
             case .loaded(_, let opened, let page, _, _, _):
                 return .goesOn(.more(opened: opened, page: page), opened: opened)
@@ -179,7 +179,7 @@ extension RunDriver {
             }
         case .again(let again, let failure):
             let reply = try await store.retry(
-                run, text: run.carryText, carry: (number, copy.delivered), step: step, again)
+                run, text: run.turnText, turn: (number, copy.delivered), step: step, again)
             switch reply {
             case .more(let opened, let page): return .goesOn(.more(opened: opened, page: page), opened: opened)
             case .exhausted: (result, took) = (.error(failure), again.took)
@@ -187,7 +187,7 @@ extension RunDriver {
             }
         case .waits(let order):
             let reply = try await store.wait(
-                run, text: run.carryText, carry: (number, copy.delivered), step: step, attempt: attempt, order)
+                run, text: run.turnText, turn: (number, copy.delivered), step: step, attempt: attempt, order)
             guard case .more(let opened, let page) = reply else { return .over }
             return .goesOn(.more(opened: opened, page: page), opened: opened)
         case .ended(let itsResult, let itsTime):
@@ -196,7 +196,7 @@ extension RunDriver {
         guard copy === self.copy else { return .goesOn(.rebuild, opened: opened) }
         guard copy.isWaiting(for: step) else {
             // The function has abandoned the step meanwhile, by itself: an advance closes it.
-            let nothing = HistoryPage(from: copy.delivered, records: [], recorded: copy.delivered, carried: -1)
+            let nothing = HistoryPage(from: copy.delivered, records: [], recorded: copy.delivered, delivered: -1)
             return .goesOn(.more(opened: opened, page: nothing), opened: opened)
         }
         let settled = settle(
@@ -204,7 +204,7 @@ extension RunDriver {
         return try await write(settled, opened: opened)
     }
 
-    /// What the carry's own step has come to: the copy has had it, and Redis is about to.
+    /// What the inline step has come to: the copy has had it, and Redis is about to.
     final class Settled: Sendable {
         let copy: RunCopy
         let request: RunStore.Advance
@@ -224,7 +224,7 @@ extension RunDriver {
         }
     }
 
-    /// Delivers the outcome of the carry's own step, and says what is to be written.
+    /// Delivers the outcome of the inline step, and says what is to be written.
     func settle(
         _ call: StepCall, _ copy: RunCopy, number: Int, attempt: Int, lost: Int, _ result: Outcome.Result, took: Int,
         opened: Int
@@ -237,7 +237,7 @@ extension RunDriver {
         if ending != nil {
             plan.openings = []
         } else {
-            // Stuck or out: record, keep the carry, and let the loop above decide.
+            // Stuck or out: record, keep the turn, and let the loop above decide.
             switch copy.progress {
             case .stuck: plan = Plan(openings: [], closings: [], isComplete: false)
             case .escaped: plan.isComplete = false
@@ -282,13 +282,13 @@ extension RunDriver {
 
     /// Starts the steps that `advance` left here.
     ///
-    /// - Returns: the first of them, which goes on in the slot of the carry that has ended; the others have reserved slots.
+    /// - Returns: the first of them, which goes on in the slot of the turn that has ended; the others have reserved slots.
     func release(_ texts: [String], number: Int, reserved: Int, opened: Int, _ claim: Claim) async -> Kept? {
-        carrying.remove(number)
-        // A body that ran under the carry is a claimed step's now, if its step is still open.
-        own = nil
+        turnsDriven.remove(number)
+        // A body that ran inline is a claimed step's now, if its step is still open.
+        inline = nil
         claim.end()
-        // What the function did by itself since the plan was made (it came back from outside) needs a new carry.
+        // What the function did by itself since the plan was made (it came back from outside) needs a new turn.
         if let copy, hasMoved(copy, opened: opened) { await poke() }
         var kept: [Kept] = []
         // More than there are slots for come only in the answer to a second sending: the comparison of claims finds the rest.
@@ -305,10 +305,10 @@ extension RunDriver {
         return kept.first
     }
 
-    /// The run is paused. A body that ran under the carry goes on, as a claimed step's; what has not begun is put aside.
+    /// The run is paused. A body that ran inline goes on, as a claimed step's; what has not begun is put aside.
     private func putAside(_ texts: [String], number: Int, _ claim: Claim) async throws -> Kept? {
-        carrying.remove(number)
-        own = nil
+        turnsDriven.remove(number)
+        inline = nil
         claim.end()
         var kept: Kept?
         for text in texts {
@@ -386,16 +386,16 @@ extension RunDriver {
         return String("\(reason); \(saga.remainder)".prefix(ErrorWords.limit))
     }
 
-    /// Throws the copy away and makes a new one from the history. `nil` if the carry is gone.
+    /// Throws the copy away and makes a new one from the history. `nil` if the turn is gone.
     func rebuild() async throws -> (number: Int, opened: Int)? {
         dropCopy()
         let reply = try await store.load(
-            run, text: run.carryText, step: nil, seen: 0, token: worker.nextToken(), cold: about == nil)
+            run, text: run.turnText, step: nil, seen: 0, token: worker.nextToken(), cold: about == nil)
         guard case .loaded(let number, let opened, let page, _, let code, let about) = reply else { return nil }
         self.code = code
         if let about { self.about = about }
-        guard try await prepareCopy(run.carryText, isCarry: true, carried: page.carried) else { return nil }
-        try await synchronize(with: page, isCarrying: true)
+        guard try await prepareCopy(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
+        try await synchronize(with: page, holdsTurn: true)
         return (number, opened)
     }
 }
