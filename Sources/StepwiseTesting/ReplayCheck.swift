@@ -29,30 +29,30 @@ public struct ReplayCheck: Sendable {
                 run: history.run, divergence: nil,
                 message: "it is of workflow \"\(history.workflow)\", and the check is of \"\(workflow.name)\"")
         }
-        let copy = RunCopy()
-        defer { _ = copy.evict() }
-        _ = copy.learn(marks: history.patches, delivered: history.delivered, opened: history.opened)
+        let instance = RunInstance()
+        defer { _ = instance.evict() }
+        _ = instance.learn(marks: history.patches, delivered: history.delivered, opened: history.opened)
         let logger = Logger(label: "stepwise.testing") { _ in SwiftLogNoOpLogHandler() }
         let context = WorkflowContext(
             workflow: workflow.name, runID: history.run, payload: history.payload, options: workflow.function.options,
-            logger: logger, copy: copy, created: history.created, continued: history.continued)
-        copy.start(context, silent: true, function: workflow.function.body)
+            logger: logger, instance: instance, created: history.created, continued: history.continued)
+        instance.start(context, silent: true, function: workflow.function.body)
         for outcome in history.outcomes {
-            try look(at: copy, history)
-            copy.deliver(outcome, silent: true)
+            try look(at: instance, history)
+            instance.deliver(outcome, silent: true)
         }
-        try look(at: copy, history)
-        if let divergence = copy.missingPatch { throw failure(history, .divergence(divergence)) }
-        if let divergence = copy.divergence(opened: history.opened, open: history.open) {
+        try look(at: instance, history)
+        if let divergence = instance.missingPatch { throw failure(history, .divergence(divergence)) }
+        if let divergence = instance.divergence(opened: history.opened, open: history.open) {
             throw failure(history, .divergence(divergence))
         }
     }
 
-    private func look(at copy: RunCopy, _ history: RecordedHistory) throws {
-        switch copy.progress {
+    private func look(at instance: RunInstance, _ history: RecordedHistory) throws {
+        switch instance.progress {
         case .stuck(let obstacle): throw failure(history, obstacle)
         case .escaped:
-            let place = copy.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
+            let place = instance.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
             throw failure(
                 history,
                 .other(

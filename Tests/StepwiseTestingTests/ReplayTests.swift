@@ -111,7 +111,7 @@ struct ReplayTests {
         let workflow = Workflow("w") { (context, odd: Int) async throws -> Int in
             calls.add("\(odd)")
             for number in 0..<1000 {
-                // Every copy but the first asks for another step.
+                // Every instance but the first asks for another step.
                 try await context.run(number == odd && calls["\(odd)"] > 1 ? "odd" : "step") {}
             }
             return 1000
@@ -155,7 +155,8 @@ struct ReplayTests {
     }
 
     @Test
-    func `A loop over a Set disagrees even in one process: each copy of the function decodes its own`() async throws {
+    func `A loop over a Set disagrees even in one process: each instance of the function decodes its own`() async throws
+    {
         let workflow = Workflow("w") { (context, words: Set<String>) async throws -> Int in
             for word in words { try await context.run(word) {} }
             return 0

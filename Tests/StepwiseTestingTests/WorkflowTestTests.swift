@@ -174,7 +174,8 @@ struct WorkflowTestTests {
 
     // MARK: Crashes
 
-    @Test func `A worker that dies in a body has it executed again, by a copy made from the history`() async throws {
+    @Test func `A worker that dies in a body has it executed again, by an instance made from the history`() async throws
+    {
         let test = WorkflowTest(process)
         test.crash(during: "charge")
         test.crash(during: "mail", times: 2)

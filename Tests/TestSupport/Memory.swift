@@ -2,7 +2,7 @@ package import Testing
 
 /// Whether a run's function stays in memory between invocations.
 package enum Memory: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    /// One worker that keeps every copy.
+    /// One worker that keeps every instance.
     case hot
     /// Two workers that keep none: what cannot go on in one invocation is replayed from its history.
     case cold

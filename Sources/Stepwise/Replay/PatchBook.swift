@@ -13,7 +13,7 @@ struct PatchBook: Sendable {
 
     /// The run's marks: patch → how many outcomes the function had had when it asked.
     private(set) var marked: [String: Int] = [:]
-    /// What was answered in this copy.
+    /// What was answered in this instance.
     private var answers: [String: Bool] = [:]
     /// Answered `true`, and not known to be marked.
     private(set) var unmarked: [String: Place] = [:]

@@ -1,4 +1,4 @@
 /// Which run's function the current task belongs to.
 enum RunScope {
-    @TaskLocal static var current: RunCopy?
+    @TaskLocal static var current: RunInstance?
 }

@@ -104,7 +104,7 @@ package enum Progress: Sendable {
     case stuck(Obstacle)
 }
 
-/// What a copy asks of the store: steps to open and to close, and whether the function is done.
+/// What an instance asks of the store: steps to open and to close, and whether the function is done.
 package struct Plan: Sendable {
     package struct Opening: Sendable, Hashable {
         package var number: Int

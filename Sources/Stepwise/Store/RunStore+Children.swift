@@ -49,7 +49,7 @@ extension RunStore {
 
     /// The step waits for its child from now on.
     ///
-    /// - Parameter turn: the turn's number and how far its copy is, for an inline step; `nil` for a claimed step.
+    /// - Parameter turn: the turn's number and how far its instance is, for an inline step; `nil` for a claimed step.
     func wait(
         _ run: Run, text: String, turn: (number: Int, upto: Int)?, step: String, attempt: Int, _ order: ChildOrder
     ) async throws -> WaitReply {

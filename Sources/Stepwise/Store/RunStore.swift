@@ -300,7 +300,7 @@ struct RunStore: Sendable {
         var note: String
     }
 
-    /// - Parameter turn: the turn's number and how far its copy is, for an inline step; `nil` for a claimed step.
+    /// - Parameter turn: the turn's number and how far its instance is, for an inline step; `nil` for a claimed step.
     nonisolated(nonsending) func retry(
         _ run: Run, text: String, turn: (number: Int, upto: Int)?, step: String, _ again: Again
     ) async throws -> RetryReply {

@@ -39,7 +39,7 @@ final class Incarnation: Sendable {
         /// By run and generation.
         var drivers: [String: Entry] = [:]
         var weight = 0
-        /// How many copies there are that wait for nothing but time, events and children.
+        /// How many instances there are that wait for nothing but time, events and children.
         var dormant = 0
         var clock: UInt64 = 0
         var takingUp: Set<[UInt8]> = []
@@ -68,7 +68,7 @@ final class Incarnation: Sendable {
             drivers[key]?.lastUse = clock
         }
 
-        /// - Returns: the drivers whose copies are to be given up: nobody uses them, and they are out of the index.
+        /// - Returns: the drivers whose instances are to be given up: nobody uses them, and they are out of the index.
         mutating func endUse(
             of run: RunStore.Run, _ driver: RunDriver, weight now: Int, isDormant: Bool, limit: Int
         ) -> [RunDriver] {
@@ -408,12 +408,12 @@ final class Incarnation: Sendable {
         }
     }
 
-    /// Keeps a driver and its copy from being given up until ``endUse(_:)``.
+    /// Keeps a driver and its instance from being given up until ``endUse(_:)``.
     func use(_ driver: RunDriver) {
         state.withLock { $0.noteUse(of: driver) }
     }
 
-    /// Notes what the run's copy takes now, and gives up copies that were used longest ago while there is too much.
+    /// Notes what the run's instance takes now, and gives up instances that were used longest ago while there is too much.
     func endUse(_ driver: isolated RunDriver) {
         let dropped = state.withLock {
             $0.endUse(

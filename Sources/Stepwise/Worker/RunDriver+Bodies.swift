@@ -23,13 +23,15 @@ extension RunDriver {
     func execute(
         _ text: String, _ step: String, _ attempt: Int, lost: Int?, _ claim: Claim
     ) async throws -> Kept? {
-        // The copy was given up meanwhile, or the step was recorded since the answer that named it was given: look again.
-        guard let copy, !copy.isDelivered(step) else { return try await load(text, step: (step, attempt), claim) }
-        guard let call = copy.call(step) else {
-            let isAtRest = await isAtRest(copy)
+        // The instance was given up meanwhile, or the step was recorded since the answer that named it was given: look again.
+        guard let instance, !instance.isDelivered(step) else {
+            return try await load(text, step: (step, attempt), claim)
+        }
+        guard let call = instance.call(step) else {
+            let isAtRest = await isAtRest(instance)
             let obstacle =
-                try await obstacle(copy, isAtRest: isAtRest, opened: agreed)
-                ?? .divergence(copy.divergence(openStep: step))
+                try await obstacle(instance, isAtRest: isAtRest, opened: agreed)
+                ?? .divergence(instance.divergence(openStep: step))
             try await park(text, number: nil, step: step, attempt: attempt, obstacle)
             return nil
         }
@@ -67,13 +69,13 @@ extension RunDriver {
     }
 
     /// Whether nobody has to take the function forward after a claimed step.
-    var needsNoTurn: Bool { holdsTurn || copy?.joinsAll == true }
+    var needsNoTurn: Bool { holdsTurn || instance?.joinsAll == true }
 
     /// Records what came of a claimed step, and takes the turn if nobody has it.
     func write(_ record: RunStore.Record, _ text: String, _ claim: Claim) async throws -> Kept? {
         let reply: RecordReply
         do {
-            reply = try await store.record(run, text: text, record, seen: copy?.delivered ?? 0)
+            reply = try await store.record(run, text: text, record, seen: instance?.delivered ?? 0)
         } catch let error as RedisError {
             try await park(text, number: nil, step: record.step, attempt: record.attempt, .other(refusal(error)))
             return nil
@@ -85,7 +87,7 @@ extension RunDriver {
             // Counted: the turn before this one, of the same text, may still be in hand.
             let turn = worker.hand.hold(Array(run.turnText.utf8))
             defer { turn.end() }
-            guard try await prepareCopy(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
+            guard try await prepareInstance(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
             try await synchronize(with: page, holdsTurn: true)
             return try await drive(number: number, opened: opened, turn)
         case .reset:
@@ -278,6 +280,6 @@ extension RunDriver {
         if let inline { bodies[inline]?.interruptWait() }
     }
 
-    /// How many outcomes the copy has had, if a body is executed inline here.
-    var deliveredBesideInline: Int? { inline == nil ? nil : copy?.delivered }
+    /// How many outcomes the instance has had, if a body is executed inline here.
+    var deliveredBesideInline: Int? { inline == nil ? nil : instance?.delivered }
 }

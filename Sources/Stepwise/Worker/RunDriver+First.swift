@@ -8,29 +8,31 @@ extension RunDriver {
         // Nobody takes tasks any more.
         if worker.isOver { return end(claim) }
         // A function that may lose no worker is executed alone: `load` tells.
-        guard about == nil, copy == nil, worker.configuration.maximumLost > 1, !worker.isDraining,
+        guard about == nil, instance == nil, worker.configuration.maximumLost > 1, !worker.isDraining,
             worker.reasonToWait(first.workflow, unfit: []) == nil, let function = worker.functions[first.workflow],
             function.options.runTimeout == nil
         else { return end(claim) { try await self.load(text, step: nil, claim) } }
         let about = RunAbout(
             workflow: first.workflow, queue: run.queue, payload: first.payload, created: generation)
         self.about = about
-        makeCopy(about, function, silent: false)
-        guard let copy, case .waiting = copy.progress else {
+        makeInstance(about, function, silent: false)
+        guard let instance, case .waiting = instance.progress else {
             return end(claim) { try await self.load(text, step: nil, claim) }
         }
-        let plan = copy.plan(opened: 0)
+        let plan = instance.plan(opened: 0)
         guard let step = plan.onlyPlainOpening?.step else {
             return end(claim) { try await self.load(text, step: nil, claim) }
         }
         // Should its answer be lost, and the run change meanwhile, `load` knows by the token that it was taken here.
         let token = worker.nextToken()
         send(store.firstCall(run, text: text, step: step, token: token)) { driver, reply in
-            guard case .success(.integer(1)) = reply, copy === driver.copy, driver.turnsDriven.insert(1).inserted else {
+            guard case .success(.integer(1)) = reply, instance === driver.instance,
+                driver.turnsDriven.insert(1).inserted
+            else {
                 return driver.end(claim) { try await driver.load(text, step: nil, claim, token: token) }
             }
             let claim = driver.exchange(claim, of: text)
-            driver.confirm(plan, copy)
+            driver.confirm(plan, instance)
             driver.agreed = 1
             driver.takeQuickStep(QuickWay(number: 1, turnPrefix: driver.store.turnPrefix(1), step: step, opened: 1)) {
                 driver, way in driver.end(way, claim)

@@ -3,7 +3,7 @@ internal import StepwiseRedis
 /// Telling the worker's observer. Outcomes are told in their order by the holder of the turn, once the script that took the function past them
 /// has answered: so each is told once, whoever wrote it, and by nobody who has lost the turn.
 extension RunDriver {
-    /// Keeps an outcome that the copy has had until it can be told.
+    /// Keeps an outcome that the instance has had until it can be told.
     func note(_ record: OutcomeRecord, number: Int, delivered: Int) {
         guard worker.observer != nil, number > delivered else { return }
         var step = observed(record.outcome.step, number: number, record.outcome.kind, record.outcome.result)
@@ -11,7 +11,7 @@ extension RunDriver {
         untold.append(step)
     }
 
-    /// An outcome that the copy has had before it is recorded.
+    /// An outcome that the instance has had before it is recorded.
     func observed(_ record: RunStore.Record, number: Int) -> [ObservedStep] {
         var step = observed(record.step, number: number, record.kind, record.result)
         (step.attempts, step.took) = (record.attempt, record.took)

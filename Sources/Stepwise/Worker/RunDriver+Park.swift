@@ -4,40 +4,40 @@ internal import Logging
 extension RunDriver {
     /// What stands in the way of the function's next step: its code, or a wait for something that is no step. `nil`: nothing.
     ///
-    /// - Parameter opened: how many of the function's calls Redis has opened. They are compared with what is open there once for each copy, and
+    /// - Parameter opened: how many of the function's calls Redis has opened. They are compared with what is open there once for each instance, and
     ///   again for what others have opened since.
-    func obstacle(_ copy: RunCopy, isAtRest: Bool, opened: Int) async throws -> Obstacle? {
-        if case .stuck(let obstacle) = copy.progress { return obstacle }
-        if !isAtRest { return .other(escape(copy)) }
-        if let divergence = copy.missingPatch { return .divergence(divergence) }
+    func obstacle(_ instance: RunInstance, isAtRest: Bool, opened: Int) async throws -> Obstacle? {
+        if case .stuck(let obstacle) = instance.progress { return obstacle }
+        if !isAtRest { return .other(escape(instance)) }
+        if let divergence = instance.missingPatch { return .divergence(divergence) }
         guard opened > agreed else { return nil }
-        if let divergence = try await disagreement(copy, opened: opened) { return .divergence(divergence) }
-        if copy === self.copy { agreed = max(agreed, opened) }
+        if let divergence = try await disagreement(instance, opened: opened) { return .divergence(divergence) }
+        if instance === self.instance { agreed = max(agreed, opened) }
         return nil
     }
 
-    private func escape(_ copy: RunCopy) -> String {
-        let place = copy.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
+    private func escape(_ instance: RunInstance) -> String {
+        let place = instance.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
         return
             "the function left its executor \(place) and was not back within \(worker.configuration.escapeLimit): it awaited something "
             + "that is no step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
     }
 
     /// A first look at what is new; where it does not fit, a second at everything.
-    private func disagreement(_ copy: RunCopy, opened: Int) async throws -> Divergence? {
-        let (steps, atMost) = copy.mustBeOpen(from: agreed, opened: opened)
-        let fits = try await worker.areOpen(steps, of: run, atMost: atMost) && copy.callCount >= opened
+    private func disagreement(_ instance: RunInstance, opened: Int) async throws -> Divergence? {
+        let (steps, atMost) = instance.mustBeOpen(from: agreed, opened: opened)
+        let fits = try await worker.areOpen(steps, of: run, atMost: atMost) && instance.callCount >= opened
         if fits { return nil }
         let open = try await worker.openSteps(of: run)
         var recorded: Set<String> = []
-        var from = copy.delivered
+        var from = instance.delivered
         while case let page = try await store.history(run, from: from), !page.isEmpty {
             from += page.count
             for record in page {
                 if let step = try? OutcomeRecord(record).outcome.step { recorded.insert(step) }
             }
         }
-        return copy.divergence(opened: opened, open: open, recorded: recorded)
+        return instance.divergence(opened: opened, open: open, recorded: recorded)
     }
 
     func park(

@@ -21,8 +21,8 @@ extension RunDriver {
     typealias QuickEnd = @Sendable (isolated RunDriver, QuickWay) -> Void
 
     /// Whether the step's body is one that can be expected to end at once, and whose outcome is all that there is to know.
-    func canBeQuick(_ step: String, _ copy: RunCopy) -> Bool {
-        copy.call(step).flatMap(quickPace) != nil
+    func canBeQuick(_ step: String, _ instance: RunInstance) -> Bool {
+        instance.call(step).flatMap(quickPace) != nil
     }
 
     /// What is known of the body of such a step; `nil` for any other.
@@ -41,9 +41,9 @@ extension RunDriver {
 
     func takeQuickStep(_ way: QuickWay, _ end: @escaping QuickEnd) {
         var way = way
-        guard let copy, let (call, result, took) = executeQuickly(way.step) else { return end(self, way) }
+        guard let instance, let (call, result, took) = executeQuickly(way.step) else { return end(self, way) }
         let settled = settle(
-            call, copy, number: way.number, attempt: 1, lost: 0, result, took: took, opened: way.opened)
+            call, instance, number: way.number, attempt: 1, lost: 0, result, took: took, opened: way.opened)
         way.settled = settled
         if settled.isNew, let next = settled.request.plainOpening {
             send(store.stepCall(run, way.turnPrefix, settled.request, settled.record, next)) { [way] driver, reply in
@@ -73,12 +73,12 @@ extension RunDriver {
 
     /// Executes an open step that nobody else executes. `nil` if it is not done then; its body may run.
     private func executeQuickly(_ step: String) -> (call: StepCall, result: Outcome.Result, took: Int)? {
-        guard let copy, let call = copy.waitingCall(step), let pace = quickPace(call), bodies[step] == nil,
+        guard let instance, let call = instance.waitingCall(step), let pace = quickPace(call), bodies[step] == nil,
             !worker.isDraining, !isWorkflowPaused
         else { return nil }
         let body = start(call, attempt: 1, pace)
         guard let end = body.end, !worker.isOver, case .ended(let result, let took) = judge(end, of: call, body),
-            copy.isWaiting(for: call)
+            instance.isWaiting(for: call)
         else {
             bodies[step] = body
             return nil
@@ -105,12 +105,12 @@ extension RunDriver {
         let claim: Claim
     }
 
-    /// Takes a claimed step, without a task if the copy waits for it and its body can be expected to end at once. The caller has noted a use
+    /// Takes a claimed step, without a task if the instance waits for it and its body can be expected to end at once. The caller has noted a use
     /// of this driver.
     func take(_ part: QuickPart) {
         // Nobody takes tasks any more.
         if worker.isOver { return end(part.claim) }
-        guard let copy, let call = copy.waitingCall(part.step), !copy.isProvisional, quickPace(call) != nil,
+        guard let instance, let call = instance.waitingCall(part.step), !instance.isProvisional, quickPace(call) != nil,
             !isWorkflowPaused
         else { return takeSlowly(part) }
         // Whatever was claimed with it is asked for with it.

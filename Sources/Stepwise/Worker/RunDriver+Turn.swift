@@ -10,8 +10,8 @@ extension RunDriver {
         do {
             return try await takeForward(number: number, opened: opened, after: way, claim)
         } catch let error as RedisError {
-            // The copy may have lived an outcome that is not recorded.
-            dropCopy()
+            // The instance may have lived an outcome that is not recorded.
+            dropInstance()
             try await park(run.turnText, number: number, step: nil, .other(refusal(error)))
             return nil
         }
@@ -34,16 +34,16 @@ extension RunDriver {
             if let way {
                 reply = .inline(step: way.step, attempt: 1, lost: 0)
             } else {
-                guard let copy else { throw IncarnationOver() }
-                let isAtRest = await isAtRest(copy)
-                guard copy === self.copy else { throw IncarnationOver() }
-                if let obstacle = try await obstacle(copy, isAtRest: isAtRest, opened: opened) {
+                guard let instance else { throw IncarnationOver() }
+                let isAtRest = await isAtRest(instance)
+                guard instance === self.instance else { throw IncarnationOver() }
+                if let obstacle = try await obstacle(instance, isAtRest: isAtRest, opened: opened) {
                     try await park(run.turnText, number: number, step: nil, obstacle)
                     return nil
                 }
-                let plan = copy.plan(opened: opened)
-                let ending = plan.isComplete ? ending(of: copy) : nil
-                let (request, reserved) = request(number: number, upto: copy.delivered, plan: plan, ending: ending)
+                let plan = instance.plan(opened: opened)
+                let ending = plan.isComplete ? ending(of: instance) : nil
+                let (request, reserved) = request(number: number, upto: instance.delivered, plan: plan, ending: ending)
                 let telling = beginTelling(upto: request.upto)
                 do {
                     reply = try await store.advance(run, request)
@@ -59,7 +59,7 @@ extension RunDriver {
                 }
                 opened += plan.openings.count
                 agreed = opened
-                confirm(plan, copy)
+                confirm(plan, instance)
                 if case .released(let texts, _) = reply {
                     return await release(texts, number: number, reserved: reserved, opened: opened, claim)
                 }
@@ -74,7 +74,7 @@ extension RunDriver {
                 {
                 case .over:
                     // The step waits in `delayed`, the run is parked, or the turn was given back.
-                    if let copy = self.copy, hasMoved(copy, opened: opened) { await poke() }
+                    if let instance = self.instance, hasMoved(instance, opened: opened) { await poke() }
                     return nil
                 case .released(let texts, let reserved, let nowOpened):
                     return await release(texts, number: number, reserved: reserved, opened: nowOpened, claim)
@@ -141,7 +141,9 @@ extension RunDriver {
     ) async throws -> SerialEnd {
         var way = QuickWay(
             number: number, turnPrefix: store.turnPrefix(number), step: step, opened: opened, settled: settled)
-        if settled == nil, attempt == 1, lost == 0, let copy, canBeQuick(step, copy) { way = await takeQuickSteps(way) }
+        if settled == nil, attempt == 1, lost == 0, let instance, canBeQuick(step, instance) {
+            way = await takeQuickSteps(way)
+        }
         if way.hasEndedRun { return .goesOn(.finished(status: nil), opened: way.opened) }
         if let settled = way.settled { return try await write(settled, opened: way.opened) }
         return try await executeOwn(number: number, step: way.step, attempt: attempt, lost: lost, opened: way.opened)
@@ -154,9 +156,9 @@ extension RunDriver {
             try await worker.giveBack(Array(run.turnText.utf8), queue: run.queue)
             return .over
         }
-        guard let copy else { return .goesOn(.rebuild, opened: opened) }
-        guard let call = copy.call(step) else {
-            try await park(run.turnText, number: number, step: nil, .divergence(copy.divergence(openStep: step)))
+        guard let instance else { return .goesOn(.rebuild, opened: opened) }
+        guard let call = instance.call(step) else {
+            try await park(run.turnText, number: number, step: nil, .divergence(instance.divergence(openStep: step)))
             return .over
         }
         let result: Outcome.Result
@@ -170,7 +172,7 @@ extension RunDriver {
         case .interrupted:
             // Something was recorded from outside: the function learns of it while the body goes on.
             let reply = try await store.load(
-                run, text: run.turnText, step: nil, seen: copy.delivered, token: worker.nextToken(), cold: false)
+                run, text: run.turnText, step: nil, seen: instance.delivered, token: worker.nextToken(), cold: false)
             switch reply {
             case .loaded(_, let opened, let page, _, _, _):
                 return .goesOn(.more(opened: opened, page: page), opened: opened)
@@ -179,7 +181,7 @@ extension RunDriver {
             }
         case .again(let again, let failure):
             let reply = try await store.retry(
-                run, text: run.turnText, turn: (number, copy.delivered), step: step, again)
+                run, text: run.turnText, turn: (number, instance.delivered), step: step, again)
             switch reply {
             case .more(let opened, let page): return .goesOn(.more(opened: opened, page: page), opened: opened)
             case .exhausted: (result, took) = (.error(failure), again.took)
@@ -187,26 +189,27 @@ extension RunDriver {
             }
         case .waits(let order):
             let reply = try await store.wait(
-                run, text: run.turnText, turn: (number, copy.delivered), step: step, attempt: attempt, order)
+                run, text: run.turnText, turn: (number, instance.delivered), step: step, attempt: attempt, order)
             guard case .more(let opened, let page) = reply else { return .over }
             return .goesOn(.more(opened: opened, page: page), opened: opened)
         case .ended(let itsResult, let itsTime):
             (result, took) = (itsResult, itsTime)
         }
-        guard copy === self.copy else { return .goesOn(.rebuild, opened: opened) }
-        guard copy.isWaiting(for: step) else {
+        guard instance === self.instance else { return .goesOn(.rebuild, opened: opened) }
+        guard instance.isWaiting(for: step) else {
             // The function has abandoned the step meanwhile, by itself: an advance closes it.
-            let nothing = HistoryPage(from: copy.delivered, records: [], recorded: copy.delivered, delivered: -1)
+            let nothing = HistoryPage(
+                from: instance.delivered, records: [], recorded: instance.delivered, delivered: -1)
             return .goesOn(.more(opened: opened, page: nothing), opened: opened)
         }
         let settled = settle(
-            call, copy, number: number, attempt: attempt, lost: lost, result, took: took, opened: opened)
+            call, instance, number: number, attempt: attempt, lost: lost, result, took: took, opened: opened)
         return try await write(settled, opened: opened)
     }
 
-    /// What the inline step has come to: the copy has had it, and Redis is about to.
+    /// What the inline step has come to: the instance has had it, and Redis is about to.
     final class Settled: Sendable {
-        let copy: RunCopy
+        let instance: RunInstance
         let request: RunStore.Advance
         /// How many slots it holds for what may be opened.
         let reserved: Int
@@ -216,29 +219,30 @@ extension RunDriver {
         let telling: Telling
 
         init(
-            copy: RunCopy, request: RunStore.Advance, reserved: Int, record: RunStore.Record, isNew: Bool,
+            instance: RunInstance, request: RunStore.Advance, reserved: Int, record: RunStore.Record, isNew: Bool,
             telling: Telling
         ) {
-            (self.copy, self.request, self.reserved) = (copy, request, reserved)
+            (self.instance, self.request, self.reserved) = (instance, request, reserved)
             (self.record, self.isNew, self.telling) = (record, isNew, telling)
         }
     }
 
     /// Delivers the outcome of the inline step, and says what is to be written.
     func settle(
-        _ call: StepCall, _ copy: RunCopy, number: Int, attempt: Int, lost: Int, _ result: Outcome.Result, took: Int,
+        _ call: StepCall, _ instance: RunInstance, number: Int, attempt: Int, lost: Int, _ result: Outcome.Result,
+        took: Int,
         opened: Int
     ) -> Settled {
         // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
-        let upto = copy.delivered + 1
-        copy.deliver(Outcome(step: call.id, result: result, kind: call.kind), to: call)
-        var plan = copy.plan(opened: opened)
-        let ending = plan.isComplete ? ending(of: copy) : nil
+        let upto = instance.delivered + 1
+        instance.deliver(Outcome(step: call.id, result: result, kind: call.kind), to: call)
+        var plan = instance.plan(opened: opened)
+        let ending = plan.isComplete ? ending(of: instance) : nil
         if ending != nil {
             plan.openings = []
         } else {
             // Stuck or out: record, keep the turn, and let the loop above decide.
-            switch copy.progress {
+            switch instance.progress {
             case .stuck: plan = Plan(openings: [], closings: [], isComplete: false)
             case .escaped: plan.isComplete = false
             case .waiting, .finished, .continued: break
@@ -247,7 +251,7 @@ extension RunDriver {
         let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
         let record = record(of: call, attempt: attempt, result, took: took)
         return Settled(
-            copy: copy, request: request, reserved: reserved, record: record,
+            instance: instance, request: request, reserved: reserved, record: record,
             isNew: isPlain(call, attempt: attempt, lost: lost), telling: beginTelling(upto: upto, record))
     }
 
@@ -275,7 +279,7 @@ extension RunDriver {
         case .rebuild, .paused: return opened
         default: break
         }
-        confirm(settled.request.plan, settled.copy)
+        confirm(settled.request.plan, settled.instance)
         agreed = opened + settled.request.plan.openings.count
         return agreed
     }
@@ -289,7 +293,7 @@ extension RunDriver {
         inline = nil
         claim.end()
         // What the function did by itself since the plan was made (it came back from outside) needs a new turn.
-        if let copy, hasMoved(copy, opened: opened) { await poke() }
+        if let instance, hasMoved(instance, opened: opened) { await poke() }
         var kept: [Kept] = []
         // More than there are slots for come only in the answer to a second sending: the comparison of claims finds the rest.
         for text in texts where kept.count <= reserved {
@@ -325,21 +329,21 @@ extension RunDriver {
         return kept
     }
 
-    func hasMoved(_ copy: RunCopy, opened: Int) -> Bool {
-        switch copy.progress {
+    func hasMoved(_ instance: RunInstance, opened: Int) -> Bool {
+        switch instance.progress {
         case .finished, .continued: return true
-        case .waiting, .escaped, .stuck: return copy.callCount > opened
+        case .waiting, .escaped, .stuck: return instance.callCount > opened
         }
     }
 
-    func confirm(_ plan: Plan, _ copy: RunCopy) {
-        copy.confirm(plan)
+    func confirm(_ plan: Plan, _ instance: RunInstance) {
+        instance.confirm(plan)
         for step in plan.closings { cancelBody(of: step) }
     }
 
-    func ending(of copy: RunCopy) -> (status: RunStore.Ending, json: [UInt8])? {
+    func ending(of instance: RunInstance) -> (status: RunStore.Ending, json: [UInt8])? {
         let result: Result<[UInt8], any Error>
-        switch copy.progress {
+        switch instance.progress {
         case .finished(let its): result = its
         case .continued(let input):
             let problem = worker.configuration.problem(
@@ -356,13 +360,15 @@ extension RunDriver {
                 return (.failed, failure(problem))
             }
             return (.completed, json)
-        case .failure(let error) where copy.hasTimedOut:
-            let message = Self.message(copy.cancelReason ?? "", of: error)
+        case .failure(let error) where instance.hasTimedOut:
+            let message = Self.message(instance.cancelReason ?? "", of: error)
             let words = "\"type\":\"RunTimeout\",\"message\":\(JSON.string(message))"
             return (.failed, Array("{\(words),\"worker\":\(JSON.string(worker.name))}".utf8))
         case .failure(let error):
             // What a function does after it was cancelled is its business: it may still return.
-            return (copy.cancelReason == nil ? .failed : .cancelled, failure(error, cancelReason: copy.cancelReason))
+            return (
+                instance.cancelReason == nil ? .failed : .cancelled, failure(error, cancelReason: instance.cancelReason)
+            )
         }
     }
 
@@ -386,15 +392,15 @@ extension RunDriver {
         return String("\(reason); \(saga.remainder)".prefix(ErrorWords.limit))
     }
 
-    /// Throws the copy away and makes a new one from the history. `nil` if the turn is gone.
+    /// Throws the instance away and makes a new one from the history. `nil` if the turn is gone.
     func rebuild() async throws -> (number: Int, opened: Int)? {
-        dropCopy()
+        dropInstance()
         let reply = try await store.load(
             run, text: run.turnText, step: nil, seen: 0, token: worker.nextToken(), cold: about == nil)
         guard case .loaded(let number, let opened, let page, _, let code, let about) = reply else { return nil }
         self.code = code
         if let about { self.about = about }
-        guard try await prepareCopy(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
+        guard try await prepareInstance(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
         try await synchronize(with: page, holdsTurn: true)
         return (number, opened)
     }

@@ -3,7 +3,7 @@ internal import Logging
 /// Takes one run forward on one worker: the live side of the turn protocol.
 ///
 /// Its methods interleave at every call to Redis, as the tasks of a worker do in the protocol's model. What keeps that safe is in
-/// the scripts; here it is enough that outcomes reach the copy in their order, and that only the turn's holder opens steps.
+/// the scripts; here it is enough that outcomes reach the instance in their order, and that only the turn's holder opens steps.
 actor RunDriver {
     nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
 
@@ -14,7 +14,7 @@ actor RunDriver {
     private(set) lazy var paces = worker.paces(of: about?.workflow ?? "")
     private(set) lazy var generation = Generation.number(of: run.generation)
     var about: RunAbout?
-    var copy: RunCopy?
+    var instance: RunInstance?
     var bodies: [String: RunningBody] = [:]
     /// The step whose body is executed inline.
     var inline: String?
@@ -25,15 +25,15 @@ actor RunDriver {
     var holdsTurn: Bool { !turnsDriven.isEmpty }
     /// Claimed steps that are about to be asked for together.
     var parts: [QuickPart] = []
-    /// How many of the copy's calls are known to be those that Redis has opened.
+    /// How many of the instance's calls are known to be those that Redis has opened.
     var agreed = 0
     /// What the run has noted about the code that may take it forward, when this worker last asked.
     var code = CodeMarks()
-    /// Outcomes that the copy has had and that the observer was not told of, in their order.
+    /// Outcomes that the instance has had and that the observer was not told of, in their order.
     var untold: [ObservedStep] = []
     /// What the scripts that are on their way will have made certain, in the order in which they were sent.
     var tellings: (waiting: [Telling], count: Int) = ([], 0)
-    /// What dropped copies had to report.
+    /// What dropped instances had to report.
     var misuses: [String] = []
 
     init(worker: Incarnation, run: RunStore.Run) {
@@ -72,7 +72,7 @@ actor RunDriver {
     func begin(_ about: RunAbout, _ claim: Claim) async {
         self.about = about
         await guarding {
-            guard try await self.prepareCopy(run.turnText, isTurn: true, delivered: -1) else { return nil }
+            guard try await self.prepareInstance(run.turnText, isTurn: true, delivered: -1) else { return nil }
             return try await self.drive(number: 1, opened: 0, claim)
         }
         claim.end()
@@ -106,8 +106,8 @@ actor RunDriver {
     }
 
     func take(_ text: String, step: (id: String, attempt: Int), _ claim: Claim) async throws -> Kept? {
-        // A parked copy that waits for the step needs no history: a plain read tells whether the step is still wanted.
-        if let copy, copy.isWaiting(for: step.id), !copy.isProvisional, !isWorkflowPaused,
+        // A parked instance that waits for the step needs no history: a plain read tells whether the step is still wanted.
+        if let instance, instance.isWaiting(for: step.id), !instance.isProvisional, !isWorkflowPaused,
             let open = try await worker.open(run, step: step.id, attempt: step.attempt, evenIfPaused: false)
         {
             return try await execute(text, step.id, step.attempt, lost: open.lost, claim)
@@ -120,12 +120,12 @@ actor RunDriver {
         _ text: String, step: (id: String, attempt: Int)?, _ claim: Claim, token: String? = nil
     ) async throws -> Kept? {
         let reply = try await store.load(
-            run, text: text, step: step, seen: copy?.delivered ?? 0, token: token ?? worker.nextToken(),
+            run, text: text, step: step, seen: instance?.delivered ?? 0, token: token ?? worker.nextToken(),
             cold: about == nil)
         switch reply {
         case .stale, .lost:
             // What was begun before Redis was asked.
-            if step == nil, !holdsTurn, bodies.isEmpty, copy?.delivered == 0 { dropCopy() }
+            if step == nil, !holdsTurn, bodies.isEmpty, instance?.delivered == 0 { dropInstance() }
             return nil
         case .reset:
             worker.end(.historyLost(run.id))
@@ -146,7 +146,9 @@ actor RunDriver {
             do {
                 // If it is the function that ends the process, it does so here.
                 defer { if isAlone { worker.endAlone() } }
-                guard try await prepareCopy(text, isTurn: step == nil, delivered: page.delivered) else { return nil }
+                guard try await prepareInstance(text, isTurn: step == nil, delivered: page.delivered) else {
+                    return nil
+                }
                 try await synchronize(with: page, holdsTurn: step == nil)
             }
             if let step {
@@ -157,10 +159,10 @@ actor RunDriver {
         }
     }
 
-    /// Starts the function, unless a copy is there. `false` if this worker cannot take the run forward; then its claim waits for one that can.
+    /// Starts the function, unless an instance is there. `false` if this worker cannot take the run forward; then its claim waits for one that can.
     ///
     /// - Parameter delivered: up to which outcome a turn has taken the function before; -1 if none has.
-    func prepareCopy(_ text: String, isTurn: Bool, delivered: Int) async throws -> Bool {
+    func prepareInstance(_ text: String, isTurn: Bool, delivered: Int) async throws -> Bool {
         if worker.isOver { throw IncarnationOver() }
         let workflow = about?.workflow ?? ""
         if let reason = worker.reasonToWait(workflow, unfit: code.unfit) {
@@ -169,69 +171,71 @@ actor RunDriver {
             return false
         }
         agreeOnPatches()
-        if copy != nil, !isTurn { return true }
+        if instance != nil, !isTurn { return true }
         guard let about, let function = worker.functions[workflow] else { return false }
-        if copy == nil, isTurn, let limit = function.options.runTimeout {
+        if instance == nil, isTurn, let limit = function.options.runTimeout {
             try await store.arm(run, timeout: Int(max(0, limit.milliseconds)))
             if worker.isOver { throw IncarnationOver() }
         }
-        if copy == nil { makeCopy(about, function, silent: !isTurn || delivered >= 0) }
+        if instance == nil { makeInstance(about, function, silent: !isTurn || delivered >= 0) }
         return true
     }
 
     /// Starts the function.
-    func makeCopy(_ about: RunAbout, _ function: WorkflowFunction, silent: Bool) {
-        let copy = RunCopy(maximumSteps: worker.configuration.maximumSteps)
-        self.copy = copy
+    func makeInstance(_ about: RunAbout, _ function: WorkflowFunction, silent: Bool) {
+        let instance = RunInstance(maximumSteps: worker.configuration.maximumSteps)
+        self.instance = instance
         agreed = 0
-        copy.executor.onForeignJob { [weak self] in
+        instance.executor.onForeignJob { [weak self] in
             guard let self else { return }
             Task { await self.foreignJob() }
         }
-        copy.onMisuse { [weak self] in
+        instance.onMisuse { [weak self] in
             guard let self else { return }
             Task { await self.reportMisuses() }
         }
         let context = WorkflowContext(
             workflow: about.workflow, runID: run.id, payload: about.payload, options: function.options,
-            logger: worker.logger, copy: copy, created: about.created, continued: about.continued,
+            logger: worker.logger, instance: instance, created: about.created, continued: about.continued,
             clock: { [weak worker] in
                 guard let worker else { throw IncarnationOver() }
                 return try await worker.redisMicroseconds()
             })
-        _ = copy.learn(marks: code.patches, delivered: code.delivered, opened: code.opened)
-        copy.start(context, silent: silent, function: function.body)
+        _ = instance.learn(marks: code.patches, delivered: code.delivered, opened: code.opened)
+        instance.start(context, silent: silent, function: function.body)
     }
 
-    /// A copy that has answered otherwise about a patch than the run was told has lived what never was.
+    /// An instance that has answered otherwise about a patch than the run was told has lived what never was.
     private func agreeOnPatches() {
-        guard let copy, !copy.learn(marks: code.patches, delivered: code.delivered, opened: code.opened) else { return }
-        dropCopy()
+        guard let instance, !instance.learn(marks: code.patches, delivered: code.delivered, opened: code.opened) else {
+            return
+        }
+        dropInstance()
     }
 
     // MARK: Outcomes
 
-    /// Delivers what the copy has not had, in order, up to the history's length at the time of the reply.
+    /// Delivers what the instance has not had, in order, up to the history's length at the time of the reply.
     func synchronize(with page: HistoryPage, holdsTurn: Bool) async throws {
         var page = page
         forgetTold(upto: page.delivered)
-        while let copy, copy.delivered < page.recorded {
-            guard await isAtRest(copy) else { return }
-            if case .stuck = copy.progress { return }
-            guard copy === self.copy else { continue }
-            let next = copy.delivered - page.from
+        while let instance, instance.delivered < page.recorded {
+            guard await isAtRest(instance) else { return }
+            if case .stuck = instance.progress { return }
+            guard instance === self.instance else { continue }
+            let next = instance.delivered - page.from
             if next >= 0, next < page.records.count {
                 let record: OutcomeRecord
                 do { record = try OutcomeRecord(page.records[next]) } catch {
-                    return copy.halt(
-                        .other("outcome \(copy.delivered + 1) of the history cannot be read: \(error.message)"))
+                    return instance.halt(
+                        .other("outcome \(instance.delivered + 1) of the history cannot be read: \(error.message)"))
                 }
-                copy.deliver(record.outcome, silent: !holdsTurn || copy.delivered < page.delivered)
-                note(record, number: copy.delivered, delivered: page.delivered)
+                instance.deliver(record.outcome, silent: !holdsTurn || instance.delivered < page.delivered)
+                note(record, number: instance.delivered, delivered: page.delivered)
                 // It may have come from outside, its time being up, while the body runs here.
                 cancelBody(of: record.outcome.step)
             } else {
-                let from = copy.delivered
+                let from = instance.delivered
                 page.records = try await store.history(run, from: from)
                 page.from = from
                 if page.records.isEmpty {
@@ -244,11 +248,11 @@ actor RunDriver {
     }
 
     /// Waits until a function that has left its executor is back. `false` if it does not come back in time.
-    func isAtRest(_ copy: RunCopy) async -> Bool {
-        while case .escaped = copy.progress {
-            worker.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: copy.lastStep)
-            if copy.executor.hasJobs {
-                copy.resume()
+    func isAtRest(_ instance: RunInstance) async -> Bool {
+        while case .escaped = instance.progress {
+            worker.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: instance.lastStep)
+            if instance.executor.hasJobs {
+                instance.resume()
                 continue
             }
             let limit = worker.configuration.escapeLimit
@@ -262,7 +266,7 @@ actor RunDriver {
                 }
             }
             if !isBack || worker.isOver { return false }
-            copy.resume()
+            instance.resume()
         }
         return true
     }
@@ -275,12 +279,12 @@ actor RunDriver {
 
     /// A job or a step call came from outside the executor.
     func foreignJob() async {
-        guard let copy else { return }
-        worker.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: copy.lastStep)
+        guard let instance else { return }
+        worker.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: instance.lastStep)
         if !returnWaiters.isEmpty {
             endReturnWaits(isBack: true)
         } else {
-            copy.resume()
+            instance.resume()
             if !holdsTurn { await poke() }
         }
         await reportMisuses()
@@ -294,7 +298,7 @@ actor RunDriver {
     }
 
     func reportMisuses() async {
-        let sentences = misuses + (copy?.takeMisuses() ?? [])
+        let sentences = misuses + (instance?.takeMisuses() ?? [])
         misuses = []
         for sentence in sentences {
             worker.logger.warning(
@@ -306,26 +310,26 @@ actor RunDriver {
 
     // MARK: Memory
 
-    /// How much this run's copy takes of the worker's memory, counted in parked steps.
-    var weight: Int { copy.map { 1 + $0.waitingSteps } ?? 0 }
+    /// How much this run's instance takes of the worker's memory, counted in parked steps.
+    var weight: Int { instance.map { 1 + $0.waitingSteps } ?? 0 }
 
-    /// Whether nothing but what comes from outside takes the copy further.
-    var isDormant: Bool { copy?.isDormant ?? false }
+    /// Whether nothing but what comes from outside takes the instance further.
+    var isDormant: Bool { instance?.isDormant ?? false }
 
-    /// Gives the copy up. Nobody uses this driver any more.
+    /// Gives the instance up. Nobody uses this driver any more.
     func evict() {
-        dropCopy()
+        dropInstance()
     }
 
-    func dropCopy() {
-        guard let copy else { return }
-        self.copy = nil
+    func dropInstance() {
+        guard let instance else { return }
+        self.instance = nil
         untold = []
-        misuses += copy.takeMisuses()
-        if copy.hasReturned { return }
-        if !copy.evict() {
+        misuses += instance.takeMisuses()
+        if instance.hasReturned { return }
+        if !instance.evict() {
             worker.logger.warning(
-                "a function did not end when its copy was evicted; its memory is lost until this process ends",
+                "a function did not end when its instance was evicted; its memory is lost until this process ends",
                 metadata: ["workflow": "\(about?.workflow ?? "")", "run": "\(run.id)"])
         }
     }
@@ -333,7 +337,7 @@ actor RunDriver {
     /// The run is over here: nothing of it stays.
     func discard() {
         if let inline { cancelBody(of: inline) }
-        dropCopy()
+        dropInstance()
         worker.forget(self)
     }
 
@@ -341,6 +345,6 @@ actor RunDriver {
     func abandonAll() {
         for body in bodies.values { body.cancel() }
         endReturnWaits(isBack: false)
-        dropCopy()
+        dropInstance()
     }
 }

@@ -1,11 +1,11 @@
 internal import Logging
 
-/// Logs what the function logs for the first time, and nothing that an earlier copy has logged already. Inside a step's body it
+/// Logs what the function logs for the first time, and nothing that an earlier instance has logged already. Inside a step's body it
 /// always logs, and adds the step and the attempt.
 struct ReplayLogHandler: LogHandler {
     var base: any LogHandler
-    let copy: RunCopy
-    /// What it adds itself: a copy's logger is made for each run, and most runs log nothing.
+    let instance: RunInstance
+    /// What it adds itself: an instance's logger is made for each run, and most runs log nothing.
     var own: Logger.Metadata
 
     var logLevel: Logger.Level {
@@ -32,7 +32,7 @@ struct ReplayLogHandler: LogHandler {
         if let step = StepScope.current {
             metadata["step"] = "\(step.id)"
             metadata["attempt"] = "\(step.attempt)"
-        } else if copy.isSilent {
+        } else if instance.isSilent {
             return
         }
         var event = event

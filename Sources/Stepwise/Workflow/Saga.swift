@@ -56,15 +56,15 @@ public final class Saga: Sendable {
         if state.withLock({ $0.isOver }) { throw outside }
         let (context, undoOptions) = (context, context.options.applying(self.options))
         let call: @Sendable () async throws -> StepResult = {
-            try await context.copy.call(name: name, options: context.options.applying(options), body: body)
+            try await context.instance.call(name: name, options: context.options.applying(options), body: body)
         }
         // In a cancelled task it throws. Once called, a step is waited for: cut off, nobody could tell whether there is something to undo.
-        let result = Task.isCancelled ? try await call() : try await context.copy.shield(call)
+        let result = Task.isCancelled ? try await call() : try await context.instance.shield(call)
         let isOver = state.withLock { state in
             state.undos.append(
                 Undo(step: result.step) {
                     let body = try await undo(result)
-                    _ = try await context.copy.call(
+                    _ = try await context.instance.call(
                         name: "undo \(result.step)", isDerived: true, options: undoOptions,
                         body: WorkflowContext.encoding(body))
                 })
@@ -116,7 +116,7 @@ extension WorkflowContext {
             throw error
         } catch {
             let undos = saga.end()
-            let failures = try await copy.shield {
+            let failures = try await instance.shield {
                 var failures: [StepFailure] = []
                 for undo in undos {
                     do { try await undo.call() } catch let error as Evicted { throw error } catch {

@@ -37,18 +37,18 @@ extension Workflow {
             name: name,
             function: WorkflowFunction(options: function.options, version: function.version) { [name] context in
                 do { return try await body(context) } catch {
-                    guard context.copy.isFailure(error) else { throw error }
+                    guard context.instance.isFailure(error) else { throw error }
                     do {
-                        if context.copy.hasTimedOut {
+                        if context.instance.hasTimedOut {
                             // The function's task is cancelled: only a cleanup begins steps in it.
-                            let timeout = RunTimeout(message: context.copy.cancelReason ?? "")
+                            let timeout = RunTimeout(message: context.instance.cancelReason ?? "")
                             try await context.cleanup { try await lastWord(context, timeout) }
                         } else {
                             try await lastWord(context, error)
                         }
-                    } catch let second where context.copy.isFailure(second) {
+                    } catch let second where context.instance.isFailure(second) {
                         let words = ErrorWords(second)
-                        context.copy.noteMisuse(
+                        context.instance.noteMisuse(
                             "onFailure of workflow \"\(name)\" ended in an error itself: \(words.type): \(words.message.prefix(500))"
                         )
                     } catch {}
@@ -58,7 +58,7 @@ extension Workflow {
     }
 }
 
-extension RunCopy {
+extension RunInstance {
     /// Whether the run has failed if its function ends in this error: it was not given up here, cancelled, or parked for other code.
     fileprivate func isFailure(_ error: any Error) -> Bool {
         if (error as? StepwiseError)?.code == .notDecodable || isEvicted { return false }

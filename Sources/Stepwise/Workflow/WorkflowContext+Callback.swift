@@ -42,7 +42,8 @@ public struct Callback<Value: Codable & Sendable>: Sendable {
     public func value(timeout: Duration? = nil) async throws -> Value {
         guard let parts = CallbackToken(token) else {
             // What is recorded under this name is no token: the code has changed.
-            try await context.copy.stop(.undecodable("the result of step \"callback \(name)\" is no callback's token"))
+            try await context.instance.stop(
+                .undecodable("the result of step \"callback \(name)\" is no callback's token"))
         }
         return try await context.waitForEvent(parts.event, as: Value.self, timeout: timeout, name: name)
     }

@@ -149,13 +149,13 @@ extension WorkflowContext {
         let order = ChildOrder(
             workflow: workflow, id: id, options: options, isAwaited: onParentEnd != nil,
             onParentEnd: onParentEnd ?? .abandon)
-        let call = { @Sendable [copy, stepOptions = self.options] in
-            try await copy.call(name: step, options: stepOptions, .child(order)) { _ in
+        let call = { @Sendable [instance, stepOptions = self.options] in
+            try await instance.call(name: step, options: stepOptions, .child(order)) { _ in
                 try JSON.encode(input, what: "the input of workflow \"\(workflow)\"")
             }
         }
         guard order.onParentEnd == .wait else { return try await call() }
         try Task.checkCancellation()
-        return try await copy.shield(call)
+        return try await instance.shield(call)
     }
 }

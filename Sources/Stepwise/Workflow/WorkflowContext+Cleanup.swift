@@ -19,6 +19,6 @@ extension WorkflowContext {
     /// - Throws: what `body` throws; ``StepwiseError`` for a call from the wrong place.
     public func cleanup<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
         try checkPlace(of: "context.cleanup")
-        return try await copy.shield(body)
+        return try await instance.shield(body)
     }
 }

@@ -24,12 +24,12 @@ extension WorkflowContext {
     ///   or for a call from the wrong place.
     public func continueAsNew<Input: Codable & Sendable>(_ input: Input) async throws -> Never {
         try checkPlace(of: "context.continueAsNew")
-        try await copy.renew(JSON.encode(input, what: "the input with which run \(runID) was to begin anew"))
+        try await instance.renew(JSON.encode(input, what: "the input with which run \(runID) was to begin anew"))
     }
 
     /// The same for a workflow without an input.
     public func continueAsNew() async throws -> Never {
         try checkPlace(of: "context.continueAsNew")
-        try await copy.renew(JSON.null)
+        try await instance.renew(JSON.null)
     }
 }

@@ -22,8 +22,8 @@ extension WorkflowContext {
     /// run as a warning, since a replay gets other numbers there.
     public var random: WorkflowRandom {
         if StepScope.current == nil {
-            if copy.executor.ownsCurrentTask {
-                let (calls, use) = copy.nextDraw()
+            if instance.executor.ownsCurrentTask {
+                let (calls, use) = instance.nextDraw()
                 return WorkflowRandom(seed: "\(seed)/\(calls)/\(use)")
             }
             _ = misuse(
@@ -60,7 +60,7 @@ extension WorkflowContext {
             var options = StepOptions()
             options.kind = "now"
             options.retry = Retry(attempts: 3, initialDelay: .milliseconds(200))
-            let result = try await copy.call(name: "now", options: options) { [clock] step in
+            let result = try await instance.call(name: "now", options: options) { [clock] step in
                 let date = Date(timeIntervalSince1970: Double(try await clock()) / 1_000_000)
                 return try JSON.encode(date, what: "the result of step \"\(step.id)\"")
             }

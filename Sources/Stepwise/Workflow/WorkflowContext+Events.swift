@@ -34,7 +34,8 @@ extension WorkflowContext {
         try Identifier.check(event, what: "event")
         let limit = timeout.map { max(.zero, $0).wholeMilliseconds }
         do {
-            return try await copy.call(name: step, options: StepOptions(), .wait(.event(event, timeout: limit))) { _ in
+            return try await instance.call(name: step, options: StepOptions(), .wait(.event(event, timeout: limit))) {
+                _ in
                 JSON.null
             }
         } catch let failure as StepFailure where failure.cause == .timedOut {
@@ -79,7 +80,7 @@ extension WorkflowContext {
         try checkPlace(of: "step \"\(step)\"")
         try Identifier.check(event, what: "event")
         let notice = Notice(event: event, target: target)
-        _ = try await copy.call(name: step, options: options, .notice(notice)) { _ in
+        _ = try await instance.call(name: step, options: options, .notice(notice)) { _ in
             try JSON.encode(value, what: "the value of event \"\(event)\"")
         }
     }

@@ -16,7 +16,7 @@ extension WorkflowContext {
     public func patched(_ id: String) async throws -> Bool {
         try checkPlace(of: "patch \"\(id)\"")
         try StepName.check(id)
-        return try copy.patched(id)
+        return try instance.patched(id)
     }
 
     /// Says that the code has a patch for good, in place of ``patched(_:)`` and the way without it. For runs that are begun from now on it does
@@ -26,6 +26,6 @@ extension WorkflowContext {
     public func deprecatePatch(_ id: String) async throws {
         try checkPlace(of: "patch \"\(id)\"")
         try StepName.check(id)
-        copy.deprecatePatch(id)
+        instance.deprecatePatch(id)
     }
 }

@@ -38,7 +38,7 @@ extension WorkflowContext {
 
     private func sleep(_ wake: StepWait.Wake, _ name: String) async throws {
         try checkPlace(of: "step \"\(name)\"")
-        _ = try await copy.call(name: name, options: StepOptions(), .wait(.sleep(wake))) { _ in JSON.null }
+        _ = try await instance.call(name: name, options: StepOptions(), .wait(.sleep(wake))) { _ in JSON.null }
     }
 
     /// 10,000 years, in milliseconds: `.seconds(Int64.max)` is a way to say "for ever".

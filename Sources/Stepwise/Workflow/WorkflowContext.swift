@@ -10,7 +10,7 @@ public struct WorkflowContext: Sendable {
     package let workflow: String
     package let payload: [UInt8]
     package let options: StepOptions
-    package let copy: RunCopy
+    package let instance: RunInstance
     /// What the run's random numbers begin with.
     let seed: String
     /// Microseconds since 1970 by the clock that the run's sleeps go by.
@@ -21,7 +21,7 @@ public struct WorkflowContext: Sendable {
     ///   - continued: how often it has begun anew.
     ///   - clock: tells the microseconds since 1970; by default it cannot.
     package init(
-        workflow: String, runID: String, payload: [UInt8], options: StepOptions, logger: Logger, copy: RunCopy,
+        workflow: String, runID: String, payload: [UInt8], options: StepOptions, logger: Logger, instance: RunInstance,
         created: Int = 0, continued: Int = 0, clock: @escaping @Sendable () async throws -> Int = { throw NoClock() }
     ) {
         seed = "\(runID)/\(created)/\(continued)"
@@ -30,10 +30,10 @@ public struct WorkflowContext: Sendable {
         self.runID = runID
         self.payload = payload
         self.options = options
-        self.copy = copy
+        self.instance = instance
         let own: Logger.Metadata = ["workflow": .string(workflow), "run": .string(runID)]
         self.logger = Logger(label: logger.label) { _ in
-            ReplayLogHandler(base: logger.handler, copy: copy, own: own)
+            ReplayLogHandler(base: logger.handler, instance: instance, own: own)
         }
     }
 
@@ -47,7 +47,7 @@ public struct WorkflowContext: Sendable {
 
     /// The input for the function itself: one that does not decode parks the run instead of failing it.
     package func decodedInput<T: Decodable>(as type: T.Type) async throws -> T {
-        do { return try input(as: type) } catch { try await copy.stop(.undecodable("\(error)")) }
+        do { return try input(as: type) } catch { try await instance.stop(.undecodable("\(error)")) }
     }
 
     /// Executes a piece of work as a step: its result is stored once, and a replay returns what was stored.
@@ -103,14 +103,14 @@ public struct WorkflowContext: Sendable {
     ) async throws -> T {
         try checkPlace(of: "step \"\(name)\"")
         return try await decode(
-            T.self, from: copy.call(name: name, options: self.options.applying(options), body: body))
+            T.self, from: instance.call(name: name, options: self.options.applying(options), body: body))
     }
 
     nonisolated(nonsending) private func nothing(
         _ name: String, _ options: [StepOption], _ body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) async throws {
         try checkPlace(of: "step \"\(name)\"")
-        _ = try await copy.call(name: name, options: self.options.applying(options), body: body)
+        _ = try await instance.call(name: name, options: self.options.applying(options), body: body)
     }
 
     /// A body that gives its value's JSON.
@@ -148,7 +148,7 @@ public struct WorkflowContext: Sendable {
                 type, from: result.json, what: "the result of step \"\(result.step)\" of run \(runID)")
         } catch {
             // Changed code cannot read what was recorded: the run is parked, the error is not thrown into the function.
-            try await copy.stop(.undecodable(error.message))
+            try await instance.stop(.undecodable(error.message))
         }
     }
 
@@ -162,7 +162,7 @@ public struct WorkflowContext: Sendable {
                 "\(call()) was called inside the body of step \"\(step.id)\" of run \(runID); call it in the workflow's function, before or "
                     + "after that step")
         }
-        if !copy.executor.ownsCurrentTask {
+        if !instance.executor.ownsCurrentTask {
             throw misuse(
                 .stepOutsideFunction,
                 "\(call()) of run \(runID) was called from an unstructured task (Task { … }, Task.detached, a callback) or after the "
@@ -172,11 +172,11 @@ public struct WorkflowContext: Sendable {
 
     /// The error of a misuse, which is also logged and kept on the run: it may be thrown where nobody looks.
     func misuse(_ code: StepwiseError.Code, _ message: String) -> StepwiseError {
-        if case .finished = copy.progress {
+        if case .finished = instance.progress {
             // The run may have left its worker by now: nobody would take the note.
             logger.warning("a step was called from the wrong place", metadata: ["error": "\(message)"])
         } else {
-            copy.noteMisuse(message)
+            instance.noteMisuse(message)
         }
         return StepwiseError(code, message)
     }

@@ -13,15 +13,15 @@ enum RunReplay {
         }
         var times: [Double] = []
         for _ in 0..<5 {
-            let copy = RunCopy()
+            let instance = RunInstance()
             let context = WorkflowContext(
                 workflow: "replay", runID: "replay", payload: Array("null".utf8), options: workflow.function.options,
-                logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }, copy: copy)
+                logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }, instance: instance)
             let start = ContinuousClock.now
-            copy.start(context, silent: true, function: workflow.function.body)
-            for outcome in outcomes { copy.deliver(outcome, silent: true) }
+            instance.start(context, silent: true, function: workflow.function.body)
+            for outcome in outcomes { instance.deliver(outcome, silent: true) }
             times.append((ContinuousClock.now - start).seconds * 1e6 / Double(count))
-            guard copy.hasReturned else { throw BenchFailure("the replay has not come to its end") }
+            guard instance.hasReturned else { throw BenchFailure("the replay has not come to its end") }
         }
         return times.sorted()[2]
     }

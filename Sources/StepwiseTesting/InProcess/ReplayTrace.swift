@@ -32,30 +32,30 @@ struct ReplayTrace: Codable, Sendable {
     var calls: [Call] = []
     var rests: [Rest] = []
 
-    /// Notes what a copy asks for, having had every outcome.
-    mutating func note(_ copy: RunCopy) {
-        let (rest, calls) = Self.look(at: copy)
+    /// Notes what an instance asks for, having had every outcome.
+    mutating func note(_ instance: RunInstance) {
+        let (rest, calls) = Self.look(at: instance)
         for number in self.calls.count..<max(self.calls.count, rest.calls) {
             self.calls.append(calls[number] ?? Call(id: ""))
         }
         rests.append(rest)
     }
 
-    /// How a copy stands: also, of the calls that have had no outcome, which they are.
-    private static func look(at copy: RunCopy) -> (Rest, [Int: Call]) {
-        let openings = copy.plan(opened: 0, limit: 1_000_000).openings
+    /// How an instance stands: also, of the calls that have had no outcome, which they are.
+    private static func look(at instance: RunInstance) -> (Rest, [Int: Call]) {
+        let openings = instance.plan(opened: 0, limit: 1_000_000).openings
         var calls: [Int: Call] = [:]
         for opening in openings {
-            guard let call = copy.call(opening.step) else { continue }
+            guard let call = instance.call(opening.step) else { continue }
             calls[opening.number] = Call(id: call.id, kind: call.kind, key: call.key)
         }
         let rest = Rest(
-            calls: openings.count, waiting: openings.filter { !$0.withdrawn }.map(\.number), end: end(of: copy))
+            calls: openings.count, waiting: openings.filter { !$0.withdrawn }.map(\.number), end: end(of: instance))
         return (rest, calls)
     }
 
-    private static func end(of copy: RunCopy) -> String? {
-        switch copy.progress {
+    private static func end(of instance: RunInstance) -> String? {
+        switch instance.progress {
         case .finished(.success(let json)): return "output \(JSON.excerpt(json, limit: 100_000))"
         case .finished(.failure(let error)):
             let words = ErrorWords(error)
@@ -67,33 +67,34 @@ struct ReplayTrace: Codable, Sendable {
 
     // MARK: Replaying
 
-    /// Makes a copy of the function from the first `count` outcomes, and compares it with what was noted after them.
+    /// Makes an instance of the function from the first `count` outcomes, and compares it with what was noted after them.
     ///
     /// - Parameter everywhere: whether it is compared after each of the outcomes before, too.
     /// - Throws: ``WorkflowTestFailure`` where they part.
     func replay(
         _ count: Int, by workflow: any AnyWorkflow, _ script: TestScript, everywhere: Bool = false
-    ) throws -> RunCopy {
-        let copy = RunCopy()
+    ) throws -> RunInstance {
+        let instance = RunInstance()
         do {
-            _ = copy.learn(marks: patches, delivered: .max, opened: 0)
-            copy.start(context(for: copy, of: workflow, script), silent: true, function: workflow.function.body)
+            _ = instance.learn(marks: patches, delivered: .max, opened: 0)
+            instance.start(context(for: instance, of: workflow, script), silent: true, function: workflow.function.body)
             for number in 0..<count {
-                if everywhere { try compare(copy, after: number) } else { try Self.check(copy, run) }
-                copy.deliver(try OutcomeRecord(Array(records[number].utf8)).outcome, silent: true)
+                if everywhere { try compare(instance, after: number) } else { try Self.check(instance, run) }
+                instance.deliver(try OutcomeRecord(Array(records[number].utf8)).outcome, silent: true)
             }
-            try compare(copy, after: count)
-            return copy
+            try compare(instance, after: count)
+            return instance
         } catch {
-            _ = copy.evict()
+            _ = instance.evict()
             throw error
         }
     }
 
-    func context(for copy: RunCopy, of workflow: any AnyWorkflow, _ script: TestScript) -> WorkflowContext {
+    func context(for instance: RunInstance, of workflow: any AnyWorkflow, _ script: TestScript) -> WorkflowContext {
         WorkflowContext(
             workflow: workflow.name, runID: run, payload: Array(payload.utf8), options: workflow.function.options,
-            logger: script.logger, copy: copy, created: created, continued: continued, clock: { script.microseconds })
+            logger: script.logger, instance: instance, created: created, continued: continued,
+            clock: { script.microseconds })
     }
 
     /// Replays each beginning of the history; of one that is longer than 200 outcomes some of them, so that it does not take quadratic time.
@@ -109,10 +110,10 @@ struct ReplayTrace: Codable, Sendable {
         }
     }
 
-    private func compare(_ copy: RunCopy, after count: Int) throws {
-        try Self.check(copy, run)
+    private func compare(_ instance: RunInstance, after count: Int) throws {
+        try Self.check(instance, run)
         let expected = rests[count]
-        let (rest, calls) = Self.look(at: copy)
+        let (rest, calls) = Self.look(at: instance)
         if rest == expected, calls.allSatisfy({ self.calls[$0.key] == $0.value }) { return }
         let place = "run \(run), replayed up to outcome \(count)" + name(ofOutcome: count)
         let known = 0..<expected.calls
@@ -143,19 +144,19 @@ struct ReplayTrace: Codable, Sendable {
     }
 
     /// - Throws: ``WorkflowTestFailure`` for a function that is not at rest, or that cannot go on.
-    static func check(_ copy: RunCopy, _ run: String) throws {
-        if let misuse = copy.takeMisuses().first { throw WorkflowTestFailure(misuse) }
-        switch copy.progress {
+    static func check(_ instance: RunInstance, _ run: String) throws {
+        if let misuse = instance.takeMisuses().first { throw WorkflowTestFailure(misuse) }
+        switch instance.progress {
         case .stuck(.divergence(let divergence)):
             throw WorkflowTestFailure(
                 "run \(run) does not agree with its history: \(divergence)", divergence: divergence)
         case .stuck(.undecodable(let sentence)), .stuck(.other(let sentence)):
             throw WorkflowTestFailure("run \(run) cannot go on: \(sentence)")
         case .waiting, .finished, .continued:
-            if copy.executor.foreignJobs == 0 { return }
+            if instance.executor.foreignJobs == 0 { return }
         case .escaped: break
         }
-        let place = copy.lastStep.map { "after step \"\($0)\"" } ?? "before the outcome of its first step"
+        let place = instance.lastStep.map { "after step \"\($0)\"" } ?? "before the outcome of its first step"
         throw WorkflowTestFailure(
             "run \(run): its function awaits something that is no step \(place) (Task.sleep, the main actor, an actor that others use): move it "
                 + "into a step's body")

@@ -4,7 +4,7 @@ import Synchronization
 /// Executing bodies, and what comes of them.
 extension TestWorld {
     func begin(_ run: TestedRun, _ step: String, _ attempt: Int) async throws {
-        guard var open = run.open[step], open.attempt == attempt, let call = run.copy.call(step) else { return }
+        guard var open = run.open[step], open.attempt == attempt, let call = run.instance.call(step) else { return }
         if open.since == nil { open.since = clock }
         run.open[step] = open
         let replacement = script.settings.withLock { TestScript.entry(of: step, in: $0.replacements) }
@@ -54,7 +54,7 @@ extension TestWorld {
     func judge(
         _ run: TestedRun, _ step: String, _ open: TestedRun.OpenStep, _ result: Result<[UInt8], any Error>
     ) throws {
-        guard let call = run.copy.call(step) else { return }
+        guard let call = run.instance.call(step) else { return }
         switch result {
         case .success(let json):
             if let notice = call.notice { return try send(notice, json, of: call, run) }
@@ -85,10 +85,10 @@ extension TestWorld {
         return true
     }
 
-    /// The worker has died with a body. Another one makes a copy of the function from the history.
+    /// The worker has died with a body. Another one Makes an instance of the function from the history.
     private func crash(_ run: TestedRun, _ call: StepCall, _ open: TestedRun.OpenStep) throws {
-        _ = run.copy.evict()
-        run.copy = try run.trace.replay(run.trace.records.count, by: run.workflow, script)
+        _ = run.instance.evict()
+        run.instance = try run.trace.replay(run.trace.records.count, by: run.workflow, script)
         var open = open
         open.lost += 1
         run.open[call.id] = open

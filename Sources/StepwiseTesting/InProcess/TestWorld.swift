@@ -47,7 +47,7 @@ actor TestWorld {
         root.crashes = settings.crashes
         schedule(.start(root), at: 0)
         for time in settings.times { schedule(.action(time.action), at: time.at) }
-        defer { for run in runs { _ = run.copy.evict() } }
+        defer { for run in runs { _ = run.instance.evict() } }
         script.clock.withLock { $0 = 0 }
         try deliverSignals()
         var count = 0
@@ -125,8 +125,8 @@ actor TestWorld {
                 .interrupt(run, .timeout("the run was not done within its runTimeout")),
                 at: max(clock, run.created - script.start + limit))
         }
-        run.copy.start(
-            run.trace.context(for: run.copy, of: run.workflow, script), function: run.workflow.function.body)
+        run.instance.start(
+            run.trace.context(for: run.instance, of: run.workflow, script), function: run.workflow.function.body)
         try settle(run)
     }
 
@@ -144,7 +144,7 @@ actor TestWorld {
 
     /// The outcome of an open step; of one that was closed meanwhile it is for nobody.
     func deliver(_ run: TestedRun, _ step: String, _ result: Outcome.Result, took: Int = 0) throws {
-        guard run.end == nil, let open = run.open.removeValue(forKey: step), let call = run.copy.call(step) else {
+        guard run.end == nil, let open = run.open.removeValue(forKey: step), let call = run.instance.call(step) else {
             return
         }
         try record(run, step, result, open, call, took: took)
@@ -169,17 +169,17 @@ actor TestWorld {
         let record = try OutcomeRecord(Array(text.utf8))
         run.trace.records.append(text)
         run.history.append(RecordedStep(number: run.history.count + 1, record))
-        run.copy.deliver(record.outcome)
+        run.instance.deliver(record.outcome)
         try settle(run)
     }
 
     /// The function has come to rest: what it asks for now is done, what it no longer waits for is dropped.
     private func settle(_ run: TestedRun) throws {
-        try ReplayTrace.check(run.copy, run.id)
-        let plan = run.copy.plan(opened: run.opened, limit: 1_000_000)
+        try ReplayTrace.check(run.instance, run.id)
+        let plan = run.instance.plan(opened: run.opened, limit: 1_000_000)
         run.trace.patches.merge(plan.patches) { old, _ in old }
-        run.trace.note(run.copy)
-        run.copy.confirm(plan)
+        run.trace.note(run.instance)
+        run.instance.confirm(plan)
         for step in plan.closings { run.open[step] = nil }
         run.listeners.removeAll { run.open[$0.step] == nil }
         for orphan in plan.orphans {
@@ -188,14 +188,14 @@ actor TestWorld {
             }
             try interrupt(child, .cancel("run \(run.id), its parent, no longer waits for it"))
         }
-        switch run.copy.progress {
-        case .finished(let result): return end(run, result, run.copy.cancelReason)
+        switch run.instance.progress {
+        case .finished(let result): return end(run, result, run.instance.cancelReason)
         case .continued(let payload): return beginAnew(run, payload)
         case .waiting, .escaped, .stuck: break
         }
         run.opened += plan.openings.count
         for opening in plan.openings where !opening.withdrawn {
-            guard let call = run.copy.call(opening.step) else { continue }
+            guard let call = run.instance.call(opening.step) else { continue }
             run.open[call.id] = TestedRun.OpenStep()
             open(run, call)
         }
@@ -211,7 +211,7 @@ actor TestWorld {
         // What is still to come for this generation is for nobody.
         run.end = .failure(CancellationError())
         (run.open, run.listeners) = ([:], [])
-        _ = run.copy.evict()
+        _ = run.instance.evict()
         past.append(run)
         runs[index] = next
         schedule(.start(next), at: clock)
@@ -232,7 +232,7 @@ actor TestWorld {
         switch result {
         case .success(let json): outcome = .value(json)
         case .failure(let error):
-            let isCancelled = cancelReason != nil && !run.copy.hasTimedOut
+            let isCancelled = cancelReason != nil && !run.instance.hasTimedOut
             let words = ErrorWords(error)
             outcome = .error(
                 StepFailure(

@@ -40,7 +40,7 @@ final class TestedRun {
     let timeout: Int?
     /// How often it has begun anew.
     let continued: Int
-    var copy = RunCopy()
+    var instance = RunInstance()
     var hasBegun = false
     /// How many calls are opened.
     var opened = 0

@@ -125,7 +125,7 @@ extension WorkflowTest {
         script.settings.withLock { $0.afters[step, default: []].append(action) }
     }
 
-    /// The worker dies in the middle of a step's body: the body is executed, its outcome is not recorded, and another worker, whose copy of
+    /// The worker dies in the middle of a step's body: the body is executed, its outcome is not recorded, and another worker, whose instance of
     /// the function is made from the history, executes the body again. An `.atMostOnce` step is `interrupted` instead; at the third death
     /// a step ends with `workersLost`.
     ///

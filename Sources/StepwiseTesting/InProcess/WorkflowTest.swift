@@ -18,7 +18,7 @@ import Synchronization
 /// tried again as the step's ``Retry`` says, its waits included. The clock is virtual: bodies take no time unless the test says so, and when
 /// all is at rest it jumps to what is due next. Nothing is left to chance: what is due at one time happens in the order in which it was called.
 ///
-/// When the run has ended, a new copy of its function is made from each beginning of the history, as another worker would do after an
+/// When the run has ended, a new instance of its function is made from each beginning of the history, as another worker would do after an
 /// eviction or a death. Each must ask for the same steps and come to the same end; if not, `run` throws a ``WorkflowTestFailure`` that names step
 /// and position. ``replayInNewProcess(fileID:function:)`` does the same where sets and dictionaries have another order.
 ///

@@ -16,7 +16,7 @@ struct AgreementTests {
             core.standing
                 == "changed code: position 2 of the history is the outcome of step \"ship\", but there the code asks for step "
                 + "\"dispatch\"; bring the fitting code back, then resume the run")
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test func `A removed last step: the function has ended where the history goes on`() {
@@ -32,7 +32,7 @@ struct AgreementTests {
         core.deliver("first", "1")
         core.deliver("second", "1")
         #expect(core.standing.contains("position 1") && core.standing.contains("\"first\""))
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test func `Of a wide fan-out the reason names five calls and counts the others`() {
@@ -45,7 +45,7 @@ struct AgreementTests {
         }
         core.deliver("whole", "1")
         #expect(core.standing.contains("\"part-4\" and 25 more"))
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     /// Two steps in parallel, with a third before, between or behind them, or one of them gone.
@@ -61,24 +61,24 @@ struct AgreementTests {
 
     @Test func `Calls that Redis has opened as they are agree, in whatever order it names them`() {
         let core = parallel("a", "b", "c")
-        #expect(core.copy.divergence(opened: 3, open: ["c", "a", "b"]) == nil)
-        #expect(core.copy.divergence(opened: 2, open: ["b", "a"]) == nil, "c is still to be opened")
-        #expect(core.copy.divergence(opened: 3, open: ["c"], recorded: ["a", "b"]) == nil, "recorded meanwhile")
-        #expect(core.copy.mustBeOpen(from: 1, opened: 3).steps == ["b", "c"])
-        #expect(core.copy.mustBeOpen(from: 1, opened: 3).atMost == 3)
-        #expect(core.copy.evict())
+        #expect(core.instance.divergence(opened: 3, open: ["c", "a", "b"]) == nil)
+        #expect(core.instance.divergence(opened: 2, open: ["b", "a"]) == nil, "c is still to be opened")
+        #expect(core.instance.divergence(opened: 3, open: ["c"], recorded: ["a", "b"]) == nil, "recorded meanwhile")
+        #expect(core.instance.mustBeOpen(from: 1, opened: 3).steps == ["b", "c"])
+        #expect(core.instance.mustBeOpen(from: 1, opened: 3).atMost == 3)
+        #expect(core.instance.evict())
     }
 
     @Test func `A step that is open and that the code no longer calls`() throws {
         let core = parallel("a", "new")
-        let divergence = try #require(core.copy.divergence(opened: 2, open: ["a", "b"]))
+        let divergence = try #require(core.instance.divergence(opened: 2, open: ["a", "b"]))
         #expect(divergence.standing == .open && divergence.position == 1 && divergence.expected?.step == "b")
         #expect(divergence.asked.map(\.step) == ["new"], "what is open is no part of it")
         #expect(
             divergence.description
                 == "step \"b\" is open at position 1 of the history, which is not recorded yet, but there the code asks for step \"new\""
         )
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test
@@ -87,9 +87,9 @@ struct AgreementTests {
         throws
     {
         let core = parallel("a", "new", "b")
-        let divergence = try #require(core.copy.divergence(opened: 2, open: ["a", "b"]))
+        let divergence = try #require(core.instance.divergence(opened: 2, open: ["a", "b"]))
         #expect(divergence.expected?.step == "b" && divergence.asked.map(\.step) == ["new"])
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test
@@ -100,16 +100,16 @@ struct AgreementTests {
         let core = parallel("new", "a", "b")
         core.deliver("a", "null")
         core.deliver("b", "null")
-        let divergence = try #require(core.copy.divergence(opened: 2, open: []))
+        let divergence = try #require(core.instance.divergence(opened: 2, open: []))
         #expect(divergence.standing == .nothing && divergence.position == 3 && divergence.asked.map(\.step) == ["new"])
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test func `A step that was put behind everything is no divergence`() {
         let core = parallel("a", "b", "new")
         core.deliver("a", "null")
-        #expect(core.copy.divergence(opened: 2, open: ["b"]) == nil)
-        #expect(core.copy.evict())
+        #expect(core.instance.divergence(opened: 2, open: ["b"]) == nil)
+        #expect(core.instance.evict())
     }
 
     @Test func `What is kept of a divergence comes back from its JSON`() throws {

@@ -17,13 +17,13 @@ struct PatchBookTests {
     @Test
     func `A run that comes to the patch for the first time takes it, and the mark goes with the step that follows`() {
         let core = Core(workflow)
-        #expect(core.copy.plan(opened: 0).patches.isEmpty)
+        #expect(core.instance.plan(opened: 0).patches.isEmpty)
         core.deliver("one", "null")
-        let plan = core.copy.plan(opened: 1)
+        let plan = core.instance.plan(opened: 1)
         #expect(plan.openings.map(\.step) == ["new"] && plan.patches == ["p": 1])
-        #expect(core.copy.isProvisional)
-        core.copy.confirm(plan)
-        #expect(core.copy.plan(opened: 2).patches.isEmpty && !core.copy.isProvisional)
+        #expect(core.instance.isProvisional)
+        core.instance.confirm(plan)
+        #expect(core.instance.plan(opened: 2).patches.isEmpty && !core.instance.isProvisional)
         core.deliver("new", "null")
         #expect(core.end == "new")
     }
@@ -32,7 +32,7 @@ struct PatchBookTests {
     func `A run that was taken past the patch before the code had it goes the old way, and nothing is kept for that`() {
         let core = Core(workflow, delivered: 1, opened: 2)
         core.deliver("one", "null")
-        #expect(core.pending == ["old"] && core.copy.plan(opened: 2).patches.isEmpty)
+        #expect(core.pending == ["old"] && core.instance.plan(opened: 2).patches.isEmpty)
         core.deliver("old", "null")
         #expect(core.end == "old")
     }
@@ -58,7 +58,7 @@ struct PatchBookTests {
         let core = Core(workflow, delivered: 0, opened: 1)
         core.deliver("one", "null")
         #expect(core.pending == ["new"])
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test(arguments: [false, true])
@@ -77,13 +77,13 @@ struct PatchBookTests {
         // The turn had not ended: nothing was delivered, and one or two calls were opened.
         let core = Core(wide, delivered: -1, opened: isOpened ? 2 : 1)
         #expect(core.pending == ["first", isOpened ? "old" : "new"])
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test func `The mark answers every replay, however far the run was taken since`() {
         let core = Core(workflow, marks: ["p": 1], delivered: 2, opened: 2)
         core.deliver("one", "null")
-        #expect(core.pending == ["new"] && core.copy.plan(opened: 2).patches.isEmpty)
+        #expect(core.pending == ["new"] && core.instance.plan(opened: 2).patches.isEmpty)
         core.deliver("new", "null")
         #expect(core.end == "new")
     }
@@ -120,7 +120,7 @@ struct PatchBookTests {
         }
         let (before, after) = (branches(false), branches(true))
         #expect(before.pending == ["a", "b"] && after.pending == before.pending)
-        #expect(before.copy.evict() && after.copy.evict())
+        #expect(before.instance.evict() && after.instance.evict())
     }
 
     @Test func `Code without the patch that meets its mark is a divergence that names it`() {
@@ -130,14 +130,14 @@ struct PatchBookTests {
             return "new"
         }
         let core = Core(without, marks: ["p": 1], delivered: 1, opened: 2)
-        #expect(core.copy.missingPatch == nil, "it is not there yet")
+        #expect(core.instance.missingPatch == nil, "it is not there yet")
         core.deliver("one", "null")
-        #expect(core.copy.missingPatch?.expected == .init("p", kind: "patch"))
+        #expect(core.instance.missingPatch?.expected == .init("p", kind: "patch"))
         core.deliver("new", "null")
         #expect(
             core.standing.contains(
                 "patch \"p\" was applied at position 2 of the history, but there the code does not ask for it"))
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test func `A deprecated patch: runs that took it go on, new ones get no mark`() {
@@ -150,32 +150,34 @@ struct PatchBookTests {
         for marks in [["p": 1], [:]] {
             let core = Core(later, marks: marks, delivered: marks.isEmpty ? -1 : 1, opened: marks.isEmpty ? 0 : 2)
             core.deliver("one", "null")
-            #expect(core.copy.plan(opened: 2).patches.isEmpty)
+            #expect(core.instance.plan(opened: 2).patches.isEmpty)
             core.deliver("new", "null")
             #expect(core.end == "new")
         }
     }
 
     @Test
-    func `A copy that ran ahead of the turn and then learns that the run went the old way has lived what never was`() {
+    func
+        `An instance that ran ahead of the turn and then learns that the run went the old way has lived what never was`()
+    {
         let core = Core(workflow)
         core.deliver("one", "null")
-        #expect(core.pending == ["new"] && core.copy.isProvisional)
-        #expect(core.copy.learn(marks: [:], delivered: 0, opened: 1), "not decided yet")
-        #expect(!core.copy.learn(marks: [:], delivered: 1, opened: 2))
-        #expect(core.copy.evict())
+        #expect(core.pending == ["new"] && core.instance.isProvisional)
+        #expect(core.instance.learn(marks: [:], delivered: 0, opened: 1), "not decided yet")
+        #expect(!core.instance.learn(marks: [:], delivered: 1, opened: 2))
+        #expect(core.instance.evict())
         let other = Core(workflow)
         other.deliver("one", "null")
-        #expect(other.copy.learn(marks: ["p": 1], delivered: 1, opened: 2), "others took the patch, too")
-        #expect(!other.copy.isProvisional)
-        #expect(other.copy.evict())
+        #expect(other.instance.learn(marks: ["p": 1], delivered: 1, opened: 2), "others took the patch, too")
+        #expect(!other.instance.isProvisional)
+        #expect(other.instance.evict())
     }
 
     @Test func `A reply that is older than the one before it takes no mark away`() {
         let core = Core(workflow, marks: ["p": 1], delivered: 1, opened: 2)
-        #expect(core.copy.learn(marks: [:], delivered: 0, opened: 1))
+        #expect(core.instance.learn(marks: [:], delivered: 0, opened: 1))
         core.deliver("one", "null")
         #expect(core.pending == ["new"])
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 }

@@ -186,7 +186,7 @@ extension Scenarios {
                     if !isParked { throw Hiccup() }
                 }
                 try await beside
-                if isParked { _ = try await context.copy.stop(.other("a person has to look")) }
+                if isParked { _ = try await context.instance.stop(.other("a person has to look")) }
                 return try await result
             }
             try await withWorker([parent, child]) { client, _ in

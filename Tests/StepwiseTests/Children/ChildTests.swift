@@ -272,16 +272,16 @@ extension Scenarios {
 
         @Test func `A step that was recorded with a body and is now an invoke is changed code: the run is parked`() {
             let core = Core { context in "\(try await context.invoke(double, 1))" }
-            let copy = core.copy
-            copy.deliver(Outcome(step: "double", result: .value(Array("2".utf8))))
-            guard case .stuck(let obstacle) = copy.progress else {
-                Issue.record("the copy is \(copy.progress)")
+            let instance = core.instance
+            instance.deliver(Outcome(step: "double", result: .value(Array("2".utf8))))
+            guard case .stuck(let obstacle) = instance.progress else {
+                Issue.record("the instance is \(instance.progress)")
                 return
             }
             #expect(
                 obstacle.description.contains(
                     #"is the outcome of step "double", but there the code asks for invoke "double""#))
-            #expect(copy.evict())
+            #expect(instance.evict())
         }
     }
 }

@@ -352,7 +352,7 @@ extension Scenarios {
 
         @Test
         func
-            `What is still queued of a run from before it was resumed is dropped, also where a copy of then is parked`()
+            `What is still queued of a run from before it was resumed is dropped, also where an instance of then is parked`()
             async throws
         {
             let bodies = Tally()
@@ -370,7 +370,7 @@ extension Scenarios {
                 return number
             }
             try await withWorker([workflow]) { client, server in
-                // It ends from outside, while it is paused: the worker's copy is not given up.
+                // It ends from outside, while it is paused: the worker's instance is not given up.
                 let run = try await client.enqueue(workflow, 0, .runTimeout(.milliseconds(500)))
                 try await eventually("the bodies do not run") { bodies.all.count == 2 }
                 let redis = RedisClient(

@@ -84,7 +84,8 @@ extension Scenarios {
         }
 
         @Test
-        func `Copies that are not kept are replayed: the function starts again and the bodies do not`() async throws {
+        func `Instances that are not kept are replayed: the function starts again and the bodies do not`() async throws
+        {
             for memory in Memory.allCases {
                 let starts = Tally()
                 let serve = Workflow("starts") { (context, _: Int) async throws -> Int in

@@ -56,19 +56,20 @@ struct StepKeyTests {
                 return "\(error.code)"
             }
         }
-        #expect(core.end == "notStorable" && core.copy.callCount == 0)
+        #expect(core.end == "notStorable" && core.instance.callCount == 0)
     }
 
-    @Test func `An outcome with another key than the step is called with stops the copy; without a key, any will do`() {
+    @Test
+    func `An outcome with another key than the step is called with stops the instance; without a key, any will do`() {
         func core(_ stored: String?) -> Core {
             let core = Core { context in try await context.run("resize", .key("b")) { "x" } }
-            core.copy.deliver(Outcome(step: "resize", result: .value(Array("\"done\"".utf8)), key: stored))
+            core.instance.deliver(Outcome(step: "resize", result: .value(Array("\"done\"".utf8)), key: stored))
             return core
         }
         #expect(core("\"b\"").end == "done")
         #expect(core(nil).end == "done")
         let other = core("\"a\"")
         for part in ["\"resize\"", "key \"a\"", "key \"b\"", "position 1"] { #expect(other.standing.contains(part)) }
-        #expect(other.copy.evict())
+        #expect(other.instance.evict())
     }
 }

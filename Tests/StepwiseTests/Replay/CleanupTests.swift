@@ -16,7 +16,7 @@ struct CleanupTests {
                 return "\(outside), \(inside)"
             }
         }
-        core.copy.deliver(cancel)
+        core.instance.deliver(cancel)
         #expect(core.pending == ["-work", "inside"])
         core.deliver("inside", "\"cleaned\"")
         #expect(core.end == "refused, cleaned")
@@ -41,7 +41,7 @@ struct CleanupTests {
                 }
             }
         }
-        core.copy.deliver(cancel)
+        core.instance.deliver(cancel)
         #expect(core.pending == ["-work", "left", "right"])
         core.deliver("right", "\"R\"")
         core.deliver("left", "\"L\"")
@@ -64,13 +64,13 @@ struct CleanupTests {
             }
         }
         core.fail("work")
-        core.copy.deliver(cancel)
+        core.instance.deliver(cancel)
         #expect(core.pending == ["undo one"])
         core.deliver("undo one", "\"1\"")
         #expect(core.pending == ["undo two"])
         core.deliver("undo two", "\"2\"")
         #expect(core.end == "12, stopped")
-        #expect(core.copy.cancelReason == "enough")
+        #expect(core.instance.cancelReason == "enough")
     }
 
     @Test func `A branch that has lost a race may clean up after itself; whoever cancelled it waits for that`() {
@@ -93,7 +93,7 @@ struct CleanupTests {
         #expect(core.end == "won")
     }
 
-    @Test func `A copy that is evicted in the middle of a cleanup comes to its end and calls nothing more`() {
+    @Test func `An instance that is evicted in the middle of a cleanup comes to its end and calls nothing more`() {
         let seen = Tally()
         let core = Core { context in
             do { return try await context.run("work") { "x" } } catch is CancellationError {
@@ -104,9 +104,9 @@ struct CleanupTests {
                 }
             }
         }
-        core.copy.deliver(cancel)
+        core.instance.deliver(cancel)
         #expect(core.pending == ["-work", "tidy"])
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
         #expect(core.pending == ["-work", "-tidy"] && seen.all == ["cancelled"])
     }
 }

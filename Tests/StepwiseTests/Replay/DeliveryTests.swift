@@ -11,7 +11,7 @@ struct DeliveryTests {
             return try await "\(a + b + again)"
         }
         #expect(core.pending == ["a", "b", "a#2"])
-        #expect(core.copy.callCount == 3 && core.copy.waitingSteps == 3)
+        #expect(core.instance.callCount == 3 && core.instance.waitingSteps == 3)
         core.deliver("a#2", "3")
         core.deliver("a", "1")
         #expect(core.pending == ["b"])
@@ -58,16 +58,16 @@ struct DeliveryTests {
         let core = Core { context in try await context.run("renamed") { "x" } }
         core.deliver("old-name", "\"x\"")
         #expect(core.standing.contains("\"old-name\"") && core.standing.contains("\"renamed\""))
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
-    @Test func `A value that does not fit the type stops the copy, and no code of the function sees it`() {
+    @Test func `A value that does not fit the type stops the instance, and no code of the function sees it`() {
         let core = Core { context in
             do { return "\(try await context.run("a") { 1 })" } catch { return "caught \(error)" }
         }
         core.deliver("a", "\"text\"")
         #expect(core.standing.contains("\"a\"") && core.standing.contains("Int") && core.standing.contains("text"))
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test func `A cancelled call throws in that drain, is to be closed, and its outcome is for nobody`() {
@@ -80,14 +80,14 @@ struct DeliveryTests {
             }
             return try await context.run("after \(winner)") { "x" }
         }
-        let opened = core.copy.plan(opened: 0)
+        let opened = core.instance.plan(opened: 0)
         #expect(opened.openings.map(\.step) == ["a", "b", "c"] && opened.closings == [])
         core.deliver("b", "2")
         #expect(core.pending == ["-a", "-c", "after 2"])
-        let plan = core.copy.plan(opened: 3)
+        let plan = core.instance.plan(opened: 3)
         #expect(plan.closings == ["a", "c"] && plan.openings.map(\.step) == ["after 2"])
         core.deliver("c", "3")
-        #expect(core.copy.plan(opened: 3).closings == ["a"], "what has an outcome need not be closed")
+        #expect(core.instance.plan(opened: 3).closings == ["a"], "what has an outcome need not be closed")
         core.deliver("after 2", "\"done\"")
         #expect(core.end == "done")
     }
@@ -103,12 +103,12 @@ struct DeliveryTests {
             }
             return try await context.run("kept") { "x" }
         }
-        let plan = core.copy.plan(opened: 0)
+        let plan = core.instance.plan(opened: 0)
         #expect(plan.openings.last?.step == "kept" && plan.openings.last?.withdrawn == false)
         #expect(plan.openings.dropLast().allSatisfy { $0.withdrawn })
         #expect(plan.closings == [])
-        core.copy.confirm(plan)
-        #expect(core.copy.plan(opened: plan.openings.count).closings == [], "withdrawn calls were never open")
+        core.instance.confirm(plan)
+        #expect(core.instance.plan(opened: plan.openings.count).closings == [], "withdrawn calls were never open")
         core.deliver("kept", "\"done\"")
         #expect(core.end == "done")
     }

@@ -16,14 +16,14 @@ private actor Shared {
 
 @Suite("Replay: functions that leave their executor", .serialized)
 struct EscapeTests {
-    /// Resumes the copy each time when something arrives from outside, until it is where it should be.
+    /// Resumes the instance each time when something arrives from outside, until it is where it should be.
     private func expectReturn(_ core: Core, to step: String) async throws {
         try await eventually("the function did not come back to \(step)") {
-            if core.copy.executor.hasJobs { core.copy.resume() }
-            return core.copy.isWaiting(for: step)
+            if core.instance.executor.hasJobs { core.instance.resume() }
+            return core.instance.isWaiting(for: step)
         }
-        #expect(core.copy.executor.foreignJobs > 0)
-        _ = core.copy.evict()
+        #expect(core.instance.executor.foreignJobs > 0)
+        _ = core.instance.evict()
     }
 
     @Test func `Task.sleep is seen as an escape, and its end as a foreign job`() async throws {
@@ -49,8 +49,8 @@ struct EscapeTests {
             let number = await shared.touch()
             return try await context.run("after \(number)") { "x" }
         }
-        #expect(idle.standing == "waiting" && idle.copy.executor.foreignJobs == 0)
-        _ = idle.copy.evict()
+        #expect(idle.standing == "waiting" && idle.instance.executor.foreignJobs == 0)
+        _ = idle.instance.evict()
 
         let begun = DispatchSemaphore(value: 0)
         let end = DispatchSemaphore(value: 0)
@@ -76,7 +76,7 @@ struct EscapeTests {
             }()
             return try await "\(quick + slow)"
         }
-        core.copy.executor.onForeignJob { came.open() }
+        core.instance.executor.onForeignJob { came.open() }
         #expect(core.standing == "waiting")
         await came.wait()
         try await expectReturn(core, to: "slow")
@@ -98,6 +98,6 @@ struct EscapeTests {
         #expect(core.pending.count == 2)
         for step in core.pending { core.deliver(step, "1") }
         #expect(core.end == "2")
-        #expect(core.copy.executor.foreignJobs == 0)
+        #expect(core.instance.executor.foreignJobs == 0)
     }
 }

@@ -14,7 +14,7 @@ struct EvictionTests {
                 throw error
             }
         }
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
         #expect(core.standing == "finished")
         #expect(seen.all == ["Evicted true"] || seen.all == ["Evicted false"])
     }
@@ -26,9 +26,9 @@ struct EvictionTests {
                 return "refunded"
             }
         }
-        let calls = core.copy.callCount
-        #expect(core.copy.evict())
-        #expect(core.copy.callCount == calls)
+        let calls = core.instance.callCount
+        #expect(core.instance.evict())
+        #expect(core.instance.callCount == calls)
     }
 
     @Test func `A function that ignores every error is leaked after 100 calls; it neither hangs nor opens a step`() {
@@ -40,15 +40,15 @@ struct EvictionTests {
             }
         }
         #expect(core.pending == ["again"])
-        #expect(!core.copy.evict())
+        #expect(!core.instance.evict())
         #expect(calls["call"] > 100 && calls["call"] < 110)
-        #expect(core.copy.callCount == 1)
+        #expect(core.instance.callCount == 1)
     }
 
     @Test func `A function that is stopped by a value it cannot read ends too`() {
         let core = Core { context in "\(try await context.run("a") { 1 })" }
         core.deliver("a", "\"text\"")
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test func `A function that had left its executor comes to its end after the eviction, on its own`() async throws {
@@ -61,20 +61,20 @@ struct EvictionTests {
             return try await context.run("a") { "x" }
         }
         #expect(core.standing == "escaped")
-        #expect(!core.copy.evict())
+        #expect(!core.instance.evict())
         gate.open()
         try await eventually("the function does not end") { seen["end"] == 1 }
-        #expect(core.copy.callCount == 0)
+        #expect(core.instance.callCount == 0)
     }
 
-    @Test func `A copy whose function has ended is not kept by its own context`() {
-        weak var copy: RunCopy?
+    @Test func `An instance whose function has ended is not kept by its own context`() {
+        weak var instance: RunInstance?
         do {
             let core = Core { context in try await context.run("a") { "x" } }
-            copy = core.copy
+            instance = core.instance
             core.deliver("a", "\"x\"")
             #expect(core.end == "x")
         }
-        #expect(copy == nil)
+        #expect(instance == nil)
     }
 }

@@ -35,17 +35,17 @@ struct GroupTests {
                 return "cancelled"
             }
         }
-        _ = core.copy.plan(opened: 0)
+        _ = core.instance.plan(opened: 0)
         core.deliver("part#2", "1")
-        core.copy.deliver(Outcome(step: "", result: .cancel("enough")))
+        core.instance.deliver(Outcome(step: "", result: .cancel("enough")))
         #expect(core.end == "cancelled")
-        #expect(core.copy.plan(opened: 3).closings == ["part", "part#3"])
+        #expect(core.instance.plan(opened: 3).closings == ["part", "part#3"])
     }
 
-    @Test func `A group that has got a part of its outcomes ends with its copy`() {
+    @Test func `A group that has got a part of its outcomes ends with its instance`() {
         let core = Core { context in "\(try await context.map(0..<3, "part") { $0 })" }
         core.deliver("part#2", "1")
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
         #expect(core.standing == "finished")
     }
 
@@ -79,11 +79,11 @@ struct GroupTests {
                 return try await context.run("after failure of three \(failure.step == "part#3")") { "x" }
             }
         }
-        _ = core.copy.plan(opened: 0)
+        _ = core.instance.plan(opened: 0)
         core.deliver("part", "0")
         core.fail("part#3")
         #expect(core.pending == ["-part#2", "-part#4", "after failure of three true"])
-        #expect(core.copy.plan(opened: 4).closings == ["part#2", "part#4"])
+        #expect(core.instance.plan(opened: 4).closings == ["part#2", "part#4"])
     }
 
     @Test func `At most so many steps are open; each end calls the next, and after the decision none is called`() {
@@ -96,7 +96,7 @@ struct GroupTests {
         let enough = settling(5, .atLeast(2), maxConcurrency: 2)
         enough.deliver("part", "0")
         enough.deliver("part#2", "1")
-        #expect(enough.end == "0,1,-,-,-" && enough.copy.callCount == 3)
+        #expect(enough.end == "0,1,-,-,-" && enough.instance.callCount == 3)
     }
 
     @Test(.scenario(16))
@@ -123,7 +123,7 @@ struct GroupTests {
             return "\(values.count) \(outcomes.count) \(codes)"
         }
         let eight = [String](repeating: "invalidGroup", count: 8) + ["invalidStepName"]
-        #expect(core.end == "0 0 \(eight)" && core.copy.callCount == 0)
+        #expect(core.end == "0 0 \(eight)" && core.instance.callCount == 0)
     }
 
     @Test(.scenario(25)) func `any passes over failures: the first recorded success wins, and the losers are closed`() {
@@ -202,21 +202,21 @@ struct GroupTests {
         if expected.hasPrefix("too") { #expect(seen.all == ["\(failed) \(succeeded)"]) }
     }
 
-    @Test func `The steps have their elements as keys: an outcome of another element stops the copy`() {
+    @Test func `The steps have their elements as keys: an outcome of another element stops the instance`() {
         let core = Core { context in
             try await context.map(["a", "b"], "part") { $0 }.joined()
         }
-        #expect(core.copy.call("part#2")?.key == "\"b\"")
-        core.copy.deliver(Outcome(step: "part", result: .value(Array("\"B\"".utf8)), key: "\"b\""))
+        #expect(core.instance.call("part#2")?.key == "\"b\"")
+        core.instance.deliver(Outcome(step: "part", result: .value(Array("\"B\"".utf8)), key: "\"b\""))
         #expect(core.standing.contains("key \"b\"") && core.standing.contains("key \"a\""))
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
         struct Plain: Sendable {}
         let other = Core { context in
             try await context.map([Plain(), Plain()], "part") { _ in }
             return "done"
         }
-        #expect(other.copy.call("part#2") != nil && other.copy.call("part#2")?.key == nil)
-        #expect(other.copy.evict())
+        #expect(other.instance.call("part#2") != nil && other.instance.call("part#2")?.key == nil)
+        #expect(other.instance.evict())
     }
 
     @Test
@@ -229,7 +229,7 @@ struct GroupTests {
             return "done"
         }
         core.deliver("part", "null")
-        core.copy.deliver(Outcome(step: "", result: .cancel("enough")))
+        core.instance.deliver(Outcome(step: "", result: .cancel("enough")))
         #expect(core.pending == ["-part#2", "-part#3", "tidy", "tidy#2"])
         core.deliver("tidy#2", "1")
         #expect(core.end == "refused 1")

@@ -16,15 +16,15 @@ struct PlanTests {
 
     @Test func `Openings come in pages, and only the last page is complete`() {
         let core = wide(25)
-        let first = core.copy.plan(opened: 0, limit: 10)
+        let first = core.instance.plan(opened: 0, limit: 10)
         #expect(first.openings.map(\.number) == Array(0..<10) && !first.isComplete)
-        core.copy.confirm(first)
-        let second = core.copy.plan(opened: 10, limit: 10)
+        core.instance.confirm(first)
+        let second = core.instance.plan(opened: 10, limit: 10)
         #expect(second.openings.first?.step == "item#11" && !second.isComplete)
-        let third = core.copy.plan(opened: 20, limit: 10)
+        let third = core.instance.plan(opened: 20, limit: 10)
         #expect(third.openings.count == 5 && third.isComplete)
-        #expect(core.copy.plan(opened: 25, limit: 10).openings.isEmpty)
-        #expect(core.copy.evict())
+        #expect(core.instance.plan(opened: 25, limit: 10).openings.isEmpty)
+        #expect(core.instance.evict())
     }
 
     @Test func `Closings come in pages until each is confirmed`() {
@@ -33,24 +33,24 @@ struct PlanTests {
         var closed: [String] = []
         var pages = 0
         while true {
-            let plan = core.copy.plan(opened: 25, limit: 10)
+            let plan = core.instance.plan(opened: 25, limit: 10)
             #expect(plan.closings.count <= 10)
             closed += plan.closings
-            core.copy.confirm(plan)
+            core.instance.confirm(plan)
             pages += 1
             if plan.isComplete { break }
         }
         #expect(pages == 3)
         #expect(closed == (2...25).map { "item#\($0)" })
-        #expect(core.copy.plan(opened: 26).closings == [])
-        #expect(core.copy.evict())
+        #expect(core.instance.plan(opened: 26).closings == [])
+        #expect(core.instance.evict())
     }
 
     @Test func `A plan that was not confirmed is made again: nothing is lost if its call never arrived`() {
         let core = wide(3)
         core.deliver("item", "null")
-        #expect(core.copy.plan(opened: 3).closings == ["item#2", "item#3"])
-        #expect(core.copy.plan(opened: 3).closings == ["item#2", "item#3"])
-        #expect(core.copy.evict())
+        #expect(core.instance.plan(opened: 3).closings == ["item#2", "item#3"])
+        #expect(core.instance.plan(opened: 3).closings == ["item#2", "item#3"])
+        #expect(core.instance.evict())
     }
 }

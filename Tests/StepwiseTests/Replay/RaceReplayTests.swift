@@ -73,13 +73,13 @@ struct RaceReplayTests {
     @Test func `withTimeout: the body that is done in time is handed on, and the timer is withdrawn`() {
         let core = limited()
         #expect(core.pending == ["work", "timeout"])
-        let plan = core.copy.plan(opened: 0)
+        let plan = core.instance.plan(opened: 0)
         #expect(plan.openings.map(\.limits) == ["", "wake=86400000"])
         core.deliver("work", "\"W\"")
         core.deliver("more", "\"M\"")
         #expect(core.end == "WM")
-        #expect(core.copy.plan(opened: 3).closings == ["timeout"])
-        #expect(core.copy.plan(opened: 3).unlimited == ["timeout"])
+        #expect(core.instance.plan(opened: 3).closings == ["timeout"])
+        #expect(core.instance.plan(opened: 3).unlimited == ["timeout"])
     }
 
     @Test
@@ -97,7 +97,7 @@ struct RaceReplayTests {
     func `withTimeout: no time or less does not begin the body, and takes no step`(_ seconds: Int) {
         let core = limited(.seconds(seconds))
         #expect(core.end == "timeout after \(Duration.seconds(seconds))")
-        #expect(core.copy.callCount == 0)
+        #expect(core.instance.callCount == 0)
     }
 
     @Test func `withTimeout: the body's own error and a cancellation from outside are no timeouts`() {
@@ -105,7 +105,7 @@ struct RaceReplayTests {
         failing.fail("work")
         #expect(failing.end == "StepFailure")
         let cancelled = limited()
-        cancelled.copy.deliver(Outcome(step: "", result: .cancel("enough")))
+        cancelled.instance.deliver(Outcome(step: "", result: .cancel("enough")))
         #expect(cancelled.end == "CancellationError")
     }
 

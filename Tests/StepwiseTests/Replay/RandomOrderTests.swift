@@ -31,17 +31,17 @@ struct RandomOrderTests {
                 let isCancel = history.count == cancelAt
                 history.append(
                     isCancel ? Outcome(step: "", result: .cancel("enough")) : Outcome(step: name, result: result))
-                live.copy.deliver(history[history.count - 1])
+                live.instance.deliver(history[history.count - 1])
 
                 let again = Core(body)
-                for outcome in history { again.copy.deliver(outcome) }
+                for outcome in history { again.instance.deliver(outcome) }
                 #expect(again.pending == live.pending, "seed \(seed) after \(history.map(\.step))")
-                #expect(again.copy.callCount == live.copy.callCount, "seed \(seed)")
+                #expect(again.instance.callCount == live.instance.callCount, "seed \(seed)")
                 #expect(again.end == live.end, "seed \(seed)")
                 #expect(again.standing == live.standing, "seed \(seed)")
-                #expect(again.copy.evict())
+                #expect(again.instance.evict())
             }
-            #expect(live.copy.executor.foreignJobs == 0)
+            #expect(live.instance.executor.foreignJobs == 0)
         }
     }
 }

@@ -14,7 +14,7 @@ struct RenewalTests {
         core.deliver("first", "1")
         #expect(core.standing == "continued with 2")
         #expect(core.pending.isEmpty)
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 
     @Test func `A cancellation that is recorded before it took place is heard: the call throws, and the run ends`() {
@@ -22,7 +22,7 @@ struct RenewalTests {
             do { try await context.continueAsNew(2) } catch is CancellationError { return "heard" }
         }
         #expect(core.standing == "continued with 2")
-        core.copy.deliver(Outcome(step: "", result: .cancel("enough")))
+        core.instance.deliver(Outcome(step: "", result: .cancel("enough")))
         #expect(core.end == "heard")
     }
 
@@ -35,7 +35,7 @@ struct RenewalTests {
             }
             return "went on"
         }
-        core.copy.deliver(Outcome(step: "", result: .cancel("enough")))
+        core.instance.deliver(Outcome(step: "", result: .cancel("enough")))
         #expect(core.end == "refused")
         let late = Core { context in
             do { try await context.cleanup { try await context.continueAsNew(2) } } catch is CancellationError {
@@ -43,7 +43,7 @@ struct RenewalTests {
             }
         }
         #expect(late.standing == "continued with 2")
-        late.copy.deliver(Outcome(step: "", result: .cancel("enough")))
+        late.instance.deliver(Outcome(step: "", result: .cancel("enough")))
         #expect(late.end == "refused")
     }
 
@@ -74,6 +74,6 @@ struct RenewalTests {
             switch try await (one, two) {}
         }
         #expect(core.standing == "continued with 1")
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
     }
 }

@@ -66,7 +66,7 @@ struct SagaReplayTests {
     @Test func `In a cancelled run the steps under way are waited for, none begins, and everything is undone`() {
         let core = order()
         core.deliver("charge", "1")
-        core.copy.deliver(Outcome(step: "", result: .cancel("enough")))
+        core.instance.deliver(Outcome(step: "", result: .cancel("enough")))
         #expect(core.pending == ["charge#2"])
         core.deliver("charge#2", "2")
         for undo in ["undo charge#2", "undo charge"] {
@@ -94,7 +94,8 @@ struct SagaReplayTests {
         }
     }
 
-    @Test func `An undo gets its step's value decoded from the JSON; a value that no longer decodes stops the copy`() {
+    @Test
+    func `An undo gets its step's value decoded from the JSON; a value that no longer decodes stops the instance`() {
         let core = Core { context in
             let saga = try await context.saga { saga in
                 try await saga.run("charge") {
@@ -118,7 +119,7 @@ struct SagaReplayTests {
         let other = order()
         other.deliver("charge", "\"one\"")
         #expect(other.standing.contains("\"charge\"") && other.standing.contains("Int"))
-        #expect(other.copy.evict())
+        #expect(other.instance.evict())
     }
 
     @Test
@@ -174,7 +175,7 @@ struct SagaReplayTests {
         #expect(core.end?.contains("\"ship\"") == true)
     }
 
-    @Test func `A copy that is evicted in the middle of many undos comes to its end and calls no other`() {
+    @Test func `An instance that is evicted in the middle of many undos comes to its end and calls no other`() {
         let core = Core { context in
             try await context.saga { saga in
                 for _ in 0..<300 {
@@ -187,7 +188,7 @@ struct SagaReplayTests {
         }
         for number in 1...300 { core.deliver(number == 1 ? "a" : "a#\(number)", "null") }
         #expect(core.pending == ["undo a#300"])
-        #expect(core.copy.evict())
+        #expect(core.instance.evict())
         #expect(core.pending == ["-undo a#300"])
     }
 }

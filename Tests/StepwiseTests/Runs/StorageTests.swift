@@ -101,7 +101,7 @@ extension Scenarios {
                 async let right = context.run("right") { text }
                 return try await left + right
             }
-            // Two workers: the one that does not take the run to its end keeps a copy of it.
+            // Two workers: the one that does not take the run to its end keeps an instance of it.
             let configuration = StepwiseWorker.Configuration(concurrency: 1, completedRetention: .milliseconds(1))
             try await withWorker([pair], configuration: configuration) { client, server in
                 let other = try StepwiseWorker(

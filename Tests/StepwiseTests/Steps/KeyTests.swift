@@ -33,7 +33,7 @@ extension Scenarios {
                 } else {
                     for name in order.names { small.append(try await resize(name)) }
                 }
-                // Between its attempts nobody has a copy.
+                // Between its attempts nobody has an instance.
                 try await context.run("wait", .retry(.fixed(.milliseconds(20), attempts: 10_000))) {
                     if !mayEnd.isSet { throw Hiccup() }
                 }

@@ -54,7 +54,7 @@ local function now_exactly()
 end
 
 -- A turn's invocation. A run's generation begins as the time of its creation: an id that is used again after its run has left is told
--- apart from it by every copy and every invocation that is still about.
+-- apart from it by every instance and every invocation that is still about.
 local function turn_text(id, generation)
   return 'turn ' .. id .. ' ' .. generation
 end

@@ -1,4 +1,4 @@
--- poke: a copy without a turn has moved by itself (it came back from Task.sleep, say): queues a turn if the run has none.
+-- poke: an instance without a turn has moved by itself (it came back from Task.sleep, say): queues a turn if the run has none.
 -- KEYS  1 run:<id>  2 queue:<queue>
 -- ARGV  1 id
 -- Reply 1 if a turn was queued, else 0

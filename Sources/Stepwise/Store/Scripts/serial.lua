@@ -4,7 +4,7 @@
 --       11 step  12 head  13 tail of the record  14 token of the claim that writes it
 --       15 '1' if the open step's text tells more than that it is open: earlier attempts, lost workers, a begun body
 --       16 how many openings, and so on as advance from 11
--- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`, or not as this value: the turn stays, the copy has lived what never was;
+-- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`, or not as this value: the turn stays, the instance has lived what never was;
 --       {'lost'}: the caller holds neither turn nor step
 -- Guarantees: as advance; and the outcome is written once, whatever becomes of the rest.
 local call = {
@@ -56,7 +56,7 @@ end
 
 run.recorded = run.recorded + 1
 record, fits = bounded_outcome(run, call.id, plan.most, call.head, call.open, call.tail)
--- The copy has lived another outcome, or another order, than what is recorded.
+-- The instance has lived another outcome, or another order, than what is recorded.
 if run.recorded ~= call.upto or not fits then
   local failed = close_and_append()
   if failed then return failed end

@@ -55,7 +55,7 @@ final class ParallelGroup<Element: Sendable, Value: Sendable>: Sendable {
 
         // Whoever waits for all has nothing to do before the last, unless one fails.
         let joined =
-            policy.waitsForAll && (maxConcurrency ?? .max) >= elements.count ? context.copy.nextGroup() : nil
+            policy.waitsForAll && (maxConcurrency ?? .max) >= elements.count ? context.instance.nextGroup() : nil
         return try await withThrowingTaskGroup(of: (Int, StepOutcome<Value>).self) { group in
             var outcomes = [StepOutcome<Value>](repeating: .withdrawn, count: elements.count)
             var tally = GroupPolicy.Tally(policy, count: elements.count)
@@ -92,7 +92,8 @@ final class ParallelGroup<Element: Sendable, Value: Sendable>: Sendable {
             options.key = .success(key)
         }
         do {
-            let result = try await context.copy.call(name: name, options: options, group: group, body: body(element))
+            let result = try await context.instance.call(
+                name: name, options: options, group: group, body: body(element))
             return .success(try await decode(result))
         } catch let failure as StepFailure {
             return .failure(failure)

@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// An outcome that no call waits for is found when it is delivered. Code that was changed may also call the same steps as other numbers, and
 /// Redis tells calls apart by their number: what it opened must be what the function called.
-extension RunCopy {
+extension RunInstance {
     /// The calls from number `from` up to `opened` that wait: Redis has them open, or recorded since; and how many may be open in all.
     package func mustBeOpen(from: Int, opened: Int) -> (steps: [String], atMost: Int) {
         state.withLock { state in
@@ -42,7 +42,7 @@ extension RunCopy {
     }
 }
 
-extension RunCopy.State {
+extension RunInstance.State {
     func isWaiting(_ number: Int) -> Bool {
         if case .waiting = standings[number] { true } else { false }
     }

@@ -6,7 +6,7 @@ import Synchronization
 /// Pure: no Redis, no clock, no thread of its own. Outcomes are delivered one at a time in the order in which they were
 /// recorded, and the function comes to rest after each, so the first execution and every replay see the same order (rule 3).
 /// `start`, `deliver`, `resume` and `evict` must not run at the same time; their caller serializes them.
-package final class RunCopy: Sendable {
+package final class RunInstance: Sendable {
     package typealias Function = @Sendable (WorkflowContext) async throws -> [UInt8]
 
     enum Standing {
@@ -125,7 +125,7 @@ package final class RunCopy: Sendable {
 
     /// Starts the function and lets it run to rest.
     ///
-    /// - Parameter silent: whether what the function logs was logged before, by an earlier copy.
+    /// - Parameter silent: whether what the function logs was logged before, by an earlier instance.
     package func start(_ context: WorkflowContext, silent: Bool = false, function: @escaping Function) {
         state.withLock { $0.isSilent = silent }
         executor.drain {
@@ -134,7 +134,7 @@ package final class RunCopy: Sendable {
                 let result: Result<[UInt8], any Error>
                 do {
                     result = .success(
-                        try await RunScope.$current.withValue(context.copy) { try await function(context) })
+                        try await RunScope.$current.withValue(context.instance) { try await function(context) })
                 } catch { result = .failure(error) }
                 self?.finish(result)
             }
@@ -222,7 +222,7 @@ package final class RunCopy: Sendable {
     package var hasTimedOut: Bool { state.withLock { $0.hasTimedOut } }
     package var isEvicted: Bool { state.withLock { $0.isEvicted } }
 
-    /// The history cannot be delivered: the copy is stuck, with a reason that is kept on the run.
+    /// The history cannot be delivered: the instance is stuck, with a reason that is kept on the run.
     package func halt(_ obstacle: Obstacle) {
         state.withLock { state in
             if state.stuck == nil { state.stuck = obstacle }
@@ -234,7 +234,7 @@ package final class RunCopy: Sendable {
         executor.drainIfIdle()
     }
 
-    /// Ends the copy: every wait throws ``Evicted``, the function's task is cancelled, and nothing durable can happen after it.
+    /// Ends the instance: every wait throws ``Evicted``, the function's task is cancelled, and nothing durable can happen after it.
     ///
     /// - Returns: whether the function came to its end; if not, it is leaked, or out of its executor: what comes back from there
     ///   is run to its end by itself.
@@ -279,7 +279,7 @@ package final class RunCopy: Sendable {
     /// How many outcomes were delivered.
     package var delivered: Int { state.withLock { $0.delivered } }
     package var waitingSteps: Int { state.withLock { $0.waiting } }
-    /// Whether everything that the function waits for comes from outside: nobody needs the copy for a body.
+    /// Whether everything that the function waits for comes from outside: nobody needs the instance for a body.
     package var isDormant: Bool {
         state.withLock { state in
             guard state.waiting > 0, state.waiting <= 100 else { return false }
@@ -367,5 +367,5 @@ package final class RunCopy: Sendable {
     }
 }
 
-/// The one error that is thrown through user code without its doing: the copy was given up, another worker has the run.
+/// The one error that is thrown through user code without its doing: the instance was given up, another worker has the run.
 package struct Evicted: Error {}

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The function's side of its copy.
-extension RunCopy {
+/// The function's side of its instance.
+extension RunInstance {
     /// Registers a call and waits for its outcome. Always suspends, also when the outcome is already recorded (rule 3).
     ///
     /// - Parameters:
@@ -190,7 +190,7 @@ extension RunCopy {
         continuation?.resume(throwing: CancellationError())
     }
 
-    /// `nil` while the copy lives; then whether this call is one too many.
+    /// `nil` while the instance lives; then whether this call is one too many.
     private func evictedCall() -> Bool? {
         state.withLock { state in
             guard state.isEvicted else { return nil }

@@ -8,7 +8,7 @@ struct Renewal: Sendable {
 }
 
 /// The same id, the next generation, no history: what `continueAsNew` asks for.
-extension RunCopy {
+extension RunInstance {
     /// Waits for good, like a step without an outcome: the function's owner has the run begin anew, with this input, once the function is at
     /// rest and has had every outcome that is recorded. If one of those cancels the task that waits here, the run goes on as it is.
     ///

@@ -1,10 +1,10 @@
 internal import Synchronization
 
 /// Patches: code that lives together with runs which were begun without it.
-extension RunCopy {
+extension RunInstance {
     /// Takes in what the store has noted, before the function starts and whenever the store tells it anew.
     ///
-    /// - Returns: whether the copy may go on: `false` if it has lived what never was.
+    /// - Returns: whether the instance may go on: `false` if it has lived what never was.
     package func learn(marks: [String: Int], delivered: Int, opened: Int) -> Bool {
         state.withLock { $0.patches.learn(marks: marks, delivered: delivered, opened: opened) }
     }
@@ -25,7 +25,7 @@ extension RunCopy {
     func deprecatePatch(_ patch: String) { state.withLock { $0.patches.deprecate(patch) } }
 }
 
-extension RunCopy.State {
+extension RunInstance.State {
     func missingPatch() -> Divergence? {
         guard let missing = patches.missing(delivered: delivered) else { return nil }
         return Divergence(

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// What the function has called and the store has not opened, and what it no longer waits for.
-extension RunCopy {
+extension RunInstance {
     /// The calls that the function has made and Redis has not opened, and what it no longer waits for.
     ///
     /// - Parameters:
