@@ -10,7 +10,7 @@ import TestWorkflows
 /// What lies on a queue: who takes it, and who refuses it.
 extension FleetTests {
     @Test
-    func `Invocations that only a busy worker, or one of other queues, could execute lie still until it takes them`()
+    func `Work items that only a busy worker, or one of other queues, could execute lie still until it takes them`()
         async throws
     {
         try await withStage { stage in

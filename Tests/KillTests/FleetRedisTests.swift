@@ -39,7 +39,7 @@ extension FleetTests {
             first.kill()
             try await stage.server.restart()
             let report = try await Doctor(stage.client).examine()
-            #expect(report.violations.isEmpty && report.liveRuns == 20 && report.invocations == 20)
+            #expect(report.violations.isEmpty && report.liveRuns == 20 && report.workItems == 20)
             let second = try stage.worker("second")
             for (number, run) in runs.enumerated() {
                 #expect(try await run.result(timeout: .seconds(60)) == "LATER-\(number)")

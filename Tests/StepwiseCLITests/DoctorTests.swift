@@ -53,7 +53,7 @@ struct DoctorTests {
             #expect(end.code == 0, "\(end.output)\(end.complaint)")
             #expect(
                 end.output.hasPrefix(
-                    "no violation: looked at 5 runs (3 live), 1 open steps and 2 invocations (0 stale)"))
+                    "no violation: looked at 5 runs (3 live), 1 open steps and 2 work items (0 stale)"))
             #expect(end.output.contains("1 rejected items"))
             let report = try document(try await fixture.stepwise("doctor", "--json").output)
             #expect(report["runs"] as? Int == 5)
@@ -84,7 +84,7 @@ struct DoctorTests {
         ([["LREM ~queue:default 0", "turn p1@"]], .turnMissing, "run p1"),
         ([["RPUSH ~queue:default", "turn p2@"]], .turnTooMany, "run p2"),
         (
-            [["HSET ~open:p3 ship", "run 1 0 invocation"], ["SET ~join:p3 1"]], .stepWithoutMover,
+            [["HSET ~open:p3 ship", "run 1 0 item"], ["SET ~join:p3 1"]], .stepWithoutMover,
             "run p3, step \"ship\""
         ),
         (
@@ -107,7 +107,7 @@ struct DoctorTests {
         ([["HSET ~run:p9 status odd"], ["ZREM ~runs:queued p9"]], .unknownStatus, "run p9"),
         (
             [
-                ["HSET ~open:p10 twice", "run 1 0 invocation"], ["SET ~join:p10 1"],
+                ["HSET ~open:p10 twice", "run 1 0 item"], ["SET ~join:p10 1"],
                 ["RPUSH ~queue:default", "step p10@ 1 twice"], ["ZADD ~delayed 9", "default step p10@ 1 twice"],
             ], .stepWithTwoMovers, "run p10, step \"twice\""
         ),
@@ -238,7 +238,7 @@ struct DoctorTests {
         try await Fixture.with { fixture in
             _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: "r")
             try await fixture.send("DEL ~queue:default")
-            try await fixture.send("HSET ~open:r", "a step", "run 1 0 invocation")
+            try await fixture.send("HSET ~open:r", "a step", "run 1 0 item")
             try await fixture.send("SET ~join:r 1")
             let end = try await fixture.stepwise("doctor")
             #expect(end.code == 1)
@@ -259,7 +259,7 @@ struct DoctorTests {
             let prefix = "stepwise:{default}:"
             let generation = try await fixture.generation(of: "big")
             for number in 1...2500 {
-                commands.append(["HSET", .init("\(prefix)open:big"), .init("open\(number)"), "run 1 0 invocation"])
+                commands.append(["HSET", .init("\(prefix)open:big"), .init("open\(number)"), "run 1 0 item"])
                 commands.append([
                     "RPUSH", .init("\(prefix)queue:default"), .init("step big \(generation) 1 open\(number)"),
                 ])
@@ -274,7 +274,7 @@ struct DoctorTests {
             let report = try await Doctor(fixture.client).examine()
             #expect(report.violations.map(\.line) == [])
             #expect(report.openSteps == 2500)
-            #expect(report.invocations == 2501)
+            #expect(report.workItems == 2501)
 
             try await fixture.send("LREM ~queue:default 0", "step big \(generation) 1 open2400")
             try await fixture.send("HSET ~steps:big 2300", #"{"step":"s1","attempts":1,"value":1}"#)

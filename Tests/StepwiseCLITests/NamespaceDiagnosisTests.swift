@@ -28,7 +28,7 @@ struct NamespaceDiagnosisTests {
             } == [.workerHalfRegistered])
     }
 
-    @Test func `Keys that the contract does not know, and entries that are no invocations, are named`() throws {
+    @Test func `Keys that the contract does not know, and entries that are not work items, are named`() throws {
         #expect(try kinds { $0.strangers = ["cache": "string"] } == [.unknownKey])
         #expect(try kinds { $0.strangers = ["run:r": "string"] } == [.wrongType])
         #expect(try kinds { $0.unreadableDelayed = ["x"] } == [.unreadableDelayed])

@@ -26,7 +26,7 @@ struct RunDiagnosisTests {
         (fields.workflow, fields.status, fields.recorded, fields.delivered, fields.turns) = ("w", .running, 2, 2, 1)
         run.fields = fields
         run.listed = [.running]
-        run.open = ["c": "run 1 0 invocation", "d": "run 2 0 invocation"]
+        run.open = ["c": "run 1 0 item", "d": "run 2 0 item"]
         (run.openCount, run.join, run.outcomeCount, run.outcomes) = (2, "2", 2, ["a", "b"])
         return (run, [Mover("step r 1 1 c", .queue("default")), Mover("step r 1 2 d", .delayed(queue: "default"))])
     }
@@ -35,7 +35,7 @@ struct RunDiagnosisTests {
         RunDiagnosis(run, movers: movers, served: served, keys: try Keys(namespace: "default"))
     }
 
-    @Test func `A run that waits for its steps is sound, wherever their invocations are`() throws {
+    @Test func `A run that waits for its steps is sound, wherever their work items are`() throws {
         var (run, movers) = Self.waiting()
         for place: Mover.Place in [.queue("other"), .claimed(worker: "w", queue: "q"), .unserved(workflow: "w")] {
             movers[0].place = place
@@ -117,17 +117,17 @@ struct RunDiagnosisTests {
             run.fields?.turns = 0
             movers += [Mover("turn r 1", .queue("default")), Mover("turn r 1", .delayed(queue: "default"))]
         },
-        Plant("a lost invocation", .stepWithoutMover) { _, movers in movers.removeFirst() },
-        Plant("an invocation of an older attempt only", .stepWithoutMover) { _, movers in
+        Plant("a lost work item", .stepWithoutMover) { _, movers in movers.removeFirst() },
+        Plant("a work item of an older attempt only", .stepWithoutMover) { _, movers in
             movers[1].text = "step r 1 1 d"
         },
-        Plant("an invocation of an older generation only", .stepWithoutMover) { _, movers in
+        Plant("a work item of an older generation only", .stepWithoutMover) { _, movers in
             movers[0].text = "step r 0 1 c"
         },
-        Plant("an invocation that lies twice", .stepWithTwoMovers) { _, movers in
+        Plant("a work item that lies twice", .stepWithTwoMovers) { _, movers in
             movers.append(Mover("step r 1 1 c", .claimed(worker: "w", queue: "q")))
         },
-        Plant("a parked step with an invocation", .parkedStepOfMovingRun, .stepWithTwoMovers) { run, _ in
+        Plant("a parked step with a work item", .parkedStepOfMovingRun, .stepWithTwoMovers) { run, _ in
             run.open["c"] = "run 1 0 parked"
         },
         Plant("a step under a turn that is not there", .stepNotInline) { run, movers in
@@ -138,12 +138,12 @@ struct RunDiagnosisTests {
             run.fields?.inline = "gone"
             run.join = "3"
         },
-        Plant("an inline step that has an invocation", .stepNotInline) { run, movers in
+        Plant("an inline step that has a work item", .stepNotInline) { run, movers in
             run.fields?.inline = "c"
             run.fields?.turn = "w 1 w/1"
             movers.append(Mover("turn r 1", .claimed(worker: "w", queue: "q")))
         },
-        Plant("an inline step of which an invocation lies about", .stepWithTwoMovers) { run, movers in
+        Plant("an inline step of which a work item lies about", .stepWithTwoMovers) { run, movers in
             run.fields?.inline = "e"
             run.fields?.turn = "w 1 w/1"
             run.join = "3"
@@ -174,7 +174,7 @@ struct RunDiagnosisTests {
             run.children["c1"] = .init(status: .running, parent: "r2 1 c")
             movers.removeFirst()
         },
-        Plant("an invocation of a step that waits for its child", .stepWithTwoMovers) { run, _ in
+        Plant("a work item of a step that waits for its child", .stepWithTwoMovers) { run, _ in
             run.open["c"] = "invoke 1 0 child:cancel:c1"
             run.children["c1"] = .init(status: .running, parent: "r 1 c")
         },
@@ -210,10 +210,10 @@ struct RunDiagnosisTests {
             run.fields?.status = RunStatus(rawValue: "odd")
             run.listed = []
         },
-        Plant("a limit that nothing applies", .limitNotKept) { run, _ in run.open["c"] = "run 1 0 invocation total=99"
+        Plant("a limit that nothing applies", .limitNotKept) { run, _ in run.open["c"] = "run 1 0 item total=99"
         },
         Plant("a run's own limit that nothing applies", .limitNotKept) { run, movers in
-            run.open["c"] = "run 1 0 invocation total=99 claim=50"
+            run.open["c"] = "run 1 0 item total=99 claim=50"
             run.fields?.deadline = 100
             movers.append(Mover("timeout r 1 c", .delayed(queue: "default")))
         },
@@ -238,7 +238,7 @@ struct RunDiagnosisTests {
         ) {
             run, _ in run.fields = nil
         },
-        Plant("an unserved invocation of an ended run", .unservedOfNoLiveRun) { run, movers in
+        Plant("an unserved work item of an ended run", .unservedOfNoLiveRun) { run, movers in
             run.fields?.status = .failed
             (run.listed, run.open, run.openCount, run.join) = ([.failed], [:], 0, nil)
             run.isDead = true
@@ -255,16 +255,16 @@ struct RunDiagnosisTests {
             violations.allSatisfy { $0.run == "r" && $0.key.hasPrefix("stepwise:{default}:") && !$0.advice.isEmpty })
     }
 
-    @Test func `An unserved invocation of an ended run is no violation while a living worker will take it up`() throws {
+    @Test func `An unserved work item of an ended run is no violation while a living worker will take it up`() throws {
         var run = RunSnapshot(id: "r")
         run.listed = []
         #expect(
             try Self.diagnosis(run, [Mover("turn r 1", .unserved(workflow: "w"))], served: ["w"]).violations.isEmpty)
     }
 
-    @Test func `A lost invocation comes with the command that queues it again`() throws {
+    @Test func `A lost work item comes with the command that queues it again`() throws {
         var (run, movers) = Self.waiting()
-        run.open = ["it's": "run 1 0 invocation"]
+        run.open = ["it's": "run 1 0 item"]
         (run.openCount, run.join) = (1, "1")
         movers = []
         let line = try #require(try Self.diagnosis(run, movers).violations.first).line

@@ -49,7 +49,7 @@ package func serving<Value>(
 
 /// Calls `body` with a client of a throw-away Redis on which workers of this process run; ends all of them, gracefully.
 ///
-/// - Parameter memory: `cold` starts two workers that evict every instance after each invocation.
+/// - Parameter memory: `cold` starts two workers that evict every instance after each work item.
 package func withWorker<Value>(
     _ workflows: [any AnyWorkflow], memory: Memory = .hot, configuration: StepwiseWorker.Configuration = .init(),
     logger: Logger = .silent, _ body: (StepwiseClient, RedisServer) async throws -> Value

@@ -3,9 +3,9 @@ internal import StepwiseRedis
 /// What waits in a namespace, by queue.
 package struct QueueListing: Sendable, Hashable {
     package var name: String
-    /// Invocations that are ready to be claimed.
+    /// Work items that are ready to be claimed.
     package var ready = 0
-    /// Invocations that workers hold.
+    /// Work items that workers hold.
     package var claimed = 0
     /// Since when it is paused, in milliseconds since 1970 by Redis' clock.
     package var pausedSince: Int?
@@ -17,15 +17,15 @@ package struct QueueTotals: Sendable, Hashable {
     package var queues: [QueueListing] = []
     package var delayed = 0
     package var malformed = 0
-    /// Workflow to invocations that wait for a worker that has it.
+    /// Workflow to work items that wait for a worker that has it.
     package var unserved: [String: Int] = [:]
     /// Workflow to since when it is paused.
     package var pausedWorkflows: [String: Int] = [:]
 }
 
 extension StepwiseClient {
-    /// How many invocations of a workflow, of all its runs, wait for a worker that has it.
-    package func unservedInvocations(ofWorkflow workflow: String) async throws -> Int {
+    /// How many work items of a workflow, of all its runs, wait for a worker that has it.
+    package func unservedWorkItems(ofWorkflow workflow: String) async throws -> Int {
         try await length(keys.unserved(workflow))
     }
 
@@ -93,7 +93,7 @@ extension StepwiseClient {
     }
 }
 
-/// An item that was no invocation, as `malformed` keeps it.
+/// An item that was not a work item, as `malformed` keeps it.
 package struct MalformedItem: Sendable, Hashable {
     package var reason: String
     package var queue: String

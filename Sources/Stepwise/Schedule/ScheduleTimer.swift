@@ -1,4 +1,4 @@
-/// An entry of `delayed` that is no invocation: the next tick of a schedule.
+/// An entry of `delayed` that is not a work item: the next tick of a schedule.
 ///
 /// `<queue> schedule <name> <tick>`, the tick in milliseconds since 1970.
 package struct ScheduleTimer: Sendable, Hashable {

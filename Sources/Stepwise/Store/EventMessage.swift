@@ -68,7 +68,7 @@ struct EventMessage: Sendable {
     ///   - keep: for how many milliseconds it is kept for those who come later.
     ///   - sender: the run that sends it, if one does.
     ///   - item: the claimed item that asks for it, in the list `claims`.
-    /// - Returns: the text of the invocation that tells them; `nil` if there is nothing to tell.
+    /// - Returns: the text of the work item that tells them; `nil` if there is nothing to tell.
     func send(
         queue: String, keep: Int?, sender: String? = nil, item: (list: String, text: [UInt8])? = nil, keys: Keys,
         _ evaluate: (RedisScript, [String], [RedisArgument]) async throws -> RedisValue

@@ -5,7 +5,7 @@ package struct FirstTurn: Sendable, Hashable {
     package var workflow: String
     package var payload: [UInt8]
 
-    /// `nil` for the text of any other invocation.
+    /// `nil` for the text of any other work item.
     package init?(_ text: String) {
         let parts = text.words(atMost: 5)
         guard parts.count == 5, parts[0] == "turn", !parts[3].isEmpty, !parts[4].isEmpty else { return nil }

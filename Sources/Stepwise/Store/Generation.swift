@@ -1,10 +1,10 @@
-/// Which life of a run an invocation belongs to: `<number>`, and `<number>.<resumes>` once the run was resumed after it had failed.
+/// Which life of a run a work item belongs to: `<number>`, and `<number>.<resumes>` once the run was resumed after it had failed.
 ///
 /// The number begins as the time of the run's creation in milliseconds; whatever makes a step another step (*resume from a step*)
 /// raises it, and it is part of the idempotency keys. A plain resume changes only what stands behind the point: what was queued or
 /// claimed before is stale, and a body that is executed again has the key that it had.
 package enum Generation {
-    /// Whether a word of an invocation can be one.
+    /// Whether a word of a work item can be one.
     package static func isOne(_ text: String) -> Bool {
         guard let point = text.utf8.firstIndex(of: UInt8(ascii: ".")) else { return Int(text) != nil }
         return Int(text[..<point]) != nil && Int(text[text.utf8.index(after: point)...]) != nil

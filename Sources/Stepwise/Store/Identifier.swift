@@ -1,4 +1,4 @@
-/// The rules for names that become parts of keys and of invocations.
+/// The rules for names that become parts of keys and of work items.
 package enum Identifier {
     package static func checkNamespace(_ text: String) throws(StepwiseError) {
         let allowed = text.utf8.allSatisfy { byte in
@@ -16,7 +16,7 @@ package enum Identifier {
         }
     }
 
-    /// Run ids, queues and workflow names: 1 to 200 printable ASCII characters, no spaces (they separate an invocation's parts). ASCII,
+    /// Run ids, queues and workflow names: 1 to 200 printable ASCII characters, no spaces (they separate a work item's parts). ASCII,
     /// because Redis compares bytes and Swift compares characters: what is one name to the one must be one to the other.
     package static func check(_ text: String, what: String) throws(StepwiseError) {
         if let problem = problem(with: text) {

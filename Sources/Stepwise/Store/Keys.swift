@@ -11,7 +11,7 @@ package struct Keys: Sendable, Hashable {
         prefix = "stepwise:{\(namespace)}:"
     }
 
-    /// In one piece of memory: a run's keys are made for each of its invocations.
+    /// In one piece of memory: a run's keys are made for each of its work items.
     private func key(_ kind: String, _ name: String, _ rest: String? = nil) -> String {
         var key = ""
         key.reserveCapacity(prefix.utf8.count + kind.utf8.count + name.utf8.count + (rest?.utf8.count ?? 0) + 1)

@@ -15,9 +15,9 @@ extension RunStore {
         order.id ?? Identifier.child(of: run.id, generation: run.generation, step: step)
     }
 
-    /// The invocation that ends the child of a step.
+    /// The work item that ends the child of a step.
     func cancelText(_ order: ChildOrder, of step: String, _ run: Run) -> String {
-        Invocation.cancelText(
+        WorkItem.cancelText(
             child: childID(order, of: step, run), workflow: order.workflow, run: run.id, generation: run.generation,
             step: step)
     }

@@ -9,7 +9,7 @@ struct RunStore: Sendable {
     /// Sends a script until an answer came, or throws because the worker's name is done for.
     let evaluate: nonisolated(nonsending) @Sendable (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
 
-    /// A run as invocations and scripts name it.
+    /// A run as work items and scripts name it.
     struct Run: Sendable {
         let id: String
         let generation: String
@@ -28,7 +28,7 @@ struct RunStore: Sendable {
         init(id: String, generation: String, queue: String, keys: Keys) {
             (self.id, self.generation, self.queue) = (id, generation, queue)
             key = Self.key(id, generation)
-            turnText = Invocation.turnText(run: id, generation: generation)
+            turnText = WorkItem.turnText(run: id, generation: generation)
             (runKey, stepsKey, openKey, joinKey) = (keys.run(id), keys.steps(id), keys.open(id), keys.join(id))
         }
     }
@@ -60,7 +60,7 @@ struct RunStore: Sendable {
 
     /// What takes a run's first turn and opens the function's first step, a plain one. The answer is 1 if that was done; else nothing was changed.
     ///
-    /// - Parameter text: the invocation's as it was claimed.
+    /// - Parameter text: the work item's as it was claimed.
     func firstCall(
         _ run: Run, text: String, step: String, token: String
     ) -> (RedisScript, keys: [String], arguments: [RedisArgument]) {
@@ -188,7 +188,7 @@ struct RunStore: Sendable {
                 switch orphan.left {
                 case .child(let order): cancelText(order, of: orphan.step, run)
                 case .event(let event):
-                    Invocation.withdrawText(
+                    WorkItem.withdrawText(
                         run: run.id, generation: run.generation, number: orphan.number, event: event, step: orphan.step)
                 }
             arguments += [.init(orphan.step), .init(text)]
@@ -418,16 +418,16 @@ struct RunStore: Sendable {
     }
 }
 
-/// One claimed invocation goes back to its queue. Used by workers for themselves and for the dead.
+/// One claimed work item goes back to its queue. Used by workers for themselves and for the dead.
 func giveBackCommand(
-    keys: Keys, item: RedisArgument, invocation: Invocation?, worker: String, queue: String, lost: Bool,
+    keys: Keys, item: RedisArgument, workItem: WorkItem?, worker: String, queue: String, lost: Bool,
     maximumLost: Int, parentQueue: String? = nil
 ) -> (keys: [String], arguments: [RedisArgument]) {
-    var kind = "raw"
+    var kind = "pushed"
     var generation = ""
     var step = ""
     var attempt = ""
-    switch invocation {
+    switch workItem {
     case .turn(_, let itsGeneration):
         kind = "turn"
         generation = itsGeneration
@@ -435,10 +435,10 @@ func giveBackCommand(
         kind = "step"
         (generation, attempt, step) = (itsGeneration, String(itsAttempt), itsStep)
     case .ended, .cancel, .tell, .withdraw: kind = "message"
-    case .raw, nil:
+    case .pushed, nil:
         break
     }
-    let run = invocation?.run ?? ""
+    let run = workItem?.run ?? ""
     return (
         [
             keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.redelivered,

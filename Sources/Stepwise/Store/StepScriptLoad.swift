@@ -23,7 +23,7 @@ package struct StepScriptLoad: Sendable {
             let item = try await redis.send([
                 "LMOVE", .init(keys.queue(queue)), .init(keys.claimed(worker, queue)), "RIGHT", "LEFT",
             ])
-            guard let text = item.string, case .turn(let id, let generation)? = Invocation(text) else { break }
+            guard let text = item.string, case .turn(let id, let generation)? = WorkItem(text) else { break }
             let run = RunStore.Run(id: id, generation: generation, queue: queue, keys: keys)
             let reply = try await store.load(
                 run, text: text, step: nil, seen: 0, token: "\(worker)/1", cold: true)

@@ -1,7 +1,7 @@
 internal import Logging
 internal import StepwiseRedis
 
-/// Claims invocations from one queue for as long as there are slots: several at once while the queue is busy, by a blocking move
+/// Claims work items from one queue for as long as there are slots: several at once while the queue is busy, by a blocking move
 /// while it is empty. What pops knows no run: it moves list to list.
 struct ClaimLoop: Sendable {
     let worker: Incarnation
@@ -46,7 +46,7 @@ struct ClaimLoop: Sendable {
 
     /// One round; it holds one slot already.
     ///
-    /// - Parameter batch: 1 to wait for an invocation, more to take so many without waiting: the queue is not empty.
+    /// - Parameter batch: 1 to wait for a work item, more to take so many without waiting: the queue is not empty.
     /// - Returns: the same for the next round.
     private func claim(_ batch: Int) async throws(RedisError) -> Int {
         if batch > 1 {

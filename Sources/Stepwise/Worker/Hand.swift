@@ -30,12 +30,12 @@ final class Hand: Sendable {
         self.redo = redo
     }
 
-    /// Remembers a claimed item. `nil` if an equal invocation is in hand; it is taken up again at that one's end.
+    /// Remembers a claimed item. `nil` if an equal work item is in hand; it is taken up again at that one's end.
     ///
-    /// - Parameter isRaw: raw items may be equal and are counted.
-    func begin(_ item: [UInt8], isRaw: Bool = false) -> Claim? {
+    /// - Parameter isRaw: pushed items may be equal and are counted.
+    func begin(_ item: [UInt8], isPushed: Bool = false) -> Claim? {
         state.withLock { state in
-            if !isRaw, state.held[Item(item)] != nil {
+            if !isPushed, state.held[Item(item)] != nil {
                 state.again.insert(item)
                 return nil
             }

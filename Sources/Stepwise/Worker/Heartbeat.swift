@@ -13,7 +13,7 @@ struct BeatReply: Sendable {
     var paused: Set<String>
     /// The number in `meta`.
     var format: Int?
-    /// What the claim lists hold, workflows with unserved invocations, and versioned ones with runs that are unfit; only in some beats.
+    /// What the claim lists hold, workflows with unserved work items, and versioned ones with runs that are unfit; only in some beats.
     var lists: (claims: [[UInt8]], unserved: [Int], unfit: [Int])?
 }
 

@@ -5,10 +5,10 @@ extension Incarnation {
     /// Whether a step, or a run's function, that has lost so many workers is on its last delivery.
     func isLastDelivery(lost: Int) -> Bool { lost > 0 && lost >= configuration.maximumLost - 1 }
 
-    /// Sees to it that the caller's invocation is the only one in this process: claims nothing, gives back what has not begun, and waits
+    /// Sees to it that the caller's work item is the only one in this process: claims nothing, gives back what has not begun, and waits
     /// for the rest. Should the process end now, nobody else is lost with it. To be followed by ``endAlone()``.
     ///
-    /// - Returns: `false` if that is not possible now; then the invocation is to be given back.
+    /// - Returns: `false` if that is not possible now; then the work item is to be given back.
     func beginAlone(_ what: String, run: String, lost: Int) async -> Bool {
         let isAlone = await slots.pause {
             logger.warning(

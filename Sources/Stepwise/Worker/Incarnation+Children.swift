@@ -2,7 +2,7 @@ internal import StepwiseRedis
 
 /// Messages from one run to another, delivered by whoever claims them.
 extension Incarnation {
-    func deliver(_ text: String, _ message: Invocation, from queue: String) async throws {
+    func deliver(_ text: String, _ message: WorkItem, from queue: String) async throws {
         switch message {
         case .ended(let id, let generation, let child, let step):
             let about = try await self.about(child: child)
@@ -22,7 +22,7 @@ extension Incarnation {
                 RunStore.Run(id: id, generation: generation, queue: queue, keys: keys), text: text, number: number,
                 event: event,
                 step: step)
-        case .turn, .step, .raw: break
+        case .turn, .step, .pushed: break
         }
     }
 

@@ -59,8 +59,8 @@ extension Incarnation {
             else { return }
             claim.end()
             defer { told.end() }
-            guard let invocation = Invocation(text) else { return }
-            return try await deliver(text, invocation, from: queue)
+            guard let workItem = WorkItem(text) else { return }
+            return try await deliver(text, workItem, from: queue)
         }
         let reply = try await message.send(
             to: run, claim: (list, item), sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys,

@@ -61,7 +61,7 @@ extension Incarnation {
         return reply.string.flatMap { OpenStep($0) }?.lost ?? 0
     }
 
-    /// A step that is still open at this attempt, in this generation of its run, and moved by an invocation; plain reads, no script. Both
+    /// A step that is still open at this attempt, in this generation of its run, and moved by a work item; plain reads, no script. Both
     /// questions leave in one write.
     ///
     /// - Parameter evenIfPaused: whether it counts also while its run is paused.
@@ -91,7 +91,7 @@ extension Incarnation {
             let states = replies[1].array, states.count == attempts.count
         else { return attempts.map { _ in nil } }
         return zip(states, attempts).map { state, attempt in
-            guard let open = state.string.flatMap({ OpenStep($0) }), open.attempt == attempt, open.place == "invocation"
+            guard let open = state.string.flatMap({ OpenStep($0) }), open.attempt == attempt, open.place == "item"
             else { return nil }
             return open
         }
@@ -152,9 +152,9 @@ extension Incarnation {
 
     /// Gives a claim of this worker back to its queue, unasked: it drains.
     func giveBack(_ item: [UInt8], queue: String) async throws {
-        let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
+        let workItem = String(validating: item, as: UTF8.self).flatMap { WorkItem($0) }
         let call = giveBackCommand(
-            keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue, lost: false,
+            keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue, lost: false,
             maximumLost: configuration.maximumLost)
         _ = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments)
     }

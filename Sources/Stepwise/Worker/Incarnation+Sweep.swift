@@ -23,22 +23,22 @@ extension Incarnation {
             if items.isEmpty { return }
             var moved = false
             for item in items {
-                let invocation = String(validating: item, as: UTF8.self).flatMap { Invocation($0) }
+                let workItem = String(validating: item, as: UTF8.self).flatMap { WorkItem($0) }
                 var parentQueue: String?
-                if case .turn(let run, _)? = invocation, lost { parentQueue = try await self.parentQueue(of: run) }
+                if case .turn(let run, _)? = workItem, lost { parentQueue = try await self.parentQueue(of: run) }
                 // A first turn goes back without what it brought along, and is the same all the same.
                 var known = String(decoding: item, as: UTF8.self)
-                if case .turn(let run, let generation)? = invocation {
-                    known = Invocation.turnText(run: run, generation: generation)
+                if case .turn(let run, let generation)? = workItem {
+                    known = WorkItem.turnText(run: run, generation: generation)
                 }
                 let call = giveBackCommand(
-                    keys: keys, item: .init(item), invocation: invocation, worker: name, queue: queue,
+                    keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue,
                     lost: lost && counted.insert(known).inserted, maximumLost: configuration.maximumLost,
                     parentQueue: parentQueue)
                 do {
                     let reply = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments).array ?? []
                     moved = reply.first?.string != "gone" || moved
-                    if reply.first?.string == "failed", let run = invocation?.run {
+                    if reply.first?.string == "failed", let run = workItem?.run {
                         logger.error("a run has failed: its function ends its worker", metadata: ["run": "\(run)"])
                         try await tellEnd(of: run)
                     }
@@ -46,7 +46,7 @@ extension Incarnation {
                     // One run whose keys are damaged must not keep the others here.
                     logger.error(
                         "a claim cannot be given back; see the run with stepwise doctor",
-                        metadata: ["run": "\(invocation?.run ?? "")", "error": "\(error)"])
+                        metadata: ["run": "\(workItem?.run ?? "")", "error": "\(error)"])
                 }
             }
             if !moved { return }

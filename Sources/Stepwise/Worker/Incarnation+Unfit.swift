@@ -2,7 +2,7 @@ internal import Logging
 internal import StepwiseRedis
 
 extension Incarnation {
-    /// Why a claimed invocation of a workflow waits for another worker; `nil` if this one can do it.
+    /// Why a claimed work item of a workflow waits for another worker; `nil` if this one can do it.
     ///
     /// - Parameter unfit: the versions of the workflow that could not replay the run.
     func reasonToWait(_ workflow: String, unfit: [String]) -> String? {

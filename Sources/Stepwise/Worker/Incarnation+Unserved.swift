@@ -1,7 +1,7 @@
 internal import StepwiseRedis
 
 extension Incarnation {
-    /// Claims unserved invocations of a workflow, the oldest first, of the queues that this worker serves, until none is left. Stands in line
+    /// Claims unserved work items of a workflow, the oldest first, of the queues that this worker serves, until none is left. Stands in line
     /// for slots with the claim loops.
     func readmit(_ workflow: String) {
         guard !isPaused(workflow: workflow), beginReadmitting(workflow) else { return }
@@ -32,7 +32,7 @@ extension Incarnation {
     private func readmitOne(of workflow: String, passing passed: Int) async throws -> Readmission {
         let item = try await command(["LINDEX", .init(keys.unserved(workflow)), .init(-1 - passed)])
         guard let text = item.string else { return .none }
-        guard let invocation = Invocation(text), let run = invocation.run else { return .notForUs }
+        guard let workItem = WorkItem(text), let run = workItem.run else { return .notForUs }
         let about = try await command(["HMGET", .init(keys.run(run)), "queue", "unfit", "status"]).array ?? []
         guard about.count == 3 else { return .notForUs }
         let queue = about[0].string ?? "default"
@@ -44,7 +44,7 @@ extension Incarnation {
         else {
             return .notForUs
         }
-        let isTurn = if case .turn = invocation { true } else { false }
+        let isTurn = if case .turn = workItem { true } else { false }
         let reply = try await evaluate(
             ScriptLibrary.readmit, [keys.run(run), keys.unserved(workflow), keys.claimed(name, queue)],
             [.init(text), isTurn ? "1" : ""])

@@ -82,7 +82,7 @@ final class Incarnation: Sendable {
             drivers[key] = entry
             var dropped: [RunDriver] = []
             if entry.uses == 0, now == 0 { drivers[key] = nil }
-            // The oldest tenth at once, so that the search for them does not come with each invocation.
+            // The oldest tenth at once, so that the search for them does not come with each work item.
             if weight > limit {
                 let idle = drivers.filter { $0.value.uses == 0 }.sorted { $0.value.lastUse < $1.value.lastUse }
                 for (key, _) in idle where weight > limit - limit / 10 { dropped += drop(key) }
@@ -156,7 +156,7 @@ final class Incarnation: Sendable {
     }
 
     var isLeaving: Bool { state.withLock { $0.isDraining || $0.ending != nil } }
-    /// Whether nothing new is begun here: the worker leaves, or one invocation is executed alone.
+    /// Whether nothing new is begun here: the worker leaves, or one work item is executed alone.
     var isDraining: Bool { slots.isPaused || isLeaving }
 
     /// Nothing new is claimed or begun from now on.
@@ -257,42 +257,42 @@ final class Incarnation: Sendable {
     /// Handles a claimed item. Its slot is taken already and is given back at the end.
     func accept(_ item: [UInt8], from queue: String) {
         let text = String(validating: item, as: UTF8.self)
-        let invocation = text.flatMap { Invocation($0) }
-        guard let claim = hand.begin(item, isRaw: invocation == nil || invocation == .raw) else {
+        let workItem = text.flatMap { WorkItem($0) }
+        guard let claim = hand.begin(item, isPushed: workItem == nil || workItem == .pushed) else {
             slots.release()
             return
         }
-        if case .step(let id, let generation, attempt: 1, let step)? = invocation, let text,
+        if case .step(let id, let generation, attempt: 1, let step)? = workItem, let text,
             let driver = beginUse(of: RunStore.Run.key(id, generation))
         {
             let part = RunDriver.QuickPart(text: text, step: step, claim: claim)
             return connections.lane.actors.execute { driver.assumeIsolated { $0.take(part) } }
         }
-        if case .turn(let id, let generation)? = invocation, let text, let first = FirstTurn(text) {
+        if case .turn(let id, let generation)? = workItem, let text, let first = FirstTurn(text) {
             let driver = beginUse(id, generation, queue)
             return connections.lane.actors.execute { driver.assumeIsolated { $0.take(text, first, claim) } }
         }
-        handle(item, text, invocation, from: queue, claim)
+        handle(item, text, workItem, from: queue, claim)
     }
 
     /// Handles a claim, which has a slot, in a task of its own.
     func handle(
-        _ item: [UInt8], _ text: String?, _ invocation: Invocation?, from queue: String, _ claim: Claim
+        _ item: [UInt8], _ text: String?, _ workItem: WorkItem?, from queue: String, _ claim: Claim
     ) {
         spawn {
             defer {
                 claim.end()
                 self.slots.release()
             }
-            switch invocation {
-            case .raw:
+            switch workItem {
+            case .pushed:
                 await self.start(item, from: queue, claim)
             case .turn(let id, let generation)?, .step(let id, let generation, _, _)?:
-                guard let text, let invocation else { return }
-                await self.with(id, generation, queue) { await $0.handle(text, invocation, claim) }
+                guard let text, let workItem else { return }
+                await self.with(id, generation, queue) { await $0.handle(text, workItem, claim) }
             case .ended?, .cancel?, .tell?, .withdraw?:
-                guard let text, let invocation else { return }
-                await self.guarding { try await self.deliver(text, invocation, from: queue) }
+                guard let text, let workItem else { return }
+                await self.guarding { try await self.deliver(text, workItem, from: queue) }
             case nil:
                 await self.guarding {
                     try await self.store.reject(item, queue: queue, reason: RawOrder.reasonAgainst(item))
@@ -456,11 +456,11 @@ final class Incarnation: Sendable {
             metadata: ["workflow": "\(workflow)", "run": "\(run)", "step": "\(lastStep ?? "")"])
     }
 
-    /// Once a workflow and reason: there may be thousands of its invocations.
+    /// Once a workflow and reason: there may be thousands of its work items.
     func noteUnserved(workflow: String, run: String, reason: String) {
         guard state.withLock({ $0.warnedOfUnserved.insert("\(workflow): \(reason)").inserted }) else { return }
         logger.notice(
-            "claimed invocations wait for a worker that can do them",
+            "claimed work items wait for a worker that can do them",
             metadata: ["run": "\(run)", "workflow": "\(workflow)", "reason": "\(reason)"])
     }
 

@@ -108,7 +108,7 @@ actor Maintenance {
         }
     }
 
-    /// An entry is the queue's name, a space, and the invocation, a limit in time, or the timer of a schedule.
+    /// An entry is the queue's name, a space, and the work item, a limit in time, or the timer of a schedule.
     private func promote(_ entries: [String]) async throws {
         var queues: [String: [String]] = [:]
         await withDiscardingTaskGroup { group in
@@ -139,7 +139,7 @@ actor Maintenance {
             let keys = worker.keys
             let workflow = try await worker.command(["HGET", .init(keys.run(limit.run)), "workflow"]).string ?? ""
             _ = try await worker.command(["HDEL", .init(keys.unfit(workflow)), .init(limit.run)])
-            let turn = Invocation.turnText(run: limit.run, generation: limit.generation)
+            let turn = WorkItem.turnText(run: limit.run, generation: limit.generation)
             _ = try await worker.command(["LREM", .init(keys.unserved(workflow)), "1", .init(turn)])
         } catch is IncarnationOver {} catch {
             worker.logger.error(
@@ -203,7 +203,7 @@ actor Maintenance {
             worker.takeUp(item)
         }
         for item in difference.missing {
-            guard case .step(let id, let generation, _, let step)? = Invocation(String(decoding: item, as: UTF8.self))
+            guard case .step(let id, let generation, _, let step)? = WorkItem(String(decoding: item, as: UTF8.self))
             else {
                 continue
             }
@@ -218,7 +218,7 @@ actor Maintenance {
         let claims = list.filter(lastClaims.contains)
         lastClaims = Set(list)
         for item in claims {
-            switch Invocation(String(decoding: item, as: UTF8.self)) {
+            switch WorkItem(String(decoding: item, as: UTF8.self)) {
             case .step(let id, let generation, let attempt, let step):
                 let run = RunStore.Run(id: id, generation: generation, queue: "", keys: worker.keys)
                 if try await worker.open(run, step: step, attempt: attempt, evenIfPaused: true) == nil {
@@ -230,7 +230,7 @@ actor Maintenance {
                     break
                 }
                 if try await worker.hasMoved(run, beyond: delivered) { await driver.lookUp() }
-            case .ended, .cancel, .tell, .withdraw, .raw, nil:
+            case .ended, .cancel, .tell, .withdraw, .pushed, nil:
                 break
             }
         }

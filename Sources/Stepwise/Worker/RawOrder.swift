@@ -14,7 +14,7 @@ struct RawOrder: Sendable {
 
     /// Why an item is refused that does not even begin like one.
     static func reasonAgainst(_ item: [UInt8]) -> String {
-        "this is no invocation (\(JSON.problem(with: item) ?? "not a JSON object")): "
+        "this is not a work item (\(JSON.problem(with: item) ?? "not a JSON object")): "
             + "push a JSON object with \"workflow\" and, if wanted, \"payload\" and \"id\""
     }
 

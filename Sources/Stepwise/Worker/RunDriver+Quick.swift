@@ -145,7 +145,7 @@ extension RunDriver {
 
     /// Takes a step that the turn has left here.
     func takeKept(_ kept: Kept) {
-        if kept.isNew, case .step(_, _, attempt: 1, let step)? = Invocation(kept.text),
+        if kept.isNew, case .step(_, _, attempt: 1, let step)? = WorkItem(kept.text),
             finish(QuickPart(text: kept.text, step: step, claim: kept.claim))
         {
             return

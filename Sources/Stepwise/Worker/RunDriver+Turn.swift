@@ -316,7 +316,7 @@ extension RunDriver {
         claim.end()
         var kept: Kept?
         for text in texts {
-            guard case .step(_, _, let attempt, let id)? = Invocation(text),
+            guard case .step(_, _, let attempt, let id)? = WorkItem(text),
                 let claim = worker.hand.begin(Array(text.utf8))
             else { continue }
             if bodies[id] != nil, kept == nil {

@@ -46,15 +46,15 @@ actor RunDriver {
     /// Whether nothing of the run's workflow may begin.
     var isWorkflowPaused: Bool { about.map { worker.isPaused(workflow: $0.workflow) } ?? false }
 
-    // MARK: A claimed invocation
+    // MARK: A claimed work item
 
-    /// Does what an invocation asks for, from the first check to the last script.
-    func handle(_ text: String, _ invocation: Invocation, _ claim: Claim) async {
+    /// Does what a work item asks for, from the first check to the last script.
+    func handle(_ text: String, _ workItem: WorkItem, _ claim: Claim) async {
         await guarding {
-            switch invocation {
+            switch workItem {
             case .turn: return try await self.load(text, step: nil, claim)
             case .step(_, _, let attempt, let id): return try await self.take(text, step: (id, attempt), claim)
-            case .ended, .cancel, .tell, .withdraw, .raw: return nil
+            case .ended, .cancel, .tell, .withdraw, .pushed: return nil
             }
         }
         claim.end()
@@ -68,7 +68,7 @@ actor RunDriver {
         return turn
     }
 
-    /// Begins a run whose first turn the caller has just got from a raw item.
+    /// Begins a run whose first turn the caller has just got from a pushed item.
     func begin(_ about: RunAbout, _ claim: Claim) async {
         self.about = about
         await guarding {
@@ -86,20 +86,20 @@ actor RunDriver {
         var claim: Claim
     }
 
-    /// Handles an invocation, and then, one after the other, what it leaves for this task: a branch's next step, and the next.
+    /// Handles a work item, and then, one after the other, what it leaves for this task: a branch's next step, and the next.
     func guarding(_ body: () async throws -> Kept?) async {
         do {
             var kept = try await body()
             while let next = kept {
                 defer { next.claim.end() }
-                guard case .step(_, _, let attempt, let id)? = Invocation(next.text) else { break }
+                guard case .step(_, _, let attempt, let id)? = WorkItem(next.text) else { break }
                 kept = try await execute(next.text, id, attempt, lost: next.isNew ? 0 : nil, next.claim)
             }
         } catch is IncarnationOver {
             // Everything that this name held is others' now.
         } catch {
             worker.logger.error(
-                "an invocation could not be handled; it stays claimed and is taken up again",
+                "a work item could not be handled; it stays claimed and is taken up again",
                 metadata: ["run": "\(run.id)", "error": "\(error)"])
         }
         await reportMisuses()

@@ -1,11 +1,11 @@
 import Synchronization
 
-/// How many invocations a worker may still take. A slot is held from before the claim to the invocation's end.
+/// How many work items a worker may still take. A slot is held from before the claim to the work item's end.
 package final class Slots: Sendable {
     private struct State {
         var free: Int
         var isStopped = false
-        /// While one invocation is executed alone: slots come back and nobody gets one.
+        /// While one work item is executed alone: slots come back and nobody gets one.
         var isPaused = false
         var quietWaiter: CheckedContinuation<Void, Never>?
         var waiters: [CheckedContinuation<Bool, Never>] = []

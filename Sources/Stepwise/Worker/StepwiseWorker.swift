@@ -5,7 +5,7 @@ public import ServiceLifecycle
 internal import StepwiseRedis
 import Synchronization
 
-/// Claims invocations and takes runs forward: a service to run beside others, in as many processes as wanted.
+/// Claims work items and takes runs forward: a service to run beside others, in as many processes as wanted.
 ///
 /// ```swift
 /// let worker = try StepwiseWorker(redis: .fromEnvironment(), workflows: [processOrder], logger: logger)

@@ -5,7 +5,7 @@ extension StepwiseWorker {
         public var namespace: String?
         /// The queues that this worker claims from.
         public var queues: [String]
-        /// The most invocations that this worker holds at once, over all queues. At least one a queue.
+        /// The most work items that this worker holds at once, over all queues. At least one a queue.
         public var concurrency: Int
         /// How long a worker's beat must stand still until others take its claims over.
         public var lease: Duration
@@ -30,7 +30,7 @@ extension StepwiseWorker {
         public var maximumLost: Int
         /// How often step bodies are tried where neither step nor workflow says.
         public var retry: Retry
-        /// The most parked functions and waiting steps, added up, that stay in memory between invocations.
+        /// The most parked functions and waiting steps, added up, that stay in memory between work items.
         public var parkedSteps: Int
         /// Is told of each outcome that this worker's turns have taken a run's function past, in the order of the run's history, once the script
         /// that did it has answered; and of the ends of runs. It cannot throw, runs in a task of its own, one call after the other, and

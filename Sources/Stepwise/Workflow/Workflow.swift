@@ -1,6 +1,6 @@
 /// A workflow of any input and output: `workflows: [any AnyWorkflow]`.
 public protocol AnyWorkflow: Sendable {
-    /// The name in invocations.
+    /// The name in work items.
     var name: String { get }
     /// The function over the payload's JSON: decodes the input, runs the body, encodes the output.
     var function: WorkflowFunction { get }
@@ -45,7 +45,7 @@ public struct Workflow<Input: Sendable, Output: Sendable>: AnyWorkflow {
     public var workflowName: WorkflowName<Input, Output> { WorkflowName(name) }
 
     /// - Parameters:
-    ///   - name: the name in invocations; unique among a worker's workflows.
+    ///   - name: the name in work items; unique among a worker's workflows.
     ///   - options: defaults for the workflow's steps, and its version.
     ///   - body: the function. What it throws fails the run.
     public init(

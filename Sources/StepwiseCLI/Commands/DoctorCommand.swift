@@ -31,11 +31,11 @@ struct DoctorCommand: AsyncParsableCommand {
             }
         var line =
             "\(found): looked at \(report.runs) runs (\(report.liveRuns) live), \(report.openSteps) open steps and "
-            + "\(report.invocations) invocations (\(report.stale) stale)"
+            + "\(report.workItems) work items (\(report.stale) stale)"
         if report.schedules > 0 { line += ", \(report.schedules) schedules" }
-        if report.raw > 0 { line += ", \(report.raw) raw items" }
+        if report.pushed > 0 { line += ", \(report.pushed) pushed items" }
         if report.unreadable > 0 {
-            line += "; \(report.unreadable) queued items are no invocations and will be rejected"
+            line += "; \(report.unreadable) queued items are not work items and will be rejected"
         }
         if report.malformed > 0 { line += "; \(report.malformed) rejected items: stepwise queues --malformed" }
         return line
@@ -55,8 +55,8 @@ struct DoctorCommand: AsyncParsableCommand {
                     })
             ), ("runs", .number(report.runs)), ("liveRuns", .number(report.liveRuns)),
             ("openSteps", .number(report.openSteps)),
-            ("invocations", .number(report.invocations)), ("stale", .number(report.stale)),
-            ("schedules", .number(report.schedules)), ("raw", .number(report.raw)),
+            ("workItems", .number(report.workItems)), ("stale", .number(report.stale)),
+            ("schedules", .number(report.schedules)), ("pushed", .number(report.pushed)),
             ("unreadable", .number(report.unreadable)), ("malformed", .number(report.malformed)),
         ])
     }

@@ -54,7 +54,7 @@ struct QueuesCommand: AsyncParsableCommand {
         }
         var lines = [table.text, "", "delayed    \(totals.delayed)", "malformed  \(totals.malformed)"]
         if !unserved.isEmpty {
-            var waiting = Table("UNSERVED WORKFLOW", "INVOCATIONS")
+            var waiting = Table("UNSERVED WORKFLOW", "WORK ITEMS")
             for (workflow, count) in unserved { waiting.add(workflow, String(count)) }
             lines += ["", waiting.text]
         }

@@ -13,7 +13,7 @@ struct StatusCommand: AsyncParsableCommand {
         try await connection.withClient { client in
             let details = try await client.run(run).status()
             let open = try await client.openSteps(ofRun: run)
-            let unserved = open.isEmpty ? 0 : try await client.unservedInvocations(ofWorkflow: details.workflow)
+            let unserved = open.isEmpty ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow)
             let version = try await client.turnHolderVersion(of: details)
             Output.print(
                 connection.json
@@ -42,7 +42,7 @@ struct StatusCommand: AsyncParsableCommand {
             table.add("paused workflow", "\(details.workflow), since \(Output.time(since))")
         }
         if unserved > 0 {
-            table.add("unserved", "\(unserved) invocations wait for a worker that has workflow \(details.workflow)")
+            table.add("unserved", "\(unserved) work items wait for a worker that has workflow \(details.workflow)")
         }
         if let warning = details.warning { table.add("warning", warning) }
         if !details.labels.isEmpty { table.add("labels", Labels.text(details.labels)) }

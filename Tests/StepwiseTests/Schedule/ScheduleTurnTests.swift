@@ -116,7 +116,7 @@ struct ScheduleTurnTests {
         #expect(again == schedule && again.json == schedule.json)
         #expect(again.definition.payloadJSON == #"{"big":12345678901234567890,"text":"a\"b"}"#)
         #expect(again.timer == (variant == 0 ? timer : nil))
-        #expect(ScheduleTimer(timer.entry) == timer && TimeLimit(timer.entry) == nil && Invocation(timer.entry) == nil)
+        #expect(ScheduleTimer(timer.entry) == timer && TimeLimit(timer.entry) == nil && WorkItem(timer.entry) == nil)
     }
 
     @Test(

@@ -8,7 +8,7 @@ private struct Declined: Error, Codable, Hashable {
     var hints: [String]
 }
 
-/// Where the step is executed: inline, or as a claimed invocation beside another.
+/// Where the step is executed: inline, or as a claimed work item beside another.
 enum StepPlace: String, CaseIterable, Sendable {
     case serial
     case parallel
@@ -108,7 +108,7 @@ extension Scenarios {
                 let open = try #require(try await client.openSteps(ofRun: run.id).first { $0.step == "later" }).state
                 #expect(open.failed.map(\.type) == ["Declined"])
                 #expect(open.failed.first?.delay == 3_600_000)
-                #expect(open.place == "invocation")
+                #expect(open.place == "item")
                 try await expectSound(client)
             }
         }

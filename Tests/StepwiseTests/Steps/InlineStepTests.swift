@@ -58,7 +58,7 @@ extension Scenarios {
                 let run = try await client.enqueue(row, "in")
                 try await eventually("it is not written") { try await written(server, run.id).open == ["flaky"] }
                 let open = try #require(try await client.openSteps(ofRun: run.id).first).state
-                #expect(open.attempt == 2 && open.failed.count == 1 && open.place == "invocation")
+                #expect(open.attempt == 2 && open.failed.count == 1 && open.place == "item")
                 try await eventually("last does not run") {
                     try await client.openSteps(ofRun: run.id).map(\.step) == ["last"]
                 }

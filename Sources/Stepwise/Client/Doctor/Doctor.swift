@@ -18,7 +18,7 @@ package struct Doctor: Sendable {
     package func examine() async throws -> DoctorReport {
         var report = DoctorReport()
         var ids: Set<String> = []
-        var lists = InvocationSurvey.Lists()
+        var lists = WorkItemSurvey.Lists()
         var strangers: [String: String] = [:]
         try await look { key, name, type in
             if let key, key.type == nil || key.type == type {
@@ -39,7 +39,7 @@ package struct Doctor: Sendable {
         if strangers["dead"] == nil {
             try await client.scanSortedSet(client.keys.dead) { entries in ids.formUnion(entries.map(\.member)) }
         }
-        var survey = try await client.surveyInvocations(lists)
+        var survey = try await client.surveyWorkItems(lists)
         survey.namespace.strangers = strangers
         ids.formUnion(survey.movers.keys)
         ids.formUnion(survey.unfit.keys)
@@ -86,7 +86,7 @@ package struct Doctor: Sendable {
     /// The first look at each run, a few hundred at a time.
     /// - Returns: the suspects.
     private func examineRuns(
-        _ ids: [String], _ survey: InvocationSurvey, _ report: inout DoctorReport
+        _ ids: [String], _ survey: WorkItemSurvey, _ report: inout DoctorReport
     ) async throws -> Set<String> {
         var suspects: Set<String> = []
         for start in stride(from: 0, to: ids.count, by: 200) {
@@ -115,11 +115,11 @@ package struct Doctor: Sendable {
         return confirmed.sorted { ($0.run ?? "", $0.step ?? "", $0.line) < ($1.run ?? "", $1.step ?? "", $1.line) }
     }
 
-    /// One more look at all suspects: the invocations between two looks at the runs themselves. What both say counts.
+    /// One more look at all suspects: the work items between two looks at the runs themselves. What both say counts.
     private func lookAgain(_ suspicion: inout Suspicion, _ namespace: NamespaceSnapshot) async throws -> [Violation] {
         let ids = suspicion.runs.sorted()
         let before = try await inspectPaged(ids)
-        var lists = InvocationSurvey.Lists()
+        var lists = WorkItemSurvey.Lists()
         try await client.scanKeys { names in
             for name in names { NamespaceKey(name).map { lists.add($0) } }
         }
@@ -131,7 +131,7 @@ package struct Doctor: Sendable {
                 lists.unfit.insert(fields.workflow)
             }
         }
-        var survey = try await client.surveyInvocations(lists, of: suspicion.runs)
+        var survey = try await client.surveyWorkItems(lists, of: suspicion.runs)
         survey.namespace.strangers = try await stillStrange(namespace.strangers)
         let after = try await inspectPaged(ids)
         var confirmed: [Violation] = []
@@ -194,12 +194,12 @@ package struct DoctorReport: Sendable {
     package var runs = 0
     package var liveRuns = 0
     package var openSteps = 0
-    package var invocations = 0
-    /// Invocations that nobody waits for; they may lie about, who claims one drops it.
+    package var workItems = 0
+    /// Work items that nobody waits for; they may lie about, who claims one drops it.
     package var stale = 0
     package var schedules = 0
-    /// Raw items that wait on queues.
-    package var raw = 0
+    /// Pushed items that wait on queues.
+    package var pushed = 0
     /// Items on queues that will be rejected.
     package var unreadable = 0
     /// Items that were rejected.
@@ -208,8 +208,8 @@ package struct DoctorReport: Sendable {
 
     package init() {}
 
-    mutating func note(_ survey: InvocationSurvey) {
-        (invocations, raw, unreadable) = (survey.count, survey.raw, survey.unreadable)
+    mutating func note(_ survey: WorkItemSurvey) {
+        (workItems, pushed, unreadable) = (survey.count, survey.pushed, survey.unreadable)
         schedules = survey.namespace.schedules.count + survey.namespace.unreadableSchedules.count
     }
 

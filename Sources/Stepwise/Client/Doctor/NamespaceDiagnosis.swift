@@ -13,7 +13,7 @@ package struct NamespaceSnapshot: Sendable, Hashable {
     package var workers: [String: Worker] = [:]
     /// The claim lists that hold something, with their lengths.
     package var claims: [ClaimList: Int] = [:]
-    /// Entries of `delayed` that are no `<queue> <invocation>`.
+    /// Entries of `delayed` that are no `<queue> <work item>`.
     package var unreadableDelayed: [String] = []
 
     /// The timer that each schedule has to have; `nil` for a paused one.
@@ -40,7 +40,7 @@ package struct NamespaceSnapshot: Sendable, Hashable {
         strangerViolations(keys) + workerViolations(keys) + claimViolations(keys) + scheduleViolations(keys)
             + unreadableDelayed.sorted().map { entry in
                 Violation(
-                    .unreadableDelayed, key: keys.delayed, "\"\(entry.prefix(200))\" is no <queue> <invocation>",
+                    .unreadableDelayed, key: keys.delayed, "\"\(entry.prefix(200))\" is no <queue> <work item>",
                     advice: redisCommand("ZREM", keys.delayed, entry), evidence: entry)
             }
     }
@@ -112,7 +112,7 @@ package struct NamespaceSnapshot: Sendable, Hashable {
                 : "worker \(list.worker) is not in \(keys.workers)"
             return Violation(
                 .claimsWithoutWorker, key: key,
-                "\(count) invocations are claimed there, but \(why), so nobody gives them back",
+                "\(count) work items are claimed there, but \(why), so nobody gives them back",
                 advice: "register a dead worker, which is swept: "
                     + redisCommand(
                         "HSET", keys.worker(list.worker), "state", "dead", "queues", list.queue, "buried", "0") + " && "

@@ -1,7 +1,7 @@
 /// What a live run must have: one mover for each open step, one turn where its `turn` says, a join that agrees.
 extension RunDiagnosis {
     mutating func judgeTurn(_ fields: RunSnapshot.Fields) {
-        let text = Invocation.turnText(run: run.id, generation: fields.generation)
+        let text = WorkItem.turnText(run: run.id, generation: fields.generation)
         let places = movers[text] ?? []
         stale -= places.count
         let grounds = "\(fields.turn) \(fields.turns) \(fields.recorded)"
@@ -63,14 +63,14 @@ extension RunDiagnosis {
         redisCommand("HSET", keys.run(run.id), "turn", "queue") + " && " + queue(text, fields)
     }
 
-    /// The command that says that an invocation moves the step.
+    /// The command that says that a work item moves the step.
     private func rewrite(_ step: String, _ open: OpenStep?) -> String {
-        let text = open.map { "\($0.kind) \($0.attempt) \($0.lost) invocation\($0.rest)" } ?? "run 1 0 invocation"
+        let text = open.map { "\($0.kind) \($0.attempt) \($0.lost) work item\($0.rest)" } ?? "run 1 0 item"
         return redisCommand("HSET", keys.open(run.id), step, text)
     }
 
-    private func queue(_ invocation: String, _ fields: RunSnapshot.Fields) -> String {
-        redisCommand("RPUSH", keys.queue(fields.queue), invocation)
+    private func queue(_ workItem: String, _ fields: RunSnapshot.Fields) -> String {
+        redisCommand("RPUSH", keys.queue(fields.queue), workItem)
     }
 
     mutating func judgeSteps(_ fields: RunSnapshot.Fields) {
@@ -95,18 +95,18 @@ extension RunDiagnosis {
     }
 
     private mutating func judge(_ step: String, _ open: OpenStep, _ text: String, _ fields: RunSnapshot.Fields) {
-        let invocation = "step \(run.id) \(fields.generation) \(open.attempt) \(step)"
-        let places = movers[invocation] ?? []
+        let workItem = "step \(run.id) \(fields.generation) \(open.attempt) \(step)"
+        let places = movers[workItem] ?? []
         stale -= places.count
         let grounds = "\(fields.generation) \(text)"
         judgeLimit(step, until: open.limits.values.min(), fields, grounds)
         switch open.place {
-        case "invocation":
+        case "item":
             if places.isEmpty {
                 report(
                     .stepWithoutMover, step: step, key: keys.open(run.id),
-                    "it is open at attempt \(open.attempt), and no invocation moves it",
-                    advice: "queue it: \(queue(invocation, fields))",
+                    "it is open at attempt \(open.attempt), and no work item moves it",
+                    advice: "queue it: \(queue(workItem, fields))",
                     evidence: grounds)
             }
         case "inline":
@@ -114,7 +114,7 @@ extension RunDiagnosis {
                 report(
                     .stepNotInline, step: step, key: keys.open(run.id),
                     "it is open inline, but `inline` is \"\(fields.inline)\", its turn \"\(fields.turn)\"",
-                    advice: "give it an invocation: \(rewrite(step, open)) && \(queue(invocation, fields))"
+                    advice: "give it a work item: \(rewrite(step, open)) && \(queue(workItem, fields))"
                         + (fields.inline == step ? " && " + redisCommand("HDEL", keys.run(run.id), "inline") : ""),
                     evidence: "\(grounds) \(fields.inline) \(fields.turn)")
             }
@@ -123,7 +123,7 @@ extension RunDiagnosis {
                 report(
                     .parkedStepOfMovingRun, step: step, key: keys.open(run.id),
                     "it is parked, but the run is \(fields.status)",
-                    advice: "give it an invocation: \(rewrite(step, open)) && \(queue(invocation, fields))",
+                    advice: "give it a work item: \(rewrite(step, open)) && \(queue(workItem, fields))",
                     evidence: "\(grounds) \(fields.status)")
             }
         case "child": judgeChild(step, open.child ?? "", fields, grounds)
@@ -136,14 +136,14 @@ extension RunDiagnosis {
                 advice: "write what it should be: \(rewrite(step, nil))",
                 evidence: text)
         }
-        let allowed = open.place == "invocation" ? 1 : 0
+        let allowed = open.place == "item" ? 1 : 0
         if places.count > allowed, let last = places.last {
             report(
                 .stepWithTwoMovers, step: step, key: keys.key(of: last),
-                open.place == "invocation"
-                    ? "\(places.count) invocations move it: \(names(places))"
-                    : "its mover is said to be \"\(open.place)\", but an invocation of it lies in \(names(places))",
-                advice: remove(invocation, from: last), evidence: grounds)
+                open.place == "item"
+                    ? "\(places.count) work items move it: \(names(places))"
+                    : "its mover is said to be \"\(open.place)\", but a work item of it lies in \(names(places))",
+                advice: remove(workItem, from: last), evidence: grounds)
         }
     }
 
@@ -165,7 +165,7 @@ extension RunDiagnosis {
     private mutating func judgeChild(
         _ step: String, _ child: String, _ fields: RunSnapshot.Fields, _ grounds: String
     ) {
-        let message = Invocation.endedText(run: run.id, generation: fields.generation, child: child, step: step)
+        let message = WorkItem.endedText(run: run.id, generation: fields.generation, child: child, step: step)
         let messages = movers[message]?.count ?? 0
         stale -= messages
         let state = run.children[child] ?? .init()

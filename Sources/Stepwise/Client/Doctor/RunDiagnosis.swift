@@ -1,9 +1,9 @@
 /// Judges one run by what was seen of it: rule 1 (conservation) and the agreement of its keys.
 ///
-/// A value: a snapshot and the invocations go in, violations come out.
+/// A value: a snapshot and the work items go in, violations come out.
 package struct RunDiagnosis: Sendable {
     package private(set) var violations: [Violation] = []
-    /// Invocations that nobody waits for any more; who claims one drops it.
+    /// Work items that nobody waits for any more; who claims one drops it.
     package internal(set) var stale = 0
 
     let keys: Keys
@@ -14,7 +14,7 @@ package struct RunDiagnosis: Sendable {
     let unfit: [String]
 
     /// - Parameters:
-    ///   - movers: the invocations of this run that were found, wherever they are.
+    ///   - movers: the work items of this run that were found, wherever they are.
     ///   - served: the workflows of the living workers; what is unserved of these is taken up at their next beat.
     ///   - unfit: the workflows in whose `unfit:<workflow>` the run stands.
     package init(

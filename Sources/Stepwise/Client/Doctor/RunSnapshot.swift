@@ -1,4 +1,4 @@
-/// How a run stood at one moment, and which invocations of it were found; what a diagnosis judges by.
+/// How a run stood at one moment, and which work items of it were found; what a diagnosis judges by.
 package struct RunSnapshot: Sendable, Hashable {
     /// The fields of `run:<id>`.
     package struct Fields: Sendable, Hashable {
@@ -72,7 +72,7 @@ package struct RunSnapshot: Sendable, Hashable {
     package var isLive: Bool { fields.map { !$0.status.isEnded } ?? false }
 }
 
-/// An invocation, and where it was found.
+/// A work item, and where it was found.
 package struct Mover: Sendable, Hashable {
     package enum Place: Sendable, Hashable {
         case queue(String)
@@ -81,7 +81,7 @@ package struct Mover: Sendable, Hashable {
         case unserved(workflow: String)
     }
 
-    /// The invocation's text; of a turn the short one, whatever it brings along.
+    /// The work item's text; of a turn the short one, whatever it brings along.
     package var text: String
     package var place: Place
     /// What lies there.
@@ -91,8 +91,8 @@ package struct Mover: Sendable, Hashable {
         self.item = item
         self.place = place
         text =
-            if case .turn(let run, let generation)? = Invocation(item) {
-                Invocation.turnText(run: run, generation: generation)
+            if case .turn(let run, let generation)? = WorkItem(item) {
+                WorkItem.turnText(run: run, generation: generation)
             } else { item }
     }
 }
@@ -115,7 +115,7 @@ package struct OpenStep: Sendable {
     package var kind: String
     package var attempt: Int
     package var lost: Int
-    /// `invocation`, `inline`, `parked`, `child`, `timer` or `event`.
+    /// `item`, `inline`, `parked`, `child`, `timer` or `event`.
     package var place: String
     /// The run that it waits for, at place `child`.
     package var child: String?
@@ -133,11 +133,11 @@ package struct OpenStep: Sendable {
     static let unwrittenText = "run 1 0 inline"
 
     /// What most open steps have to tell.
-    private static let plainText = "run 1 0 invocation"
+    private static let plainText = "run 1 0 item"
 
     package init?(_ text: String) {
         if text == Self.plainText {
-            (kind, attempt, lost, place, limits, failedLines) = ("run", 1, 0, "invocation", [:], [])
+            (kind, attempt, lost, place, limits, failedLines) = ("run", 1, 0, "item", [:], [])
             return
         }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)

@@ -1,7 +1,7 @@
 /// One thing in a namespace that the contract rules out.
 package struct Violation: Sendable, Hashable {
     package enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// An open step that nothing moves: no invocation of it is anywhere.
+        /// An open step that nothing moves: no work item of it is anywhere.
         case stepWithoutMover
         /// An open step with more than one mover.
         case stepWithTwoMovers
@@ -45,7 +45,7 @@ package struct Violation: Sendable, Hashable {
         case leftoverOfEndedRun
         /// Steps, outcomes or a counter without a run.
         case leftoverWithoutRun
-        /// An unserved invocation of a run that is not live.
+        /// An unserved work item of a run that is not live.
         case unservedOfNoLiveRun
         /// A run waits for another version of its workflow and is not parked.
         case unfitOfNoParkedRun
@@ -53,7 +53,7 @@ package struct Violation: Sendable, Hashable {
         case claimsWithoutWorker
         /// `workers` and `worker:<worker>` do not agree.
         case workerHalfRegistered
-        /// `delayed` holds what is no delayed invocation.
+        /// `delayed` holds what is not a delayed work item.
         case unreadableDelayed
         /// What `schedules` holds of a schedule is not what a script writes.
         case unreadableSchedule

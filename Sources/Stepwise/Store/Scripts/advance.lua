@@ -10,7 +10,7 @@
 --       11 how many openings, then for each: number, step, '1' if withdrawn, its limits in time, what it waits for
 --       ('' for a step with a body, 'sleep', or 'waitForEvent <name> <n>', KEYS[n] being event:<name>); then how many closings, then each step;
 --       then how many steps whose limits do not matter any more, then each; then how many of the steps that it no longer waits for leave
---       something outside the run, then for each: step, the invocation that ends it; then the run's patches, '' for no change;
+--       something outside the run, then for each: step, the work item that ends it; then the run's patches, '' for no change;
 --       how many bytes a run's outcomes may take; '1' if the function waits for all of its open steps before it can go on, unless one
 --       of them fails
 -- Reply {'inline', step, attempt, lost}: the turn goes on, this is the only open step and its body the caller's;

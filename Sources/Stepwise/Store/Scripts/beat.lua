@@ -5,7 +5,7 @@
 --       6 how many runs were cancelled when it last looked: if there are more now, it looks through the lists  7 how many workflows
 --       8... queue:<queue> and workflow:<workflow> of this worker: which of them are paused?
 -- Reply {'alive' or 'buried', due entries, {worker, beat, ...} of those that are not buried,
---       {invocation, ...}, {index of an unserved list that is not empty, ...}, the data format's number or '',
+--       {work item, ...}, {index of an unserved list that is not empty, ...}, the data format's number or '',
 --       how many runs were cancelled or '', 1 if it has looked through the lists, {index of an unfit hash that is not empty, ...},
 --       {what is paused of what was asked for, ...}}
 -- Guarantees: renews an entry and never makes one.

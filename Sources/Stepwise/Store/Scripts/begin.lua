@@ -11,7 +11,7 @@ if not is_live(run) or run.generation ~= ARGV[5] or not redis.call('LPOS', KEYS[
 local open = find_open(run, KEYS[2], ARGV[4])
 local has_turn = ARGV[3] ~= ''
 if has_turn and not (holds_turn(run, ARGV[1], ARGV[3]) and run.inline == ARGV[4]) then return { 'lost' } end
-if not open or open.attempt ~= ARGV[6] or open.where ~= (has_turn and 'inline' or 'invocation') then return { 'lost' } end
+if not open or open.attempt ~= ARGV[6] or open.where ~= (has_turn and 'inline' or 'item') then return { 'lost' } end
 redis.call('HDEL', KEYS[1], '-')
 if limit_of(open, 'claim') then
   open.limits = string.gsub(open.limits, ' claim=%d+', '')

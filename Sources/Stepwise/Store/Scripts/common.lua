@@ -53,8 +53,8 @@ local function now_exactly()
   return string.format('%.0f', t[1] * 1000000 + t[2])
 end
 
--- A turn's invocation. A run's generation begins as the time of its creation: an id that is used again after its run has left is told
--- apart from it by every instance and every invocation that is still about.
+-- A turn's work item. A run's generation begins as the time of its creation: an id that is used again after its run has left is told
+-- apart from it by every instance and every work item that is still about.
 local function turn_text(id, generation)
   return 'turn ' .. id .. ' ' .. generation
 end
@@ -184,7 +184,7 @@ local function withdraw_text(id, generation, step, place)
   return 'withdraw ' .. id .. ' ' .. generation .. ' ' .. number .. ' ' .. name .. ' ' .. step
 end
 
--- The invocations that end what a run's open steps leave outside it: children that are to end with it, and waits for events.
+-- The work items that end what a run's open steps leave outside it: children that are to end with it, and waits for events.
 local function ending_texts(run, id, open_key)
   local texts, cursor = {}, '0'
   if run.children == '' and run.listens == '' then return texts end

@@ -1,19 +1,19 @@
--- giveback: one claimed invocation goes back to its queue: its worker died, drains, or cannot start it now. A step that has lost as many
+-- giveback: one claimed work item goes back to its queue: its worker died, drains, or cannot start it now. A step that has lost as many
 -- workers as it may is not delivered again: that is its outcome. A function that loses them between its steps ends its run.
--- KEYS  1 run:<id> (of a raw item: any key)  2 open:<id>  3 claimed:<worker>:<queue>  4 queue:<queue>  5 redelivered
+-- KEYS  1 run:<id> (of a pushed item: any key)  2 open:<id>  3 claimed:<worker>:<queue>  4 queue:<queue>  5 redelivered
 --       6 steps:<id>  7 join:<id>  8 runs:running  9 runs:failed  10 dead
 --       11 queue:<queue> of the run that waits for it, or any list
--- ARGV  1 text  2 worker  3 'turn', 'step', 'raw' or 'message'  4 generation  5 step  6 attempt  7 '1' if the worker was lost with it
+-- ARGV  1 text  2 worker  3 'turn', 'step', 'pushed' or 'message'  4 generation  5 step  6 attempt  7 '1' if the worker was lost with it
 --       8 how many workers a step may lose  9 id
 -- Reply {'moved'}, {'stale'} (dropped), {'gone'} (it is not in the list), {'failed'} (the run has ended)
 -- Guarantees: list to list; a turn is marked as queued in the same step, so its old holder can change nothing any more.
 if not redis.call('LPOS', KEYS[3], ARGV[1]) then return { 'gone' } end
 redis.call('LLEN', KEYS[4])
 local lost, most = ARGV[7] == '1', tonumber(ARGV[8])
-if ARGV[3] == 'raw' or ARGV[3] == 'message' then
+if ARGV[3] == 'pushed' or ARGV[3] == 'message' then
   redis.call('LREM', KEYS[3], -1, ARGV[1])
   redis.call('RPUSH', KEYS[4], ARGV[1])
-  if lost and ARGV[3] == 'raw' then redis.pcall('HINCRBY', KEYS[5], redis.sha1hex(ARGV[1]), 1) end
+  if lost and ARGV[3] == 'pushed' then redis.pcall('HINCRBY', KEYS[5], redis.sha1hex(ARGV[1]), 1) end
   return { 'moved' }
 end
 local run = read_run(KEYS[1])
@@ -25,7 +25,7 @@ if wanted and ARGV[3] == 'turn' then
   step = run.inline
 end
 if wanted then open = find_open(run, KEYS[2], step) end
-if wanted and ARGV[3] == 'step' then wanted = open and open.attempt == ARGV[6] and open.where == 'invocation' end
+if wanted and ARGV[3] == 'step' then wanted = open and open.attempt == ARGV[6] and open.where == 'item' end
 redis.call('HLEN', KEYS[6])
 local turn_losses = wanted and lost and ARGV[3] == 'turn' and not open and not is_held(run) and lost_turns(run) + 1
 local fails = turn_losses and turn_losses >= most

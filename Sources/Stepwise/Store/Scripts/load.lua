@@ -1,4 +1,4 @@
--- load: the first call for a claimed invocation. Checks it, takes the turn if it is one, and tells what the caller has not seen.
+-- load: the first call for a claimed work item. Checks it, takes the turn if it is one, and tells what the caller has not seen.
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 claimed:<worker>:<queue>  5 runs:queued  6 runs:running  7 runs:unserved
 -- ARGV  1 id  2 text  3 worker  4 generation  5 step ('' for a turn)  6 attempt  7 seen  8 token  9 '1' to get workflow, queue and payload
 -- Reply {'ok', number, opened, recorded, delivered, page, lost, unfit, patches, workflow, queue, payload,
@@ -6,7 +6,7 @@
 --       many workers were lost with the step, or with the turn since the last outcome; `unfit`, `patches` as in the run
 --       {'stale'}: there is nothing to do for it, the claim is gone; {'lost'}: the caller does not hold it;
 --       {'reset'}: the history is shorter than what the caller has seen (Redis lost writes): drop everything remembered.
--- Guarantees: a turn is taken once and numbered; sent again, it gives the same answer. A stale invocation changes nothing but the claim.
+-- Guarantees: a turn is taken once and numbered; sent again, it gives the same answer. A stale work item changes nothing but the claim.
 local run, about = read_run(KEYS[1],
   ARGV[9] == '1' and { 'reason', 'workflow', 'queue', 'payload', 'depth', 'created', 'continued' } or { 'reason' })
 local held = redis.call('LPOS', KEYS[4], ARGV[2], 'RANK', -1)
@@ -52,7 +52,7 @@ if ARGV[5] == '' then
   lost = lost_turns(run)
 else
   local open = read_open(redis.call('HGET', KEYS[3], ARGV[5]))
-  if not open or open.attempt ~= ARGV[6] or open.where ~= 'invocation' then return stale() end
+  if not open or open.attempt ~= ARGV[6] or open.where ~= 'item' then return stale() end
   if is_held(run) and about[1] then
     redis.call('LREM', KEYS[4], -1, ARGV[2])
     redis.call('HSET', KEYS[3], ARGV[5], open_text(open, 'parked'))

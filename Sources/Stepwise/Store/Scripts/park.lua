@@ -13,7 +13,7 @@ local step = ARGV[4] ~= '' and run.inline or ARGV[5]
 local open = find_open(run, KEYS[2], step)
 local listed = ARGV[9] ~= '' and (not is_held(run) or redis.pcall('HEXISTS', KEYS[7], ARGV[1]) == 1)
 redis.call('LREM', KEYS[3], -1, ARGV[3])
-if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation') then return { 'stale' } end
+if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'item') then return { 'stale' } end
 if open then redis.call('HSET', KEYS[2], step, open_text(open, 'parked')) end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'turn', '', 'inline', '') end
 -- The first reason is the one that a person needs.

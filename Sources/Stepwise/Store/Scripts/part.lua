@@ -5,7 +5,7 @@
 -- Reply 1: recorded; 0: nothing was changed
 -- Guarantees: as `record`. Sent again it answers 0; `record` then finds what the first sending did.
 local v = redis.call('HMGET', KEYS[1], 'status', 'generation', 'turn', 'recorded', 'bytes', 'joins')
-if v[1] ~= 'running' or v[2] ~= ARGV[1] or redis.call('HGET', KEYS[3], ARGV[2]) ~= 'run 1 0 invocation' then return 0 end
+if v[1] ~= 'running' or v[2] ~= ARGV[1] or redis.call('HGET', KEYS[3], ARGV[2]) ~= 'run 1 0 item' then return 0 end
 if not v[3] or v[3] == '' then
   if v[6] ~= '1' or string.sub(ARGV[5], 1, 8) ~= '"value":' or redis.call('HLEN', KEYS[3]) < 2 then return 0 end
 end

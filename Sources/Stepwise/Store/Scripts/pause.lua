@@ -2,7 +2,7 @@
 -- KEYS  1 run:<id>  2 runs:queued  3 runs:running  4 runs:unserved  5 runs:paused
 -- ARGV  1 id  2 reason
 -- Reply {'paused'}; {'already'}; {'parked'}: it waits for other code or a person, nothing was changed; {'over', status}; {'missing'}
--- Guarantees: where its invocations and its turn are stays as it is; who claims one, or holds the turn, puts it aside. Sent again, it changes
+-- Guarantees: where its work items and its turn are stays as it is; who claims one, or holds the turn, puts it aside. Sent again, it changes
 --       nothing.
 local run = read_run(KEYS[1])
 if not run then return { 'missing' } end

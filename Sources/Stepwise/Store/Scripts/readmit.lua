@@ -1,4 +1,4 @@
--- readmit: an unserved invocation is claimed by a worker that has its workflow and a slot for it.
+-- readmit: an unserved work item is claimed by a worker that has its workflow and a slot for it.
 -- KEYS  1 run:<id>  2 unserved:<workflow>  3 claimed:<worker>:<queue>
 -- ARGV  1 text  2 '1' for a turn
 -- Reply 1, or 0 if somebody else was faster

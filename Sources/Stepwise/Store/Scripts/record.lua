@@ -27,7 +27,7 @@ if not claimed then
 end
 local open = is_live(run) and run.generation == ARGV[6] and read_open(redis.call('HGET', KEYS[3], ARGV[5]))
 redis.call('LREM', KEYS[5], -1, ARGV[3])
-if not open or open.attempt ~= ARGV[7] or open.where ~= 'invocation' then return { 'withdrawn' } end
+if not open or open.attempt ~= ARGV[7] or open.where ~= 'item' then return { 'withdrawn' } end
 redis.call('HDEL', KEYS[3], ARGV[5])
 run.recorded = run.recorded + 1
 local text, fits = bounded_outcome(run, ARGV[1], ARGV[12], ARGV[8], open, ARGV[9])

@@ -1,4 +1,4 @@
--- reject: a claimed item that is no invocation goes to `malformed`, where it can be read with the reason.
+-- reject: a claimed item that is not a work item goes to `malformed`, where it can be read with the reason.
 -- KEYS  1 claimed:<worker>:<queue>  2 malformed
 -- ARGV  1 item  2 entry: JSON without its closing brace
 -- Reply 1, or 0 if the item is not in the list

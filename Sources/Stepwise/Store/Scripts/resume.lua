@@ -28,7 +28,7 @@ local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 100)
 for n = 1, #page[2], 2 do
   local open = read_open(page[2][n + 1])
   if open and open.where == 'parked' then
-    redis.call('HSET', KEYS[2], page[2][n], open_text(open, 'invocation'))
+    redis.call('HSET', KEYS[2], page[2][n], open_text(open, 'item'))
     redis.call('RPUSH', KEYS[3], 'step ' .. ARGV[1] .. ' ' .. run.generation .. ' ' .. open.attempt .. ' ' .. page[2][n])
   end
 end
@@ -45,7 +45,7 @@ local text = ''
 local inline = run.turn == '' and find_open(run, KEYS[2], run.inline)
 if inline then
   -- Its turn was put aside after the pages above were turned.
-  redis.call('HSET', KEYS[2], run.inline, open_text(inline, 'invocation'))
+  redis.call('HSET', KEYS[2], run.inline, open_text(inline, 'item'))
   redis.call('HSET', KEYS[1], 'inline', '')
   redis.call('RPUSH', KEYS[3], 'step ' .. ARGV[1] .. ' ' .. run.generation .. ' ' .. inline.attempt .. ' ' .. run.inline)
 end

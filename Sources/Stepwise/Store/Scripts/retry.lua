@@ -22,7 +22,7 @@ if not holds or (has_turn and run.inline ~= ARGV[5]) then
   return { open and open.attempt == tostring(next_attempt) and 'delayed' or 'lost' }
 end
 local wanted = is_live(run) and open and run.generation == ARGV[6] and open.attempt == ARGV[7]
-  and open.where == (has_turn and 'inline' or 'invocation')
+  and open.where == (has_turn and 'inline' or 'item')
 local since, lines
 if wanted then
   since, lines = string.match(open.rest, '^ (%d+)(.*)$')
@@ -34,7 +34,7 @@ local function delay()
   local _, count = string.gsub(lines, '\n', '')
   if count > 20 then lines = string.match(lines, '^\n[^\n]*(.*)$') end
   local again = { kind = 'run', attempt = next_attempt, lost = open.lost, limits = open.limits, rest = ' ' .. since .. lines }
-  redis.call('HSET', KEYS[3], ARGV[5], open_text(again, 'invocation'))
+  redis.call('HSET', KEYS[3], ARGV[5], open_text(again, 'item'))
   redis.call('ZADD', KEYS[5], now() + tonumber(ARGV[8]),
     ARGV[9] .. ' step ' .. ARGV[1] .. ' ' .. ARGV[6] .. ' ' .. next_attempt .. ' ' .. ARGV[5])
 end

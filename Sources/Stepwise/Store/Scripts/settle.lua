@@ -132,7 +132,7 @@ local function put_aside(call)
   local inline = find_open(run, KEYS[3], run.inline)
   redis.call('LREM', KEYS[5], -1, call.text)
   if inline then
-    redis.call('HSET', KEYS[3], run.inline, open_text(inline, 'invocation'))
+    redis.call('HSET', KEYS[3], run.inline, open_text(inline, 'item'))
     reply[2] = 'step ' .. call.id .. ' ' .. call.generation .. ' ' .. inline.attempt .. ' ' .. run.inline
     redis.call('LPUSH', KEYS[5], reply[2])
   end
@@ -250,7 +250,7 @@ local function settle(call, plan)
       elseif not opening.withdrawn then
         local open = new_open(opening.limits)
         opens[#opens + 1] = opening.step
-        opens[#opens + 1] = open_text(open, 'invocation')
+        opens[#opens + 1] = open_text(open, 'item')
         new[#new + 1] = { step = opening.step, open = open }
         if open.limits ~= '' then
           limits[#limits + 1] = next_limit(open)
@@ -287,7 +287,7 @@ local function settle(call, plan)
   end
   local queued, kept, reply = {}, {}, {}
   for _, step in ipairs(new) do
-    if step.was_inline then redis.call('HSET', KEYS[3], step.step, open_text(step.open, 'invocation')) end
+    if step.was_inline then redis.call('HSET', KEYS[3], step.step, open_text(step.open, 'item')) end
     local text = 'step ' .. call.id .. ' ' .. call.generation .. ' ' .. step.open.attempt .. ' ' .. step.step
     local place = ends and #kept < call.slots and kept or queued
     place[#place + 1] = text

@@ -1,6 +1,6 @@
--- start: turns a claimed raw item (what other services LPUSH) into a run whose first turn the caller holds, or which starts later.
+-- start: turns a claimed pushed item (what other services LPUSH) into a run whose first turn the caller holds, or which starts later.
 -- KEYS  1 run:<id>  2 claimed:<worker>:<queue>  3 runs:running  4 delayed  5 runs:queued  6 queue:<queue>
--- ARGV  1 id  2 workflow  3 queue  4 payload  5 raw item  6 worker  7 token  8 labels as JSON or ''
+-- ARGV  1 id  2 workflow  3 queue  4 payload  5 pushed item  6 worker  7 token  8 labels as JSON or ''
 --       9 within how many ms it has to be done, or ''  10 when it is to start: '+<ms>' from now, '<ms>' since 1970, or '' for at once
 -- Reply {'ok', generation}; {'later'}: its turn waits in `delayed`;
 --       {'exists'}: the id has a run already, the item is dropped; {'other', workflow}: it

@@ -1,9 +1,9 @@
 -- tell: an event is sent to everybody who waits for it now, and if wanted kept for those who come later. What reaches the runs is an
--- invocation that names the moment: whoever waits since before it is told.
+-- work item that names the moment: whoever waits since before it is told.
 -- KEYS  1 queue:<queue>  2 kept:<name>  3 seen:<id> of the run that sends it, or any key  4 claimed:<worker>:<queue>, for a pushed item
 --       5 event:<name>
 -- ARGV  1 name  2 value as JSON  3 for how many ms it is kept, '' for not  4 the event's own id, '' for none  5 the claimed item, '' for none
--- Reply {'told', text}: the invocation, in place of the claimed item or on the queue; {'seen'}: an event with this id was sent before;
+-- Reply {'told', text}: the work item, in place of the claimed item or on the queue; {'seen'}: an event with this id was sent before;
 --       {'kept'}: another one of this name is still kept, and counts; {'lost'}
 -- Guarantees: of the events of a name that are kept the first counts; sent again with an id, or for a claimed item, it changes nothing.
 if ARGV[5] ~= '' and not redis.call('LPOS', KEYS[4], ARGV[5]) then return { 'lost' } end

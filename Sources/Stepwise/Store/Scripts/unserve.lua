@@ -1,4 +1,4 @@
--- unserve: a claimed invocation that this worker cannot do waits for one that can: it does not have the workflow, or no fitting version of it.
+-- unserve: a claimed work item that this worker cannot do waits for one that can: it does not have the workflow, or no fitting version of it.
 -- KEYS  1 run:<id>  2 claimed:<worker>:<queue>  3 unserved:<workflow>  4 runs:running  5 runs:unserved
 -- ARGV  1 id  2 text  3 worker  4 '1' for a turn  5 reason
 -- Reply 1, or 0 if the caller does not hold it, or nobody wants it any more: then it is dropped

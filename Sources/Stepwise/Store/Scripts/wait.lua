@@ -2,7 +2,7 @@
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 claimed:<worker>:<queue>  5 queue:<queue>
 -- ARGV  1 worker  2 text of the claim (the step's, or the turn's)  3 number of the turn, '' for a claimed step
 --       4 step  5 generation  6 attempt  7 upto, with a turn  8 child  9 'cancel', 'abandon' or 'wait': what becomes of it when nobody waits for it
---       10 the invocation that cancels it
+--       10 the work item that cancels it
 -- Reply {'waits'}; {'more', opened, recorded, delivered, page}: it waits or was closed, and the turn stays for what was recorded meanwhile;
 --       {'withdrawn'}: nobody waits for the child; {'lost'}
 -- Guarantees: one mover for the step at every moment; sent again, it changes nothing. A child that has ended before has closed the step.
@@ -21,7 +21,7 @@ if not holds or (has_turn and run.inline ~= ARGV[4]) then
   return { open and open.where == place and 'waits' or 'lost' }
 end
 local wanted = is_live(run) and open and run.generation == ARGV[5] and open.attempt == ARGV[6]
-  and open.where == (has_turn and 'inline' or 'invocation')
+  and open.where == (has_turn and 'inline' or 'item')
 local function wait()
   open.kind, open.where = 'invoke', place
   redis.call('HSET', KEYS[3], ARGV[4], open_text(open, open.where))

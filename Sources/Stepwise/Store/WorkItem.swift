@@ -4,8 +4,8 @@
 /// body; `ended <run> <generation> <child> <step>` tells the step that its child has ended; `cancel <child> <workflow> <run> <generation>
 /// <step>` ends the child for which that step no longer waits; `tell <event> <time> <value>` reaches everybody who waits for the event since
 /// before that time, in microseconds since 1970; `withdraw <run> <generation> <number> <event> <step>` lets the event's list forget a step;
-/// anything that begins with `{` is a raw item, a run or an event that another service pushed. Scripts compare the text whole.
-package enum Invocation: Sendable, Hashable {
+/// anything that begins with `{` is a pushed item, a run or an event that another service pushed. Scripts compare the text whole.
+package enum WorkItem: Sendable, Hashable {
     case turn(run: String, generation: String)
     case step(run: String, generation: String, attempt: Int, step: String)
     /// A message from a child to the step that waits for it.
@@ -16,12 +16,12 @@ package enum Invocation: Sendable, Hashable {
     case tell(event: String, time: Int, value: [UInt8])
     /// A step no longer waits for an event.
     case withdraw(run: String, generation: String, number: Int, event: String, step: String)
-    case raw
+    case pushed
 
     /// `nil` if the text is none of them.
     package init?(_ text: String) {
         if text.utf8.first(where: { $0 > 32 }) == UInt8(ascii: "{") {
-            self = .raw
+            self = .pushed
             return
         }
         // The value of a `tell` may be long: it is one word.
@@ -68,7 +68,7 @@ package enum Invocation: Sendable, Hashable {
         case .turn(let run, _), .step(let run, _, _, _), .ended(let run, _, _, _), .cancel(let run, _, _, _, _),
             .withdraw(let run, _, _, _, _):
             run
-        case .raw, .tell: nil
+        case .pushed, .tell: nil
         }
     }
 

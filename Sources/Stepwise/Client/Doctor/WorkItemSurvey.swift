@@ -1,13 +1,13 @@
 internal import StepwiseRedis
 
-/// Every invocation of a namespace that a walk over its lists found, by run.
-struct InvocationSurvey: Sendable {
+/// Every work item of a namespace that a walk over its lists found, by run.
+struct WorkItemSurvey: Sendable {
     /// Keyed by run id.
     var movers: [String: [Mover]] = [:]
     var count = 0
-    /// Raw items: runs that other services pushed and nobody has claimed yet.
-    var raw = 0
-    /// Items that are no invocation; who claims one moves it to `malformed`.
+    /// Pushed items: runs that other services pushed and nobody has claimed yet.
+    var pushed = 0
+    /// Items that are not work items; who claims one moves it to `malformed`.
     var unreadable = 0
     var namespace = NamespaceSnapshot()
     /// The workflows in whose `unfit:<workflow>` a run stands.
@@ -38,11 +38,11 @@ struct InvocationSurvey: Sendable {
 
     mutating func add(_ item: [UInt8], _ place: Mover.Place, of wanted: Set<String>?) {
         let text = String(decoding: item, as: UTF8.self)
-        switch Invocation(text) {
-        case .raw?: raw += 1
+        switch WorkItem(text) {
+        case .pushed?: pushed += 1
         case nil: unreadable += 1
-        case let invocation?:
-            guard let run = invocation.run else { return }
+        case let workItem?:
+            guard let run = workItem.run else { return }
             count += 1
             if wanted?.contains(run) ?? true { movers[run, default: []].append(Mover(text, place)) }
         }
@@ -50,16 +50,16 @@ struct InvocationSurvey: Sendable {
 }
 
 extension StepwiseClient {
-    /// Walks over the lists in the direction in which invocations move, so that one which moves meanwhile is still met:
+    /// Walks over the lists in the direction in which work items move, so that one which moves meanwhile is still met:
     /// `delayed` and unserved lists, queues, claims.
     ///
     /// - Parameters:
     ///   - lists: the lists that are known; those that the workers name are added.
-    ///   - wanted: only these runs' invocations are kept; `nil` for all.
-    func surveyInvocations(_ lists: InvocationSurvey.Lists, of wanted: Set<String>? = nil) async throws
-        -> InvocationSurvey
+    ///   - wanted: only these runs' work items are kept; `nil` for all.
+    func surveyWorkItems(_ lists: WorkItemSurvey.Lists, of wanted: Set<String>? = nil) async throws
+        -> WorkItemSurvey
     {
-        var survey = InvocationSurvey()
+        var survey = WorkItemSurvey()
         var lists = lists
         for worker in try await workers() { lists.queues.formUnion(worker.queues) }
         if try await isType("zset", keys.delayed) {
@@ -93,18 +93,18 @@ extension StepwiseClient {
             for queue in worker.queues { lists.claims.insert(.init(worker: worker.name, queue: queue)) }
         }
         for list in lists.claims.sorted(by: { ($0.worker, $0.queue) < ($1.worker, $1.queue) }) {
-            let before = survey.count + survey.raw + survey.unreadable
+            let before = survey.count + survey.pushed + survey.unreadable
             try await walk(
                 keys.claimed(list.worker, list.queue), .claimed(worker: list.worker, queue: list.queue), of: wanted,
                 &survey)
-            let found = survey.count + survey.raw + survey.unreadable - before
+            let found = survey.count + survey.pushed + survey.unreadable - before
             if found > 0 { survey.namespace.claims[list] = found }
         }
         return survey
     }
 
     private func walk(
-        _ key: String, _ place: Mover.Place, of wanted: Set<String>?, _ survey: inout InvocationSurvey
+        _ key: String, _ place: Mover.Place, of wanted: Set<String>?, _ survey: inout WorkItemSurvey
     ) async throws {
         guard try await isType("list", key) else { return }
         var found = survey
@@ -128,8 +128,8 @@ extension NamespaceSnapshot {
     }
 }
 
-extension InvocationSurvey {
-    /// An entry is the queue's name, a space, and the invocation.
+extension WorkItemSurvey {
+    /// An entry is the queue's name, a space, and the work item.
     fileprivate mutating func addDelayed(_ entry: String, of wanted: Set<String>?) {
         let bytes = Array(entry.utf8)
         guard let space = bytes.firstIndex(of: 32), space > 0 else {
@@ -149,8 +149,8 @@ extension InvocationSurvey {
             namespace.timers.insert(timer)
             return
         }
-        switch Invocation(String(decoding: text, as: UTF8.self)) {
-        case .raw?, nil: namespace.unreadableDelayed.append(entry)
+        switch WorkItem(String(decoding: text, as: UTF8.self)) {
+        case .pushed?, nil: namespace.unreadableDelayed.append(entry)
         default: add(text, .delayed(queue: String(decoding: bytes[..<space], as: UTF8.self)), of: wanted)
         }
     }
