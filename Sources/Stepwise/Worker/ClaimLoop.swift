@@ -4,7 +4,7 @@ internal import StepwiseRedis
 /// Claims work items from one queue for as long as there are slots: several at once while the queue is busy, by a blocking move
 /// while it is empty. What pops knows no run: it moves list to list.
 struct ClaimLoop: Sendable {
-    let worker: Incarnation
+    let session: WorkerSession
     let queue: String
     let blocking: RedisClient
 
@@ -17,12 +17,12 @@ struct ClaimLoop: Sendable {
         var pause = Duration.milliseconds(50)
         var batch = 1
         while await slot() {
-            if worker.isLeaving {
-                worker.slots.release()
+            if session.isLeaving {
+                session.slots.release()
                 return
             }
-            if worker.isPaused(queue: queue) {
-                worker.slots.release()
+            if session.isPaused(queue: queue) {
+                session.slots.release()
                 continue
             }
             do {
@@ -31,7 +31,7 @@ struct ClaimLoop: Sendable {
             } catch {
                 if error.kind == .closed { return }
                 if error.kind != .unavailable {
-                    worker.logger.warning("claiming failed", metadata: ["queue": "\(queue)", "error": "\(error)"])
+                    session.logger.warning("claiming failed", metadata: ["queue": "\(queue)", "error": "\(error)"])
                 }
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(2))
@@ -40,8 +40,8 @@ struct ClaimLoop: Sendable {
     }
 
     private func slot() async -> Bool {
-        await worker.waitWhilePaused(queue: queue)
-        return await worker.slots.acquire()
+        await session.waitWhilePaused(queue: queue)
+        return await session.slots.acquire()
     }
 
     /// One round; it holds one slot already.
@@ -56,22 +56,22 @@ struct ClaimLoop: Sendable {
             let begin = ContinuousClock.now
             let reply = try await blocking.send(move("BLMOVE") + [.init(WorkerConnections.blockingTimeout)])
             guard let item = reply.bytes else {
-                worker.slots.release()
+                session.slots.release()
                 return 1
             }
             await accept(item)
             return ContinuousClock.now - begin < Self.atOnce ? 8 : 1
         } catch {
-            worker.slots.release()
+            session.slots.release()
             throw error
         }
     }
 
     private func claimSeveral(_ batch: Int) async throws(RedisError) -> Int {
-        let slots = 1 + worker.slots.take(upTo: batch - 1)
+        let slots = 1 + session.slots.take(upTo: batch - 1)
         var free = slots
-        defer { worker.slots.release(free) }
-        let replies = try await worker.connections.commands.pipeline(Array(repeating: move("LMOVE"), count: slots))
+        defer { session.slots.release(free) }
+        let replies = try await session.connections.commands.pipeline(Array(repeating: move("LMOVE"), count: slots))
         var items: [[UInt8]] = []
         for reply in replies {
             if let item = try reply.get().bytes { items.append(item) }
@@ -88,26 +88,26 @@ struct ClaimLoop: Sendable {
     }
 
     private func move(_ command: RedisArgument) -> [RedisArgument] {
-        [command, .init(worker.keys.queue(queue)), .init(worker.keys.claimed(worker.name, queue)), "RIGHT", "LEFT"]
+        [command, .init(session.keys.queue(queue)), .init(session.keys.claimed(session.name, queue)), "RIGHT", "LEFT"]
     }
 
-    private var goesBack: Bool { worker.isDraining || worker.isPaused(queue: queue) }
+    private var goesBack: Bool { session.isDraining || session.isPaused(queue: queue) }
 
     /// What arrives after the worker has begun to drain, or the queue was paused, goes back at once.
     private func accept(_ item: [UInt8]) async {
-        worker.noteClaim()
+        session.noteClaim()
         if goesBack {
             // What cannot be given back now goes back with the worker's end.
-            try? await worker.giveBack(item, queue: queue)
+            try? await session.giveBack(item, queue: queue)
             // Only now: who waits to be alone would else end the process while the item is still claimed.
-            worker.slots.release()
+            session.slots.release()
         } else {
-            worker.accept(item, from: queue)
+            session.accept(item, from: queue)
         }
     }
 
     /// Ends a blocking move that waits on an empty queue.
     func unblock() async {
-        await worker.unblock(blocking)
+        await session.unblock(blocking)
     }
 }

@@ -23,7 +23,7 @@ final class Heartbeat: Sendable {
     /// The most due entries that a beat brings.
     static let duePage = 100
 
-    private let worker: Incarnation
+    private let session: WorkerSession
     private let client: RedisClient
     private let interval: TimeAmount
     private let listsEvery: Int
@@ -34,10 +34,10 @@ final class Heartbeat: Sendable {
     private let cancels = Mutex<(count: String, haveRisen: Bool)>(("", false))
 
     /// - Parameter onReply: called on the event loop; `nil` for a beat that failed.
-    init(worker: Incarnation, onReply: @escaping @Sendable (BeatReply?) -> Void) {
-        self.worker = worker
-        client = worker.connections.beat
-        let lease = worker.configuration.lease.milliseconds
+    init(session: WorkerSession, onReply: @escaping @Sendable (BeatReply?) -> Void) {
+        self.session = session
+        client = session.connections.beat
+        let lease = session.configuration.lease.milliseconds
         let interval = min(500, lease / 5)
         self.interval = .milliseconds(Int64(interval))
         listsEvery = max(1, Int(min(2000, lease / 4) / interval))
@@ -59,18 +59,18 @@ final class Heartbeat: Sendable {
     private func beat() -> EventLoopFuture<Void> {
         let (known, haveRisen) = cancels.withLock { $0 }
         let withLists = haveRisen || count.wrappingAdd(1, ordering: .relaxed).oldValue % listsEvery == 0
-        let queues = worker.configuration.queues
-        let keys = worker.keys
+        let queues = session.configuration.queues
+        let keys = session.keys
         let future = client.submit(
             ScriptLibrary.beat,
-            keys: [keys.workers, keys.worker(worker.name), keys.delayed, keys.meta, keys.paused]
-                + queues.map { keys.claimed(worker.name, $0) }
-                + worker.workflowNames.map { keys.unserved($0) } + worker.versionedWorkflows.map { keys.unfit($0) },
+            keys: [keys.workers, keys.worker(session.name), keys.delayed, keys.meta, keys.paused]
+                + queues.map { keys.claimed(session.name, $0) }
+                + session.workflowNames.map { keys.unserved($0) } + session.versionedWorkflows.map { keys.unfit($0) },
             arguments: [
-                .init(worker.name), .init(Self.duePage), withLists ? "1" : "", .init(queues.count),
-                worker.takeClaimNote() ? "1" : "", .init(known),
-                .init(worker.workflowNames.count),
-            ] + worker.pausables.map { .init($0) })
+                .init(session.name), .init(Self.duePage), withLists ? "1" : "", .init(queues.count),
+                session.takeClaimNote() ? "1" : "", .init(known),
+                .init(session.workflowNames.count),
+            ] + session.pausables.map { .init($0) })
         return future.map { [self] reply in
             let cancels = reply.array?.dropFirst(6).first?.string ?? known
             // What was claimed since the last look is looked at twice.

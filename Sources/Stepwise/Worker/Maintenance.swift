@@ -4,7 +4,7 @@ internal import StepwiseRedis
 /// What a worker does besides its claims, driven by its beats: due entries, the dead, the unserved, the expired, and the comparison
 /// of its memory with its claim lists.
 actor Maintenance {
-    private let worker: Incarnation
+    private let session: WorkerSession
     private var fleet: FleetWatch
     private var overdue: Set<String> = []
     private var lastClaims: Set<[UInt8]> = []
@@ -17,33 +17,33 @@ actor Maintenance {
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
     private static let burialMilliseconds = 3_600_000
 
-    init(worker: Incarnation) {
-        self.worker = worker
-        fleet = FleetWatch(lease: worker.configuration.lease)
+    init(session: WorkerSession) {
+        self.session = session
+        fleet = FleetWatch(lease: session.configuration.lease)
     }
 
     func run(_ beats: AsyncStream<BeatReply?>) async {
         for await beat in beats {
-            if worker.isOver { return }
+            if session.isOver { return }
             guard let beat else {
                 fleet.lookAway()
                 continue
             }
             if beat.isBuried {
-                worker.end(.buried)
+                session.end(.buried)
                 return
             }
             if let format = beat.format, format > DataFormat.current {
-                worker.end(.formatChanged)
+                session.end(.formatChanged)
                 return
             }
-            worker.setPaused(beat.paused)
+            session.setPaused(beat.paused)
             do {
                 try await tend(beat)
-            } catch is IncarnationOver {
+            } catch is SessionEnded {
                 return
             } catch {
-                worker.logger.warning("upkeep failed; it is tried again", metadata: ["error": "\(error)"])
+                session.logger.warning("upkeep failed; it is tried again", metadata: ["error": "\(error)"])
             }
         }
     }
@@ -56,26 +56,26 @@ actor Maintenance {
             try await cancelUnwanted(among: lists.claims)
         }
         let still = fleet.look(beat.workers, at: now)
-        let leads = fleet.leads(worker.name)
+        let leads = fleet.leads(session.name)
         // One worker is enough to promote; the others only take over what it leaves lying.
         try await promote(leads ? beat.due : beat.due.filter(overdue.contains))
         overdue = Set(beat.due)
         if leads { try await promoteMore(after: beat.due.count) }
-        for dead in still where dead.name != worker.name { try await bury(dead.name, beat: dead.beat) }
+        for dead in still where dead.name != session.name { try await bury(dead.name, beat: dead.beat) }
         if leads, now >= nextSweep {
-            nextSweep = now + max(worker.configuration.lease / 2, .seconds(2))
+            nextSweep = now + max(session.configuration.lease / 2, .seconds(2))
             try await sweepTheBuried()
         }
         if let lists = beat.lists {
-            for index in lists.unserved { worker.readmit(worker.workflowNames[index]) }
-            for index in lists.unfit { worker.adopt(worker.versionedWorkflows[index]) }
+            for index in lists.unserved { session.readmit(session.workflowNames[index]) }
+            for index in lists.unfit { session.adopt(session.versionedWorkflows[index]) }
         }
         if leads, now >= nextRearm {
             nextRearm = now + .seconds(60)
-            try await worker.rearmSchedules()
+            try await session.rearmSchedules()
         }
         if leads, now >= nextExpiry {
-            let configuration = worker.configuration
+            let configuration = session.configuration
             let isDone = [
                 try await expire(.completed, age: configuration.completedRetention),
                 try await expire(.cancelled, age: configuration.completedRetention),
@@ -94,10 +94,10 @@ actor Maintenance {
         var count = count
         var pages = 0
         while count == Heartbeat.duePage, pages < 50 {
-            let time = try await worker.command(["TIME"]).array?.compactMap(\.integer) ?? []
+            let time = try await session.command(["TIME"]).array?.compactMap(\.integer) ?? []
             guard time.count == 2 else { return }
-            let due = try await worker.command([
-                "ZRANGEBYSCORE", .init(worker.keys.delayed), "-inf", .init(time[0] * 1000 + time[1] / 1000), "LIMIT",
+            let due = try await session.command([
+                "ZRANGEBYSCORE", .init(session.keys.delayed), "-inf", .init(time[0] * 1000 + time[1] / 1000), "LIMIT",
                 "0",
                 .init(Heartbeat.duePage),
             ])
@@ -116,15 +116,15 @@ actor Maintenance {
                 if let limit = TimeLimit(entry) {
                     group.addTask { await self.lapse(limit) }
                 } else if let timer = ScheduleTimer(entry) {
-                    group.addTask { [worker] in await worker.tick(timer) }
+                    group.addTask { [session] in await session.tick(timer) }
                 } else {
                     queues[String(entry.prefix { $0 != " " }), default: []].append(entry)
                 }
             }
         }
         for (queue, entries) in queues {
-            _ = try await worker.evaluate(
-                ScriptLibrary.promote, [worker.keys.delayed, worker.keys.queue(queue)],
+            _ = try await session.evaluate(
+                ScriptLibrary.promote, [session.keys.delayed, session.keys.queue(queue)],
                 [.init(queue.utf8.count + 1)] + entries.map { .init($0) })
         }
     }
@@ -132,17 +132,17 @@ actor Maintenance {
     /// What of one run cannot be read must not keep the others waiting.
     private func lapse(_ limit: TimeLimit) async {
         do {
-            let parentQueue = limit.step == nil ? try await worker.parentQueue(of: limit.run) : nil
-            guard case .ended = try await worker.store.lapse(limit, parentQueue: parentQueue) else { return }
-            try await worker.tellEnd(of: limit.run)
+            let parentQueue = limit.step == nil ? try await session.parentQueue(of: limit.run) : nil
+            guard case .ended = try await session.store.lapse(limit, parentQueue: parentQueue) else { return }
+            try await session.tellEnd(of: limit.run)
             // If it was parked for changed code, it need not be looked at any more; nor if no worker has its workflow.
-            let keys = worker.keys
-            let workflow = try await worker.command(["HGET", .init(keys.run(limit.run)), "workflow"]).string ?? ""
-            _ = try await worker.command(["HDEL", .init(keys.unfit(workflow)), .init(limit.run)])
+            let keys = session.keys
+            let workflow = try await session.command(["HGET", .init(keys.run(limit.run)), "workflow"]).string ?? ""
+            _ = try await session.command(["HDEL", .init(keys.unfit(workflow)), .init(limit.run)])
             let turn = WorkItem.turnText(run: limit.run, generation: limit.generation)
-            _ = try await worker.command(["LREM", .init(keys.unserved(workflow)), "1", .init(turn)])
-        } catch is IncarnationOver {} catch {
-            worker.logger.error(
+            _ = try await session.command(["LREM", .init(keys.unserved(workflow)), "1", .init(turn)])
+        } catch is SessionEnded {} catch {
+            session.logger.error(
                 "a limit in time could not be applied; see the run with stepwise doctor",
                 metadata: ["run": "\(limit.run)", "step": "\(limit.step ?? "")", "error": "\(error)"])
         }
@@ -151,20 +151,20 @@ actor Maintenance {
     // MARK: The dead
 
     private func bury(_ name: String, beat: String) async throws {
-        let reply = try await worker.evaluate(
-            ScriptLibrary.bury, [worker.keys.workers, worker.keys.worker(name)], [.init(name), .init(beat)])
+        let reply = try await session.evaluate(
+            ScriptLibrary.bury, [session.keys.workers, session.keys.worker(name)], [.init(name), .init(beat)])
         guard reply.integer == 1 else { return }
-        worker.logger.notice(
+        session.logger.notice(
             "a worker's beat stood still for a lease; its claims go back", metadata: ["dead": "\(name)"])
-        try await worker.sweep(name, leaveAfter: Self.burialMilliseconds)
+        try await session.sweep(name, leaveAfter: Self.burialMilliseconds)
     }
 
     /// Looks after the buried: a claim that was frozen with its worker may still be served, and names leave in the end.
     private func sweepTheBuried() async throws {
-        let keys = worker.keys
+        let keys = session.keys
         var known: [String: [String]] = [:]
         for page in 0..<20 {
-            let reply = try await worker.command([
+            let reply = try await session.command([
                 "ZRANGEBYSCORE", .init(keys.workers), "-inf", "0", "WITHSCORES", "LIMIT", .init(page * 500), "500",
             ])
             let flat = reply.array?.compactMap(\.string) ?? []
@@ -172,21 +172,21 @@ actor Maintenance {
                 (name: flat[$0], at: -(Int(flat[$0 + 1]) ?? 0))
             }
             if buried.isEmpty { break }
-            let time = try await worker.command(["TIME"]).array?.first?.integer ?? 0
+            let time = try await session.command(["TIME"]).array?.first?.integer ?? 0
             for (name, _) in buried {
                 if let queues = queuesOfBuried[name] {
                     known[name] = queues
                 } else {
-                    let queues = try await worker.command(["HGET", .init(keys.worker(name)), "queues"]).string ?? ""
+                    let queues = try await session.command(["HGET", .init(keys.worker(name)), "queues"]).string ?? ""
                     known[name] = queues.split(separator: " ").map(String.init)
                 }
             }
             let lists = buried.flatMap { dead in (known[dead.name] ?? []).map { keys.claimed(dead.name, $0) } }
             // One question for all of them: mostly there is nothing.
             let holding =
-                lists.isEmpty ? 0 : try await worker.command(["EXISTS"] + lists.map { .init($0) }).integer ?? 0
+                lists.isEmpty ? 0 : try await session.command(["EXISTS"] + lists.map { .init($0) }).integer ?? 0
             for (name, at) in buried where holding > 0 || time * 1000 - at > Self.burialMilliseconds {
-                try await worker.sweep(name, leaveAfter: Self.burialMilliseconds)
+                try await session.sweep(name, leaveAfter: Self.burialMilliseconds)
             }
         }
         queuesOfBuried = known
@@ -195,19 +195,19 @@ actor Maintenance {
     // MARK: The worker's own claims
 
     private func compare(with list: [[UInt8]]) async {
-        let difference = worker.hand.difference(to: list)
+        let difference = session.hand.difference(to: list)
         for item in difference.unknown {
-            worker.logger.notice(
+            session.logger.notice(
                 "a claim whose reply was lost is taken up",
                 metadata: ["item": "\(String(decoding: item.prefix(200), as: UTF8.self))"])
-            worker.takeUp(item)
+            session.takeUp(item)
         }
         for item in difference.missing {
             guard case .step(let id, let generation, _, let step)? = WorkItem(String(decoding: item, as: UTF8.self))
             else {
                 continue
             }
-            await worker.driver(of: RunStore.Run.key(id, generation))?.cancelBody(
+            await session.driver(of: RunStore.Run.key(id, generation))?.cancelBody(
                 of: step)
         }
     }
@@ -220,16 +220,17 @@ actor Maintenance {
         for item in claims {
             switch WorkItem(String(decoding: item, as: UTF8.self)) {
             case .step(let id, let generation, let attempt, let step):
-                let run = RunStore.Run(id: id, generation: generation, queue: "", keys: worker.keys)
-                if try await worker.open(run, step: step, attempt: attempt, evenIfPaused: true) == nil {
-                    await worker.driver(of: run.key)?.cancelBody(of: step)
+                let run = RunStore.Run(id: id, generation: generation, queue: "", keys: session.keys)
+                if try await session.open(run, step: step, attempt: attempt, evenIfPaused: true) == nil {
+                    await session.driver(of: run.key)?.cancelBody(of: step)
                 }
             case .turn(let id, let generation):
-                let run = RunStore.Run(id: id, generation: generation, queue: "", keys: worker.keys)
-                guard let driver = worker.driver(of: run.key), let delivered = await driver.deliveredBesideInline else {
+                let run = RunStore.Run(id: id, generation: generation, queue: "", keys: session.keys)
+                guard let driver = session.driver(of: run.key), let delivered = await driver.deliveredBesideInline
+                else {
                     break
                 }
-                if try await worker.hasMoved(run, beyond: delivered) { await driver.lookUp() }
+                if try await session.hasMoved(run, beyond: delivered) { await driver.lookUp() }
             case .ended, .cancel, .tell, .withdraw, .pushed, nil:
                 break
             }
@@ -243,13 +244,13 @@ actor Maintenance {
     /// - Returns: whether nothing is left that is past its age.
     private func expire(_ status: RunStatus, age: Duration) async throws -> Bool {
         guard age > .zero else { return true }
-        let keys = worker.keys
+        let keys = session.keys
         for _ in 0..<20 {
-            let reply = try await worker.evaluate(
+            let reply = try await session.evaluate(
                 ScriptLibrary.expired, [keys.runs(status)], [.init(age.wholeMilliseconds)])
             let ids = reply.array?.compactMap(\.string) ?? []
             if ids.isEmpty { return true }
-            _ = try await worker.evaluate(
+            _ = try await session.evaluate(
                 ScriptLibrary.forget,
                 forgetKeys(keys, status, ids), [.init(status.rawValue)] + ids.map { .init($0) })
         }
@@ -263,13 +264,13 @@ extension Maintenance {
     /// - Returns: whether nothing is left that is past its age.
     private func forgetUnexpected(age: Duration) async throws -> Bool {
         guard age > .zero else { return true }
-        let keys = worker.keys
+        let keys = session.keys
         for _ in 0..<20 {
-            let reply = try await worker.evaluate(
+            let reply = try await session.evaluate(
                 ScriptLibrary.expired, [keys.expected], [.init(age.wholeMilliseconds)])
             let ids = reply.array?.compactMap(\.string) ?? []
             if ids.isEmpty { return true }
-            _ = try await worker.evaluate(
+            _ = try await session.evaluate(
                 ScriptLibrary.unexpect, [keys.expected] + ids.flatMap { [keys.run($0), keys.mail($0), keys.seen($0)] },
                 ids.map { .init($0) })
         }

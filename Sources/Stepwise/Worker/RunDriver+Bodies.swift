@@ -42,7 +42,7 @@ extension RunDriver {
             case .over:
                 return nil
             case .givenBack:
-                try await worker.giveBack(Array(text.utf8), queue: run.queue)
+                try await session.giveBack(Array(text.utf8), queue: run.queue)
                 return nil
             case .cancelled, .interrupted:
                 // Stale or lost, then it is dropped; still wanted, then it is executed again.
@@ -85,16 +85,16 @@ extension RunDriver {
             self.code = code
             claim.end()
             // Counted: the turn before this one, of the same text, may still be in hand.
-            let turn = worker.hand.hold(Array(run.turnText.utf8))
+            let turn = session.hand.hold(Array(run.turnText.utf8))
             defer { turn.end() }
             guard try await prepareInstance(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
             try await synchronize(with: page, holdsTurn: true)
             return try await drive(number: number, opened: opened, turn)
         case .reset:
-            worker.end(.historyLost(run.id))
+            session.end(.historyLost(run.id))
             return nil
         case .lost:
-            worker.logger.notice(
+            session.logger.notice(
                 "what a body returned is refused: its claim was given to another worker, whose outcome counts",
                 metadata: ["run": "\(run.id)", "step": "\(record.step)", "attempt": "\(record.attempt)"])
             return nil
@@ -112,40 +112,42 @@ extension RunDriver {
     func perform(
         _ call: StepCall, attempt: Int, lost: Int?, text: String, turn number: Int?
     ) async throws -> BodyEnd {
-        if worker.isOver { return .over }
+        if session.isOver { return .over }
         let body: RunningBody
         var isAlone = false
-        defer { if isAlone { worker.endAlone() } }
+        defer { if isAlone { session.endAlone() } }
         if let running = bodies[call.id], running.attempt == attempt {
             body = running
         } else {
-            let lost = if let lost { lost } else { try await worker.lost(with: call.id, of: run) }
-            if worker.isLastDelivery(lost: lost) {
-                guard await worker.beginAlone("step \"\(call.id)\"", run: run.id, lost: lost) else { return .givenBack }
+            let lost = if let lost { lost } else { try await session.lost(with: call.id, of: run) }
+            if session.isLastDelivery(lost: lost) {
+                guard await session.beginAlone("step \"\(call.id)\"", run: run.id, lost: lost) else {
+                    return .givenBack
+                }
                 isAlone = true
-            } else if worker.slots.isPaused {
+            } else if session.slots.isPaused {
                 return .givenBack
             }
             if call.options.isAtMostOnce || (call.options.claimTimeout != nil && attempt == 1) {
                 let reply = try await store.begin(
-                    run, text: text, turn: number, step: call.id, attempt: attempt, token: worker.nextToken(),
+                    run, text: text, turn: number, step: call.id, attempt: attempt, token: session.nextToken(),
                     once: call.options.isAtMostOnce)
                 switch reply {
                 case .begun: break
                 case .lost: return .cancelled
                 case .interrupted: return .ended(.error(interruption(of: call.id, attempt: attempt)), took: 0)
                 }
-                if worker.isOver { return .over }
+                if session.isOver { return .over }
             }
             body = start(call, attempt: attempt)
             bodies[call.id] = body
         }
         if number != nil { inline = call.id }
         let end = await body.wait()
-        guard let end else { return worker.isOver ? .over : .interrupted }
+        guard let end else { return session.isOver ? .over : .interrupted }
         if bodies[call.id] === body { bodies[call.id] = nil }
         if inline == call.id { inline = nil }
-        if worker.isOver { return .over }
+        if session.isOver { return .over }
         let judgement = judge(end, of: call, body)
         guard case .ended(.value(let payload), let took) = judgement else { return judgement }
         if call.options.kind == WorkflowContext.callbackKind,
@@ -157,7 +159,7 @@ extension RunDriver {
         }
         if let notice = call.notice {
             let step = step(of: call, attempt: attempt)
-            guard let problem = try await worker.send(notice, value: payload, from: run, step: step) else {
+            guard let problem = try await session.send(notice, value: payload, from: run, step: step) else {
                 return .ended(.value(JSON.null), took: took)
             }
             return .ended(.error(StepFailure(step: call.id, attempts: attempt, error: problem)), took: took)
@@ -174,7 +176,7 @@ extension RunDriver {
     private func makeChild(
         _ order: ChildOrder, of step: String, attempt: Int, payload: [UInt8]
     ) async throws -> StepFailure? {
-        let limit = worker.configuration.maximumDepth
+        let limit = session.configuration.maximumDepth
         let child = RunStore.Child(
             id: store.childID(order, of: step, run), payload: payload,
             options: EnqueueOptions(order.options, queue: run.queue), depth: (about?.depth ?? 0) + 1)
@@ -196,7 +198,7 @@ extension RunDriver {
 
     func record(of call: StepCall, attempt: Int, _ result: Outcome.Result, took: Int) -> RunStore.Record {
         var record = RunStore.Record(
-            step: call.id, key: call.key, attempt: attempt, result: result, took: took, token: worker.nextToken())
+            step: call.id, key: call.key, attempt: attempt, result: result, took: took, token: session.nextToken())
         record.kind = call.kind
         if let order = call.child, !order.isAwaited, case .value = result {
             record.child = store.childID(order, of: call.id, run)
@@ -216,7 +218,7 @@ extension RunDriver {
     /// - Parameter pace: what is known of such bodies, if the caller has it.
     func start(_ call: StepCall, attempt: Int, _ pace: BodyPace? = nil) -> RunningBody {
         let step = step(of: call, attempt: attempt)
-        worker.logger.debug(
+        session.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
         return RunningBody(
             attempt: attempt, timeout: call.options.timeout, pace: pace ?? paces.of(call.name), step: step,
@@ -228,7 +230,7 @@ extension RunDriver {
         let attempt = body.attempt
         switch end {
         case .success(let json):
-            if let problem = worker.configuration.problem(
+            if let problem = session.configuration.problem(
                 withSizeOf: json,
                 what: (call.child == nil ? "the result of" : "the input for the child of")
                     + " step \"\(call.id)\" of run \(run.id)")
@@ -241,15 +243,15 @@ extension RunDriver {
             // This worker's doing is no outcome of the step.
             return .cancelled
         case .failure(let error):
-            worker.logger.debug(
+            session.logger.debug(
                 "a step's body failed",
                 metadata: ["run": "\(run.id)", "step": "\(call.id)", "attempt": "\(attempt)", "error": "\(error)"])
             let failure = StepFailure(step: call.id, attempts: attempt, error: error)
-            let retry = call.options.retry ?? worker.configuration.retry
+            let retry = call.options.retry ?? session.configuration.retry
             guard let delay = retry.delay(afterAttempt: attempt, error: error, chance: .random(in: 0...1)) else {
                 return .ended(.error(failure), took: body.took)
             }
-            let note = FailedAttempt.note(attempt: attempt, error: error, worker: worker.name, took: body.took)
+            let note = FailedAttempt.note(attempt: attempt, error: error, worker: session.name, took: body.took)
             let again = RunStore.Again(
                 failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map(\.wholeMilliseconds),
                 took: body.took, note: note)

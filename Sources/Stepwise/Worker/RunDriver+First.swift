@@ -6,10 +6,10 @@ extension RunDriver {
     /// Takes a claim that has a slot, and that nobody else here works on. The caller has noted a use of this driver.
     func take(_ text: String, _ first: FirstTurn, _ claim: Claim) {
         // Nobody takes tasks any more.
-        if worker.isOver { return end(claim) }
+        if session.isOver { return end(claim) }
         // A function that may lose no worker is executed alone: `load` tells.
-        guard about == nil, instance == nil, worker.configuration.maximumLost > 1, !worker.isDraining,
-            worker.reasonToWait(first.workflow, unfit: []) == nil, let function = worker.functions[first.workflow],
+        guard about == nil, instance == nil, session.configuration.maximumLost > 1, !session.isDraining,
+            session.reasonToWait(first.workflow, unfit: []) == nil, let function = session.functions[first.workflow],
             function.options.runTimeout == nil
         else { return end(claim) { try await self.load(text, step: nil, claim) } }
         let about = RunAbout(
@@ -24,7 +24,7 @@ extension RunDriver {
             return end(claim) { try await self.load(text, step: nil, claim) }
         }
         // Should its answer be lost, and the run change meanwhile, `load` knows by the token that it was taken here.
-        let token = worker.nextToken()
+        let token = session.nextToken()
         send(store.firstCall(run, text: text, step: step, token: token)) { driver, reply in
             guard case .success(.integer(1)) = reply, instance === driver.instance,
                 driver.turnsDriven.insert(1).inserted

@@ -5,7 +5,7 @@ internal import StepwiseRedis
 extension RunDriver {
     /// Keeps an outcome that the instance has had until it can be told.
     func note(_ record: OutcomeRecord, number: Int, delivered: Int) {
-        guard worker.observer != nil, number > delivered else { return }
+        guard session.observer != nil, number > delivered else { return }
         var step = observed(record.outcome.step, number: number, record.outcome.kind, record.outcome.result)
         (step.attempts, step.took) = (record.attempts, record.took)
         untold.append(step)
@@ -50,7 +50,7 @@ extension RunDriver {
     ///
     /// - Parameter record: the outcome that the script records as number `upto`.
     func beginTelling(upto: Int, _ record: RunStore.Record? = nil) -> Telling {
-        guard worker.observer != nil else { return Telling(number: 0, steps: []) }
+        guard session.observer != nil else { return Telling(number: 0, steps: []) }
         let steps = untold.filter { $0.number <= upto } + (record.map { observed($0, number: upto) } ?? [])
         forgetTold(upto: upto)
         tellings.count += 1
@@ -63,7 +63,7 @@ extension RunDriver {
     ///
     /// - Parameter reply: `nil` if none came.
     func end(_ telling: Telling, after reply: AdvanceReply?, to request: RunStore.Advance) {
-        guard worker.observer != nil else { return }
+        guard session.observer != nil else { return }
         let recorded = telling.steps.map { Observation.recorded($0) }
         switch reply {
         case .inline, .released(_, isOwn: true): decide(telling, recorded)
@@ -84,7 +84,7 @@ extension RunDriver {
         tellings.waiting[index].result = result
         while let result = tellings.waiting.first?.result {
             tellings.waiting.removeFirst()
-            for observation in result { worker.observer?.tell(observation) }
+            for observation in result { session.observer?.tell(observation) }
         }
     }
 
@@ -95,7 +95,7 @@ extension RunDriver {
     }
 }
 
-extension Incarnation {
+extension WorkerSession {
     /// Tells of a run that has ended without its function.
     func tellEnd(of id: String) async throws {
         guard let observer else { return }

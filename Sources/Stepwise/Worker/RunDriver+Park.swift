@@ -19,16 +19,16 @@ extension RunDriver {
     private func escape(_ instance: RunInstance) -> String {
         let place = instance.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
         return
-            "the function left its executor \(place) and was not back within \(worker.configuration.escapeLimit): it awaited something "
+            "the function left its executor \(place) and was not back within \(session.configuration.escapeLimit): it awaited something "
             + "that is no step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
     }
 
     /// A first look at what is new; where it does not fit, a second at everything.
     private func disagreement(_ instance: RunInstance, opened: Int) async throws -> Divergence? {
         let (steps, atMost) = instance.mustBeOpen(from: agreed, opened: opened)
-        let fits = try await worker.areOpen(steps, of: run, atMost: atMost) && instance.callCount >= opened
+        let fits = try await session.areOpen(steps, of: run, atMost: atMost) && instance.callCount >= opened
         if fits { return nil }
-        let open = try await worker.openSteps(of: run)
+        let open = try await session.openSteps(of: run)
         var recorded: Set<String> = []
         var from = instance.delivered
         while case let page = try await store.history(run, from: from), !page.isEmpty {
@@ -45,13 +45,13 @@ extension RunDriver {
     ) async throws {
         var obstacle = obstacle
         if case .divergence(let divergence) = obstacle, !divergence.asked.isEmpty {
-            obstacle = .divergence(divergence.leavingOut(Set(try await worker.openSteps(of: run))))
+            obstacle = .divergence(divergence.leavingOut(Set(try await session.openSteps(of: run))))
         }
         let workflow = about?.workflow ?? ""
         try await store.park(
             run, text: text, turn: number, step: step.map { ($0, attempt) }, obstacle, workflow: workflow,
-            version: worker.functions[workflow]?.version)
-        worker.logger.warning(
+            version: session.functions[workflow]?.version)
+        session.logger.warning(
             "a run was parked",
             metadata: ["run": "\(run.id)", "workflow": "\(workflow)", "reason": "\(obstacle)"])
         discard()

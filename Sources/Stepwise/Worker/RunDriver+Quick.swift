@@ -52,7 +52,7 @@ extension RunDriver {
                 var way = way
                 way.opened = driver.confirm(
                     settled, after: .inline(step: next.step, attempt: 1, lost: 0), opened: way.opened)
-                driver.worker.slots.release(settled.reserved)
+                driver.session.slots.release(settled.reserved)
                 (way.step, way.settled) = (next.step, nil)
                 driver.takeQuickStep(way, end)
             }
@@ -61,7 +61,7 @@ extension RunDriver {
                 guard case .success(.integer(1)) = reply else { return end(driver, way) }
                 var way = way
                 way.opened = driver.confirm(settled, after: .finished(status: .completed), opened: way.opened)
-                driver.worker.slots.release(settled.reserved)
+                driver.session.slots.release(settled.reserved)
                 way.settled = nil
                 way.hasEndedRun = true
                 end(driver, way)
@@ -74,10 +74,10 @@ extension RunDriver {
     /// Executes an open step that nobody else executes. `nil` if it is not done then; its body may run.
     private func executeQuickly(_ step: String) -> (call: StepCall, result: Outcome.Result, took: Int)? {
         guard let instance, let call = instance.waitingCall(step), let pace = quickPace(call), bodies[step] == nil,
-            !worker.isDraining, !isWorkflowPaused
+            !session.isDraining, !isWorkflowPaused
         else { return nil }
         let body = start(call, attempt: 1, pace)
-        guard let end = body.end, !worker.isOver, case .ended(let result, let took) = judge(end, of: call, body),
+        guard let end = body.end, !session.isOver, case .ended(let result, let took) = judge(end, of: call, body),
             instance.isWaiting(for: call)
         else {
             bodies[step] = body
@@ -91,7 +91,7 @@ extension RunDriver {
         _ call: (RedisScript, keys: [String], arguments: [RedisArgument]),
         _ body: @escaping @Sendable (isolated RunDriver, Result<RedisValue, RedisError>) -> Void
     ) {
-        worker.connections.commands.send(call.0, keys: call.keys, arguments: call.arguments) { [lane] reply in
+        session.connections.commands.send(call.0, keys: call.keys, arguments: call.arguments) { [lane] reply in
             lane.execute { self.assumeIsolated { body($0, reply) } }
         }
     }
@@ -109,7 +109,7 @@ extension RunDriver {
     /// of this driver.
     func take(_ part: QuickPart) {
         // Nobody takes tasks any more.
-        if worker.isOver { return end(part.claim) }
+        if session.isOver { return end(part.claim) }
         guard let instance, let call = instance.waitingCall(part.step), !instance.isProvisional, quickPace(call) != nil,
             !isWorkflowPaused
         else { return takeSlowly(part) }
@@ -122,9 +122,9 @@ extension RunDriver {
     private func readParts() {
         let parts = Swift.exchange(&self.parts, with: [])
         // Nobody takes tasks any more.
-        if worker.isOver { return parts.forEach { end($0.claim) } }
-        worker.connections.commands.pipeline(worker.openCommands(run, steps: parts.map(\.step))) { [self] replies in
-            let open = worker.open(
+        if session.isOver { return parts.forEach { end($0.claim) } }
+        session.connections.commands.pipeline(session.openCommands(run, steps: parts.map(\.step))) { [self] replies in
+            let open = session.open(
                 replies.compactMap { try? $0.get() }, of: run, parts.map { _ in 1 }, evenIfPaused: false)
             // Each in its turn, so that the first are recorded while the others are executed.
             for (part, open) in zip(parts, open) {
@@ -139,7 +139,7 @@ extension RunDriver {
     }
 
     private func take(_ part: QuickPart, isOpen: Bool) {
-        if worker.isOver { return end(part.claim) }
+        if session.isOver { return end(part.claim) }
         if !isOpen || !finish(part) { takeSlowly(part) }
     }
 
@@ -176,7 +176,7 @@ extension RunDriver {
 
     /// Does the rest for a claim in a task.
     func end(_ claim: Claim, _ body: @escaping @Sendable () async throws -> Kept?) {
-        worker.spawn {
+        session.spawn {
             await self.guarding(body)
             await self.end(claim)
         }
@@ -185,8 +185,8 @@ extension RunDriver {
     /// Nothing is left to do for a claim that has a slot.
     func end(_ claim: Claim) {
         claim.end()
-        worker.slots.release()
-        worker.endUse(self)
-        if !misuses.isEmpty { worker.spawn { await self.reportMisuses() } }
+        session.slots.release()
+        session.endUse(self)
+        if !misuses.isEmpty { session.spawn { await self.reportMisuses() } }
     }
 }

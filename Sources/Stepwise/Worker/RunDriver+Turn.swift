@@ -34,9 +34,9 @@ extension RunDriver {
             if let way {
                 reply = .inline(step: way.step, attempt: 1, lost: 0)
             } else {
-                guard let instance else { throw IncarnationOver() }
+                guard let instance else { throw SessionEnded() }
                 let isAtRest = await isAtRest(instance)
-                guard instance === self.instance else { throw IncarnationOver() }
+                guard instance === self.instance else { throw SessionEnded() }
                 if let obstacle = try await obstacle(instance, isAtRest: isAtRest, opened: opened) {
                     try await park(run.turnText, number: number, step: nil, obstacle)
                     return nil
@@ -49,12 +49,12 @@ extension RunDriver {
                     reply = try await store.advance(run, request)
                 } catch {
                     end(telling, after: nil, to: request)
-                    worker.slots.release(reserved)
+                    session.slots.release(reserved)
                     throw error
                 }
                 end(telling, after: reply, to: request)
                 if case .paused(let texts) = reply {
-                    worker.slots.release(reserved)
+                    session.slots.release(reserved)
                     return try await putAside(texts, number: number, claim)
                 }
                 opened += plan.openings.count
@@ -63,7 +63,7 @@ extension RunDriver {
                 if case .released(let texts, _) = reply {
                     return await release(texts, number: number, reserved: reserved, opened: opened, claim)
                 }
-                worker.slots.release(reserved)
+                session.slots.release(reserved)
             }
 
             while case .inline(let step, let attempt, let lost) = reply {
@@ -101,7 +101,7 @@ extension RunDriver {
                 discard()
                 return nil
             case .reset:
-                worker.end(.historyLost(run.id))
+                session.end(.historyLost(run.id))
                 return nil
             case .paused(let texts):
                 return try await putAside(texts, number: number, claim)
@@ -115,8 +115,8 @@ extension RunDriver {
     func request(
         number: Int, upto: Int, plan: Plan, ending: (status: RunStore.Ending, json: [UInt8])?
     ) -> (RunStore.Advance, reserved: Int) {
-        let isDraining = worker.isDraining || isWorkflowPaused
-        let reserved = isDraining ? 0 : worker.slots.take(upTo: plan.openings.count - 1)
+        let isDraining = session.isDraining || isWorkflowPaused
+        let reserved = isDraining ? 0 : session.slots.take(upTo: plan.openings.count - 1)
         // The first slot is for the step whose body runs inline.
         let kept = isDraining && inline == nil ? 0 : reserved + 1
         return (
@@ -152,8 +152,8 @@ extension RunDriver {
     private func executeOwn(
         number: Int, step: String, attempt: Int, lost: Int, opened: Int
     ) async throws -> SerialEnd {
-        if worker.isDraining || isWorkflowPaused, bodies[step] == nil {
-            try await worker.giveBack(Array(run.turnText.utf8), queue: run.queue)
+        if session.isDraining || isWorkflowPaused, bodies[step] == nil {
+            try await session.giveBack(Array(run.turnText.utf8), queue: run.queue)
             return .over
         }
         guard let instance else { return .goesOn(.rebuild, opened: opened) }
@@ -165,14 +165,14 @@ extension RunDriver {
         let took: Int
         switch try await perform(call, attempt: attempt, lost: lost, text: run.turnText, turn: number) {
         case .over, .cancelled:
-            throw IncarnationOver()
+            throw SessionEnded()
         case .givenBack:
-            try await worker.giveBack(Array(run.turnText.utf8), queue: run.queue)
+            try await session.giveBack(Array(run.turnText.utf8), queue: run.queue)
             return .over
         case .interrupted:
             // Something was recorded from outside: the function learns of it while the body goes on.
             let reply = try await store.load(
-                run, text: run.turnText, step: nil, seen: instance.delivered, token: worker.nextToken(), cold: false)
+                run, text: run.turnText, step: nil, seen: instance.delivered, token: session.nextToken(), cold: false)
             switch reply {
             case .loaded(_, let opened, let page, _, _, _):
                 return .goesOn(.more(opened: opened, page: page), opened: opened)
@@ -261,14 +261,14 @@ extension RunDriver {
             reply = try await store.serial(run, settled.request, settled.record, isNew: settled.isNew)
         } catch {
             end(settled.telling, after: nil, to: settled.request)
-            worker.slots.release(settled.reserved)
+            session.slots.release(settled.reserved)
             throw error
         }
         let nowOpened = confirm(settled, after: reply, opened: opened)
         if case .released(let texts, _) = reply {
             return .released(texts, reserved: settled.reserved, opened: nowOpened)
         }
-        worker.slots.release(settled.reserved)
+        session.slots.release(settled.reserved)
         return .goesOn(reply, opened: nowOpened)
     }
 
@@ -297,13 +297,13 @@ extension RunDriver {
         var kept: [Kept] = []
         // More than there are slots for come only in the answer to a second sending: the comparison of claims finds the rest.
         for text in texts where kept.count <= reserved {
-            if let claim = worker.hand.begin(Array(text.utf8)) {
+            if let claim = session.hand.begin(Array(text.utf8)) {
                 kept.append(Kept(text: text, isNew: !kept.isEmpty, claim: claim))
             }
         }
-        worker.slots.release(reserved - max(0, kept.count - 1))
+        session.slots.release(reserved - max(0, kept.count - 1))
         for next in kept.dropFirst() {
-            worker.use(self)
+            session.use(self)
             takeKept(next)
         }
         return kept.first
@@ -317,7 +317,7 @@ extension RunDriver {
         var kept: Kept?
         for text in texts {
             guard case .step(_, _, let attempt, let id)? = WorkItem(text),
-                let claim = worker.hand.begin(Array(text.utf8))
+                let claim = session.hand.begin(Array(text.utf8))
             else { continue }
             if bodies[id] != nil, kept == nil {
                 kept = Kept(text: text, isNew: false, claim: claim)
@@ -346,7 +346,7 @@ extension RunDriver {
         switch instance.progress {
         case .finished(let its): result = its
         case .continued(let input):
-            let problem = worker.configuration.problem(
+            let problem = session.configuration.problem(
                 withSizeOf: input,
                 what: "the input with which run \(run.id) of workflow \"\(about?.workflow ?? "")\" was to begin anew")
             return problem.map { (.failed, failure($0)) } ?? (.continued, input)
@@ -354,7 +354,7 @@ extension RunDriver {
         }
         switch result {
         case .success(let json):
-            if let problem = worker.configuration.problem(
+            if let problem = session.configuration.problem(
                 withSizeOf: json, what: "the output of run \(run.id) of workflow \"\(about?.workflow ?? "")\"")
             {
                 return (.failed, failure(problem))
@@ -363,7 +363,7 @@ extension RunDriver {
         case .failure(let error) where instance.hasTimedOut:
             let message = Self.message(instance.cancelReason ?? "", of: error)
             let words = "\"type\":\"RunTimeout\",\"message\":\(JSON.string(message))"
-            return (.failed, Array("{\(words),\"worker\":\(JSON.string(worker.name))}".utf8))
+            return (.failed, Array("{\(words),\"worker\":\(JSON.string(session.name))}".utf8))
         case .failure(let error):
             // What a function does after it was cancelled is its business: it may still return.
             return (
@@ -383,7 +383,7 @@ extension RunDriver {
         }
         // For the function that waits for this run's end: `StepFailure.error(as:)`.
         if let value = words.value { json += ",\"value\":\(value)" }
-        return Array((json + ",\"worker\":\(JSON.string(worker.name))}").utf8)
+        return Array((json + ",\"worker\":\(JSON.string(session.name))}").utf8)
     }
 
     /// A reason, and what a saga could not undo.
@@ -396,7 +396,7 @@ extension RunDriver {
     func rebuild() async throws -> (number: Int, opened: Int)? {
         dropInstance()
         let reply = try await store.load(
-            run, text: run.turnText, step: nil, seen: 0, token: worker.nextToken(), cold: about == nil)
+            run, text: run.turnText, step: nil, seen: 0, token: session.nextToken(), cold: about == nil)
         guard case .loaded(let number, let opened, let page, _, let code, let about) = reply else { return nil }
         self.code = code
         if let about { self.about = about }

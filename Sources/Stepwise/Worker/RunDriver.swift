@@ -8,10 +8,10 @@ actor RunDriver {
     nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
 
     let lane: ActorLane
-    let worker: Incarnation
+    let session: WorkerSession
     let store: RunStore
     let run: RunStore.Run
-    private(set) lazy var paces = worker.paces(of: about?.workflow ?? "")
+    private(set) lazy var paces = session.paces(of: about?.workflow ?? "")
     private(set) lazy var generation = Generation.number(of: run.generation)
     var about: RunAbout?
     var instance: RunInstance?
@@ -36,15 +36,15 @@ actor RunDriver {
     /// What dropped instances had to report.
     var misuses: [String] = []
 
-    init(worker: Incarnation, run: RunStore.Run) {
-        self.worker = worker
+    init(session: WorkerSession, run: RunStore.Run) {
+        self.session = session
         self.run = run
-        lane = worker.connections.lane.actors
-        store = worker.store
+        lane = session.connections.lane.actors
+        store = session.store
     }
 
     /// Whether nothing of the run's workflow may begin.
-    var isWorkflowPaused: Bool { about.map { worker.isPaused(workflow: $0.workflow) } ?? false }
+    var isWorkflowPaused: Bool { about.map { session.isPaused(workflow: $0.workflow) } ?? false }
 
     // MARK: A claimed work item
 
@@ -63,7 +63,7 @@ actor RunDriver {
     /// Once a turn is taken, the claim list holds it under the turn's own text.
     func exchange(_ claim: Claim, of text: String) -> Claim {
         if text == run.turnText { return claim }
-        let turn = worker.hand.hold(Array(run.turnText.utf8))
+        let turn = session.hand.hold(Array(run.turnText.utf8))
         claim.end()
         return turn
     }
@@ -95,10 +95,10 @@ actor RunDriver {
                 guard case .step(_, _, let attempt, let id)? = WorkItem(next.text) else { break }
                 kept = try await execute(next.text, id, attempt, lost: next.isNew ? 0 : nil, next.claim)
             }
-        } catch is IncarnationOver {
+        } catch is SessionEnded {
             // Everything that this name held is others' now.
         } catch {
-            worker.logger.error(
+            session.logger.error(
                 "a work item could not be handled; it stays claimed and is taken up again",
                 metadata: ["run": "\(run.id)", "error": "\(error)"])
         }
@@ -108,7 +108,7 @@ actor RunDriver {
     func take(_ text: String, step: (id: String, attempt: Int), _ claim: Claim) async throws -> Kept? {
         // A parked instance that waits for the step needs no history: a plain read tells whether the step is still wanted.
         if let instance, instance.isWaiting(for: step.id), !instance.isProvisional, !isWorkflowPaused,
-            let open = try await worker.open(run, step: step.id, attempt: step.attempt, evenIfPaused: false)
+            let open = try await session.open(run, step: step.id, attempt: step.attempt, evenIfPaused: false)
         {
             return try await execute(text, step.id, step.attempt, lost: open.lost, claim)
         } else {
@@ -120,7 +120,7 @@ actor RunDriver {
         _ text: String, step: (id: String, attempt: Int)?, _ claim: Claim, token: String? = nil
     ) async throws -> Kept? {
         let reply = try await store.load(
-            run, text: text, step: step, seen: instance?.delivered ?? 0, token: token ?? worker.nextToken(),
+            run, text: text, step: step, seen: instance?.delivered ?? 0, token: token ?? session.nextToken(),
             cold: about == nil)
         switch reply {
         case .stale, .lost:
@@ -128,7 +128,7 @@ actor RunDriver {
             if step == nil, !holdsTurn, bodies.isEmpty, instance?.delivered == 0 { dropInstance() }
             return nil
         case .reset:
-            worker.end(.historyLost(run.id))
+            session.end(.historyLost(run.id))
             return nil
         case .loaded(let number, let opened, let page, let lost, let code, let about):
             let claim = step == nil ? exchange(claim, of: text) : claim
@@ -136,16 +136,16 @@ actor RunDriver {
             let text = step == nil ? run.turnText : text
             if let about { self.about = about }
             self.code = code
-            let isAlone = step == nil && worker.isLastDelivery(lost: lost)
+            let isAlone = step == nil && session.isLastDelivery(lost: lost)
             if isAlone {
-                guard await worker.beginAlone("the function", run: run.id, lost: lost) else {
-                    try await worker.giveBack(Array(text.utf8), queue: run.queue)
+                guard await session.beginAlone("the function", run: run.id, lost: lost) else {
+                    try await session.giveBack(Array(text.utf8), queue: run.queue)
                     return nil
                 }
             }
             do {
                 // If it is the function that ends the process, it does so here.
-                defer { if isAlone { worker.endAlone() } }
+                defer { if isAlone { session.endAlone() } }
                 guard try await prepareInstance(text, isTurn: step == nil, delivered: page.delivered) else {
                     return nil
                 }
@@ -163,19 +163,19 @@ actor RunDriver {
     ///
     /// - Parameter delivered: up to which outcome a turn has taken the function before; -1 if none has.
     func prepareInstance(_ text: String, isTurn: Bool, delivered: Int) async throws -> Bool {
-        if worker.isOver { throw IncarnationOver() }
+        if session.isOver { throw SessionEnded() }
         let workflow = about?.workflow ?? ""
-        if let reason = worker.reasonToWait(workflow, unfit: code.unfit) {
+        if let reason = session.reasonToWait(workflow, unfit: code.unfit) {
             try await store.unserve(run, text: text, workflow: workflow, isTurn: isTurn, reason: reason)
-            worker.noteUnserved(workflow: workflow, run: run.id, reason: reason)
+            session.noteUnserved(workflow: workflow, run: run.id, reason: reason)
             return false
         }
         agreeOnPatches()
         if instance != nil, !isTurn { return true }
-        guard let about, let function = worker.functions[workflow] else { return false }
+        guard let about, let function = session.functions[workflow] else { return false }
         if instance == nil, isTurn, let limit = function.options.runTimeout {
             try await store.arm(run, timeout: Int(max(0, limit.milliseconds)))
-            if worker.isOver { throw IncarnationOver() }
+            if session.isOver { throw SessionEnded() }
         }
         if instance == nil { makeInstance(about, function, silent: !isTurn || delivered >= 0) }
         return true
@@ -183,7 +183,7 @@ actor RunDriver {
 
     /// Starts the function.
     func makeInstance(_ about: RunAbout, _ function: WorkflowFunction, silent: Bool) {
-        let instance = RunInstance(maximumSteps: worker.configuration.maximumSteps)
+        let instance = RunInstance(maximumSteps: session.configuration.maximumSteps)
         self.instance = instance
         agreed = 0
         instance.executor.onForeignJob { [weak self] in
@@ -196,10 +196,10 @@ actor RunDriver {
         }
         let context = WorkflowContext(
             workflow: about.workflow, runID: run.id, payload: about.payload, options: function.options,
-            logger: worker.logger, instance: instance, created: about.created, continued: about.continued,
-            clock: { [weak worker] in
-                guard let worker else { throw IncarnationOver() }
-                return try await worker.redisMicroseconds()
+            logger: session.logger, instance: instance, created: about.created, continued: about.continued,
+            clock: { [weak session] in
+                guard let session else { throw SessionEnded() }
+                return try await session.redisMicroseconds()
             })
         _ = instance.learn(marks: code.patches, delivered: code.delivered, opened: code.opened)
         instance.start(context, silent: silent, function: function.body)
@@ -240,8 +240,8 @@ actor RunDriver {
                 page.from = from
                 if page.records.isEmpty {
                     // Either retention has removed the run meanwhile, or it has begun anew, or Redis knows less than it told.
-                    if try await worker.isCurrent(run) { worker.end(.historyLost(run.id)) }
-                    throw IncarnationOver()
+                    if try await session.isCurrent(run) { session.end(.historyLost(run.id)) }
+                    throw SessionEnded()
                 }
             }
         }
@@ -250,12 +250,12 @@ actor RunDriver {
     /// Waits until a function that has left its executor is back. `false` if it does not come back in time.
     func isAtRest(_ instance: RunInstance) async -> Bool {
         while case .escaped = instance.progress {
-            worker.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: instance.lastStep)
+            session.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: instance.lastStep)
             if instance.executor.hasJobs {
                 instance.resume()
                 continue
             }
-            let limit = worker.configuration.escapeLimit
+            let limit = session.configuration.escapeLimit
             waits += 1
             let wait = waits
             let isBack = await withCheckedContinuation { continuation in
@@ -265,7 +265,7 @@ actor RunDriver {
                     self.returnWaiters.removeValue(forKey: wait)?.resume(returning: false)
                 }
             }
-            if !isBack || worker.isOver { return false }
+            if !isBack || session.isOver { return false }
             instance.resume()
         }
         return true
@@ -280,7 +280,7 @@ actor RunDriver {
     /// A job or a step call came from outside the executor.
     func foreignJob() async {
         guard let instance else { return }
-        worker.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: instance.lastStep)
+        session.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: instance.lastStep)
         if !returnWaiters.isEmpty {
             endReturnWaits(isBack: true)
         } else {
@@ -301,7 +301,7 @@ actor RunDriver {
         let sentences = misuses + (instance?.takeMisuses() ?? [])
         misuses = []
         for sentence in sentences {
-            worker.logger.warning(
+            session.logger.warning(
                 "a step was called from the wrong place",
                 metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "error": "\(sentence)"])
             try? await store.note(run.id, sentence)
@@ -328,7 +328,7 @@ actor RunDriver {
         misuses += instance.takeMisuses()
         if instance.hasReturned { return }
         if !instance.evict() {
-            worker.logger.warning(
+            session.logger.warning(
                 "a function did not end when its instance was evicted; its memory is lost until this process ends",
                 metadata: ["workflow": "\(about?.workflow ?? "")", "run": "\(run.id)"])
         }
@@ -338,7 +338,7 @@ actor RunDriver {
     func discard() {
         if let inline { cancelBody(of: inline) }
         dropInstance()
-        worker.forget(self)
+        session.forget(self)
     }
 
     /// The worker's name is done for.

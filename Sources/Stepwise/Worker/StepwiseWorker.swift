@@ -107,35 +107,35 @@ public final class StepwiseWorker: Service, Sendable {
     }
 
     /// One life under one name.
-    private func live(_ lane: Lane, _ beat: any EventLoop) async throws -> Incarnation.Ending {
+    private func live(_ lane: Lane, _ beat: any EventLoop) async throws -> WorkerSession.Ending {
         let name = WorkerName.new()
         let connections = WorkerConnections(
             redis: redis, name: name, queues: configuration.queues, lane: lane, beat: beat, logger: logger)
         do {
-            guard let session = try await connect(connections) else {
+            guard let redisSession = try await connect(connections) else {
                 await connections.close()
                 return .leaving
             }
-            let incarnation = Incarnation(
+            let session = WorkerSession(
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
                 observer: observer, logger: logger)
-            watch(connections, session, incarnation)
+            watch(connections, redisSession, session)
             let stop = Task.detached {
                 await self.shutdown.wait()
-                if !Task.isCancelled { incarnation.end(.leaving) }
+                if !Task.isCancelled { session.end(.leaving) }
             }
             do {
-                try await incarnation.register(functions.keys.sorted())
-                try await incarnation.askForPaused()
-                try await incarnation.declare(schedules)
-            } catch is IncarnationOver {
+                try await session.register(functions.keys.sorted())
+                try await session.askForPaused()
+                try await session.declare(schedules)
+            } catch is SessionEnded {
                 // Redis went away or was another one in between, or a shutdown came first.
                 stop.cancel()
                 await connections.close()
                 return shutdown.isOpen ? .leaving : .serverChanged
             }
             stop.cancel()
-            let ending = await work(as: incarnation)
+            let ending = await work(as: session)
             await atMost(.seconds(2)) { await connections.close() }
             return ending
         } catch {
@@ -149,9 +149,9 @@ public final class StepwiseWorker: Service, Sendable {
         var pause = Duration.milliseconds(100)
         while !shutdown.isOpen {
             do {
-                let session = try await DataFormat.check(
+                let redisSession = try await DataFormat.check(
                     connections.commands, keys: keys, redis: redis, logger: logger, writes: true)
-                if session.role != "slave" { return session }
+                if redisSession.role != "slave" { return redisSession }
                 logger.warning("redis is a replica, which takes no writes; waiting", metadata: ["redis": "\(redis)"])
                 connections.commands.reconnect()
             } catch {
@@ -166,22 +166,22 @@ public final class StepwiseWorker: Service, Sendable {
     }
 
     /// Another process behind the address, or a replica, means that what this name holds may be gone.
-    private func watch(_ connections: WorkerConnections, _ session: RedisSession, _ incarnation: Incarnation) {
+    private func watch(_ connections: WorkerConnections, _ redisSession: RedisSession, _ session: WorkerSession) {
         for client in [connections.commands, connections.beat] + connections.blocking.values {
-            client.onConnect { [weak incarnation] now in
-                if now.runID != session.runID || now.role == "slave" { incarnation?.end(.serverChanged) }
+            client.onConnect { [weak session] now in
+                if now.runID != redisSession.runID || now.role == "slave" { session?.end(.serverChanged) }
             }
         }
     }
 
-    private func work(as incarnation: Incarnation) async -> Incarnation.Ending {
+    private func work(as session: WorkerSession) async -> WorkerSession.Ending {
         let loops = configuration.queues.compactMap { queue in
-            incarnation.connections.blocking[queue].map { ClaimLoop(worker: incarnation, queue: queue, blocking: $0) }
+            session.connections.blocking[queue].map { ClaimLoop(session: session, queue: queue, blocking: $0) }
         }
         let (beats, addBeat) = AsyncStream<BeatReply?>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let heartbeat = Heartbeat(worker: incarnation) { addBeat.yield($0) }
+        let heartbeat = Heartbeat(session: session) { addBeat.yield($0) }
         heartbeat.start()
-        let lane = incarnation.connections.lane
+        let lane = session.connections.lane
         let claiming = Task.detached(executorPreference: lane) {
             await withDiscardingTaskGroup { group in
                 for loop in loops { group.addTask { await loop.run() } }
@@ -192,38 +192,38 @@ public final class StepwiseWorker: Service, Sendable {
             await claiming.value
             claimingEnded.open()
         }
-        let upkeep = Task.detached { await Maintenance(worker: incarnation).run(beats) }
-        let jobs = Task.detached(executorPreference: lane) { await incarnation.runJobs() }
+        let upkeep = Task.detached { await Maintenance(session: session).run(beats) }
+        let jobs = Task.detached(executorPreference: lane) { await session.runJobs() }
         let drain = Task.detached {
             await self.shutdown.wait()
             if Task.isCancelled { return }
-            incarnation.drain()
+            session.drain()
             Task.detached { for loop in loops { await loop.unblock() } }
             await claimingEnded.wait(atMost: .seconds(10))
-            await incarnation.waitUntilEmpty(atMost: self.configuration.shutdownGrace)
-            incarnation.end(.leaving)
+            await session.waitUntilEmpty(atMost: self.configuration.shutdownGrace)
+            session.end(.leaving)
         }
-        incarnation.logger.info(
+        session.logger.info(
             "worker started",
             metadata: ["queues": "\(configuration.queues)", "workflows": "\(functions.keys.sorted())"])
 
-        let ending = await incarnation.waitForEnd()
-        await atMost(.seconds(2)) { await incarnation.abandonAll() }
-        incarnation.closeJobs()
+        let ending = await session.waitForEnd()
+        await atMost(.seconds(2)) { await session.abandonAll() }
+        session.closeJobs()
         // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more.
         await atMost(.seconds(2)) { await jobs.value }
         await atMost(.seconds(6)) {
-            if case .leaving = ending { await incarnation.leave() } else { await incarnation.burySelf() }
+            if case .leaving = ending { await session.leave() } else { await session.burySelf() }
         }
         heartbeat.stop()
         addBeat.finish()
         drain.cancel()
         await atMost(.seconds(5)) {
-            for client in incarnation.connections.blocking.values { await client.close() }
+            for client in session.connections.blocking.values { await client.close() }
             await claiming.value
             await upkeep.value
         }
-        incarnation.logger.info("worker ended", metadata: ["reason": "\(ending)"])
+        session.logger.info("worker ended", metadata: ["reason": "\(ending)"])
         return ending
     }
 }

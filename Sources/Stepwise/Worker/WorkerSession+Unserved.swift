@@ -1,6 +1,6 @@
 internal import StepwiseRedis
 
-extension Incarnation {
+extension WorkerSession {
     /// Claims unserved work items of a workflow, the oldest first, of the queues that this worker serves, until none is left. Stands in line
     /// for slots with the claim loops.
     func readmit(_ workflow: String) {

@@ -2,7 +2,7 @@ internal import Logging
 internal import StepwiseRedis
 
 /// What is paused, as the last beat told: `queue:<queue>` and `workflow:<workflow>`.
-extension Incarnation {
+extension WorkerSession {
     /// What of this worker can be paused.
     var pausables: [String] {
         configuration.queues.map { "queue:\($0)" } + workflowNames.map { "workflow:\($0)" }

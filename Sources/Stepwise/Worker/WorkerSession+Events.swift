@@ -2,7 +2,7 @@ internal import Logging
 internal import StepwiseRedis
 
 /// Events that travel: to one run, or to everybody who waits for them.
-extension Incarnation {
+extension WorkerSession {
     /// How many runs are told at once.
     private static let tellPage = 100
 

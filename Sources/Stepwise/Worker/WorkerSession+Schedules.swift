@@ -2,7 +2,7 @@ internal import Logging
 internal import StepwiseRedis
 
 /// What workers do for schedules: declare those of their code, and deal with the ticks that are due.
-extension Incarnation {
+extension WorkerSession {
     private func change(_ change: ScheduleChange) async throws -> ScheduleChange.Reply {
         try ScheduleChange.reply(try await evaluate(ScriptLibrary.schedule, change.keys(keys), change.arguments))
     }
@@ -87,7 +87,7 @@ extension Incarnation {
                 guard let due = timer else { return }
                 timer = try await turn(due)
             }
-        } catch is IncarnationOver {} catch {
+        } catch is SessionEnded {} catch {
             logger.error(
                 "a tick could not be dealt with; it is tried again in a minute",
                 metadata: ["schedule": "\(timer.schedule)", "error": "\(error)"])

@@ -1,7 +1,7 @@
 internal import Logging
 internal import StepwiseRedis
 
-extension Incarnation {
+extension WorkerSession {
     /// Why a claimed work item of a workflow waits for another worker; `nil` if this one can do it.
     ///
     /// - Parameter unfit: the versions of the workflow that could not replay the run.

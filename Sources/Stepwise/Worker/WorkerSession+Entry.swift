@@ -1,7 +1,7 @@
 internal import StepwiseRedis
 
 /// A worker's entry in the index of workers: how a name comes, and how it goes.
-extension Incarnation {
+extension WorkerSession {
     func register(_ workflows: [String]) async throws {
         let versions = workflows.compactMap { name in functions[name]?.version.map { "\(name)=\($0)" } }
         let fields = [

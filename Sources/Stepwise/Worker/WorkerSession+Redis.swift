@@ -2,7 +2,7 @@ internal import Logging
 internal import StepwiseRedis
 
 /// What a worker asks of Redis under one name. Everything that goes through here is sent until an answer came, and so may arrive twice.
-extension Incarnation {
+extension WorkerSession {
     func newRunID() -> String { Identifier.random(milliseconds: wallClockMilliseconds()) }
 
     var store: RunStore {
@@ -30,11 +30,11 @@ extension Incarnation {
     ) async throws -> Reply {
         var pause = Duration.milliseconds(20)
         while true {
-            if !mayCall { throw IncarnationOver() }
+            if !mayCall { throw SessionEnded() }
             do {
                 return try await body()
             } catch let error as RedisError {
-                if !mayCall || error.kind == .closed || error.kind == .cancelled { throw IncarnationOver() }
+                if !mayCall || error.kind == .closed || error.kind == .cancelled { throw SessionEnded() }
                 if error.kind == .refused || error.kind == .denied {
                     // Memory that is full and a disk that is full pass; a key of a wrong type does not.
                     guard error.kind == .denied || error.isPassing else { throw error }

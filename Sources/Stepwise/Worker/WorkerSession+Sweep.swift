@@ -1,7 +1,7 @@
 internal import Logging
 internal import StepwiseRedis
 
-extension Incarnation {
+extension WorkerSession {
     /// Gives back what a dead worker held, and lets its name go once it has been dead for `leaveAfter` milliseconds.
     func sweep(_ dead: String, leaveAfter: Int) async throws {
         let queues = try await command(["HGET", .init(keys.worker(dead)), "queues"]).string ?? ""

@@ -4,7 +4,7 @@ internal import StepwiseRedis
 import Synchronization
 
 /// The worker's name is done for: it was buried, Redis is another one, or the worker leaves. Nothing may be written under it.
-struct IncarnationOver: Error {}
+struct SessionEnded: Error {}
 
 extension RedisError {
     /// Whether a refused call may pass later: memory or disk are full, a script runs too long.
@@ -14,7 +14,7 @@ extension RedisError {
 /// One life of a worker under one name: from its registration to its burial or its leave.
 ///
 /// A worker that was taken for dead, or that meets another Redis, begins a new one; what the old one held is swept (rule 4).
-final class Incarnation: Sendable {
+final class WorkerSession: Sendable {
     enum Ending: Sendable, Hashable {
         case leaving
         case buried
@@ -371,7 +371,7 @@ final class Incarnation: Sendable {
     }
 
     private func guarding(_ body: @Sendable () async throws -> Void) async {
-        do { try await body() } catch is IncarnationOver {} catch {
+        do { try await body() } catch is SessionEnded {} catch {
             logger.error("a claimed item could not be handled", metadata: ["error": "\(error)"])
         }
     }
@@ -402,7 +402,7 @@ final class Incarnation: Sendable {
             let driver =
                 state.drivers[key]?.driver
                 ?? RunDriver(
-                    worker: self, run: RunStore.Run(id: id, generation: generation, queue: queue, keys: keys))
+                    session: self, run: RunStore.Run(id: id, generation: generation, queue: queue, keys: keys))
             state.noteUse(of: driver)
             return driver
         }

@@ -1,7 +1,7 @@
 internal import StepwiseRedis
 
 /// Messages from one run to another, delivered by whoever claims them.
-extension Incarnation {
+extension WorkerSession {
     func deliver(_ text: String, _ message: WorkItem, from queue: String) async throws {
         switch message {
         case .ended(let id, let generation, let child, let step):

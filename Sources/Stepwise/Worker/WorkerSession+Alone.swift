@@ -1,7 +1,7 @@
 internal import Logging
 internal import StepwiseRedis
 
-extension Incarnation {
+extension WorkerSession {
     /// Whether a step, or a run's function, that has lost so many workers is on its last delivery.
     func isLastDelivery(lost: Int) -> Bool { lost > 0 && lost >= configuration.maximumLost - 1 }
 
@@ -42,7 +42,7 @@ extension Incarnation {
 
     /// Ends a blocking move that waits on an empty queue.
     func unblock(_ blocking: RedisClient) async {
-        guard let session = blocking.session, session.clientID != 0 else { return }
-        _ = try? await connections.commands.send(["CLIENT", "UNBLOCK", .init(session.clientID)])
+        guard let redis = blocking.session, redis.clientID != 0 else { return }
+        _ = try? await connections.commands.send(["CLIENT", "UNBLOCK", .init(redis.clientID)])
     }
 }
