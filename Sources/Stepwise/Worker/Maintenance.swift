@@ -195,7 +195,7 @@ actor Maintenance {
     // MARK: The worker's own claims
 
     private func compare(with list: [[UInt8]]) async {
-        let difference = session.hand.difference(to: list)
+        let difference = session.ledger.difference(to: list)
         for item in difference.unknown {
             session.logger.notice(
                 "a claim whose reply was lost is taken up",

@@ -84,8 +84,8 @@ extension RunDriver {
         case .took(let number, let opened, let page, let code):
             self.code = code
             claim.end()
-            // Counted: the turn before this one, of the same text, may still be in hand.
-            let turn = session.hand.hold(Array(run.turnText.utf8))
+            // Counted: the turn before this one, of the same text, may still be held.
+            let turn = session.ledger.hold(Array(run.turnText.utf8))
             defer { turn.end() }
             guard try await prepareInstance(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
             try await synchronize(with: page, holdsTurn: true)

@@ -91,8 +91,8 @@ extension RunDriver {
         _ call: (RedisScript, keys: [String], arguments: [RedisArgument]),
         _ body: @escaping @Sendable (isolated RunDriver, Result<RedisValue, RedisError>) -> Void
     ) {
-        session.connections.commands.send(call.0, keys: call.keys, arguments: call.arguments) { [lane] reply in
-            lane.execute { self.assumeIsolated { body($0, reply) } }
+        session.connections.commands.send(call.0, keys: call.keys, arguments: call.arguments) { [executor] reply in
+            executor.execute { self.assumeIsolated { body($0, reply) } }
         }
     }
 
@@ -115,7 +115,7 @@ extension RunDriver {
         else { return takeSlowly(part) }
         // Whatever was claimed with it is asked for with it.
         parts.append(part)
-        if parts.count == 1 { lane.execute { self.assumeIsolated { $0.readParts() } } }
+        if parts.count == 1 { executor.execute { self.assumeIsolated { $0.readParts() } } }
     }
 
     /// Asks whether the steps that were claimed together are still wanted.
@@ -128,7 +128,7 @@ extension RunDriver {
                 replies.compactMap { try? $0.get() }, of: run, parts.map { _ in 1 }, evenIfPaused: false)
             // Each in its turn, so that the first are recorded while the others are executed.
             for (part, open) in zip(parts, open) {
-                lane.execute { self.assumeIsolated { $0.take(part, isOpen: open?.lost == 0) } }
+                executor.execute { self.assumeIsolated { $0.take(part, isOpen: open?.lost == 0) } }
             }
         }
     }

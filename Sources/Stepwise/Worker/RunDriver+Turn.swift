@@ -297,7 +297,7 @@ extension RunDriver {
         var kept: [Kept] = []
         // More than there are slots for come only in the answer to a second sending: the comparison of claims finds the rest.
         for text in texts where kept.count <= reserved {
-            if let claim = session.hand.begin(Array(text.utf8)) {
+            if let claim = session.ledger.begin(Array(text.utf8)) {
                 kept.append(Kept(text: text, isNew: !kept.isEmpty, claim: claim))
             }
         }
@@ -317,7 +317,7 @@ extension RunDriver {
         var kept: Kept?
         for text in texts {
             guard case .step(_, _, let attempt, let id)? = WorkItem(text),
-                let claim = session.hand.begin(Array(text.utf8))
+                let claim = session.ledger.begin(Array(text.utf8))
             else { continue }
             if bodies[id] != nil, kept == nil {
                 kept = Kept(text: text, isNew: false, claim: claim)

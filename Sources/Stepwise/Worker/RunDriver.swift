@@ -5,9 +5,9 @@ internal import Logging
 /// Its methods interleave at every call to Redis, as the tasks of a worker do in the protocol's model. What keeps that safe is in
 /// the scripts; here it is enough that outcomes reach the instance in their order, and that only the turn's holder opens steps.
 actor RunDriver {
-    nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    let lane: ActorLane
+    let executor: ActorExecutor
     let session: WorkerSession
     let store: RunStore
     let run: RunStore.Run
@@ -39,7 +39,7 @@ actor RunDriver {
     init(session: WorkerSession, run: RunStore.Run) {
         self.session = session
         self.run = run
-        lane = session.connections.lane.actors
+        executor = session.connections.executor.actors
         store = session.store
     }
 
@@ -63,7 +63,7 @@ actor RunDriver {
     /// Once a turn is taken, the claim list holds it under the turn's own text.
     func exchange(_ claim: Claim, of text: String) -> Claim {
         if text == run.turnText { return claim }
-        let turn = session.hand.hold(Array(run.turnText.utf8))
+        let turn = session.ledger.hold(Array(run.turnText.utf8))
         claim.end()
         return turn
     }

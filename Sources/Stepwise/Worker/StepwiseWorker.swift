@@ -86,11 +86,11 @@ public final class StepwiseWorker: Service, Sendable {
 
     private func work() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-        let loops = (lane: Lane(group.next()), beat: group.next())
+        let loops = (executor: WorkerExecutor(group.next()), beat: group.next())
         var result: Result<Void, any Error> = .success(())
         do {
             while !shutdown.isOpen {
-                let ending = try await live(loops.lane, loops.beat)
+                let ending = try await live(loops.executor, loops.beat)
                 if case .leaving = ending { break }
                 logger.warning(
                     "the worker begins anew under another name", metadata: ["reason": "\(ending)"])
@@ -99,7 +99,7 @@ public final class StepwiseWorker: Service, Sendable {
             result = .failure(error)
         }
         await atMost(.seconds(2)) {
-            await loops.lane.close()
+            await loops.executor.close()
             try? await group.shutdownGracefully()
         }
         await observer?.end()
@@ -107,10 +107,10 @@ public final class StepwiseWorker: Service, Sendable {
     }
 
     /// One life under one name.
-    private func live(_ lane: Lane, _ beat: any EventLoop) async throws -> WorkerSession.Ending {
+    private func live(_ executor: WorkerExecutor, _ beat: any EventLoop) async throws -> WorkerSession.Ending {
         let name = WorkerName.new()
         let connections = WorkerConnections(
-            redis: redis, name: name, queues: configuration.queues, lane: lane, beat: beat, logger: logger)
+            redis: redis, name: name, queues: configuration.queues, executor: executor, beat: beat, logger: logger)
         do {
             guard let redisSession = try await connect(connections) else {
                 await connections.close()
@@ -181,8 +181,8 @@ public final class StepwiseWorker: Service, Sendable {
         let (beats, addBeat) = AsyncStream<BeatReply?>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let heartbeat = Heartbeat(session: session) { addBeat.yield($0) }
         heartbeat.start()
-        let lane = session.connections.lane
-        let claiming = Task.detached(executorPreference: lane) {
+        let executor = session.connections.executor
+        let claiming = Task.detached(executorPreference: executor) {
             await withDiscardingTaskGroup { group in
                 for loop in loops { group.addTask { await loop.run() } }
             }
@@ -193,7 +193,7 @@ public final class StepwiseWorker: Service, Sendable {
             claimingEnded.open()
         }
         let upkeep = Task.detached { await Maintenance(session: session).run(beats) }
-        let jobs = Task.detached(executorPreference: lane) { await session.runJobs() }
+        let jobs = Task.detached(executorPreference: executor) { await session.runJobs() }
         let drain = Task.detached {
             await self.shutdown.wait()
             if Task.isCancelled { return }

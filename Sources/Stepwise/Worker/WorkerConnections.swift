@@ -5,9 +5,9 @@ import Synchronization
 
 /// A worker's connections: one pipelined for everything, one a queue for the blocking claim, one for the beat.
 ///
-/// The event loops are the worker's own: one for its lane, one for the beat, which nothing in user code can block.
+/// The event loops are the worker's own: one for its executor, one for the beat, which nothing in user code can block.
 final class WorkerConnections: Sendable {
-    let lane: Lane
+    let executor: WorkerExecutor
     let commands: RedisClient
     let beat: RedisClient
     let blocking: [String: RedisClient]
@@ -15,7 +15,10 @@ final class WorkerConnections: Sendable {
     /// How long Redis lets a blocking claim wait, in seconds; its reply is awaited a little longer.
     static let blockingTimeout = 2
 
-    init(redis: RedisEndpoint, name: String, queues: [String], lane: Lane, beat loop: any EventLoop, logger: Logger) {
+    init(
+        redis: RedisEndpoint, name: String, queues: [String], executor: WorkerExecutor, beat loop: any EventLoop,
+        logger: Logger
+    ) {
         func client(_ part: String, timeout: TimeAmount, _ eventLoop: any EventLoop) -> RedisClient {
             var options = RedisOptions()
             options.connectionName = "stepwise:\(name):\(part)"
@@ -23,14 +26,14 @@ final class WorkerConnections: Sendable {
             options.trustedCertificatesFile = redis.trustedCertificatesFile
             return RedisClient(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)
         }
-        self.lane = lane
-        commands = client("commands", timeout: .seconds(10), lane.eventLoop)
+        self.executor = executor
+        commands = client("commands", timeout: .seconds(10), executor.eventLoop)
         beat = client("beat", timeout: .seconds(3), loop)
         var blocking: [String: RedisClient] = [:]
         for queue in queues {
             // A queue's name may hold characters that a connection's name may not.
             blocking[queue] = client(
-                "claim-\(blocking.count)", timeout: .seconds(Int64(Self.blockingTimeout) + 2), lane.eventLoop)
+                "claim-\(blocking.count)", timeout: .seconds(Int64(Self.blockingTimeout) + 2), executor.eventLoop)
         }
         self.blocking = blocking
     }

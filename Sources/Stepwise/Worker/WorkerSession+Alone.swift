@@ -31,8 +31,8 @@ extension WorkerSession {
     private func giveBackRest() async {
         for queue in configuration.queues {
             let list = try? await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "-1"])
-            let inHand = hand.items
-            for item in list?.array?.compactMap(\.bytes) ?? [] where !inHand.contains(item) {
+            let held = ledger.items
+            for item in list?.array?.compactMap(\.bytes) ?? [] where !held.contains(item) {
                 try? await giveBack(item, queue: queue)
             }
         }

@@ -49,8 +49,8 @@ extension WorkerSession {
         }
     }
 
-    /// Waits until nothing is in hand, at most for a while.
+    /// Waits until nothing is held, at most for a while.
     func waitUntilEmpty(atMost limit: Duration) async {
-        await atMost(limit) { await self.hand.waitUntilEmpty() }
+        await atMost(limit) { await self.ledger.waitUntilEmpty() }
     }
 }

@@ -55,7 +55,7 @@ extension WorkerSession {
             guard
                 let text = try await message.send(
                     queue: queue, keep: event.keep, item: (list, item), keys: keys, evaluate),
-                let told = hand.begin(Array(text.utf8))
+                let told = ledger.begin(Array(text.utf8))
             else { return }
             claim.end()
             defer { told.end() }

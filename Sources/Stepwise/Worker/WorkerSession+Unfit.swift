@@ -58,7 +58,7 @@ extension WorkerSession {
         } while cursor != "0"
     }
 
-    /// - Returns: whether the run's turn is in hand now, with the slot.
+    /// - Returns: whether the run's turn is held now, with the slot.
     private func adopt(_ id: String, of workflow: String, _ version: String, queue: String) async throws -> Bool {
         var cursor = "0"
         while true {

@@ -121,7 +121,7 @@ final class WorkerSession: Sendable {
     private let tokenPrefix: String
     private let jobs: AsyncStream<@Sendable () async -> Void>
     private let addJob: AsyncStream<@Sendable () async -> Void>.Continuation
-    private let handBox = Mutex<Hand?>(nil)
+    private let ledgerBox = Mutex<ClaimLedger?>(nil)
     private let hasClaimed = Atomic(false)
     private let sortedNames: [String]
 
@@ -245,11 +245,11 @@ final class WorkerSession: Sendable {
 
     // MARK: Claims
 
-    var hand: Hand {
-        handBox.withLock { hand in
-            if let hand { return hand }
-            let new = Hand { [weak self] item in self?.takeUp(item) }
-            hand = new
+    var ledger: ClaimLedger {
+        ledgerBox.withLock { ledger in
+            if let ledger { return ledger }
+            let new = ClaimLedger { [weak self] item in self?.takeUp(item) }
+            ledger = new
             return new
         }
     }
@@ -258,7 +258,7 @@ final class WorkerSession: Sendable {
     func accept(_ item: [UInt8], from queue: String) {
         let text = String(validating: item, as: UTF8.self)
         let workItem = text.flatMap { WorkItem($0) }
-        guard let claim = hand.begin(item, isPushed: workItem == nil || workItem == .pushed) else {
+        guard let claim = ledger.begin(item, isPushed: workItem == nil || workItem == .pushed) else {
             slots.release()
             return
         }
@@ -266,11 +266,11 @@ final class WorkerSession: Sendable {
             let driver = beginUse(of: RunStore.Run.key(id, generation))
         {
             let part = RunDriver.QuickPart(text: text, step: step, claim: claim)
-            return connections.lane.actors.execute { driver.assumeIsolated { $0.take(part) } }
+            return connections.executor.actors.execute { driver.assumeIsolated { $0.take(part) } }
         }
         if case .turn(let id, let generation)? = workItem, let text, let first = FirstTurn(text) {
             let driver = beginUse(id, generation, queue)
-            return connections.lane.actors.execute { driver.assumeIsolated { $0.take(text, first, claim) } }
+            return connections.executor.actors.execute { driver.assumeIsolated { $0.take(text, first, claim) } }
         }
         handle(item, text, workItem, from: queue, claim)
     }
@@ -364,7 +364,7 @@ final class WorkerSession: Sendable {
             let about = RunAbout(
                 workflow: order.workflow, queue: queue, payload: order.payload,
                 created: Generation.number(of: run.generation))
-            guard let turn = self.hand.begin(Array(run.turnText.utf8)) else { return }
+            guard let turn = self.ledger.begin(Array(run.turnText.utf8)) else { return }
             await self.with(run.id, run.generation, run.queue) { await $0.begin(about, turn) }
             turn.end()
         }
@@ -424,7 +424,7 @@ final class WorkerSession: Sendable {
             if other === driver {
                 driver.evict()
             } else {
-                other.lane.execute { other.assumeIsolated { $0.evict() } }
+                other.executor.execute { other.assumeIsolated { $0.evict() } }
             }
         }
     }

@@ -3,7 +3,7 @@ import Synchronization
 /// What a worker holds, as it remembers it.
 ///
 /// Redis' claim lists are the truth; ``difference(to:)`` finds what the memory lacks and what it has too much.
-final class Hand: Sendable {
+final class ClaimLedger: Sendable {
     /// Hashed in one piece; an array hashes byte by byte.
     private struct Item: Hashable {
         let bytes: [UInt8]
@@ -25,12 +25,12 @@ final class Hand: Sendable {
     private let state = Mutex(State())
     private let redo: @Sendable ([UInt8]) -> Void
 
-    /// - Parameter redo: called with an item that was claimed again while an equal one was in hand, once that one has ended.
+    /// - Parameter redo: called with an item that was claimed again while an equal one was held, once that one has ended.
     init(redo: @escaping @Sendable ([UInt8]) -> Void) {
         self.redo = redo
     }
 
-    /// Remembers a claimed item. `nil` if an equal work item is in hand; it is taken up again at that one's end.
+    /// Remembers a claimed item. `nil` if an equal work item is held; it is taken up again at that one's end.
     ///
     /// - Parameter isRaw: pushed items may be equal and are counted.
     func begin(_ item: [UInt8], isPushed: Bool = false) -> Claim? {
@@ -41,7 +41,7 @@ final class Hand: Sendable {
             }
             state.held[Item(item), default: 0] += 1
             state.count += 1
-            return Claim(item: item, hand: self)
+            return Claim(item: item, ledger: self)
         }
     }
 
@@ -50,7 +50,7 @@ final class Hand: Sendable {
         state.withLock { state in
             state.held[Item(item), default: 0] += 1
             state.count += 1
-            return Claim(item: item, hand: self)
+            return Claim(item: item, ledger: self)
         }
     }
 
@@ -108,18 +108,18 @@ final class Hand: Sendable {
     }
 }
 
-/// One item in hand. Ends once, whoever says so first.
+/// One item held. Ends once, whoever says so first.
 final class Claim: Sendable {
     let item: [UInt8]
-    private let hand: Hand
+    private let ledger: ClaimLedger
     private let hasEnded = Atomic(false)
 
-    fileprivate init(item: [UInt8], hand: Hand) {
+    fileprivate init(item: [UInt8], ledger: ClaimLedger) {
         self.item = item
-        self.hand = hand
+        self.ledger = ledger
     }
 
     func end() {
-        if !hasEnded.exchange(true, ordering: .relaxed) { hand.end(item) }
+        if !hasEnded.exchange(true, ordering: .relaxed) { ledger.end(item) }
     }
 }

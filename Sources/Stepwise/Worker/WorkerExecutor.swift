@@ -13,11 +13,11 @@ internal import Darwin
 ///
 /// The worker's tasks prefer it as their executor, and its actors have ``actors`` for theirs; both take turns on one queue. What a batch of
 /// replies has woken is executed in slices, and what a slice sends leaves behind it in one piece.
-final class Lane: TaskExecutor {
+final class WorkerExecutor: TaskExecutor {
     private enum Job {
         case task(UnownedJob)
         case actor(UnownedJob)
-        /// For the lane's actors, without a task.
+        /// For the executor's actors, without a task.
         case work(@Sendable () -> Void)
     }
 
@@ -28,7 +28,7 @@ final class Lane: TaskExecutor {
     }
 
     /// The same thread for actors.
-    let actors = ActorLane()
+    let actors = ActorExecutor()
     let eventLoop: any EventLoop
     /// The most jobs of one turn.
     private static let slice = 8
@@ -40,7 +40,7 @@ final class Lane: TaskExecutor {
 
     init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
-        actors.lane = self
+        actors.executor = self
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
@@ -55,7 +55,7 @@ final class Lane: TaskExecutor {
         add(.work(work))
     }
 
-    /// Whether the current thread executes what the lane's actors are to do.
+    /// Whether the current thread executes what the executor's actors are to do.
     fileprivate var isCurrent: Bool { drainer.load(ordering: .relaxed) == Self.thread }
     private static var thread: UInt { withUnsafeBytes(of: pthread_self()) { $0.loadUnaligned(as: UInt.self) } }
 
@@ -109,21 +109,21 @@ final class Lane: TaskExecutor {
     }
 }
 
-/// A lane as the executor of actors: one job at a time.
-final class ActorLane: SerialExecutor {
-    /// Set once, by the lane that owns it. Not retained, or neither would end: whoever has an actor here keeps its worker, and that the lane.
-    fileprivate nonisolated(unsafe) unowned(unsafe) var lane: Lane!
+/// A executor as the executor of actors: one job at a time.
+final class ActorExecutor: SerialExecutor {
+    /// Set once, by the executor that owns it. Not retained, or neither would end: whoever has an actor here keeps its worker, and that the executor.
+    fileprivate nonisolated(unsafe) unowned(unsafe) var executor: WorkerExecutor!
 
     func enqueue(_ job: consuming ExecutorJob) {
-        lane.enqueue(forActor: UnownedJob(job))
+        executor.enqueue(forActor: UnownedJob(job))
     }
 
-    /// Has `body` called in its turn. It may use what is isolated to the lane's actors.
+    /// Has `body` called in its turn. It may use what is isolated to the executor's actors.
     func execute(_ body: @escaping @Sendable () -> Void) {
-        lane.execute(body)
+        executor.execute(body)
     }
 
     func checkIsolated() {
-        precondition(lane.isCurrent, "called from outside of the worker's own thread")
+        precondition(executor.isCurrent, "called from outside of the worker's own thread")
     }
 }
