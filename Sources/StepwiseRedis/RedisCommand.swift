@@ -28,7 +28,7 @@ final class RedisCommand: @unchecked Sendable {
     }
 
     /// The first thing that happens to a command on the event loop.
-    func adopt() {
+    func retryVersion() {
         isAdopted = true
         if isCancelled { complete(.failure(.cancelled)) }
     }

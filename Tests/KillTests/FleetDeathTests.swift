@@ -234,7 +234,7 @@ extension FleetTests {
             for number in 0..<2100 {
                 let name = "gone-\(number)-a"
                 _ = try await stage.redis(
-                    "HSET", .init(stage.keys.worker(name)), "state", "dead", "queues", "default", "buried",
+                    "HSET", .init(stage.keys.worker(name)), "state", "dead", "queues", "default", "declaredDead",
                     .init(time - 7_200_000))
                 _ = try await stage.redis("ZADD", .init(stage.keys.workers), .init(7_200_000 - time), .init(name))
             }

@@ -84,7 +84,7 @@ extension FleetTests {
     }
 
     @Test(.scenario(49))
-    func `A body that does not end within the grace is given back and executed elsewhere`() async throws {
+    func `A body that does not end within the grace is released and executed elsewhere`() async throws {
         try await withStage { stage in
             try await stage.ledger.addGate("two")
             let first = try stage.worker("first", grace: 50)
@@ -92,7 +92,7 @@ extension FleetTests {
             #expect(try await stage.hasLine("first", "two"))
             await first.terminate()
             let second = try stage.worker("second", lease: 60_000)
-            // Long before the lease: it was given back, not swept.
+            // Long before the lease: it was released, not swept.
             #expect(try await stage.hasLine("second", "two"))
             try await stage.ledger.openGate("two")
             #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")

@@ -168,12 +168,12 @@ struct KillCase: Sendable {
                 try await client.send(["ZRANGE", .init(keys.workers), "0", "-1"]).array?.compactMap(\.string) ?? []
             return all.filter { $0.contains("-\(first.id)-") }
         }
-        let isBuried = try await comesTrue(within: .seconds(60)) {
+        let isDead = try await comesTrue(within: .seconds(60)) {
             guard let name = try await names().first else { return false }
             let state = try await client.send(["HGET", .init(keys.worker(name)), "state"])
             return state.string == "dead"
         }
-        if !isBuried {
+        if !isDead {
             let workers = try await client.send(["ZRANGE", .init(keys.workers), "0", "-1", "WITHSCORES"])
             return ["the frozen worker was not declared dead; the workers are \(workers)"]
         }

@@ -15,7 +15,7 @@ package struct DigestRequest: Codable, Sendable {
     }
 }
 
-/// What a run gives back: where the manifest is, and its totals.
+/// What a run releases: where the manifest is, and its totals.
 package struct DigestSummary: Codable, Sendable, Hashable {
     package var manifest: String
     package var totals: Manifest.Totals

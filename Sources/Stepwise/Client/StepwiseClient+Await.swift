@@ -162,7 +162,7 @@ private final class EndWatch: Sendable {
     private func begin(_ limit: Duration) {
         if state.withLock({ $0.subscription != nil }) { return ask(limit) }
         client.subscriber.subscribe(client.keys.ended(id)) { message in
-            self.hear(AnnouncedEnd(message))
+            self.receive(AnnouncedEnd(message))
         } onEnd: { result in
             switch result {
             case .success(let subscription):
@@ -198,7 +198,7 @@ private final class EndWatch: Sendable {
         state.withLock { $0.timer = timer }
     }
 
-    private func hear(_ end: AnnouncedEnd?) {
+    private func receive(_ end: AnnouncedEnd?) {
         let generation = state.withLock { state in
             state.announced.append(end)
             return state.generation

@@ -205,7 +205,7 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it has not ended, or one of the `redis…` codes.
     public func delete(_ id: String) async throws {
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
-        guard details.status.isEnded, try await forget(details) else {
+        guard details.status.isEnded, try await delete(details) else {
             throw StepwiseError(
                 .wrongStatus,
                 "run \(id) is \(details.status): only runs that have ended can be deleted; cancel it first")
@@ -213,9 +213,10 @@ extension StepwiseClient {
     }
 
     /// - Returns: `false` if the run has another status by now.
-    private func forget(_ run: RunDetails) async throws -> Bool {
+    private func delete(_ run: RunDetails) async throws -> Bool {
         let reply = try await evaluate(
-            ScriptLibrary.forget, forgetKeys(keys, run.status, [run.id]), [.init(run.status.rawValue), .init(run.id)],
+            ScriptLibrary.deleteRuns, deleteRunsKeys(keys, run.status, [run.id]),
+            [.init(run.status.rawValue), .init(run.id)],
             doing: "deleting run \(run.id)")
         return reply.integer == 1
     }

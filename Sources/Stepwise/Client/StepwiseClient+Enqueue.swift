@@ -71,7 +71,7 @@ extension StepwiseClient: WorkflowClient {
         if order.options.isPlain {
             let call = plainCall(order, id)
             let reply = try await evaluate(
-                ScriptLibrary.new, call.keys, call.arguments, doing: Self.words(order, id))
+                ScriptLibrary.enqueuePlain, call.keys, call.arguments, doing: Self.words(order, id))
             if reply.integer == 1 { return EnqueuedRun(id: id, isNew: true, source: self) }
         }
         let call = call(order, id)
@@ -88,7 +88,8 @@ extension StepwiseClient: WorkflowClient {
         var replies = [Result<RedisValue, RedisError>](repeating: .success(.integer(0)), count: orders.count)
         do {
             if orders.allSatisfy(\.options.isPlain) {
-                replies = try await commands.evaluate(ScriptLibrary.new, calls: zip(orders, ids).map(plainCall))
+                replies = try await commands.evaluate(
+                    ScriptLibrary.enqueuePlain, calls: zip(orders, ids).map(plainCall))
             }
             // What has options, and ids that are there already.
             let others = replies.indices.filter { replies[$0] == .success(.integer(0)) }

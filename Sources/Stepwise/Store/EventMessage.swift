@@ -74,7 +74,7 @@ struct EventMessage: Sendable {
         _ evaluate: (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
     ) async throws -> String? {
         let reply = try await evaluate(
-            ScriptLibrary.tell,
+            ScriptLibrary.broadcast,
             [
                 keys.queue(queue), keys.kept(event), sender.map(keys.seen) ?? keys.expected,
                 item?.list ?? keys.queue(queue), keys.event(event),
@@ -83,9 +83,9 @@ struct EventMessage: Sendable {
                 .init(event), .init(value), .init(keep.map { String(max(1, $0)) } ?? ""), .init(id ?? ""),
                 .init(item?.text ?? []),
             ])
-        let reader = ReplyReader("tell", reply)
+        let reader = ReplyReader("broadcast", reply)
         switch reader.word {
-        case "told": return try reader.text(1)
+        case "sent": return try reader.text(1)
         case "seen", "kept", "lost": return nil
         default: throw reader.unexpected
         }
@@ -102,11 +102,11 @@ extension RunStore {
     /// An event that was sent to everybody reaches one step.
     ///
     /// - Returns: whether the claim is still this worker's.
-    func hear(
+    func deliver(
         _ run: Run, step: String, _ message: EventMessage, claim: (list: String, text: String)
     ) async throws -> Bool {
         let reply = try await evaluate(
-            ScriptLibrary.hear,
+            ScriptLibrary.deliver,
             [
                 keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.queue(run.queue),
                 keys.delayed, keys.mail(run.id), keys.event(message.event), keys.meta, claim.list,
@@ -115,7 +115,7 @@ extension RunStore {
                 .init(run.id), .init(message.event), .init(message.value), .init(run.generation), .init(step),
                 .init(claim.text), .init(worker), .init(maximumRunSize),
             ])
-        return ReplyReader("hear", reply).word != "lost"
+        return ReplyReader("deliver", reply).word != "lost"
     }
 
     /// A step no longer waits for an event.

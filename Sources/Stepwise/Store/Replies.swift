@@ -11,7 +11,7 @@ struct HistoryPage: Sendable {
     var delivered: Int
 }
 
-enum LoadReply: Sendable {
+enum TakeTurnReply: Sendable {
     /// `lost`: how many workers were lost with the step, or with the turn since the last outcome.
     case loaded(number: Int, opened: Int, page: HistoryPage, lost: Int, code: CodeMarks, about: RunAbout?)
     case stale
@@ -45,7 +45,7 @@ struct RunAbout: Sendable {
     var continued = 0
 }
 
-/// The answer to `advance` and `serial`.
+/// The answer to `advance` and `record_and_advance`.
 enum AdvanceReply: Sendable {
     case inline(step: String, attempt: Int, lost: Int)
     case more(opened: Int, page: HistoryPage)
@@ -70,7 +70,7 @@ enum RecordReply: Sendable {
     case reset
 }
 
-enum BeginReply: String, Sendable {
+enum AttemptReply: String, Sendable {
     case begun
     case interrupted
     case lost
@@ -85,14 +85,14 @@ enum RetryReply: Sendable {
     case lost
 }
 
-enum WaitReply: Sendable {
+enum AwaitChildReply: Sendable {
     case waits
     case more(opened: Int, page: HistoryPage)
     case withdrawn
     case lost
 }
 
-enum StartReply: Sendable {
+enum AcceptReply: Sendable {
     case started(RunStore.Run)
     /// There is a run now, and it is to start later.
     case later

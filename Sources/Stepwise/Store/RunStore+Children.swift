@@ -50,11 +50,11 @@ extension RunStore {
     /// The step waits for its child from now on.
     ///
     /// - Parameter turn: the turn's number and how far its instance is, for an inline step; `nil` for a claimed step.
-    func wait(
+    func awaitChild(
         _ run: Run, text: String, turn: (number: Int, upto: Int)?, step: String, attempt: Int, _ order: ChildOrder
-    ) async throws -> WaitReply {
+    ) async throws -> AwaitChildReply {
         let reply = try await evaluate(
-            ScriptLibrary.wait,
+            ScriptLibrary.awaitChild,
             [
                 keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.claimed(worker, run.queue),
                 keys.queue(run.queue),
@@ -64,7 +64,7 @@ extension RunStore {
                 .init(run.generation), .init(attempt), .init(turn?.upto ?? 0), .init(childID(order, of: step, run)),
                 .init(order.onParentEnd.rawValue), .init(cancelText(order, of: step, run)),
             ])
-        let reader = ReplyReader("wait", reply)
+        let reader = ReplyReader("await_child", reply)
         switch reader.word {
         case "waits": return .waits
         case "more": return .more(opened: try reader.integer(1), page: try reader.page(2, from: turn?.upto ?? 0))
@@ -77,11 +77,11 @@ extension RunStore {
     /// A child has ended.
     ///
     /// - Parameter result: `nil` if it has not.
-    func childEnd(
+    func childEnded(
         _ run: Run, text: String, child: String, step: String, _ result: Outcome.Result?, token: String
     ) async throws {
         _ = try await evaluate(
-            ScriptLibrary.childEnd,
+            ScriptLibrary.childEnded,
             [
                 keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.queue(run.queue),
                 keys.claimed(worker, run.queue), keys.delayed,

@@ -33,11 +33,13 @@ struct RunStore: Sendable {
         }
     }
 
-    nonisolated(nonsending) func start(_ id: String, _ order: RawOrder, item: [UInt8], queue: String, token: String)
-        async throws -> StartReply
+    nonisolated(nonsending) func acceptPushed(
+        _ id: String, _ order: RawOrder, item: [UInt8], queue: String, token: String
+    )
+        async throws -> AcceptReply
     {
         let reply = try await evaluate(
-            ScriptLibrary.start,
+            ScriptLibrary.acceptPushed,
             [
                 keys.run(id), keys.claimed(worker, queue), keys.runs(.running), keys.delayed, keys.runs(.queued),
                 keys.queue(queue),
@@ -47,7 +49,7 @@ struct RunStore: Sendable {
                 .init(token), .init(order.labels.json), .init(order.timeout.map(String.init) ?? ""),
                 .init(order.start?.text ?? ""),
             ])
-        let reader = ReplyReader("start", reply)
+        let reader = ReplyReader("accept_pushed", reply)
         switch reader.word {
         case "ok": return .started(Run(id: id, generation: try reader.text(1), queue: queue, keys: keys))
         case "later": return .later
@@ -61,11 +63,11 @@ struct RunStore: Sendable {
     /// What takes a run's first turn and opens the function's first step, a plain one. The answer is 1 if that was done; else nothing was changed.
     ///
     /// - Parameter text: the work item's as it was claimed.
-    func firstCall(
+    func takeTurnPlainCall(
         _ run: Run, text: String, step: String, token: String
     ) -> (RedisScript, keys: [String], arguments: [RedisArgument]) {
         (
-            ScriptLibrary.first,
+            ScriptLibrary.takeTurnPlain,
             [
                 run.runKey, run.joinKey, keys.claimed(worker, run.queue), keys.runs(.queued),
                 keys.runs(.running),
@@ -78,11 +80,11 @@ struct RunStore: Sendable {
     }
 
     /// - Parameter step: the step and attempt of a claimed step, `nil` for a turn.
-    nonisolated(nonsending) func load(
+    nonisolated(nonsending) func takeTurn(
         _ run: Run, text: String, step: (id: String, attempt: Int)?, seen: Int, token: String, cold: Bool
-    ) async throws -> LoadReply {
+    ) async throws -> TakeTurnReply {
         let reply = try await evaluate(
-            ScriptLibrary.load,
+            ScriptLibrary.takeTurn,
             [
                 run.runKey, run.stepsKey, run.openKey, keys.claimed(worker, run.queue),
                 keys.runs(.queued),
@@ -92,7 +94,7 @@ struct RunStore: Sendable {
                 .init(run.id), .init(text), .init(worker), .init(run.generation), .init(step?.id ?? ""),
                 .init(step.map { String($0.attempt) } ?? ""), .init(seen), .init(token), cold ? "1" : "",
             ])
-        let reader = ReplyReader("load", reply)
+        let reader = ReplyReader("take_turn", reply)
         switch reader.word {
         case "stale": return .stale
         case "lost": return .lost
@@ -223,21 +225,23 @@ struct RunStore: Sendable {
     }
 
     /// - Parameter isNew: whether the open step has no more to tell than that it is open.
-    nonisolated(nonsending) func serial(
+    nonisolated(nonsending) func recordAndAdvance(
         _ run: Run, _ advance: Advance, _ record: Record, isNew: Bool
     ) async throws -> AdvanceReply {
-        if isNew, let next = advance.plainOpening, try await step(run, advance, record, next) {
+        if isNew, let next = advance.plainOpening, try await recordAndAdvancePlain(run, advance, record, next) {
             return .inline(step: next.step, attempt: 1, lost: 0)
         }
-        if isNew, advance.isPlainEnd, try await last(run, advance, record) { return .finished(status: .completed) }
+        if isNew, advance.isPlainEnd, try await recordAndCompletePlain(run, advance, record) {
+            return .finished(status: .completed)
+        }
         let reply = try await evaluate(
-            ScriptLibrary.serial, advanceKeys(run, advance),
+            ScriptLibrary.recordAndAdvance, advanceKeys(run, advance),
             advanceArguments(run, advance)
                 + [
                     .init(record.step), record.head, record.tail, .init(record.token), .init(isNew ? "" : "1"),
                 ]
                 + planArguments(advance.plan, of: run))
-        return try ReplyReader("serial", reply).advance(upto: advance.upto)
+        return try ReplyReader("record_and_advance", reply).advance(upto: advance.upto)
     }
 
     nonisolated(nonsending) func record(_ run: Run, text: String, _ record: Record, seen: Int) async throws
@@ -274,17 +278,17 @@ struct RunStore: Sendable {
     /// - Parameters:
     ///   - number: of the turn, for a inline step; `nil` for a claimed step.
     ///   - once: whether the attempt may be executed once only.
-    nonisolated(nonsending) func begin(
+    nonisolated(nonsending) func markAttempt(
         _ run: Run, text: String, turn number: Int?, step: String, attempt: Int, token: String, once: Bool
-    ) async throws -> BeginReply {
+    ) async throws -> AttemptReply {
         let reply = try await evaluate(
-            ScriptLibrary.begin, [run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.delayed],
+            ScriptLibrary.markAttempt, [run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.delayed],
             [
                 .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step), .init(run.generation),
                 .init(attempt), .init(token), once ? "1" : "", .init(run.id),
             ])
-        let reader = ReplyReader("begin", reply)
-        guard let answer = BeginReply(rawValue: reader.word) else { throw reader.unexpected }
+        let reader = ReplyReader("mark_attempt", reply)
+        guard let answer = AttemptReply(rawValue: reader.word) else { throw reader.unexpected }
         return answer
     }
 
@@ -345,11 +349,11 @@ struct RunStore: Sendable {
             ])
     }
 
-    nonisolated(nonsending) func unserve(
+    nonisolated(nonsending) func setUnserved(
         _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String
     ) async throws {
         _ = try await evaluate(
-            ScriptLibrary.unserve,
+            ScriptLibrary.setUnserved,
             [
                 run.runKey, keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
                 keys.runs(.unserved),
@@ -370,16 +374,16 @@ struct RunStore: Sendable {
     }
 
     /// Notes within how many milliseconds after its creation a run has to be done, unless it has a limit already.
-    nonisolated(nonsending) func arm(_ run: Run, timeout: Int) async throws {
+    nonisolated(nonsending) func setDeadline(_ run: Run, timeout: Int) async throws {
         _ = try await evaluate(
-            ScriptLibrary.arm, [run.runKey, keys.delayed],
+            ScriptLibrary.setDeadline, [run.runKey, keys.delayed],
             [
                 .init(run.generation), .init(timeout),
                 .init(TimeLimit(queue: run.queue, run: run.id, generation: run.generation).entry),
             ])
     }
 
-    enum LapseReply: Sendable {
+    enum TimerReply: Sendable {
         case recorded
         /// The run has failed with it.
         case ended
@@ -389,10 +393,10 @@ struct RunStore: Sendable {
     /// A limit's time has come.
     ///
     /// - Parameter parentQueue: the queue of the run that waits for this one's end.
-    nonisolated(nonsending) func lapse(_ limit: TimeLimit, parentQueue: String?) async throws -> LapseReply {
+    nonisolated(nonsending) func timerFired(_ limit: TimeLimit, parentQueue: String?) async throws -> TimerReply {
         let id = limit.run
         let reply = try await evaluate(
-            ScriptLibrary.lapse,
+            ScriptLibrary.timerFired,
             [
                 keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(limit.queue), keys.delayed,
                 keys.meta,
@@ -400,17 +404,17 @@ struct RunStore: Sendable {
                 keys.runs(.parked), keys.runs(.paused), keys.queue(parentQueue ?? limit.queue),
             ],
             [.init(id), .init(limit.generation), .init(limit.step ?? ""), .init(limit.entry), .init(worker)])
-        let reader = ReplyReader("lapse", reply)
+        let reader = ReplyReader("timer_fired", reply)
         switch reader.word {
-        case "lapsed": return .recorded
+        case "fired": return .recorded
         case "ended": return .ended
         case "stale", "early": return .nothing
         default: throw reader.unexpected
         }
     }
 
-    nonisolated(nonsending) func poke(_ run: Run) async throws {
-        _ = try await evaluate(ScriptLibrary.poke, [run.runKey, keys.queue(run.queue)], [.init(run.id)])
+    nonisolated(nonsending) func wake(_ run: Run) async throws {
+        _ = try await evaluate(ScriptLibrary.wake, [run.runKey, keys.queue(run.queue)], [.init(run.id)])
     }
 
     nonisolated(nonsending) func note(_ id: String, _ sentence: String) async throws {
@@ -419,7 +423,7 @@ struct RunStore: Sendable {
 }
 
 /// One claimed work item goes back to its queue. Used by workers for themselves and for the dead.
-func giveBackCommand(
+func releaseCommand(
     keys: Keys, item: RedisArgument, workItem: WorkItem?, worker: String, queue: String, lost: Bool,
     maximumLost: Int, parentQueue: String? = nil
 ) -> (keys: [String], arguments: [RedisArgument]) {
@@ -434,7 +438,7 @@ func giveBackCommand(
     case .step(_, let itsGeneration, let itsAttempt, let itsStep):
         kind = "step"
         (generation, attempt, step) = (itsGeneration, String(itsAttempt), itsStep)
-    case .ended, .cancel, .tell, .withdraw: kind = "message"
+    case .ended, .cancel, .broadcast, .withdraw: kind = "message"
     case .pushed, nil:
         break
     }

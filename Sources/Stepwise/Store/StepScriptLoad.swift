@@ -25,10 +25,10 @@ package struct StepScriptLoad: Sendable {
             ])
             guard let text = item.string, case .turn(let id, let generation)? = WorkItem(text) else { break }
             let run = RunStore.Run(id: id, generation: generation, queue: queue, keys: keys)
-            let reply = try await store.load(
+            let reply = try await store.takeTurn(
                 run, text: text, step: nil, seen: 0, token: "\(worker)/1", cold: true)
             guard case .loaded(let number, _, _, _, _, _) = reply else {
-                throw UnexpectedReply(script: "load", reply: .null)
+                throw UnexpectedReply(script: "take_turn", reply: .null)
             }
             _ = try await store.advance(run, request(number: number, upto: 0, opening: 0, ending: nil))
             taken.append((run, number))
@@ -52,7 +52,7 @@ package struct StepScriptLoad: Sendable {
                 let isLast = number == steps
                 let record = RunStore.Record(
                     step: step(number - 1), attempt: 1, result: .value(result), took: 0, token: "\(worker)/\(number)")
-                _ = try? await collector.serial(
+                _ = try? await collector.recordAndAdvance(
                     run,
                     request(
                         number: turn, upto: number, opening: isLast ? nil : number,

@@ -2,7 +2,7 @@
 ///
 /// `turn <run> <generation>` takes the run's function forward (the first may bring along what it begins with, see ``FirstTurn``); `step <run> <generation> <attempt> <step>` executes one step's
 /// body; `ended <run> <generation> <child> <step>` tells the step that its child has ended; `cancel <child> <workflow> <run> <generation>
-/// <step>` ends the child for which that step no longer waits; `tell <event> <time> <value>` reaches everybody who waits for the event since
+/// <step>` ends the child for which that step no longer waits; `broadcast <event> <time> <value>` reaches everybody who waits for the event since
 /// before that time, in microseconds since 1970; `withdraw <run> <generation> <number> <event> <step>` lets the event's list forget a step;
 /// anything that begins with `{` is a pushed item, a run or an event that another service pushed. Scripts compare the text whole.
 package enum WorkItem: Sendable, Hashable {
@@ -13,7 +13,7 @@ package enum WorkItem: Sendable, Hashable {
     /// A message from a parent to its child. The workflow is `-` if the child was made for certain.
     case cancel(child: String, workflow: String, run: String, generation: String, step: String)
     /// To all who wait for an event.
-    case tell(event: String, time: Int, value: [UInt8])
+    case broadcast(event: String, time: Int, value: [UInt8])
     /// A step no longer waits for an event.
     case withdraw(run: String, generation: String, number: Int, event: String, step: String)
     case pushed
@@ -24,7 +24,7 @@ package enum WorkItem: Sendable, Hashable {
             self = .pushed
             return
         }
-        // The value of a `tell` may be long: it is one word.
+        // The value of a `broadcast` may be long: it is one word.
         let parts = text.words(atMost: text.utf8.starts(with: "tell ".utf8) ? 4 : 5)
         switch (parts.first, parts.count) {
         case ("turn", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty,
@@ -46,9 +46,9 @@ package enum WorkItem: Sendable, Hashable {
             self = .cancel(
                 child: parts[1], workflow: parts[2], run: parts[3], generation: rest[0],
                 step: rest[1])
-        case ("tell", 4):
+        case ("broadcast", 4):
             guard let time = Int(parts[2]), !parts[1].isEmpty, !parts[3].isEmpty else { return nil }
-            self = .tell(event: parts[1], time: time, value: Array(parts[3].utf8))
+            self = .broadcast(event: parts[1], time: time, value: Array(parts[3].utf8))
         case ("withdraw", 5):
             let rest = parts[4].words(atMost: 2)
             guard rest.count == 2, Generation.isOne(parts[2]), let number = Int(parts[3]), !parts[1].isEmpty,
@@ -68,7 +68,7 @@ package enum WorkItem: Sendable, Hashable {
         case .turn(let run, _), .step(let run, _, _, _), .ended(let run, _, _, _), .cancel(let run, _, _, _, _),
             .withdraw(let run, _, _, _, _):
             run
-        case .pushed, .tell: nil
+        case .pushed, .broadcast: nil
         }
     }
 

@@ -97,8 +97,8 @@ struct ClaimLoop: Sendable {
     private func accept(_ item: [UInt8]) async {
         session.noteClaim()
         if goesBack {
-            // What cannot be given back now goes back with the worker's end.
-            try? await session.giveBack(item, queue: queue)
+            // What cannot be released now is released with the worker's end.
+            try? await session.release(item, queue: queue)
             // Only now: who waits to be alone would else end the process while the item is still claimed.
             session.slots.release()
         } else {

@@ -4,10 +4,10 @@ import Synchronization
 
 /// What a beat brought back.
 struct BeatReply: Sendable {
-    var isBuried: Bool
+    var isDead: Bool
     /// Entries of `delayed` whose time has come.
     var due: [String]
-    /// Every worker that is not buried, with its last beat.
+    /// Every worker that is not dead, with its last beat.
     var workers: [(name: String, beat: String)]
     /// What is paused of this worker's queues and workflows.
     var paused: Set<String>
@@ -88,7 +88,7 @@ final class Heartbeat: Sendable {
             return (name, beat)
         }
         return BeatReply(
-            isBuried: items[0].string != "alive", due: due.compactMap(\.string), workers: workers,
+            isDead: items[0].string != "alive", due: due.compactMap(\.string), workers: workers,
             paused: Set(items[9].array?.compactMap(\.string) ?? []), format: items[5].integer,
             lists: items[7].integer == 1
                 ? (

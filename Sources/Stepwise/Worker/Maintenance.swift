@@ -9,13 +9,13 @@ actor Maintenance {
     private var overdue: Set<String> = []
     private var lastClaims: Set<[UInt8]> = []
     private var nextSweep = ContinuousClock.now
-    /// The queues of the buried, which do not change.
+    /// The queues of the dead, which do not change.
     private var queuesOfBuried: [String: [String]] = [:]
     private var nextExpiry = ContinuousClock.now + .seconds(5)
     private var nextRearm = ContinuousClock.now
 
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
-    private static let burialMilliseconds = 3_600_000
+    private static let deadNameMilliseconds = 3_600_000
 
     init(session: WorkerSession) {
         self.session = session
@@ -29,8 +29,8 @@ actor Maintenance {
                 fleet.lookAway()
                 continue
             }
-            if beat.isBuried {
-                session.end(.buried)
+            if beat.isDead {
+                session.end(.declaredDead)
                 return
             }
             if let format = beat.format, format > DataFormat.current {
@@ -61,14 +61,14 @@ actor Maintenance {
         try await promote(leads ? beat.due : beat.due.filter(overdue.contains))
         overdue = Set(beat.due)
         if leads { try await promoteMore(after: beat.due.count) }
-        for dead in still where dead.name != session.name { try await bury(dead.name, beat: dead.beat) }
+        for dead in still where dead.name != session.name { try await declareDead(dead.name, beat: dead.beat) }
         if leads, now >= nextSweep {
             nextSweep = now + max(session.configuration.lease / 2, .seconds(2))
             try await sweepTheBuried()
         }
         if let lists = beat.lists {
-            for index in lists.unserved { session.readmit(session.workflowNames[index]) }
-            for index in lists.unfit { session.adopt(session.versionedWorkflows[index]) }
+            for index in lists.unserved { session.reclaim(session.workflowNames[index]) }
+            for index in lists.unfit { session.retryVersion(session.versionedWorkflows[index]) }
         }
         if leads, now >= nextRearm {
             nextRearm = now + .seconds(60)
@@ -114,7 +114,7 @@ actor Maintenance {
         await withDiscardingTaskGroup { group in
             for entry in entries {
                 if let limit = TimeLimit(entry) {
-                    group.addTask { await self.lapse(limit) }
+                    group.addTask { await self.fire(limit) }
                 } else if let timer = ScheduleTimer(entry) {
                     group.addTask { [session] in await session.tick(timer) }
                 } else {
@@ -130,11 +130,11 @@ actor Maintenance {
     }
 
     /// What of one run cannot be read must not keep the others waiting.
-    private func lapse(_ limit: TimeLimit) async {
+    private func fire(_ limit: TimeLimit) async {
         do {
             let parentQueue = limit.step == nil ? try await session.parentQueue(of: limit.run) : nil
-            guard case .ended = try await session.store.lapse(limit, parentQueue: parentQueue) else { return }
-            try await session.tellEnd(of: limit.run)
+            guard case .ended = try await session.store.timerFired(limit, parentQueue: parentQueue) else { return }
+            try await session.reportEnd(of: limit.run)
             // If it was parked for changed code, it need not be looked at any more; nor if no worker has its workflow.
             let keys = session.keys
             let workflow = try await session.command(["HGET", .init(keys.run(limit.run)), "workflow"]).string ?? ""
@@ -150,16 +150,16 @@ actor Maintenance {
 
     // MARK: The dead
 
-    private func bury(_ name: String, beat: String) async throws {
+    private func declareDead(_ name: String, beat: String) async throws {
         let reply = try await session.evaluate(
-            ScriptLibrary.bury, [session.keys.workers, session.keys.worker(name)], [.init(name), .init(beat)])
+            ScriptLibrary.declareDead, [session.keys.workers, session.keys.worker(name)], [.init(name), .init(beat)])
         guard reply.integer == 1 else { return }
         session.logger.notice(
             "a worker's beat stood still for a lease; its claims go back", metadata: ["dead": "\(name)"])
-        try await session.sweep(name, leaveAfter: Self.burialMilliseconds)
+        try await session.sweep(name, leaveAfter: Self.deadNameMilliseconds)
     }
 
-    /// Looks after the buried: a claim that was frozen with its worker may still be served, and names leave in the end.
+    /// Looks after the dead: a claim that was frozen with its worker may still be served, and names leave in the end.
     private func sweepTheBuried() async throws {
         let keys = session.keys
         var known: [String: [String]] = [:]
@@ -168,12 +168,12 @@ actor Maintenance {
                 "ZRANGEBYSCORE", .init(keys.workers), "-inf", "0", "WITHSCORES", "LIMIT", .init(page * 500), "500",
             ])
             let flat = reply.array?.compactMap(\.string) ?? []
-            let buried = stride(from: 0, to: flat.count - 1, by: 2).map {
+            let dead = stride(from: 0, to: flat.count - 1, by: 2).map {
                 (name: flat[$0], at: -(Int(flat[$0 + 1]) ?? 0))
             }
-            if buried.isEmpty { break }
+            if dead.isEmpty { break }
             let time = try await session.command(["TIME"]).array?.first?.integer ?? 0
-            for (name, _) in buried {
+            for (name, _) in dead {
                 if let queues = queuesOfBuried[name] {
                     known[name] = queues
                 } else {
@@ -181,12 +181,12 @@ actor Maintenance {
                     known[name] = queues.split(separator: " ").map(String.init)
                 }
             }
-            let lists = buried.flatMap { dead in (known[dead.name] ?? []).map { keys.claimed(dead.name, $0) } }
+            let lists = dead.flatMap { dead in (known[dead.name] ?? []).map { keys.claimed(dead.name, $0) } }
             // One question for all of them: mostly there is nothing.
             let holding =
                 lists.isEmpty ? 0 : try await session.command(["EXISTS"] + lists.map { .init($0) }).integer ?? 0
-            for (name, at) in buried where holding > 0 || time * 1000 - at > Self.burialMilliseconds {
-                try await session.sweep(name, leaveAfter: Self.burialMilliseconds)
+            for (name, at) in dead where holding > 0 || time * 1000 - at > Self.deadNameMilliseconds {
+                try await session.sweep(name, leaveAfter: Self.deadNameMilliseconds)
             }
         }
         queuesOfBuried = known
@@ -231,7 +231,7 @@ actor Maintenance {
                     break
                 }
                 if try await session.hasMoved(run, beyond: delivered) { await driver.lookUp() }
-            case .ended, .cancel, .tell, .withdraw, .pushed, nil:
+            case .ended, .cancel, .broadcast, .withdraw, .pushed, nil:
                 break
             }
         }
@@ -251,8 +251,8 @@ actor Maintenance {
             let ids = reply.array?.compactMap(\.string) ?? []
             if ids.isEmpty { return true }
             _ = try await session.evaluate(
-                ScriptLibrary.forget,
-                forgetKeys(keys, status, ids), [.init(status.rawValue)] + ids.map { .init($0) })
+                ScriptLibrary.deleteRuns,
+                deleteRunsKeys(keys, status, ids), [.init(status.rawValue)] + ids.map { .init($0) })
         }
         return false
     }
@@ -271,7 +271,8 @@ extension Maintenance {
             let ids = reply.array?.compactMap(\.string) ?? []
             if ids.isEmpty { return true }
             _ = try await session.evaluate(
-                ScriptLibrary.unexpect, [keys.expected] + ids.flatMap { [keys.run($0), keys.mail($0), keys.seen($0)] },
+                ScriptLibrary.purgeMail,
+                [keys.expected] + ids.flatMap { [keys.run($0), keys.mail($0), keys.seen($0)] },
                 ids.map { .init($0) })
         }
         return false
@@ -279,7 +280,7 @@ extension Maintenance {
 }
 
 /// What `forget` is about: the runs of one status, at most 100.
-func forgetKeys(_ keys: Keys, _ status: RunStatus, _ ids: [String]) -> [String] {
+func deleteRunsKeys(_ keys: Keys, _ status: RunStatus, _ ids: [String]) -> [String] {
     [keys.runs(status), keys.dead]
         + ids.flatMap {
             [keys.run($0), keys.steps($0), keys.open($0), keys.join($0), keys.mail($0), keys.seen($0)]

@@ -26,7 +26,7 @@ package final class ObserverFeed: Sendable {
         }
     }
 
-    package func tell(_ observation: Observation) {
+    package func report(_ observation: Observation) {
         if case .dropped = feed.yield(observation) { dropped.count.add(1, ordering: .relaxed) }
     }
 

@@ -42,7 +42,7 @@ extension RunDriver {
             case .over:
                 return nil
             case .givenBack:
-                try await session.giveBack(Array(text.utf8), queue: run.queue)
+                try await session.release(Array(text.utf8), queue: run.queue)
                 return nil
             case .cancelled, .interrupted:
                 // Stale or lost, then it is dropped; still wanted, then it is executed again.
@@ -53,14 +53,14 @@ extension RunDriver {
                 }
                 (result, took) = (.error(failure), again.took)
             case .waits(let order):
-                _ = try await store.wait(run, text: text, turn: nil, step: step, attempt: attempt, order)
+                _ = try await store.awaitChild(run, text: text, turn: nil, step: step, attempt: attempt, order)
                 return nil
             case .ended(let itsResult, let itsTime):
                 (result, took) = (itsResult, itsTime)
             }
             let record = record(of: call, attempt: attempt, result, took: took)
             let isPlain = isPlain(call, attempt: attempt, lost: lost ?? 0)
-            if isPlain, needsNoTurn, try await store.part(run, text: text, record) { return nil }
+            if isPlain, needsNoTurn, try await store.recordPlain(run, text: text, record) { return nil }
             return try await write(record, text, claim)
         } catch let error as RedisError {
             try await park(text, number: nil, step: step, attempt: attempt, .other(refusal(error)))
@@ -129,7 +129,7 @@ extension RunDriver {
                 return .givenBack
             }
             if call.options.isAtMostOnce || (call.options.claimTimeout != nil && attempt == 1) {
-                let reply = try await store.begin(
+                let reply = try await store.markAttempt(
                     run, text: text, turn: number, step: call.id, attempt: attempt, token: session.nextToken(),
                     once: call.options.isAtMostOnce)
                 switch reply {

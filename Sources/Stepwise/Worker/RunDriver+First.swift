@@ -25,7 +25,7 @@ extension RunDriver {
         }
         // Should its answer be lost, and the run change meanwhile, `load` knows by the token that it was taken here.
         let token = session.nextToken()
-        send(store.firstCall(run, text: text, step: step, token: token)) { driver, reply in
+        send(store.takeTurnPlainCall(run, text: text, step: step, token: token)) { driver, reply in
             guard case .success(.integer(1)) = reply, instance === driver.instance,
                 driver.turnsDriven.insert(1).inserted
             else {

@@ -1,6 +1,6 @@
 internal import StepwiseRedis
 
-/// Telling the worker's observer. Outcomes are told in their order by the holder of the turn, once the script that took the function past them
+/// PendingReport the worker's observer. Outcomes are told in their order by the holder of the turn, once the script that took the function past them
 /// has answered: so each is told once, whoever wrote it, and by nobody who has lost the turn.
 extension RunDriver {
     /// Keeps an outcome that the instance has had until it can be told.
@@ -8,7 +8,7 @@ extension RunDriver {
         guard session.observer != nil, number > delivered else { return }
         var step = observed(record.outcome.step, number: number, record.outcome.kind, record.outcome.result)
         (step.attempts, step.took) = (record.attempts, record.took)
-        untold.append(step)
+        unreported.append(step)
     }
 
     /// An outcome that the instance has had before it is recorded.
@@ -33,13 +33,13 @@ extension RunDriver {
     }
 
     /// The function was taken past these by an earlier turn, which has told them.
-    func forgetTold(upto delivered: Int) {
-        untold.removeAll { $0.number <= delivered }
+    func forgetReported(upto delivered: Int) {
+        unreported.removeAll { $0.number <= delivered }
     }
 
     /// What a script is about to take the function past. Only its answer decides what becomes of it; another call's answer, with a later look at
     /// the run, may come first.
-    struct Telling: Sendable {
+    struct PendingReport: Sendable {
         let number: Int
         let steps: [ObservedStep]
         /// `nil` until it is decided.
@@ -49,42 +49,42 @@ extension RunDriver {
     /// To be called when the script is sent.
     ///
     /// - Parameter record: the outcome that the script records as number `upto`.
-    func beginTelling(upto: Int, _ record: RunStore.Record? = nil) -> Telling {
-        guard session.observer != nil else { return Telling(number: 0, steps: []) }
-        let steps = untold.filter { $0.number <= upto } + (record.map { observed($0, number: upto) } ?? [])
-        forgetTold(upto: upto)
-        tellings.count += 1
-        let telling = Telling(number: tellings.count, steps: steps)
-        tellings.waiting.append(telling)
-        return telling
+    func beginReport(upto: Int, _ record: RunStore.Record? = nil) -> PendingReport {
+        guard session.observer != nil else { return PendingReport(number: 0, steps: []) }
+        let steps = unreported.filter { $0.number <= upto } + (record.map { observed($0, number: upto) } ?? [])
+        forgetReported(upto: upto)
+        pendingReports.count += 1
+        let report = PendingReport(number: pendingReports.count, steps: steps)
+        pendingReports.waiting.append(report)
+        return report
     }
 
     /// Tells what a script has made certain. An answer that does not say that it was this turn's call that did it tells nothing.
     ///
     /// - Parameter reply: `nil` if none came.
-    func end(_ telling: Telling, after reply: AdvanceReply?, to request: RunStore.Advance) {
+    func end(_ report: PendingReport, after reply: AdvanceReply?, to request: RunStore.Advance) {
         guard session.observer != nil else { return }
-        let recorded = telling.steps.map { Observation.recorded($0) }
+        let recorded = report.steps.map { Observation.recorded($0) }
         switch reply {
-        case .inline, .released(_, isOwn: true): decide(telling, recorded)
-        case .more where request.plan.isComplete && request.ending == nil: decide(telling, recorded)
+        case .inline, .released(_, isOwn: true): decide(report, recorded)
+        case .more where request.plan.isComplete && request.ending == nil: decide(report, recorded)
         case .more, .paused:
-            untold.insert(contentsOf: telling.steps, at: 0)
-            decide(telling, [])
+            unreported.insert(contentsOf: report.steps, at: 0)
+            decide(report, [])
         case .finished(let status?) where status.rawValue == request.ending?.status.rawValue:
-            decide(telling, recorded + [.ended(observed(status))])
-        case .continued(isOwn: true): decide(telling, recorded + [.continued(observed(.running))])
-        case .finished, .released, .continued, .rebuild, .lost, .reset, nil: decide(telling, [])
+            decide(report, recorded + [.ended(observed(status))])
+        case .continued(isOwn: true): decide(report, recorded + [.continued(observed(.running))])
+        case .finished, .released, .continued, .rebuild, .lost, .reset, nil: decide(report, [])
         }
     }
 
     /// Answers may be taken up in another order than that in which the scripts were sent.
-    private func decide(_ telling: Telling, _ result: [Observation]) {
-        guard let index = tellings.waiting.firstIndex(where: { $0.number == telling.number }) else { return }
-        tellings.waiting[index].result = result
-        while let result = tellings.waiting.first?.result {
-            tellings.waiting.removeFirst()
-            for observation in result { session.observer?.tell(observation) }
+    private func decide(_ report: PendingReport, _ result: [Observation]) {
+        guard let index = pendingReports.waiting.firstIndex(where: { $0.number == report.number }) else { return }
+        pendingReports.waiting[index].result = result
+        while let result = pendingReports.waiting.first?.result {
+            pendingReports.waiting.removeFirst()
+            for observation in result { session.observer?.report(observation) }
         }
     }
 
@@ -97,11 +97,11 @@ extension RunDriver {
 
 extension WorkerSession {
     /// Tells of a run that has ended without its function.
-    func tellEnd(of id: String) async throws {
+    func reportEnd(of id: String) async throws {
         guard let observer else { return }
         let reply = try await command(["HMGET", .init(keys.run(id)), "workflow", "generation", "status"])
         guard let v = reply.array, v.count == 3, let status = v[2].string else { return }
-        observer.tell(
+        observer.report(
             .ended(
                 ObservedRun(
                     run: id, workflow: v[0].string ?? "", generation: Generation.number(of: v[1].string ?? ""),

@@ -13,7 +13,7 @@ extension RunDriver {
         var step: String
         var opened: Int
         /// What came of that step, if it is executed and not known to be recorded.
-        var settled: Settled?
+        var inlineOutcome: InlineOutcome?
         /// The step was the last one, and the function's end is recorded with it.
         var hasEndedRun = false
     }
@@ -42,27 +42,30 @@ extension RunDriver {
     func takeQuickStep(_ way: QuickWay, _ end: @escaping QuickEnd) {
         var way = way
         guard let instance, let (call, result, took) = executeQuickly(way.step) else { return end(self, way) }
-        let settled = settle(
+        let inlineOutcome = deliverInlineOutcome(
             call, instance, number: way.number, attempt: 1, lost: 0, result, took: took, opened: way.opened)
-        way.settled = settled
-        if settled.isNew, let next = settled.request.plainOpening {
-            send(store.stepCall(run, way.turnPrefix, settled.request, settled.record, next)) { [way] driver, reply in
+        way.inlineOutcome = inlineOutcome
+        if inlineOutcome.isNew, let next = inlineOutcome.request.plainOpening {
+            send(
+                store.recordAndAdvancePlainCall(run, way.turnPrefix, inlineOutcome.request, inlineOutcome.record, next)
+            ) { [way] driver, reply in
                 // It can be asked for again: what the first call did, if it did anything, is found.
                 guard case .success(.integer(1)) = reply else { return end(driver, way) }
                 var way = way
                 way.opened = driver.confirm(
-                    settled, after: .inline(step: next.step, attempt: 1, lost: 0), opened: way.opened)
-                driver.session.slots.release(settled.reserved)
-                (way.step, way.settled) = (next.step, nil)
+                    inlineOutcome, after: .inline(step: next.step, attempt: 1, lost: 0), opened: way.opened)
+                driver.session.slots.release(inlineOutcome.reserved)
+                (way.step, way.inlineOutcome) = (next.step, nil)
                 driver.takeQuickStep(way, end)
             }
-        } else if settled.isNew, settled.request.isPlainEnd {
-            send(store.lastCall(run, way.turnPrefix, settled.request, settled.record)) { [way] driver, reply in
+        } else if inlineOutcome.isNew, inlineOutcome.request.isPlainEnd {
+            send(store.recordAndCompletePlainCall(run, way.turnPrefix, inlineOutcome.request, inlineOutcome.record)) {
+                [way] driver, reply in
                 guard case .success(.integer(1)) = reply else { return end(driver, way) }
                 var way = way
-                way.opened = driver.confirm(settled, after: .finished(status: .completed), opened: way.opened)
-                driver.session.slots.release(settled.reserved)
-                way.settled = nil
+                way.opened = driver.confirm(inlineOutcome, after: .finished(status: .completed), opened: way.opened)
+                driver.session.slots.release(inlineOutcome.reserved)
+                way.inlineOutcome = nil
                 way.hasEndedRun = true
                 end(driver, way)
             }
@@ -99,7 +102,7 @@ extension RunDriver {
     // MARK: Claimed steps
 
     /// A claimed step, at its first attempt; it has a slot.
-    struct QuickPart: Sendable {
+    struct QuickStep: Sendable {
         let text: String
         let step: String
         let claim: Claim
@@ -107,7 +110,7 @@ extension RunDriver {
 
     /// Takes a claimed step, without a task if the instance waits for it and its body can be expected to end at once. The caller has noted a use
     /// of this driver.
-    func take(_ part: QuickPart) {
+    func take(_ part: QuickStep) {
         // Nobody takes tasks any more.
         if session.isOver { return end(part.claim) }
         guard let instance, let call = instance.waitingCall(part.step), !instance.isProvisional, quickPace(call) != nil,
@@ -133,12 +136,12 @@ extension RunDriver {
         }
     }
 
-    private func takeSlowly(_ part: QuickPart) {
+    private func takeSlowly(_ part: QuickStep) {
         // The use goes on: a body that runs here keeps its driver.
         end(part.claim) { try await self.take(part.text, step: (part.step, 1), part.claim) }
     }
 
-    private func take(_ part: QuickPart, isOpen: Bool) {
+    private func take(_ part: QuickStep, isOpen: Bool) {
         if session.isOver { return end(part.claim) }
         if !isOpen || !finish(part) { takeSlowly(part) }
     }
@@ -146,7 +149,7 @@ extension RunDriver {
     /// Takes a step that the turn has left here.
     func takeKept(_ kept: Kept) {
         if kept.isNew, case .step(_, _, attempt: 1, let step)? = WorkItem(kept.text),
-            finish(QuickPart(text: kept.text, step: step, claim: kept.claim))
+            finish(QuickStep(text: kept.text, step: step, claim: kept.claim))
         {
             return
         }
@@ -154,11 +157,11 @@ extension RunDriver {
     }
 
     /// Executes an open step and records it. `false` if it is not executed; its body may run.
-    private func finish(_ part: QuickPart) -> Bool {
+    private func finish(_ part: QuickStep) -> Bool {
         guard let (call, result, took) = executeQuickly(part.step) else { return false }
         let record = record(of: call, attempt: 1, result, took: took)
         if needsNoTurn {
-            send(store.partCall(run, text: part.text, record)) { driver, reply in
+            send(store.recordPlainCall(run, text: part.text, record)) { driver, reply in
                 // It can be asked for again: what the first call did, if it did anything, is found.
                 if case .success(.integer(1)) = reply { driver.end(part.claim) } else { driver.write(record, part) }
             }
@@ -168,7 +171,7 @@ extension RunDriver {
         return true
     }
 
-    private func write(_ record: RunStore.Record, _ part: QuickPart) {
+    private func write(_ record: RunStore.Record, _ part: QuickStep) {
         end(part.claim) { try await self.write(record, part.text, part.claim) }
     }
 

@@ -44,15 +44,15 @@ extension RunDriver {
                 let plan = instance.plan(opened: opened)
                 let ending = plan.isComplete ? ending(of: instance) : nil
                 let (request, reserved) = request(number: number, upto: instance.delivered, plan: plan, ending: ending)
-                let telling = beginTelling(upto: request.upto)
+                let report = beginReport(upto: request.upto)
                 do {
                     reply = try await store.advance(run, request)
                 } catch {
-                    end(telling, after: nil, to: request)
+                    end(report, after: nil, to: request)
                     session.slots.release(reserved)
                     throw error
                 }
-                end(telling, after: reply, to: request)
+                end(report, after: reply, to: request)
                 if case .paused(let texts) = reply {
                     session.slots.release(reserved)
                     return try await putAside(texts, number: number, claim)
@@ -67,14 +67,14 @@ extension RunDriver {
             }
 
             while case .inline(let step, let attempt, let lost) = reply {
-                let settled = way?.settled
+                let inlineOutcome = way?.inlineOutcome
                 way = nil
-                switch try await serial(
-                    number: number, step: step, attempt: attempt, lost: lost, opened: opened, settled)
+                switch try await executeInline(
+                    number: number, step: step, attempt: attempt, lost: lost, opened: opened, inlineOutcome)
                 {
                 case .over:
-                    // The step waits in `delayed`, the run is parked, or the turn was given back.
-                    if let instance = self.instance, hasMoved(instance, opened: opened) { await poke() }
+                    // The step waits in `delayed`, the run is parked, or the turn was released.
+                    if let instance = self.instance, hasMoved(instance, opened: opened) { await wake() }
                     return nil
                 case .released(let texts, let reserved, let nowOpened):
                     return await release(texts, number: number, reserved: reserved, opened: nowOpened, claim)
@@ -126,7 +126,7 @@ extension RunDriver {
         )
     }
 
-    enum SerialEnd {
+    enum InlineEnd {
         case goesOn(AdvanceReply, opened: Int)
         case released([String], reserved: Int, opened: Int)
         /// The turn is no longer here.
@@ -135,25 +135,27 @@ extension RunDriver {
 
     /// Executes the only open step inline, then records it and advances in one script; and so on with the next, as long as each is quick.
     ///
-    /// - Parameter settled: what came of the step, if it is executed already.
-    func serial(
-        number: Int, step: String, attempt: Int, lost: Int, opened: Int, _ settled: Settled?
-    ) async throws -> SerialEnd {
+    /// - Parameter inlineOutcome: what came of the step, if it is executed already.
+    func executeInline(
+        number: Int, step: String, attempt: Int, lost: Int, opened: Int, _ inlineOutcome: InlineOutcome?
+    ) async throws -> InlineEnd {
         var way = QuickWay(
-            number: number, turnPrefix: store.turnPrefix(number), step: step, opened: opened, settled: settled)
-        if settled == nil, attempt == 1, lost == 0, let instance, canBeQuick(step, instance) {
+            number: number, turnPrefix: store.turnPrefix(number), step: step, opened: opened,
+            inlineOutcome: inlineOutcome)
+        if inlineOutcome == nil, attempt == 1, lost == 0, let instance, canBeQuick(step, instance) {
             way = await takeQuickSteps(way)
         }
         if way.hasEndedRun { return .goesOn(.finished(status: nil), opened: way.opened) }
-        if let settled = way.settled { return try await write(settled, opened: way.opened) }
-        return try await executeOwn(number: number, step: way.step, attempt: attempt, lost: lost, opened: way.opened)
+        if let inlineOutcome = way.inlineOutcome { return try await write(inlineOutcome, opened: way.opened) }
+        return try await executeInlineBody(
+            number: number, step: way.step, attempt: attempt, lost: lost, opened: way.opened)
     }
 
-    private func executeOwn(
+    private func executeInlineBody(
         number: Int, step: String, attempt: Int, lost: Int, opened: Int
-    ) async throws -> SerialEnd {
+    ) async throws -> InlineEnd {
         if session.isDraining || isWorkflowPaused, bodies[step] == nil {
-            try await session.giveBack(Array(run.turnText.utf8), queue: run.queue)
+            try await session.release(Array(run.turnText.utf8), queue: run.queue)
             return .over
         }
         guard let instance else { return .goesOn(.rebuild, opened: opened) }
@@ -167,11 +169,11 @@ extension RunDriver {
         case .over, .cancelled:
             throw SessionEnded()
         case .givenBack:
-            try await session.giveBack(Array(run.turnText.utf8), queue: run.queue)
+            try await session.release(Array(run.turnText.utf8), queue: run.queue)
             return .over
         case .interrupted:
             // Something was recorded from outside: the function learns of it while the body goes on.
-            let reply = try await store.load(
+            let reply = try await store.takeTurn(
                 run, text: run.turnText, step: nil, seen: instance.delivered, token: session.nextToken(), cold: false)
             switch reply {
             case .loaded(_, let opened, let page, _, _, _):
@@ -188,7 +190,7 @@ extension RunDriver {
             case .delayed, .withdrawn, .lost: return .over
             }
         case .waits(let order):
-            let reply = try await store.wait(
+            let reply = try await store.awaitChild(
                 run, text: run.turnText, turn: (number, instance.delivered), step: step, attempt: attempt, order)
             guard case .more(let opened, let page) = reply else { return .over }
             return .goesOn(.more(opened: opened, page: page), opened: opened)
@@ -202,13 +204,13 @@ extension RunDriver {
                 from: instance.delivered, records: [], recorded: instance.delivered, delivered: -1)
             return .goesOn(.more(opened: opened, page: nothing), opened: opened)
         }
-        let settled = settle(
+        let inlineOutcome = deliverInlineOutcome(
             call, instance, number: number, attempt: attempt, lost: lost, result, took: took, opened: opened)
-        return try await write(settled, opened: opened)
+        return try await write(inlineOutcome, opened: opened)
     }
 
     /// What the inline step has come to: the instance has had it, and Redis is about to.
-    final class Settled: Sendable {
+    final class InlineOutcome: Sendable {
         let instance: RunInstance
         let request: RunStore.Advance
         /// How many slots it holds for what may be opened.
@@ -216,23 +218,23 @@ extension RunDriver {
         let record: RunStore.Record
         /// Whether the step had no more to tell than that it was open.
         let isNew: Bool
-        let telling: Telling
+        let report: PendingReport
 
         init(
             instance: RunInstance, request: RunStore.Advance, reserved: Int, record: RunStore.Record, isNew: Bool,
-            telling: Telling
+            report: PendingReport
         ) {
             (self.instance, self.request, self.reserved) = (instance, request, reserved)
-            (self.record, self.isNew, self.telling) = (record, isNew, telling)
+            (self.record, self.isNew, self.report) = (record, isNew, report)
         }
     }
 
     /// Delivers the outcome of the inline step, and says what is to be written.
-    func settle(
+    func deliverInlineOutcome(
         _ call: StepCall, _ instance: RunInstance, number: Int, attempt: Int, lost: Int, _ result: Outcome.Result,
         took: Int,
         opened: Int
-    ) -> Settled {
+    ) -> InlineOutcome {
         // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
         let upto = instance.delivered + 1
         instance.deliver(Outcome(step: call.id, result: result, kind: call.kind), to: call)
@@ -250,37 +252,38 @@ extension RunDriver {
         }
         let (request, reserved) = request(number: number, upto: upto, plan: plan, ending: ending)
         let record = record(of: call, attempt: attempt, result, took: took)
-        return Settled(
+        return InlineOutcome(
             instance: instance, request: request, reserved: reserved, record: record,
-            isNew: isPlain(call, attempt: attempt, lost: lost), telling: beginTelling(upto: upto, record))
+            isNew: isPlain(call, attempt: attempt, lost: lost), report: beginReport(upto: upto, record))
     }
 
-    private func write(_ settled: Settled, opened: Int) async throws -> SerialEnd {
+    private func write(_ inlineOutcome: InlineOutcome, opened: Int) async throws -> InlineEnd {
         let reply: AdvanceReply
         do {
-            reply = try await store.serial(run, settled.request, settled.record, isNew: settled.isNew)
+            reply = try await store.recordAndAdvance(
+                run, inlineOutcome.request, inlineOutcome.record, isNew: inlineOutcome.isNew)
         } catch {
-            end(settled.telling, after: nil, to: settled.request)
-            session.slots.release(settled.reserved)
+            end(inlineOutcome.report, after: nil, to: inlineOutcome.request)
+            session.slots.release(inlineOutcome.reserved)
             throw error
         }
-        let nowOpened = confirm(settled, after: reply, opened: opened)
+        let nowOpened = confirm(inlineOutcome, after: reply, opened: opened)
         if case .released(let texts, _) = reply {
-            return .released(texts, reserved: settled.reserved, opened: nowOpened)
+            return .released(texts, reserved: inlineOutcome.reserved, opened: nowOpened)
         }
-        session.slots.release(settled.reserved)
+        session.slots.release(inlineOutcome.reserved)
         return .goesOn(reply, opened: nowOpened)
     }
 
     /// - Returns: how many steps are opened now.
-    func confirm(_ settled: Settled, after reply: AdvanceReply, opened: Int) -> Int {
-        end(settled.telling, after: reply, to: settled.request)
+    func confirm(_ inlineOutcome: InlineOutcome, after reply: AdvanceReply, opened: Int) -> Int {
+        end(inlineOutcome.report, after: reply, to: inlineOutcome.request)
         switch reply {
         case .rebuild, .paused: return opened
         default: break
         }
-        confirm(settled.request.plan, settled.instance)
-        agreed = opened + settled.request.plan.openings.count
+        confirm(inlineOutcome.request.plan, inlineOutcome.instance)
+        agreed = opened + inlineOutcome.request.plan.openings.count
         return agreed
     }
 
@@ -293,7 +296,7 @@ extension RunDriver {
         inline = nil
         claim.end()
         // What the function did by itself since the plan was made (it came back from outside) needs a new turn.
-        if let instance, hasMoved(instance, opened: opened) { await poke() }
+        if let instance, hasMoved(instance, opened: opened) { await wake() }
         var kept: [Kept] = []
         // More than there are slots for come only in the answer to a second sending: the comparison of claims finds the rest.
         for text in texts where kept.count <= reserved {
@@ -395,7 +398,7 @@ extension RunDriver {
     /// Throws the instance away and makes a new one from the history. `nil` if the turn is gone.
     func rebuild() async throws -> (number: Int, opened: Int)? {
         dropInstance()
-        let reply = try await store.load(
+        let reply = try await store.takeTurn(
             run, text: run.turnText, step: nil, seen: 0, token: session.nextToken(), cold: about == nil)
         guard case .loaded(let number, let opened, let page, _, let code, let about) = reply else { return nil }
         self.code = code

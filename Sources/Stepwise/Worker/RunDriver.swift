@@ -24,15 +24,15 @@ actor RunDriver {
     var turnsDriven: Set<Int> = []
     var holdsTurn: Bool { !turnsDriven.isEmpty }
     /// Claimed steps that are about to be asked for together.
-    var parts: [QuickPart] = []
+    var parts: [QuickStep] = []
     /// How many of the instance's calls are known to be those that Redis has opened.
     var agreed = 0
     /// What the run has noted about the code that may take it forward, when this worker last asked.
     var code = CodeMarks()
     /// Outcomes that the instance has had and that the observer was not told of, in their order.
-    var untold: [ObservedStep] = []
+    var unreported: [ObservedStep] = []
     /// What the scripts that are on their way will have made certain, in the order in which they were sent.
-    var tellings: (waiting: [Telling], count: Int) = ([], 0)
+    var pendingReports: (waiting: [PendingReport], count: Int) = ([], 0)
     /// What dropped instances had to report.
     var misuses: [String] = []
 
@@ -54,7 +54,7 @@ actor RunDriver {
             switch workItem {
             case .turn: return try await self.load(text, step: nil, claim)
             case .step(_, _, let attempt, let id): return try await self.take(text, step: (id, attempt), claim)
-            case .ended, .cancel, .tell, .withdraw, .pushed: return nil
+            case .ended, .cancel, .broadcast, .withdraw, .pushed: return nil
             }
         }
         claim.end()
@@ -119,7 +119,7 @@ actor RunDriver {
     func load(
         _ text: String, step: (id: String, attempt: Int)?, _ claim: Claim, token: String? = nil
     ) async throws -> Kept? {
-        let reply = try await store.load(
+        let reply = try await store.takeTurn(
             run, text: text, step: step, seen: instance?.delivered ?? 0, token: token ?? session.nextToken(),
             cold: about == nil)
         switch reply {
@@ -139,7 +139,7 @@ actor RunDriver {
             let isAlone = step == nil && session.isLastDelivery(lost: lost)
             if isAlone {
                 guard await session.beginAlone("the function", run: run.id, lost: lost) else {
-                    try await session.giveBack(Array(text.utf8), queue: run.queue)
+                    try await session.release(Array(text.utf8), queue: run.queue)
                     return nil
                 }
             }
@@ -166,7 +166,7 @@ actor RunDriver {
         if session.isOver { throw SessionEnded() }
         let workflow = about?.workflow ?? ""
         if let reason = session.reasonToWait(workflow, unfit: code.unfit) {
-            try await store.unserve(run, text: text, workflow: workflow, isTurn: isTurn, reason: reason)
+            try await store.setUnserved(run, text: text, workflow: workflow, isTurn: isTurn, reason: reason)
             session.noteUnserved(workflow: workflow, run: run.id, reason: reason)
             return false
         }
@@ -174,7 +174,7 @@ actor RunDriver {
         if instance != nil, !isTurn { return true }
         guard let about, let function = session.functions[workflow] else { return false }
         if instance == nil, isTurn, let limit = function.options.runTimeout {
-            try await store.arm(run, timeout: Int(max(0, limit.milliseconds)))
+            try await store.setDeadline(run, timeout: Int(max(0, limit.milliseconds)))
             if session.isOver { throw SessionEnded() }
         }
         if instance == nil { makeInstance(about, function, silent: !isTurn || delivered >= 0) }
@@ -218,7 +218,7 @@ actor RunDriver {
     /// Delivers what the instance has not had, in order, up to the history's length at the time of the reply.
     func synchronize(with page: HistoryPage, holdsTurn: Bool) async throws {
         var page = page
-        forgetTold(upto: page.delivered)
+        forgetReported(upto: page.delivered)
         while let instance, instance.delivered < page.recorded {
             guard await isAtRest(instance) else { return }
             if case .stuck = instance.progress { return }
@@ -285,14 +285,14 @@ actor RunDriver {
             endReturnWaits(isBack: true)
         } else {
             instance.resume()
-            if !holdsTurn { await poke() }
+            if !holdsTurn { await wake() }
         }
         await reportMisuses()
     }
 
-    func poke() async {
+    func wake() async {
         await guarding {
-            try await self.store.poke(self.run)
+            try await self.store.wake(self.run)
             return nil
         }
     }
@@ -324,7 +324,7 @@ actor RunDriver {
     func dropInstance() {
         guard let instance else { return }
         self.instance = nil
-        untold = []
+        unreported = []
         misuses += instance.takeMisuses()
         if instance.hasReturned { return }
         if !instance.evict() {

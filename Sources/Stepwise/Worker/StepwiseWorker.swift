@@ -71,7 +71,7 @@ public final class StepwiseWorker: Service, Sendable {
     ///   waited for.
     public func run() async throws {
         precondition(!hasRun.exchange(true, ordering: .relaxed), "a StepwiseWorker runs once; make another one")
-        // Unstructured, so that giving back is not itself cancelled.
+        // Unstructured, so that releasing is not itself cancelled.
         let work = Task.detached { try await self.work() }
         try await withGracefulShutdownHandler {
             try await withTaskCancellationHandler {
@@ -213,7 +213,7 @@ public final class StepwiseWorker: Service, Sendable {
         // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more.
         await atMost(.seconds(2)) { await jobs.value }
         await atMost(.seconds(6)) {
-            if case .leaving = ending { await session.leave() } else { await session.burySelf() }
+            if case .leaving = ending { await session.deregister() } else { await session.declareSelfDead() }
         }
         heartbeat.stop()
         addBeat.finish()

@@ -9,7 +9,7 @@ extension StepwiseWorker {
         public var concurrency: Int
         /// How long a worker's beat must stand still until others take its claims over.
         public var lease: Duration
-        /// How long running bodies may go on after a shutdown was asked for; then they are cancelled and given back.
+        /// How long running bodies may go on after a shutdown was asked for; then they are cancelled and released.
         public var shutdownGrace: Duration
         /// How long a function may be outside its executor (`Task.sleep`, the main actor) until its run is parked.
         public var escapeLimit: Duration

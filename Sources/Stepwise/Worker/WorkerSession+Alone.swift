@@ -5,10 +5,10 @@ extension WorkerSession {
     /// Whether a step, or a run's function, that has lost so many workers is on its last delivery.
     func isLastDelivery(lost: Int) -> Bool { lost > 0 && lost >= configuration.maximumLost - 1 }
 
-    /// Sees to it that the caller's work item is the only one in this process: claims nothing, gives back what has not begun, and waits
+    /// Sees to it that the caller's work item is the only one in this process: claims nothing, releases what has not begun, and waits
     /// for the rest. Should the process end now, nobody else is lost with it. To be followed by ``endAlone()``.
     ///
-    /// - Returns: `false` if that is not possible now; then the work item is to be given back.
+    /// - Returns: `false` if that is not possible now; then the work item is to be released.
     func beginAlone(_ what: String, run: String, lost: Int) async -> Bool {
         let isAlone = await slots.pause {
             logger.warning(
@@ -19,7 +19,7 @@ extension WorkerSession {
             }
         }
         guard isAlone else { return false }
-        await giveBackRest()
+        await releaseRest()
         if isOver {
             slots.resume()
             return false
@@ -27,13 +27,13 @@ extension WorkerSession {
         return true
     }
 
-    /// What was given back and claimed again before its first handling had ended has no slot, and would be lost with the process.
-    private func giveBackRest() async {
+    /// What was released and claimed again before its first handling had ended has no slot, and would be lost with the process.
+    private func releaseRest() async {
         for queue in configuration.queues {
             let list = try? await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "-1"])
             let held = ledger.items
             for item in list?.array?.compactMap(\.bytes) ?? [] where !held.contains(item) {
-                try? await giveBack(item, queue: queue)
+                try? await release(item, queue: queue)
             }
         }
     }

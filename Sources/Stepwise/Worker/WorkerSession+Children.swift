@@ -6,7 +6,7 @@ extension WorkerSession {
         switch message {
         case .ended(let id, let generation, let child, let step):
             let about = try await self.about(child: child)
-            try await store.childEnd(
+            try await store.childEnded(
                 RunStore.Run(id: id, generation: generation, queue: queue, keys: keys), text: text, child: child,
                 step: step,
                 end(of: child, about, for: ParentStep(run: id, generation: generation, step: step)), token: nextToken())
@@ -14,8 +14,8 @@ extension WorkerSession {
             let parent = ParentStep(run: id, generation: generation, step: step)
             let isEnded = try await store.cancelChild(
                 child, workflow, of: parent, text: text, queue: queue, about: about(child: child))
-            if isEnded { try await tellEnd(of: child) }
-        case .tell(let event, let time, let value):
+            if isEnded { try await reportEnd(of: child) }
+        case .broadcast(let event, let time, let value):
             try await tell(event, since: time, value, text: text, queue: queue)
         case .withdraw(let id, let generation, let number, let event, let step):
             try await store.withdraw(

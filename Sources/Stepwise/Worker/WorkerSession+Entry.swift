@@ -11,17 +11,17 @@ extension WorkerSession {
             "concurrency", String(configuration.concurrency), "version", DataFormat.version,
         ]
         _ = try await evaluate(
-            ScriptLibrary.register, [keys.workers, keys.worker(name)], [.init(name)] + fields.map { .init($0) })
+            ScriptLibrary.registerWorker, [keys.workers, keys.worker(name)], [.init(name)] + fields.map { .init($0) })
     }
 
     /// A clean exit: everything that is still in the claim lists goes back, and the name leaves last.
-    func leave() async {
+    func deregister() async {
         await finally {
             for queue in self.configuration.queues {
-                try await self.giveBackAll(of: self.name, queue: queue, lost: false)
+                try await self.releaseAll(of: self.name, queue: queue, lost: false)
             }
             _ = try await self.evaluate(
-                ScriptLibrary.leave,
+                ScriptLibrary.deregister,
                 [self.keys.workers, self.keys.worker(self.name)]
                     + self.configuration.queues.map { self.keys.claimed(self.name, $0) },
                 [.init(self.name), ""])
@@ -29,12 +29,12 @@ extension WorkerSession {
     }
 
     /// The name is given up before its time: others need not wait for the lease.
-    func burySelf() async {
+    func declareSelfDead() async {
         await finally {
             _ = try await self.evaluate(
-                ScriptLibrary.bury, [self.keys.workers, self.keys.worker(self.name)], [.init(self.name), ""])
+                ScriptLibrary.declareDead, [self.keys.workers, self.keys.worker(self.name)], [.init(self.name), ""])
             for queue in self.configuration.queues {
-                try await self.giveBackAll(of: self.name, queue: queue, lost: false)
+                try await self.releaseAll(of: self.name, queue: queue, lost: false)
             }
         }
     }

@@ -33,7 +33,7 @@ extension WorkerSession {
     {
         do {
             guard let waiter = EventWaiter(text) else { throw RedisError(.refused, "\"\(text)\" is no waiter") }
-            return try await store.hear(
+            return try await store.deliver(
                 .init(id: waiter.run, generation: waiter.generation, queue: waiter.queue, keys: keys),
                 step: waiter.step, message,
                 claim: claim)

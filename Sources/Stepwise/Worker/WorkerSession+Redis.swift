@@ -151,11 +151,11 @@ extension WorkerSession {
     }
 
     /// Gives a claim of this worker back to its queue, unasked: it drains.
-    func giveBack(_ item: [UInt8], queue: String) async throws {
+    func release(_ item: [UInt8], queue: String) async throws {
         let workItem = String(validating: item, as: UTF8.self).flatMap { WorkItem($0) }
-        let call = giveBackCommand(
+        let call = releaseCommand(
             keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue, lost: false,
             maximumLost: configuration.maximumLost)
-        _ = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments)
+        _ = try await evaluate(ScriptLibrary.release, call.keys, call.arguments)
     }
 }

@@ -6,14 +6,14 @@ extension WorkerSession {
     func sweep(_ dead: String, leaveAfter: Int) async throws {
         let queues = try await command(["HGET", .init(keys.worker(dead)), "queues"]).string ?? ""
         let names = queues.split(separator: " ").map(String.init)
-        for queue in names { try await giveBackAll(of: dead, queue: queue, lost: true) }
+        for queue in names { try await releaseAll(of: dead, queue: queue, lost: true) }
         _ = try await evaluate(
-            ScriptLibrary.leave, [keys.workers, keys.worker(dead)] + names.map { keys.claimed(dead, $0) },
+            ScriptLibrary.deregister, [keys.workers, keys.worker(dead)] + names.map { keys.claimed(dead, $0) },
             [.init(dead), .init(leaveAfter)])
     }
 
     /// Moves a claim list back to its queue, the newest first, so that the oldest is the next to be claimed.
-    func giveBackAll(of name: String, queue: String, lost: Bool) async throws {
+    func releaseAll(of name: String, queue: String, lost: Bool) async throws {
         // A frozen worker's blocking claim may still be served, with the very item that goes back. That is no second loss.
         var counted: Set<String> = []
         while true {
@@ -31,21 +31,21 @@ extension WorkerSession {
                 if case .turn(let run, let generation)? = workItem {
                     known = WorkItem.turnText(run: run, generation: generation)
                 }
-                let call = giveBackCommand(
+                let call = releaseCommand(
                     keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue,
                     lost: lost && counted.insert(known).inserted, maximumLost: configuration.maximumLost,
                     parentQueue: parentQueue)
                 do {
-                    let reply = try await evaluate(ScriptLibrary.giveBack, call.keys, call.arguments).array ?? []
+                    let reply = try await evaluate(ScriptLibrary.release, call.keys, call.arguments).array ?? []
                     moved = reply.first?.string != "gone" || moved
                     if reply.first?.string == "failed", let run = workItem?.run {
                         logger.error("a run has failed: its function ends its worker", metadata: ["run": "\(run)"])
-                        try await tellEnd(of: run)
+                        try await reportEnd(of: run)
                     }
                 } catch let error as RedisError {
                     // One run whose keys are damaged must not keep the others here.
                     logger.error(
-                        "a claim cannot be given back; see the run with stepwise doctor",
+                        "a claim cannot be released; see the run with stepwise doctor",
                         metadata: ["run": "\(workItem?.run ?? "")", "error": "\(error)"])
                 }
             }

@@ -3,7 +3,7 @@ import NIOCore
 internal import StepwiseRedis
 import Synchronization
 
-/// The worker's name is done for: it was buried, Redis is another one, or the worker leaves. Nothing may be written under it.
+/// The worker's name is done for: it was declared dead, Redis is another one, or the worker leaves. Nothing may be written under it.
 struct SessionEnded: Error {}
 
 extension RedisError {
@@ -11,13 +11,13 @@ extension RedisError {
     var isPassing: Bool { ["OOM", "MISCONF", "NOSCRIPT", "BUSY", "NOREPLICAS"].contains { message.contains($0) } }
 }
 
-/// One life of a worker under one name: from its registration to its burial or its leave.
+/// One life of a worker under one name: from its registration to its death or its leave.
 ///
 /// A worker that was taken for dead, or that meets another Redis, begins a new one; what the old one held is swept (rule 4).
 final class WorkerSession: Sendable {
     enum Ending: Sendable, Hashable {
         case leaving
-        case buried
+        case declaredDead
         case serverChanged
         /// The namespace was given a newer data format.
         case formatChanged
@@ -43,7 +43,7 @@ final class WorkerSession: Sendable {
         var dormant = 0
         var clock: UInt64 = 0
         var takingUp: Set<[UInt8]> = []
-        var readmitting: Set<String> = []
+        var reclaiming: Set<String> = []
         /// Where the walk over a workflow's unfit runs stands.
         var unfitCursors: [String: String] = [:]
         var warnedOfEscape: Set<String> = []
@@ -254,7 +254,7 @@ final class WorkerSession: Sendable {
         }
     }
 
-    /// Handles a claimed item. Its slot is taken already and is given back at the end.
+    /// Handles a claimed item. Its slot is taken already and is released at the end.
     func accept(_ item: [UInt8], from queue: String) {
         let text = String(validating: item, as: UTF8.self)
         let workItem = text.flatMap { WorkItem($0) }
@@ -265,7 +265,7 @@ final class WorkerSession: Sendable {
         if case .step(let id, let generation, attempt: 1, let step)? = workItem, let text,
             let driver = beginUse(of: RunStore.Run.key(id, generation))
         {
-            let part = RunDriver.QuickPart(text: text, step: step, claim: claim)
+            let part = RunDriver.QuickStep(text: text, step: step, claim: claim)
             return connections.executor.actors.execute { driver.assumeIsolated { $0.take(part) } }
         }
         if case .turn(let id, let generation)? = workItem, let text, let first = FirstTurn(text) {
@@ -290,7 +290,7 @@ final class WorkerSession: Sendable {
             case .turn(let id, let generation)?, .step(let id, let generation, _, _)?:
                 guard let text, let workItem else { return }
                 await self.with(id, generation, queue) { await $0.handle(text, workItem, claim) }
-            case .ended?, .cancel?, .tell?, .withdraw?:
+            case .ended?, .cancel?, .broadcast?, .withdraw?:
                 guard let text, let workItem else { return }
                 await self.guarding { try await self.deliver(text, workItem, from: queue) }
             case nil:
@@ -301,7 +301,7 @@ final class WorkerSession: Sendable {
         }
     }
 
-    /// Takes up an item that is in a claim list and that nobody here works on; gives it back if there is no slot for it.
+    /// Takes up an item that is in a claim list and that nobody here works on; releases it if there is no slot for it.
     func takeUp(_ item: [UInt8]) {
         guard state.withLock({ $0.takingUp.insert(item).inserted }) else { return }
         spawn {
@@ -316,7 +316,7 @@ final class WorkerSession: Sendable {
                     if hasSlot {
                         self.accept(item, from: queue)
                     } else {
-                        try? await self.giveBack(item, queue: queue)
+                        try? await self.release(item, queue: queue)
                     }
                     return
                 }
@@ -325,8 +325,8 @@ final class WorkerSession: Sendable {
         }
     }
 
-    func beginReadmitting(_ workflow: String) -> Bool {
-        state.withLock { $0.readmitting.insert(workflow).inserted }
+    func beginReclaiming(_ workflow: String) -> Bool {
+        state.withLock { $0.reclaiming.insert(workflow).inserted }
     }
 
     var unfitCursors: [String: String] {
@@ -334,8 +334,8 @@ final class WorkerSession: Sendable {
         set { state.withLock { $0.unfitCursors = newValue } }
     }
 
-    func endReadmitting(_ workflow: String) {
-        state.withLock { _ = $0.readmitting.remove(workflow) }
+    func endReclaiming(_ workflow: String) {
+        state.withLock { _ = $0.reclaiming.remove(workflow) }
     }
 
     private func start(_ item: [UInt8], from queue: String, _ claim: Claim) async {
@@ -350,7 +350,7 @@ final class WorkerSession: Sendable {
                 try await self.store.reject(item, queue: queue, reason: problem.reason)
                 return
             }
-            let reply = try await self.store.start(
+            let reply = try await self.store.acceptPushed(
                 order.id ?? self.newRunID(), order, item: item, queue: queue, token: self.nextToken())
             if case .other(let workflow) = reply {
                 try await self.store.reject(

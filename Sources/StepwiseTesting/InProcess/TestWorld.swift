@@ -101,7 +101,7 @@ actor TestWorld {
         case .child(let run, let step, let payload, let taking, let body):
             try await executeChild(run, step, payload, taking, body)
         case .outcome(let run, let step, let result): try deliver(run, step, result)
-        case .lapse(let run, let step):
+        case .timerFired(let run, let step):
             try deliver(
                 run, step,
                 .error(
@@ -127,7 +127,7 @@ actor TestWorld {
         }
         run.instance.start(
             run.trace.context(for: run.instance, of: run.workflow, script), function: run.workflow.function.body)
-        try settle(run)
+        try comeToRest(run)
     }
 
     /// A cancellation, or the end of a run's time.
@@ -170,11 +170,11 @@ actor TestWorld {
         run.trace.records.append(text)
         run.history.append(RecordedStep(number: run.history.count + 1, record))
         run.instance.deliver(record.outcome)
-        try settle(run)
+        try comeToRest(run)
     }
 
     /// The function has come to rest: what it asks for now is done, what it no longer waits for is dropped.
-    private func settle(_ run: TestedRun) throws {
+    private func comeToRest(_ run: TestedRun) throws {
         try ReplayTrace.check(run.instance, run.id)
         let plan = run.instance.plan(opened: run.opened, limit: 1_000_000)
         run.trace.patches.merge(plan.patches) { old, _ in old }
@@ -220,7 +220,9 @@ actor TestWorld {
     /// What moves a step from now on.
     private func open(_ run: TestedRun, _ call: StepCall) {
         if let wait = call.wait { return begin(wait, call.id, of: run) }
-        if let limit = call.options.totalTimeout { schedule(.lapse(run, call.id), at: clock + limit.wholeMilliseconds) }
+        if let limit = call.options.totalTimeout {
+            schedule(.timerFired(run, call.id), at: clock + limit.wholeMilliseconds)
+        }
         schedule(.body(run, call.id, 1), at: clock)
     }
 

@@ -12,7 +12,7 @@ enum TestEvent {
     /// A run has begun to wait for an event.
     case mail(TestedRun)
     /// The end of a step's time.
-    case lapse(TestedRun, String)
+    case timerFired(TestedRun, String)
     /// A cancellation, or the end of a run's time.
     case interrupt(TestedRun, Outcome.Result)
     case action(@Sendable (TestMoment) -> Void)

@@ -171,7 +171,7 @@ extension Scenarios {
                     let name = "gone-\(number)-a"
                     _ = try await server.command(
                         "HSET", .init("stepwise:{default}:worker:\(name)"), "state", "dead", "queues", "default mail",
-                        "buried",
+                        "declaredDead",
                         .init(time))
                     _ = try await server.command("ZADD", "stepwise:{default}:workers", .init(-time), .init(name))
                 }

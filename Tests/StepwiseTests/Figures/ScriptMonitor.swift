@@ -38,7 +38,7 @@ final class ScriptMonitor: Sendable {
                 scripts[scripts.count - 1].commands.append(String(word))
             }
         }
-        // Beats and burials name `workers`, promotions begin with `delayed`, retention has one index as its first key.
+        // Beats and declared deaths name `workers`, promotions begin with `delayed`, retention has one index as its first key.
         let upkeep = [
             ":workers\"", "\"1\" \"stepwise:{default}:runs:", "\"1\" \"stepwise:{default}:expected\"",
             "\"2\" \"stepwise:{default}:delayed\"",

@@ -170,7 +170,7 @@ extension Scenarios {
         private func script(_ name: String) throws -> String {
             let scripts = URL(filePath: #filePath).deletingLastPathComponent()
                 .appending(path: "../../../Sources/Stepwise/Store/Scripts")
-            return try ["base", "common", name].map {
+            return try ["lib/prelude", "lib/run", name].map {
                 try String(contentsOf: scripts.appending(path: "\($0).lua"), encoding: .utf8)
             }.joined(separator: "\n")
         }
@@ -199,7 +199,7 @@ extension Scenarios {
                     "LEFT",
                 ])
                 _ = try await eval(
-                    "load",
+                    "run/take_turn",
                     [
                         "run:r", "steps:r", "open:r", "claimed:w:default", "runs:queued", "runs:running",
                         "runs:unserved",
@@ -208,7 +208,8 @@ extension Scenarios {
                 try await run.pause(reason: "the shop is closed")
                 if isCancelled { #expect(try await run.cancel() == .cancelled) }
                 _ = try await eval(
-                    "unserve", ["run:r", "claimed:w:default", "unserved:changed", "runs:running", "runs:unserved"],
+                    "worker/set_unserved",
+                    ["run:r", "claimed:w:default", "unserved:changed", "runs:running", "runs:unserved"],
                     ["r", turn, "w", "1", "nobody has it"])
                 try await expectSound(client)
                 let details = try await run.status()

@@ -188,9 +188,9 @@ extension Scenarios {
             func run(_ number: Int) -> Observation {
                 .ended(ObservedRun(run: "\(number)", workflow: "w", generation: 1, status: .completed))
             }
-            feed.tell(run(0))
+            feed.report(run(0))
             try await eventually("the first is being told") { begun.isSet }
-            for number in 1...10 { feed.tell(run(number)) }
+            for number in 1...10 { feed.report(run(number)) }
             gate.open()
             await feed.end()
             #expect(watcher.all == [run(0), .dropped(7), run(1), run(2), run(3)])

@@ -112,10 +112,11 @@ package struct NamespaceSnapshot: Sendable, Hashable {
                 : "worker \(list.worker) is not in \(keys.workers)"
             return Violation(
                 .claimsWithoutWorker, key: key,
-                "\(count) work items are claimed there, but \(why), so nobody gives them back",
+                "\(count) work items are claimed there, but \(why), so nobody releases them",
                 advice: "register a dead worker, which is swept: "
                     + redisCommand(
-                        "HSET", keys.worker(list.worker), "state", "dead", "queues", list.queue, "buried", "0") + " && "
+                        "HSET", keys.worker(list.worker), "state", "dead", "queues", list.queue, "declaredDead", "0")
+                    + " && "
                     + redisCommand("ZADD", keys.workers, "0", list.worker))
         }
     }

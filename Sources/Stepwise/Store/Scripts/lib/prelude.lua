@@ -1,0 +1,42 @@
+-- Put before every script by the store; before a plain case (`..._plain`) it stands alone. Not a script of its own.
+-- What a step that has nothing special about it costs: every line here counts.
+
+-- Redis' clock in milliseconds, as text; read once a script.
+local clock
+local function now()
+  if not clock then
+    local t = redis.call('TIME')
+    clock = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+  end
+  return clock
+end
+
+-- An outcome's record: `head` and `tail` are its text round what only the store knows: the time, and `before`, what became of the attempts
+-- before.
+local function record_text(head, before, tail)
+  return head .. ',"at":' .. now() .. before .. ',' .. tail .. '}'
+end
+
+-- Tells clients that wait for a run, if `awaited` says that some do, that it has ended. With `ending` and `result`, the output or error, they
+-- need not ask, unless it is long.
+local function publish_end(run_key, awaited, ending, generation, result)
+  if not awaited or awaited == '' then return end
+  local message = result and #result <= 4096 and ending .. ' ' .. generation .. ' ' .. result or 'ended'
+  redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), message)
+end
+
+-- Whether a record with which a run's outcomes take so many bytes is one too many: of those with a value, the first beyond the limit.
+local function is_too_much(bytes, tail, limit)
+  return bytes > tonumber(limit) and string.sub(tail, 1, 8) == '"value":' and tail ~= '"value":null'
+end
+
+-- The first write of a script, where there is nothing to free: at maxmemory Redis lets a write pass if one that frees went before it. HDEL
+-- of a field that is never there is enough, and without need it costs nothing. The error, if it is refused for another reason; else nil.
+local function first_write(run_key, ...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err and string.find(reply.err, 'OOM', 1, true) then
+    redis.call('HDEL', run_key, '-')
+    reply = redis.pcall(...)
+  end
+  return type(reply) == 'table' and reply.err and reply or nil
+end

@@ -1,0 +1,281 @@
+-- Put before every script but the plain cases by the store, after prelude.lua; not a script of its own.
+-- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
+-- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
+
+local RUN_FIELDS = { 'status', 'generation', 'turn', 'turns', 'opened', 'recorded', 'delivered', 'inline', 'awaited', 'lost', 'bytes',
+  'deadline', 'unfit', 'patches', 'parent', 'parentQueue', 'children', 'listens', 'joins' }
+
+-- The fields of a run that transitions decide by, and the values of `more` fields; false if the run does not exist.
+local function read_run(key, more)
+  local fields = { unpack(RUN_FIELDS) }
+  for _, field in ipairs(more or {}) do fields[#fields + 1] = field end
+  local v = redis.call('HMGET', key, unpack(fields))
+  if not v[1] then return false end
+  return {
+    status = v[1], generation = v[2], turn = v[3] or '', turns = tonumber(v[4]) or 0, opened = tonumber(v[5]) or 0,
+    recorded = tonumber(v[6]) or 0, delivered = v[7] or '', inline = v[8] or '', awaited = v[9] or '', lost = v[10] or '',
+    bytes = tonumber(v[11]) or 0, deadline = v[12] or '', unfit = v[13] or '', patches = v[14] or '',
+    parent = v[15] or '', parentQueue = v[16] or '', children = v[17] or '', listens = v[18] or '', joins = v[19] or '',
+  }, { unpack(v, #RUN_FIELDS + 1) }
+end
+
+local ENDED = { completed = true, failed = true, cancelled = true }
+
+local function is_live(run)
+  return run and not ENDED[run.status]
+end
+
+-- Whether nobody takes the run forward until somebody resumes it.
+local function is_held(run)
+  return run.status == 'parked' or run.status == 'paused'
+end
+
+-- Whether a word stands in a text of words that are separated by spaces.
+local function has_word(words, word)
+  return string.find(' ' .. words .. ' ', ' ' .. word .. ' ', 1, true) ~= nil
+end
+
+-- The names of the messages in a run's mailbox for which a step may wait, each followed by a space. Once its function is at rest they are
+-- looked for, and forgotten.
+local function noted_mail(run)
+  return string.match(run.listens, '^2 (.*)$') or ''
+end
+
+local function note_mail(run, run_key, name)
+  if has_word(noted_mail(run), name) then return end
+  run.listens = '2 ' .. noted_mail(run) .. name .. ' '
+  redis.call('HSET', run_key, 'listens', run.listens)
+end
+
+-- Redis' clock in microseconds: no two scripts have the same.
+local function now_exactly()
+  local t = redis.call('TIME')
+  return string.format('%.0f', t[1] * 1000000 + t[2])
+end
+
+-- A turn's work item. A run's generation begins as the time of its creation: an id that is used again after its run has left is told
+-- apart from it by every instance and every work item that is still about.
+local function turn_text(id, generation)
+  return 'turn ' .. id .. ' ' .. generation
+end
+
+-- When a run is to start, of '+<ms>' from now, '<ms>' since 1970, or ''; nil for at once.
+local function start_time(text)
+  if text == '' then return nil end
+  local time = tonumber(text)
+  if string.sub(text, 1, 1) == '+' then time = time + now() end
+  return time > tonumber(now()) and string.format('%.0f', time) or nil
+end
+
+-- The entry of `delayed` for the first turn of a run that is to start later. `list`: the key of its queue.
+local function start_entry(list, id, generation)
+  return string.match(list, '}:queue:(.+)$') .. ' ' .. turn_text(id, generation)
+end
+
+-- To be called before the first write of a script that may end a run; `key`: the queue of the run that waits for it, or any list.
+local function check_parent(run, key)
+  if run.parentQueue ~= '' then redis.call('LLEN', key) end
+end
+
+-- What lets a parent, given as '<run> <generation> <step>', look at its child's end.
+local function ended_text(parent, child)
+  local id, generation, step = string.match(parent, '^(%S+) (%S+) (.+)$')
+  return 'ended ' .. id .. ' ' .. generation .. ' ' .. child .. ' ' .. step
+end
+
+-- The run has ended: the run that waits for it is told, by its queue, and so are clients that do, who also ask from time to time.
+local function announce_end(run, id, run_key, parent_queue, ending, result)
+  if run.parentQueue ~= '' then redis.call('RPUSH', parent_queue, ended_text(run.parent, id)) end
+  publish_end(run_key, run.awaited, ending, run.generation, result)
+end
+
+-- The function has something to learn: if it has no turn, and somebody takes it forward, one is queued.
+local function queue_turn(run, id, run_key, queue)
+  if run.turn ~= '' or run.status ~= 'running' then return end
+  redis.call('HSET', run_key, 'turn', 'queue')
+  redis.call('RPUSH', queue, turn_text(id, run.generation))
+end
+
+-- The turn as text: who has the turn, the number of this taking, and the call that took it.
+local function holder_text(worker, number, token)
+  return worker .. ' ' .. number .. ' ' .. token
+end
+
+-- Whether the turn is held by this worker under this number.
+local function holds_turn(run, worker, number)
+  local prefix = worker .. ' ' .. number .. ' '
+  return string.sub(run.turn, 1, #prefix) == prefix
+end
+
+-- What came after number `from`, up to `to`: at most 1,000 outcomes or about 1 MiB. It reads a first one and then, by their size so far,
+-- as many as should fit, at most 50 at a time; what does not fit after all comes with the next page.
+local function outcomes_after(steps, from, to)
+  local page, size, most, bite = {}, 0, 1048576, 1
+  while from < to and #page < 1000 and size < most do
+    local numbers = {}
+    for n = from + 1, math.min(from + bite, to) do numbers[#numbers + 1] = n end
+    for _, record in ipairs(redis.call('HMGET', steps, unpack(numbers))) do
+      if size >= most then break end
+      page[#page + 1] = record or ''
+      size = size + #(record or '')
+    end
+    from = from + #numbers
+    bite = math.max(1, math.min(50, 1000 - #page, math.floor((most - size) * #page / size)))
+  end
+  return page
+end
+
+-- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is. If it has limits in time, also
+-- ` total=<ms>` and ` claim=<ms>`: until when it must be done, and begun; ` wake=<ms>`: when a sleep, or the wait for an event, is over. Once
+-- an attempt has failed also a space and since when the step was tried, and a line for each of the last 20 failed attempts: a JSON object.
+local NEW_OPEN = { kind = 'run', attempt = '1', lost = 0, limits = '', rest = '' }
+-- The text of the turn holder's inline step that has nothing more to tell: it is not written, the run's field `inline` says it.
+local INLINE_TEXT = 'run 1 0 inline'
+
+local function open_text(open, where)
+  return open.kind .. ' ' .. open.attempt .. ' ' .. open.lost .. ' ' .. where .. open.limits .. open.rest
+end
+
+local function read_open(text)
+  if not text then return false end
+  local kind, attempt, lost, where, rest = string.match(text, '^(%S+) (%d+) (%d+) (%S+)(.*)$')
+  if not kind then return false end
+  local limits = ''
+  while true do
+    local limit, more = string.match(rest, '^( %l+=%d+)(.*)$')
+    if not limit then break end
+    limits, rest = limits .. limit, more
+  end
+  return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where, limits = limits, rest = rest }
+end
+
+-- An open step; false if it is not open.
+local function find_open(run, key, step)
+  if step == '' then return false end
+  return read_open(redis.call('HGET', key, step) or step == run.inline and INLINE_TEXT)
+end
+
+-- Writes where an open step is.
+local function place_open(key, step, open, where)
+  local text = open_text(open, where)
+  if text == INLINE_TEXT then redis.call('HDEL', key, step) else redis.call('HSET', key, step, text) end
+end
+
+-- How many steps of a run are open.
+local function count_open(run, key)
+  local count = redis.call('HLEN', key)
+  if run.inline ~= '' and redis.call('HEXISTS', key, run.inline) == 0 then count = count + 1 end
+  return count
+end
+
+-- How a step that waits for an event stands in its run's mailbox, in the order of the calls, and in the event's list.
+local function mail_waiter(name, generation, number, step)
+  return name .. ' w ' .. generation .. ' ' .. string.format('%09d', number) .. ' ' .. step
+end
+
+local function event_waiter(queue, id, generation, step)
+  return queue .. ' ' .. id .. ' ' .. generation .. ' ' .. step
+end
+
+-- What lets the mailbox and the list of an event forget a step that no longer waits for it; `place`: 'event:<number>:<name>'.
+local function withdraw_text(id, generation, step, place)
+  local number, name = string.match(place, '^event:(%d+):(.+)$')
+  if not number then return nil end
+  return 'withdraw ' .. id .. ' ' .. generation .. ' ' .. number .. ' ' .. name .. ' ' .. step
+end
+
+-- The work items that end what a run's open steps leave outside it: children that are to end with it, and waits for events.
+local function ending_texts(run, id, open_key)
+  local texts, cursor = {}, '0'
+  if run.children == '' and run.listens == '' then return texts end
+  repeat
+    local page = redis.call('HSCAN', open_key, cursor, 'COUNT', 1000)
+    for n = 1, #page[2], 2 do
+      local open = read_open(page[2][n + 1])
+      local child = open and string.match(open.where, '^child:cancel:(.+)$')
+      if child then texts[#texts + 1] = 'cancel ' .. child .. ' - ' .. id .. ' ' .. run.generation .. ' ' .. page[2][n] end
+      texts[#texts + 1] = open and withdraw_text(id, run.generation, page[2][n], open.where)
+    end
+    cursor = page[1]
+  until cursor == '0'
+  return texts
+end
+
+-- A newly opened step; `durations` are its limits, such as 'total=30000 claim=5000' or 'wake@1795340073201', or ''. A millisecond that has
+-- begun does not count: nothing ends early.
+local function new_open(durations, kind)
+  if durations == '' and not kind then return NEW_OPEN end
+  local limits = string.gsub(durations, '(%l+)([=@])(%d+) ?', function(name, sort, ms)
+    local time = sort == '@' and ms or ms == '0' and now() or now() + ms + 1
+    return ' ' .. name .. '=' .. string.format('%.0f', time)
+  end)
+  return { kind = kind or 'run', attempt = '1', lost = 0, limits = limits, rest = '' }
+end
+
+local function limit_of(open, name)
+  return tonumber(string.match(open.limits, ' ' .. name .. '=(%d+)'))
+end
+
+-- The time of the limit that comes first; nil for none.
+local function next_limit(open)
+  local first
+  for time in string.gmatch(open.limits, '=(%d+)') do
+    if not first or tonumber(time) < tonumber(first) then first = time end
+  end
+  return first
+end
+
+-- The entry of `delayed` for the limits of a step, or of the run for the step ''. `list`: the key of its queue, or of a claim list.
+local function limit_entry(list, id, generation, step)
+  local queue = string.match(list, '}:queue:(.+)$') or string.match(list, '}:claimed:[^:]+:(.+)$')
+  return queue .. ' timeout ' .. id .. ' ' .. generation .. (step == '' and '' or ' ' .. step)
+end
+
+-- The end of a wait whose time is up, as the tail of its record.
+local function wait_end(kind, event)
+  if kind == 'sleep' then return '"value":null' end
+  return '"error":{"type":"EventTimeout","message":' .. cjson.encode('no event "' .. event .. '" came in time') .. ',"cause":"timedOut"}'
+end
+
+-- Until when a new run has to be done.
+local function set_deadline(run_key, delayed, list, id, created, ms)
+  local deadline = string.format('%.0f', created + ms)
+  redis.call('HSET', run_key, 'deadline', deadline)
+  redis.call('ZADD', delayed, deadline, limit_entry(list, id, created, ''))
+end
+
+-- The record of an open step's outcome.
+local function outcome_text(head, open, tail)
+  local before = open and open.lost > 0 and ',"lost":' .. open.lost or ''
+  local lines = open and string.match(open.rest, '^[^\n]*\n(.*)$')
+  if lines then before = before .. ',"failed":[' .. string.gsub(lines, '\n', ',') .. ']' end
+  return record_text(head, before, tail)
+end
+
+-- The record of an outcome, and whether it is what was asked for: a value with which a run's outcomes would take more than `limit` bytes
+-- becomes an error; a step without a result always fits: it may be the undo of what a full run has done. Counts the record.
+local function bounded_outcome(run, id, limit, head, open, tail)
+  local text, fits = outcome_text(head, open, tail), true
+  if is_too_much(run.bytes + #text, tail, limit) then
+    fits = false
+    text = outcome_text(head, open, '"error":{"type":"StepwiseError","message":' .. cjson.encode('with this result run ' .. id
+      .. ' would have ' .. string.format('%.0f', run.bytes + #text) .. ' bytes of outcomes, and the limit is ' .. limit
+      .. ' (maximumRunSize of the worker\'s configuration); store results elsewhere and keep references, or raise the limit')
+      .. ',"cause":"tooLarge"}')
+  end
+  run.bytes = run.bytes + #text
+  return text, fits
+end
+
+-- How many workers in a row were lost with the run's turn since its last outcome.
+local function lost_turns(run)
+  local count, at = string.match(run.lost, '^(%d+) (%d+)$')
+  return tonumber(at) == run.recorded and tonumber(count) or 0
+end
+
+-- Calls a command with many values in bites that fit Lua's stack.
+local function call_in_bites(command, key, values)
+  for first = 1, #values, 1000 do
+    redis.call(command, key, unpack(values, first, math.min(first + 999, #values)))
+  end
+end

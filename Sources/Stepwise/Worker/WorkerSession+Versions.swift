@@ -1,0 +1,89 @@
+internal import Logging
+internal import StepwiseRedis
+
+extension WorkerSession {
+    /// Why a claimed work item of a workflow waits for another worker; `nil` if this one can do it.
+    ///
+    /// - Parameter unfit: the versions of the workflow that could not replay the run.
+    func reasonToWait(_ workflow: String, unfit: [String]) -> String? {
+        if isPaused(workflow: workflow) {
+            return "the workflow is paused; stepwise resume --workflow \(workflow)"
+        }
+        guard let function = functions[workflow] else { return "no worker that claimed it has this workflow" }
+        if let version = function.version, unfit.contains(version) {
+            return "no worker that claimed it has a version of this workflow that can replay it; these cannot: "
+                + unfit.joined(separator: ", ")
+        }
+        return nil
+    }
+
+    /// The workflows that have a version, sorted.
+    var versionedWorkflows: [String] { workflowNames.filter { functions[$0]?.version != nil } }
+
+    /// Takes up runs that are parked because another version of their workflow could not replay them: each that this worker's version has not
+    /// tried, with a slot for it. A page a look, and the next at once while there is something for this version.
+    func retryVersion(_ workflow: String) {
+        // Reclaiming is over another list: a name with a space is no workflow's.
+        let job = "unfit \(workflow)"
+        guard let version = functions[workflow]?.version, !isPaused(workflow: workflow), beginReclaiming(job) else {
+            return
+        }
+        spawn {
+            defer { self.endReclaiming(job) }
+            try? await self.retryVersionPages(of: workflow, version)
+        }
+    }
+
+    private func retryVersionPages(of workflow: String, _ version: String) async throws {
+        var cursor = unfitCursors[workflow] ?? "0"
+        repeat {
+            let reply = try await command([
+                "HSCAN", .init(keys.unfit(workflow)), .init(cursor), "COUNT", "500",
+            ])
+            guard let items = reply.array, items.count == 2, let next = items[0].string else { return }
+            let flat = items[1].array?.map { $0.string ?? "" } ?? []
+            var hasFound = false
+            for at in stride(from: 0, to: flat.count - 1, by: 2) {
+                let words = flat[at + 1].split(separator: " ").map(String.init)
+                guard let queue = words.first, configuration.queues.contains(queue), !isPaused(queue: queue),
+                    !words.dropFirst().contains(version)
+                else { continue }
+                hasFound = true
+                guard await slots.acquire() else { return }
+                if try await !retryVersion(flat[at], of: workflow, version, queue: queue) { slots.release() }
+            }
+            cursor = next
+            unfitCursors[workflow] = next
+            if !hasFound { return }
+        } while cursor != "0"
+    }
+
+    /// - Returns: whether the run's turn is held now, with the slot.
+    private func retryVersion(_ id: String, of workflow: String, _ version: String, queue: String) async throws -> Bool
+    {
+        var cursor = "0"
+        while true {
+            let reply = try await evaluate(
+                ScriptLibrary.resume,
+                [
+                    keys.run(id), keys.open(id), keys.queue(queue), keys.runs(.parked), keys.runs(.running),
+                    keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.unserved),
+                    keys.claimed(name, queue),
+                ], [.init(id), .init(cursor), .init(version)])
+            let reader = ReplyReader("resume", reply)
+            switch reader.word {
+            case "more": cursor = try reader.text(1)
+            case "resumed":
+                logger.notice(
+                    "a parked run is taken up by another version of its workflow",
+                    metadata: ["run": "\(id)", "workflow": "\(workflow)", "version": "\(version)"])
+                let text = try reader.text(1)
+                if text.isEmpty { return false }
+                noteClaim()
+                accept(Array(text.utf8), from: queue)
+                return true
+            default: return false
+            }
+        }
+    }
+}
