@@ -53,7 +53,7 @@ struct DoctorTests {
             #expect(end.code == 0, "\(end.output)\(end.complaint)")
             #expect(
                 end.output.hasPrefix(
-                    "no violation: looked at 5 runs (3 live), 1 open steps and 2 work items (0 stale)"))
+                    "no violation: looked at 5 runs (3 live), 1 open steps and 2 work items (0 obsolete)"))
             #expect(end.output.contains("1 rejected items"))
             let report = try document(try await fixture.stepwise("doctor", "--json").output)
             #expect(report["runs"] as? Int == 5)
@@ -112,7 +112,7 @@ struct DoctorTests {
             ], .stepWithTwoMovers, "run p10, step \"twice\""
         ),
         (
-            [["HSET ~open:p11 stuck", "run 1 0 parked"], ["SET ~join:p11 1"]], .parkedStepOfMovingRun,
+            [["HSET ~open:p11 stuck", "run 1 0 held"], ["SET ~join:p11 1"]], .heldStepOfMovingRun,
             "run p11, step \"stuck\""
         ),
         ([["HSET ~open:p12 mine", "run 1 0 inline"], ["SET ~join:p12 1"]], .stepNotInline, "run p12, step \"own\""),

@@ -72,7 +72,7 @@ struct RunDiagnosisTests {
 
         (fields.status, fields.turn, fields.inline, fields.recorded) = (.parked, "", "", 1)
         (run.fields, run.listed, run.open, run.outcomeCount, run.outcomes) = (
-            fields, [.parked], ["s": "run 1 0 parked"], 1, ["a"]
+            fields, [.parked], ["s": "run 1 0 held"], 1, ["a"]
         )
         run.openCount = 1
         #expect(try Self.diagnosis(run, []).violations.isEmpty)
@@ -81,7 +81,7 @@ struct RunDiagnosisTests {
         (run.fields, run.listed) = (fields, [.completed])
         let ended = try Self.diagnosis(run, [queued])
         #expect(ended.violations.isEmpty)
-        #expect(ended.stale == 1)
+        #expect(ended.obsolete == 1)
     }
 
     @Test
@@ -99,7 +99,7 @@ struct RunDiagnosisTests {
             Mover("ended r 1 c1 c", .queue("default")), Mover("ended r 1 c1 c", .claimed(worker: "w", queue: "q")),
         ]
         let diagnosis = try Self.diagnosis(run, movers)
-        #expect(diagnosis.violations.isEmpty && diagnosis.stale == 0)
+        #expect(diagnosis.violations.isEmpty && diagnosis.obsolete == 0)
     }
 
     static let plants = [
@@ -127,8 +127,8 @@ struct RunDiagnosisTests {
         Plant("a work item that lies twice", .stepWithTwoMovers) { _, movers in
             movers.append(Mover("step r 1 1 c", .claimed(worker: "w", queue: "q")))
         },
-        Plant("a parked step with a work item", .parkedStepOfMovingRun, .stepWithTwoMovers) { run, _ in
-            run.open["c"] = "run 1 0 parked"
+        Plant("a parked step with a work item", .heldStepOfMovingRun, .stepWithTwoMovers) { run, _ in
+            run.open["c"] = "run 1 0 held"
         },
         Plant("a step under a turn that is not there", .stepNotInline) { run, movers in
             run.open["c"] = "run 1 0 inline"

@@ -38,7 +38,7 @@ struct DeterminismKitTests {
     }
 
     @Test
-    func `A workflow that begins anew goes on with its input and an empty history; its limit in time stays`()
+    func `A workflow that begins anew goes on with its input and an empty history; its time limit stays`()
         async throws
     {
         let workflow = Workflow("subscription", .runTimeout(.days(100))) { (context, month: Int) async throws -> Int in

@@ -1,7 +1,7 @@
 internal import StepwiseRedis
 
 extension StepwiseClient {
-    /// Pauses a run: bodies that run end and are recorded, and nothing new begins until ``resume(_:from:)``. Limits in time go on.
+    /// Pauses a run: bodies that run end and are recorded, and nothing new begins until ``resume(_:from:)``. Time limits go on.
     ///
     /// - Parameters:
     ///   - id: the run.

@@ -12,7 +12,7 @@ internal import Darwin
 ///
 /// It is a `TaskExecutor` and nothing more. As a `SerialExecutor` too it would be asked for a hop at every nonisolated call;
 /// so there is one job for each real resumption, and the order of the queue is the order of the program. When a drain ends,
-/// every branch of the function is parked.
+/// every branch of the function is suspended.
 ///
 /// Jobs that arrive from another thread (`Task.sleep`, the main actor, a busy shared actor) mean that the function had left
 /// this executor; they are counted, kept, and reported to `onForeignJob`.

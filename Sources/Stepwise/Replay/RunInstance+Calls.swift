@@ -23,7 +23,7 @@ extension RunInstance {
         }
         let result = try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                park(number, continuation)
+                suspend(number, continuation)
             }
         } onCancel: {
             abandon(number)
@@ -151,7 +151,7 @@ extension RunInstance {
         }
     }
 
-    private func park(_ number: Int, _ continuation: UnsafeContinuation<Outcome.Result, any Error>) {
+    private func suspend(_ number: Int, _ continuation: UnsafeContinuation<Outcome.Result, any Error>) {
         let error: (any Error)? = state.withLock { state in
             if state.isEvicted { return Evicted() }
             if case .abandoned = state.standings[number] { return CancellationError() }

@@ -39,7 +39,7 @@ extension RunInstance {
         }
     }
 
-    /// The steps with limits in time of which no outcome was delivered.
+    /// The steps with time limits of which no outcome was delivered.
     private static func limited(_ state: State) -> [String] {
         state.calls.compactMap { call in call.flatMap { $0.limits.isEmpty ? nil : $0.id } }
     }

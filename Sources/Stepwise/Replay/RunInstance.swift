@@ -1,7 +1,7 @@
 internal import Logging
 import Synchronization
 
-/// A run's function parked in a worker's memory: outcomes go in; step calls, abandoned steps and the function's end come out.
+/// A run's function suspended in a worker's memory: outcomes go in; step calls, abandoned steps and the function's end come out.
 ///
 /// Pure: no Redis, no clock, no thread of its own. Outcomes are delivered one at a time in the order in which they were
 /// recorded, and the function comes to rest after each, so the first execution and every replay see the same order (rule 3).

@@ -48,7 +48,7 @@ extension StepCall {
         }
     }
 
-    /// Its limits in time as the store takes them; empty for none.
+    /// Its time limits as the store takes them; empty for none.
     package var limits: String { wait?.limits ?? options.limits }
 
     /// Whether no worker has anything to do for it, or only once.
@@ -111,7 +111,7 @@ package struct Plan: Sendable {
         package var step: String
         /// Called and abandoned before it was ever opened: it takes its number and nothing else.
         package var withdrawn: Bool
-        /// Its limits in time, as the store takes them; empty for none.
+        /// Its time limits, as the store takes them; empty for none.
         package var limits = ""
         package var wait: StepWait?
     }
@@ -132,7 +132,7 @@ package struct Plan: Sendable {
 
     package var openings: [Opening]
     package var closings: [String]
-    /// Steps with limits in time that do not matter any more.
+    /// Steps with time limits that do not matter any more.
     package var unlimited: [String] = []
     /// The run's patches, if there are new ones: patch → how many outcomes the function had had when it asked.
     package var patches: [String: Int] = [:]

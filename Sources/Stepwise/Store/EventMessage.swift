@@ -16,7 +16,7 @@ struct EventMessage: Sendable {
         case over(RunStatus)
         case full
         case unknown
-        case lost
+        case stale
     }
 
     /// The most messages that a run may have which it has not asked for.
@@ -54,7 +54,7 @@ struct EventMessage: Sendable {
             case "over": return .over(RunStatus(rawValue: try reader.text(1)))
             case "full": return .full
             case "unknown": return .unknown
-            case "lost": return .lost
+            case "stale": return .stale
             case "queue": queue = try reader.text(1)
             case "again": continue
             default: throw reader.unexpected
@@ -86,7 +86,7 @@ struct EventMessage: Sendable {
         let reader = ReplyReader("broadcast", reply)
         switch reader.word {
         case "sent": return try reader.text(1)
-        case "seen", "kept", "lost": return nil
+        case "seen", "kept", "stale": return nil
         default: throw reader.unexpected
         }
     }
@@ -115,7 +115,7 @@ extension RunStore {
                 .init(run.id), .init(message.event), .init(message.value), .init(run.generation), .init(step),
                 .init(claim.text), .init(worker), .init(maximumRunSize),
             ])
-        return ReplyReader("deliver", reply).word != "lost"
+        return ReplyReader("deliver", reply).word != "stale"
     }
 
     /// A step no longer waits for an event.

@@ -2,7 +2,7 @@
 ///
 /// The number begins as the time of the run's creation in milliseconds; whatever makes a step another step (*resume from a step*)
 /// raises it, and it is part of the idempotency keys. A plain resume changes only what stands behind the point: what was queued or
-/// claimed before is stale, and a body that is executed again has the key that it had.
+/// claimed before is obsolete, and a body that is executed again has the key that it had.
 package enum Generation {
     /// Whether a word of a work item can be one.
     package static func isOne(_ text: String) -> Bool {

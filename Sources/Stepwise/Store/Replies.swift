@@ -14,8 +14,8 @@ struct HistoryPage: Sendable {
 enum TakeTurnReply: Sendable {
     /// `lost`: how many workers were lost with the step, or with the turn since the last outcome.
     case loaded(number: Int, opened: Int, page: HistoryPage, lost: Int, code: CodeMarks, about: RunAbout?)
+    case obsolete
     case stale
-    case lost
     case reset
 }
 
@@ -58,7 +58,7 @@ enum AdvanceReply: Sendable {
     /// The run has begun anew, or is gone: this generation of it is over. `isOwn`: by this call.
     case continued(isOwn: Bool)
     case rebuild
-    case lost
+    case stale
     case reset
 }
 
@@ -66,14 +66,14 @@ enum RecordReply: Sendable {
     case done
     case took(number: Int, opened: Int, page: HistoryPage, code: CodeMarks)
     case withdrawn
-    case lost
+    case stale
     case reset
 }
 
 enum AttemptReply: String, Sendable {
     case begun
     case interrupted
-    case lost
+    case stale
 }
 
 enum RetryReply: Sendable {
@@ -82,14 +82,14 @@ enum RetryReply: Sendable {
     case exhausted
     case more(opened: Int, page: HistoryPage)
     case withdrawn
-    case lost
+    case stale
 }
 
 enum AwaitChildReply: Sendable {
     case waits
     case more(opened: Int, page: HistoryPage)
     case withdrawn
-    case lost
+    case stale
 }
 
 enum AcceptReply: Sendable {
@@ -99,7 +99,7 @@ enum AcceptReply: Sendable {
     case exists
     /// The id belongs to a run of another workflow.
     case other(workflow: String)
-    case lost
+    case stale
 }
 
 /// A script's reply that does not look as its header says: a key of the namespace was changed by hand.
@@ -161,7 +161,7 @@ struct ReplyReader {
             .finished(status: try text(1).isEmpty ? nil : RunStatus(rawValue: text(1)))
         case "continued": .continued(isOwn: try integer(1) == 1)
         case "rebuild": .rebuild
-        case "lost": .lost
+        case "stale": .stale
         case "reset": .reset
         default: throw unexpected
         }

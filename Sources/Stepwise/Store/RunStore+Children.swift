@@ -69,7 +69,7 @@ extension RunStore {
         case "waits": return .waits
         case "more": return .more(opened: try reader.integer(1), page: try reader.page(2, from: turn?.upto ?? 0))
         case "withdrawn": return .withdrawn
-        case "lost": return .lost
+        case "stale": return .stale
         default: throw reader.unexpected
         }
     }

@@ -55,7 +55,7 @@ struct RunStore: Sendable {
         case "later": return .later
         case "exists": return .exists
         case "other": return .other(workflow: try reader.text(1))
-        case "lost": return .lost
+        case "stale": return .stale
         default: throw reader.unexpected
         }
     }
@@ -96,8 +96,8 @@ struct RunStore: Sendable {
             ])
         let reader = ReplyReader("take_turn", reply)
         switch reader.word {
+        case "obsolete": return .obsolete
         case "stale": return .stale
-        case "lost": return .lost
         case "reset": return .reset
         case "ok":
             var about: RunAbout?
@@ -267,7 +267,7 @@ struct RunStore: Sendable {
                 number: try reader.integer(1), opened: try reader.integer(2), page: try reader.page(3, from: seen),
                 code: try reader.code(6))
         case "withdrawn": return .withdrawn
-        case "lost": return .lost
+        case "stale": return .stale
         case "reset": return .reset
         default: throw reader.unexpected
         }
@@ -323,7 +323,7 @@ struct RunStore: Sendable {
         case "exhausted": return .exhausted
         case "more": return .more(opened: try reader.integer(1), page: try reader.page(2, from: turn?.upto ?? 0))
         case "withdrawn": return .withdrawn
-        case "lost": return .lost
+        case "stale": return .stale
         default: throw reader.unexpected
         }
     }
@@ -408,7 +408,7 @@ struct RunStore: Sendable {
         switch reader.word {
         case "fired": return .recorded
         case "ended": return .ended
-        case "stale", "early": return .nothing
+        case "obsolete", "early": return .nothing
         default: throw reader.unexpected
         }
     }

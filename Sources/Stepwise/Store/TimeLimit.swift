@@ -1,4 +1,4 @@
-/// An entry of `delayed` that is not a work item: the limits in time of a step, or of a run.
+/// An entry of `delayed` that is not a work item: the time limits of a step, or of a run.
 ///
 /// `<queue> timeout <run> <generation> <step>`, without a step for the run's own.
 package struct TimeLimit: Sendable, Hashable {

@@ -108,7 +108,7 @@ actor Maintenance {
         }
     }
 
-    /// An entry is the queue's name, a space, and the work item, a limit in time, or the timer of a schedule.
+    /// An entry is the queue's name, a space, and the work item, a time limit, or the timer of a schedule.
     private func promote(_ entries: [String]) async throws {
         var queues: [String: [String]] = [:]
         await withDiscardingTaskGroup { group in
@@ -143,7 +143,7 @@ actor Maintenance {
             _ = try await session.command(["LREM", .init(keys.unserved(workflow)), "1", .init(turn)])
         } catch is SessionEnded {} catch {
             session.logger.error(
-                "a limit in time could not be applied; see the run with stepwise doctor",
+                "a time limit could not be applied; see the run with stepwise doctor",
                 metadata: ["run": "\(limit.run)", "step": "\(limit.step ?? "")", "error": "\(error)"])
         }
     }

@@ -93,7 +93,7 @@ extension RunDriver {
         case .reset:
             session.end(.historyLost(run.id))
             return nil
-        case .lost:
+        case .stale:
             session.logger.notice(
                 "what a body returned is refused: its claim was given to another worker, whose outcome counts",
                 metadata: ["run": "\(run.id)", "step": "\(record.step)", "attempt": "\(record.attempt)"])
@@ -134,7 +134,7 @@ extension RunDriver {
                     once: call.options.isAtMostOnce)
                 switch reply {
                 case .begun: break
-                case .lost: return .cancelled
+                case .stale: return .cancelled
                 case .interrupted: return .ended(.error(interruption(of: call.id, attempt: attempt)), took: 0)
                 }
                 if session.isOver { return .over }

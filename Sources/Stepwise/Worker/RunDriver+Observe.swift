@@ -74,7 +74,7 @@ extension RunDriver {
         case .finished(let status?) where status.rawValue == request.ending?.status.rawValue:
             decide(report, recorded + [.ended(observed(status))])
         case .continued(isOwn: true): decide(report, recorded + [.continued(observed(.running))])
-        case .finished, .released, .continued, .rebuild, .lost, .reset, nil: decide(report, [])
+        case .finished, .released, .continued, .rebuild, .stale, .reset, nil: decide(report, [])
         }
     }
 

@@ -97,7 +97,7 @@ extension RunDriver {
                 for step in bodies.keys { cancelBody(of: step) }
                 discard()
                 return nil
-            case .lost:
+            case .stale:
                 discard()
                 return nil
             case .reset:
@@ -179,7 +179,7 @@ extension RunDriver {
             case .loaded(_, let opened, let page, _, _, _):
                 return .goesOn(.more(opened: opened, page: page), opened: opened)
             case .reset: return .goesOn(.reset, opened: opened)
-            case .stale, .lost: return .goesOn(.lost, opened: opened)
+            case .obsolete, .stale: return .goesOn(.stale, opened: opened)
             }
         case .again(let again, let failure):
             let reply = try await store.retry(
@@ -187,7 +187,7 @@ extension RunDriver {
             switch reply {
             case .more(let opened, let page): return .goesOn(.more(opened: opened, page: page), opened: opened)
             case .exhausted: (result, took) = (.error(failure), again.took)
-            case .delayed, .withdrawn, .lost: return .over
+            case .delayed, .withdrawn, .stale: return .over
             }
         case .waits(let order):
             let reply = try await store.awaitChild(

@@ -106,7 +106,7 @@ actor RunDriver {
     }
 
     func take(_ text: String, step: (id: String, attempt: Int), _ claim: Claim) async throws -> Kept? {
-        // A parked instance that waits for the step needs no history: a plain read tells whether the step is still wanted.
+        // A suspended instance that waits for the step needs no history: a plain read tells whether the step is still wanted.
         if let instance, instance.isWaiting(for: step.id), !instance.isProvisional, !isWorkflowPaused,
             let open = try await session.open(run, step: step.id, attempt: step.attempt, evenIfPaused: false)
         {
@@ -123,7 +123,7 @@ actor RunDriver {
             run, text: text, step: step, seen: instance?.delivered ?? 0, token: token ?? session.nextToken(),
             cold: about == nil)
         switch reply {
-        case .stale, .lost:
+        case .obsolete, .stale:
             // What was begun before Redis was asked.
             if step == nil, !holdsTurn, bodies.isEmpty, instance?.delivered == 0 { dropInstance() }
             return nil
@@ -310,7 +310,7 @@ actor RunDriver {
 
     // MARK: Memory
 
-    /// How much this run's instance takes of the worker's memory, counted in parked steps.
+    /// How much this run's instance takes of the worker's memory, counted in steps.
     var weight: Int { instance.map { 1 + $0.waitingSteps } ?? 0 }
 
     /// Whether nothing but what comes from outside takes the instance further.

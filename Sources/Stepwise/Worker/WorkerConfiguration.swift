@@ -30,7 +30,7 @@ extension StepwiseWorker {
         public var maximumLost: Int
         /// How often step bodies are tried where neither step nor workflow says.
         public var retry: Retry
-        /// The most parked functions and waiting steps, added up, that stay in memory between work items.
+        /// The most suspended functions and waiting steps, added up, that stay in memory between work items.
         public var parkedSteps: Int
         /// Is told of each outcome that this worker's turns have taken a run's function past, in the order of the run's history, once the script
         /// that did it has answered; and of the ends of runs. It cannot throw, runs in a task of its own, one call after the other, and

@@ -91,7 +91,7 @@ extension EventMessage {
     /// Why the event could not be sent to a run.
     func problem(_ reply: Reply, run: String) -> StepwiseError? {
         switch reply {
-        case .received, .kept, .seen, .lost: nil
+        case .received, .kept, .seen, .stale: nil
         case .over(let status):
             StepwiseError(
                 .wrongStatus,

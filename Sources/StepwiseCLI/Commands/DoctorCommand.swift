@@ -31,7 +31,7 @@ struct DoctorCommand: AsyncParsableCommand {
             }
         var line =
             "\(found): looked at \(report.runs) runs (\(report.liveRuns) live), \(report.openSteps) open steps and "
-            + "\(report.workItems) work items (\(report.stale) stale)"
+            + "\(report.workItems) work items (\(report.obsolete) obsolete)"
         if report.schedules > 0 { line += ", \(report.schedules) schedules" }
         if report.pushed > 0 { line += ", \(report.pushed) pushed items" }
         if report.unreadable > 0 {
@@ -55,7 +55,7 @@ struct DoctorCommand: AsyncParsableCommand {
                     })
             ), ("runs", .number(report.runs)), ("liveRuns", .number(report.liveRuns)),
             ("openSteps", .number(report.openSteps)),
-            ("workItems", .number(report.workItems)), ("stale", .number(report.stale)),
+            ("workItems", .number(report.workItems)), ("obsolete", .number(report.obsolete)),
             ("schedules", .number(report.schedules)), ("pushed", .number(report.pushed)),
             ("unreadable", .number(report.unreadable)), ("malformed", .number(report.malformed)),
         ])

@@ -352,7 +352,7 @@ extension Scenarios {
 
         @Test
         func
-            `What is still queued of a run from before it was resumed is dropped, also where an instance of then is parked`()
+            `What is still queued of a run from before it was resumed is dropped, also where an instance of then is suspended`()
             async throws
         {
             let bodies = Tally()

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension Scenarios {
-    @Suite("Limits in time")
+    @Suite("Time limits")
     struct TimeLimits {
         /// Nothing is left of the limits, and nothing is out of order.
         private func isTidy(_ client: StepwiseClient, sourceLocation: SourceLocation = #_sourceLocation) async throws {

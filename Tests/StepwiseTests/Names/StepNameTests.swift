@@ -29,7 +29,7 @@ extension Scenarios {
             #expect(run.history.map(\.step) == ["good"] + (2...bad.count).map { "good#\($0)" })
         }
 
-        @Test func `A step whose name begins with a combining mark has its limits in time as any other`() async throws {
+        @Test func `A step whose name begins with a combining mark has its time limits as any other`() async throws {
             let workflow = Workflow("combining") { (context, _: Int) async throws -> String in
                 do {
                     try await context.run("\u{301}late", .totalTimeout(.milliseconds(100))) {

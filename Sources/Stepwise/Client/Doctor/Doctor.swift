@@ -94,7 +94,7 @@ package struct Doctor: Sendable {
                 let diagnosis = RunDiagnosis(
                     run, movers: survey.movers[run.id] ?? [], served: survey.served, unfit: survey.unfit[run.id] ?? [],
                     keys: client.keys)
-                report.note(run, stale: diagnosis.stale)
+                report.note(run, obsolete: diagnosis.obsolete)
                 if !diagnosis.violations.isEmpty { suspects.insert(run.id) }
             }
         }
@@ -196,7 +196,7 @@ package struct DoctorReport: Sendable {
     package var openSteps = 0
     package var workItems = 0
     /// Work items that nobody waits for; they may lie about, who claims one drops it.
-    package var stale = 0
+    package var obsolete = 0
     package var schedules = 0
     /// Pushed items that wait on queues.
     package var pushed = 0
@@ -213,12 +213,12 @@ package struct DoctorReport: Sendable {
         schedules = survey.namespace.schedules.count + survey.namespace.unreadableSchedules.count
     }
 
-    mutating func note(_ run: RunSnapshot, stale: Int) {
+    mutating func note(_ run: RunSnapshot, obsolete: Int) {
         if run.fields != nil { runs += 1 }
         if run.isLive {
             liveRuns += 1
             openSteps += run.openSteps
         }
-        self.stale += stale
+        self.obsolete += obsolete
     }
 }

@@ -3,7 +3,7 @@ extension RunDiagnosis {
     mutating func judgeTurn(_ fields: RunSnapshot.Fields) {
         let text = WorkItem.turnText(run: run.id, generation: fields.generation)
         let places = movers[text] ?? []
-        stale -= places.count
+        obsolete -= places.count
         let grounds = "\(fields.turn) \(fields.turns) \(fields.recorded)"
         if fields.turn.isEmpty {
             if !places.isEmpty {
@@ -97,7 +97,7 @@ extension RunDiagnosis {
     private mutating func judge(_ step: String, _ open: OpenStep, _ text: String, _ fields: RunSnapshot.Fields) {
         let workItem = "step \(run.id) \(fields.generation) \(open.attempt) \(step)"
         let places = movers[workItem] ?? []
-        stale -= places.count
+        obsolete -= places.count
         let grounds = "\(fields.generation) \(text)"
         judgeLimit(step, until: open.limits.values.min(), fields, grounds)
         switch open.place {
@@ -118,11 +118,11 @@ extension RunDiagnosis {
                         + (fields.inline == step ? " && " + redisCommand("HDEL", keys.run(run.id), "inline") : ""),
                     evidence: "\(grounds) \(fields.inline) \(fields.turn)")
             }
-        case "parked":
+        case "held":
             if fields.status != .parked, fields.status != .paused {
                 report(
-                    .parkedStepOfMovingRun, step: step, key: keys.open(run.id),
-                    "it is parked, but the run is \(fields.status)",
+                    .heldStepOfMovingRun, step: step, key: keys.open(run.id),
+                    "it is held, but the run is \(fields.status)",
                     advice: "give it a work item: \(rewrite(step, open)) && \(queue(workItem, fields))",
                     evidence: "\(grounds) \(fields.status)")
             }
@@ -167,7 +167,7 @@ extension RunDiagnosis {
     ) {
         let message = WorkItem.endedText(run: run.id, generation: fields.generation, child: child, step: step)
         let messages = movers[message]?.count ?? 0
-        stale -= messages
+        obsolete -= messages
         let state = run.children[child] ?? .init()
         let isParent = state.parent == ParentStep(run: run.id, generation: fields.generation, step: step).text
         if messages > 0 || (isParent && state.status?.isEnded == false) { return }
@@ -198,7 +198,7 @@ extension RunDiagnosis {
         guard let time else { return }
         let limit = TimeLimit(queue: fields.queue, run: run.id, generation: fields.generation, step: step)
         if movers[String(limit.entry.dropFirst(fields.queue.count + 1))]?.isEmpty == false {
-            stale -= 1
+            obsolete -= 1
             return
         }
         report(

@@ -4,7 +4,7 @@
 package struct RunDiagnosis: Sendable {
     package private(set) var violations: [Violation] = []
     /// Work items that nobody waits for any more; who claims one drops it.
-    package internal(set) var stale = 0
+    package internal(set) var obsolete = 0
 
     let keys: Keys
     let run: RunSnapshot
@@ -26,7 +26,7 @@ package struct RunDiagnosis: Sendable {
         self.served = served
         found = movers
         self.movers = Dictionary(grouping: movers, by: \.text).mapValues { $0.map(\.place) }
-        stale = movers.count
+        obsolete = movers.count
         judge()
     }
 

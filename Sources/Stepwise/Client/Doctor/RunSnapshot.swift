@@ -115,7 +115,7 @@ package struct OpenStep: Sendable {
     package var kind: String
     package var attempt: Int
     package var lost: Int
-    /// `item`, `inline`, `parked`, `child`, `timer` or `event`.
+    /// `item`, `inline`, `held`, `child`, `timer` or `event`.
     package var place: String
     /// The run that it waits for, at place `child`.
     package var child: String?

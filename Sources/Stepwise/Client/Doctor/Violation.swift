@@ -7,8 +7,8 @@ package struct Violation: Sendable, Hashable {
         case stepWithTwoMovers
         /// An open step said to be inline that is not, or the reverse.
         case stepNotInline
-        /// A parked step of a run that is not parked.
-        case parkedStepOfMovingRun
+        /// A held step of a run that is not parked or paused.
+        case heldStepOfMovingRun
         /// An open step that waits for a child which will not tell that it has ended.
         case stepWithoutChild
         /// An open step that waits for an event which would not find it.
@@ -33,7 +33,7 @@ package struct Violation: Sendable, Hashable {
         case outcomeMissing
         /// A step has two outcomes.
         case outcomeTwice
-        /// A limit in time, of a step or a run, that no entry of `delayed` will apply.
+        /// A time limit, of a step or a run, that no entry of `delayed` will apply.
         case limitNotKept
         /// A status that the contract does not know.
         case unknownStatus

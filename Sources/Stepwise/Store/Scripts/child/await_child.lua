@@ -4,7 +4,7 @@
 --       4 step  5 generation  6 attempt  7 upto, with a turn  8 child  9 'cancel', 'abandon' or 'wait': what becomes of it when nobody waits for it
 --       10 the work item that cancels it
 -- Reply {'waits'}; {'more', opened, recorded, delivered, page}: it waits or was closed, and the turn stays for what was recorded meanwhile;
---       {'withdrawn'}: nobody waits for the child; {'lost'}
+--       {'withdrawn'}: nobody waits for the child; {'stale'}
 -- Guarantees: one mover for the step at every moment; sent again, it changes nothing. A child that has ended before has closed the step.
 local run = read_run(KEYS[1])
 redis.call('LLEN', KEYS[5])
@@ -18,7 +18,7 @@ local function more()
 end
 if not holds or (has_turn and run.inline ~= ARGV[4]) then
   if holds then return more() end
-  return { open and open.where == place and 'waits' or 'lost' }
+  return { open and open.where == place and 'waits' or 'stale' }
 end
 local wanted = is_live(run) and open and run.generation == ARGV[5] and open.attempt == ARGV[6]
   and open.where == (has_turn and 'inline' or 'item')

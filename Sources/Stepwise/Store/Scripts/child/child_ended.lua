@@ -2,9 +2,9 @@
 -- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 queue:<queue>  6 claimed:<worker>:<queue>  7 delayed
 -- ARGV  1 id  2 text of the claim  3 generation  4 step  5 child  6 tail of the record, '' if the child lives (again)  7 token
 --       8 how many bytes a run's outcomes may take
--- Reply {'recorded'}; {'stale'}: nobody waits for it (any more), or there is no end; {'lost'}: the claim is not the caller's
+-- Reply {'recorded'}; {'obsolete'}: nobody waits for it (any more), or there is no end; {'stale'}: the claim is not the caller's
 -- Guarantees: the claim goes and the outcome comes in one step; sent again, it changes nothing.
-if not redis.call('LPOS', KEYS[6], ARGV[2]) then return { 'lost' } end
+if not redis.call('LPOS', KEYS[6], ARGV[2]) then return { 'stale' } end
 local run, step = read_run(KEYS[1]), ARGV[4]
 local open = is_live(run) and run.generation == ARGV[3] and find_open(run, KEYS[3], step)
 -- The child may have ended before the step was said to wait for it.
@@ -13,7 +13,7 @@ local wanted = open and ARGV[6] ~= ''
 redis.call('LLEN', KEYS[5])
 redis.call('HLEN', KEYS[2])
 redis.call('LREM', KEYS[6], -1, ARGV[2])
-if not wanted then return { 'stale' } end
+if not wanted then return { 'obsolete' } end
 redis.call('HDEL', KEYS[3], step)
 redis.pcall('DECR', KEYS[4])
 if open.limits ~= '' then redis.pcall('ZREM', KEYS[7], limit_entry(KEYS[5], ARGV[1], ARGV[3], step)) end

@@ -4,9 +4,9 @@
 --       5 event:<name>
 -- ARGV  1 name  2 value as JSON  3 for how many ms it is kept, '' for not  4 the event's own id, '' for none  5 the claimed item, '' for none
 -- Reply {'sent', text}: the work item, in place of the claimed item or on the queue; {'seen'}: an event with this id was sent before;
---       {'kept'}: another one of this name is still kept, and counts; {'lost'}
+--       {'kept'}: another one of this name is still kept, and counts; {'stale'}
 -- Guarantees: of the events of a name that are kept the first counts; sent again with an id, or for a claimed item, it changes nothing.
-if ARGV[5] ~= '' and not redis.call('LPOS', KEYS[4], ARGV[5]) then return { 'lost' } end
+if ARGV[5] ~= '' and not redis.call('LPOS', KEYS[4], ARGV[5]) then return { 'stale' } end
 redis.call('LLEN', KEYS[1])
 local seen = ARGV[4] ~= '' and redis.call('ZSCORE', KEYS[3], ARGV[4])
 local till = string.match(redis.call('GET', KEYS[2]) or '', '^(%d+) ')

@@ -5,13 +5,13 @@
 -- Reply {'received'}: a step had waited for it; {'kept'}; {'again'}: send it again, old entries were in the way; {'seen'}: an event with this id
 --       was sent before; {'over', status}: the run has ended, {'unknown'}: it has made no such callback, or
 --       {'full'}: nothing was done, the claim stays; {'queue', queue}: the run has
---       another queue than KEYS[5]; {'lost'}
+--       another queue than KEYS[5]; {'stale'}
 -- Only a function at rest gets it here. Another may no longer wait for it once it knows all that is recorded, so the script that finds it at
 -- rest looks into the mailbox (apply_plan).
 -- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
 --       exist yet is noted in `expected`.
 local claimed = ARGV[5] ~= ''
-if claimed and not redis.call('LPOS', KEYS[12], ARGV[5]) then return { 'lost' } end
+if claimed and not redis.call('LPOS', KEYS[12], ARGV[5]) then return { 'stale' } end
 local run, name = read_run(KEYS[1]), ARGV[2]
 if run then
   local queue = redis.call('HGET', KEYS[1], 'queue')
@@ -38,7 +38,7 @@ end
 local count = redis.call('ZCARD', KEYS[7])
 -- Waiters that are none are dropped on the way, at most 100 of them.
 local step, open
-local stale = {}
+local obsolete = {}
 if is_live(run) then
   for _, waiter in ipairs(redis.call('ZRANGEBYLEX', KEYS[7], '[' .. name .. ' w ', '(' .. name .. ' w!', 'LIMIT', 0, 100)) do
     local generation, its_step = string.match(waiter, '^%S+ w (%S+) %d+ (.+)$')
@@ -47,18 +47,18 @@ if is_live(run) then
       step, open = its_step, its_open
       break
     end
-    stale[#stale + 1] = waiter
+    obsolete[#obsolete + 1] = waiter
   end
 end
-if not step and #stale == 100 then
-  redis.call('ZREM', KEYS[7], unpack(stale))
+if not step and #obsolete == 100 then
+  redis.call('ZREM', KEYS[7], unpack(obsolete))
   return { 'again' }
 end
 local is_at_rest = step and run.turn == '' and run.recorded == tonumber(run.delivered)
 if not is_at_rest and count >= tonumber(ARGV[8]) then return { 'full' } end
 
 if claimed then redis.call('LREM', KEYS[12], -1, ARGV[5]) else redis.call('HDEL', KEYS[1], '-') end
-if #stale > 0 then redis.call('ZREM', KEYS[7], unpack(stale)) end
+if #obsolete > 0 then redis.call('ZREM', KEYS[7], unpack(obsolete)) end
 if ARGV[4] ~= '' then
   redis.call('ZADD', KEYS[10], now(), ARGV[4])
   redis.call('ZREMRANGEBYRANK', KEYS[10], 0, -1001)

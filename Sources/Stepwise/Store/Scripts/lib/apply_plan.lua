@@ -63,7 +63,7 @@ local function finished_reply(run, ending)
   return { 'finished', ending or run.turns == tonumber(ARGV[3]) and run.status or '' }
 end
 
--- Takes entries out of `delayed`. Whatever that key is, it keeps nothing from happening: an entry that stays is stale.
+-- Takes entries out of `delayed`. Whatever that key is, it keeps nothing from happening: an entry that stays is obsolete.
 local function drop_limits(entries)
   for first = 1, #entries, 1000 do
     redis.pcall('ZREM', KEYS[13], unpack(entries, first, math.min(first + 999, #entries)))

@@ -125,7 +125,7 @@ local function outcomes_after(steps, from, to)
   return page
 end
 
--- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is. If it has limits in time, also
+-- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is. If it has time limits, also
 -- ` total=<ms>` and ` claim=<ms>`: until when it must be done, and begun; ` wake=<ms>`: when a sleep, or the wait for an event, is over. Once
 -- an attempt has failed also a space and since when the step was tried, and a line for each of the last 20 failed attempts: a JSON object.
 local NEW_OPEN = { kind = 'run', attempt = '1', lost = 0, limits = '', rest = '' }

@@ -4,13 +4,13 @@
 --       9 within how many ms it has to be done, or ''  10 when it is to start: '+<ms>' from now, '<ms>' since 1970, or '' for at once
 -- Reply {'ok', generation}; {'later'}: its turn waits in `delayed`;
 --       {'exists'}: the id has a run already, the item is dropped; {'other', workflow}: it
---       has one of another workflow, the item stays; {'lost'}: the caller does not hold the item.
+--       has one of another workflow, the item stays; {'stale'}: the caller does not hold the item.
 -- Guarantees: the item and the run change places in one step; sent again, it gives the same answer.
 local v = redis.call('HMGET', KEYS[1], 'turn', 'generation', 'workflow')
 local mine = holder_text(ARGV[6], 1, ARGV[7])
 if not redis.call('LPOS', KEYS[2], ARGV[5]) then
   if v[1] == mine then return { 'ok', v[2] } end
-  return { 'lost' }
+  return { 'stale' }
 end
 redis.call('ZCARD', KEYS[4])
 if v[3] and v[3] ~= ARGV[2] then return { 'other', v[3] } end

@@ -7,7 +7,7 @@
 --       where the function has waited for events also 15 mail:<id>, then for each that is opened event:<name> and kept:<name>
 -- ARGV  1 id  2 worker  3 number  4 turn text  5 generation  6 upto  7 slots  8 '1' if this is the last page
 --       9 ending ('', 'completed', 'failed', 'cancelled', 'continued')  10 output, error, or the input to begin anew with, as JSON
---       11 how many openings, then for each: number, step, '1' if withdrawn, its limits in time, what it waits for
+--       11 how many openings, then for each: number, step, '1' if withdrawn, its time limits, what it waits for
 --       ('' for a step with a body, 'sleep', or 'waitForEvent <name> <n>', KEYS[n] being event:<name>); then how many closings, then each step;
 --       then how many steps whose limits do not matter any more, then each; then how many of the steps that it no longer waits for leave
 --       something outside the run, then for each: step, the work item that ends it; then the run's patches, '' for no change;

@@ -7,13 +7,13 @@
 -- ARGV  1 id  2 reason  3 text of the claim, '' for a person  then, for a worker  4 the step that made the run: '<run> <generation> <step>'
 --       5 the run's workflow, '-' if it was made for certain
 -- Reply {'requested'}; {'ended'}: it is cancelled now; {'already'}: it was requested before; {'over', status}: it has ended, nothing
---       was changed; {'missing'}; {'lost'}: the claim is not the caller's
+--       was changed; {'missing'}; {'stale'}: the claim is not the caller's
 -- Guarantees: one request for a run, one end; sent again, it changes nothing. A child that was not made yet is made here, as one that was
 --       cancelled: whoever is about to make it finds it. The child of another step is left alone.
 local run = read_run(KEYS[1])
 local by_parent = ARGV[3] ~= ''
 if by_parent then
-  if not redis.call('LPOS', KEYS[16], ARGV[3]) then return { 'lost' } end
+  if not redis.call('LPOS', KEYS[16], ARGV[3]) then return { 'stale' } end
   local is_child = run and run.parent == ARGV[4]
   local is_requested = is_child and run.status == 'running' and redis.call('HEXISTS', KEYS[1], 'cancelled') == 1
   if run and (not is_child or not is_live(run) or is_requested) or not run and ARGV[5] == '-' then

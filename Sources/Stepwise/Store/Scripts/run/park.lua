@@ -3,18 +3,18 @@
 -- ARGV  1 id  2 worker  3 text of the claim  4 number of the turn, '' for a step  5 step ('' for a turn)  6 reason  7 attempt of the step
 --       8 where history and code part, as JSON; '' for another reason  9 the version of the code that cannot replay the run, '' for none
 --       10 queue
--- Reply {'parked'}, {'stale'} or {'lost'}
+-- Reply {'parked'}, {'obsolete'} or {'stale'}
 -- Guarantees: only the holder of the claim parks; what it held is marked in `open`, so that resume can queue it again. With a version
 --       the run is listed in unfit:<workflow>, where a worker with another version finds it.
 local run = read_run(KEYS[1])
-if not is_live(run) or not redis.call('LPOS', KEYS[3], ARGV[3]) then return { 'lost' } end
-if ARGV[4] ~= '' and not holds_turn(run, ARGV[2], ARGV[4]) then return { 'lost' } end
+if not is_live(run) or not redis.call('LPOS', KEYS[3], ARGV[3]) then return { 'stale' } end
+if ARGV[4] ~= '' and not holds_turn(run, ARGV[2], ARGV[4]) then return { 'stale' } end
 local step = ARGV[4] ~= '' and run.inline or ARGV[5]
 local open = find_open(run, KEYS[2], step)
 local listed = ARGV[9] ~= '' and (not is_held(run) or redis.pcall('HEXISTS', KEYS[7], ARGV[1]) == 1)
 redis.call('LREM', KEYS[3], -1, ARGV[3])
-if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'item') then return { 'stale' } end
-if open then redis.call('HSET', KEYS[2], step, open_text(open, 'parked')) end
+if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'item') then return { 'obsolete' } end
+if open then redis.call('HSET', KEYS[2], step, open_text(open, 'held')) end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'turn', '', 'inline', '') end
 -- The first reason is the one that a person needs.
 if not is_held(run) then

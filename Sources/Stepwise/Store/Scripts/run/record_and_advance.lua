@@ -5,14 +5,14 @@
 --       15 '1' if the open step's text tells more than that it is open: earlier attempts, lost workers, a begun body
 --       16 how many openings, and so on as advance from 11
 -- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`, or not as this value: the turn stays, the instance has lived what never was;
---       {'lost'}: the caller holds neither turn nor step
+--       {'stale'}: the caller holds neither turn nor step
 -- Guarantees: as advance; and the outcome is written once, whatever becomes of the rest.
 local call = {
   run = read_run(KEYS[1]), id = ARGV[1], worker = ARGV[2], text = ARGV[4], generation = ARGV[5], upto = tonumber(ARGV[6]),
   slots = tonumber(ARGV[7]), last = ARGV[8] == '1', ending = ARGV[9], result = ARGV[10], head = ARGV[12], tail = ARGV[13],
 }
 local run, step = call.run, ARGV[11]
-if not run then return { 'lost' } end
+if not run then return { 'stale' } end
 if run.generation ~= call.generation then return { 'continued', 0 } end
 local plan = read_plan(run, 16)
 local mine = holds_turn(run, call.worker, ARGV[3])
@@ -42,10 +42,10 @@ if not is_live(run) or not mine or run.inline ~= step then
       break
     end
   end
-  if not is_live(run) then return at and finished_reply(run) or { 'lost' } end
+  if not is_live(run) then return at and finished_reply(run) or { 'stale' } end
   if not at then
     -- The step's time was up meanwhile: the turn's holder has lived an outcome that never was.
-    return { mine and 'rebuild' or 'lost' }
+    return { mine and 'rebuild' or 'stale' }
   end
   if not mine then return stale_reply(call) end
   if at ~= call.upto or not sent then return { 'rebuild' } end

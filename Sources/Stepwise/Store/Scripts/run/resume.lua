@@ -1,4 +1,4 @@
--- resume: a parked or paused run goes on: its parked steps and a turn are queued. For a person, or by a worker with a version of the
+-- resume: a parked or paused run goes on: its held steps and a turn are queued. For a person, or by a worker with a version of the
 -- workflow that has not tried it yet: that one gets the turn.
 -- KEYS  1 run:<id>  2 open:<id>  3 queue:<queue>  4 runs:parked  5 runs:running  6 unfit:<workflow>  7 runs:paused  8 runs:queued
 --       9 runs:unserved  10 claimed:<worker>:<queue>, for a worker
@@ -27,7 +27,7 @@ end
 local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 100)
 for n = 1, #page[2], 2 do
   local open = read_open(page[2][n + 1])
-  if open and open.where == 'parked' then
+  if open and open.where == 'held' then
     redis.call('HSET', KEYS[2], page[2][n], open_text(open, 'item'))
     redis.call('RPUSH', KEYS[3], 'step ' .. ARGV[1] .. ' ' .. run.generation .. ' ' .. open.attempt .. ' ' .. page[2][n])
   end

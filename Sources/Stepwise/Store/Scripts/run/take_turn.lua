@@ -4,21 +4,21 @@
 -- Reply {'ok', number, opened, recorded, delivered, page, lost, unfit, patches, workflow, queue, payload,
 --       queue of the parent that waits for it or '', depth, created, continued}, number 0 for a step; `lost`: how
 --       many workers were lost with the step, or with the turn since the last outcome; `unfit`, `patches` as in the run
---       {'stale'}: there is nothing to do for it, the claim is gone; {'lost'}: the caller does not hold it;
+--       {'obsolete'}: there is nothing to do for it, the claim is gone; {'stale'}: the caller does not hold it;
 --       {'reset'}: the history is shorter than what the caller has seen (Redis lost writes): drop everything remembered.
--- Guarantees: a turn is taken once and numbered; sent again, it gives the same answer. A stale work item changes nothing but the claim.
+-- Guarantees: a turn is taken once and numbered; sent again, it gives the same answer. An obsolete work item changes nothing but the claim.
 local run, about = read_run(KEYS[1],
   ARGV[9] == '1' and { 'reason', 'workflow', 'queue', 'payload', 'depth', 'created', 'continued' } or { 'reason' })
 local held = redis.call('LPOS', KEYS[4], ARGV[2], 'RANK', -1)
 -- A first turn lies in the claim list under the short text once it is taken.
 local text = ARGV[5] == '' and run and turn_text(ARGV[1], ARGV[4]) or ARGV[2]
 if not held and text ~= ARGV[2] then held = string.match(run.turn, '%S+$') == ARGV[8] end
-if not held then return { 'lost' } end
-local function stale()
+if not held then return { 'stale' } end
+local function obsolete()
   redis.call('LREM', KEYS[4], -1, ARGV[2])
-  return { 'stale' }
+  return { 'obsolete' }
 end
-if not is_live(run) or run.generation ~= ARGV[4] then return stale() end
+if not is_live(run) or run.generation ~= ARGV[4] then return obsolete() end
 local seen = tonumber(ARGV[7])
 local number = 0
 local lost
@@ -30,10 +30,10 @@ if ARGV[5] == '' then
     redis.call('LREM', KEYS[4], -1, ARGV[2])
     redis.call('HSET', KEYS[1], 'turn', '')
     if inline then
-      redis.call('HSET', KEYS[3], run.inline, open_text(inline, 'parked'))
+      redis.call('HSET', KEYS[3], run.inline, open_text(inline, 'held'))
       redis.call('HSET', KEYS[1], 'inline', '')
     end
-    return { 'stale' }
+    return { 'obsolete' }
   elseif run.turn == 'queue' then
     number = run.turns + 1
     if run.status ~= 'running' then redis.pcall('ZREM', KEYS[run.status == 'queued' and 5 or 7], ARGV[1]) end
@@ -47,16 +47,16 @@ if ARGV[5] == '' then
   elseif holder == ARGV[3] then
     number = tonumber(held_number)
   else
-    return stale()
+    return obsolete()
   end
   lost = lost_turns(run)
 else
   local open = read_open(redis.call('HGET', KEYS[3], ARGV[5]))
-  if not open or open.attempt ~= ARGV[6] or open.where ~= 'item' then return stale() end
+  if not open or open.attempt ~= ARGV[6] or open.where ~= 'item' then return obsolete() end
   if is_held(run) and about[1] then
     redis.call('LREM', KEYS[4], -1, ARGV[2])
-    redis.call('HSET', KEYS[3], ARGV[5], open_text(open, 'parked'))
-    return { 'stale' }
+    redis.call('HSET', KEYS[3], ARGV[5], open_text(open, 'held'))
+    return { 'obsolete' }
   end
   lost = open.lost
 end

@@ -4,11 +4,11 @@
 --       10 runs:queued  11 runs:running  12 runs:unserved  13 runs:parked  14 runs:paused
 --       15 queue:<queue> of the run that waits for it, or any list
 -- ARGV  1 id  2 generation  3 step, '' for the run's own limit  4 the entry of `delayed`  5 worker
--- Reply {'fired'}: it is recorded; {'ended'}: a run that nobody takes forward has failed; {'stale'}: nobody waits for it any more;
+-- Reply {'fired'}: it is recorded; {'ended'}: a run that nobody takes forward has failed; {'obsolete'}: nobody waits for it any more;
 --       {'early'}: it is not due, or another limit is next
 -- Guarantees: the entry goes and the outcome comes in one step; sent again, it changes nothing.
 local score = redis.call('ZSCORE', KEYS[6], ARGV[4])
-if not score then return { 'stale' } end
+if not score then return { 'obsolete' } end
 if tonumber(score) > tonumber(now()) then return { 'early' } end
 local run, step = read_run(KEYS[1]), ARGV[3]
 local wanted = is_live(run) and run.generation == ARGV[2]
@@ -20,7 +20,7 @@ local ends = wanted and step == '' and run.status ~= 'running'
 if ends then check_parent(run, KEYS[15]) end
 local cancels = ends and ending_texts(run, ARGV[1], KEYS[3])
 redis.call('ZREM', KEYS[6], ARGV[4])
-if not wanted then return { 'stale' } end
+if not wanted then return { 'obsolete' } end
 
 local record, is_asleep
 if step ~= '' then

@@ -3,15 +3,15 @@
 -- ARGV  1 worker  2 text of the claim  3 number of the turn, '' for a claimed step  4 step  5 generation  6 attempt  7 token
 --       8 '1' if the attempt may be executed once only  9 id
 -- Reply {'begun'}: the body may be executed; {'interrupted'}: another call had begun the attempt, nobody knows how far it came;
---       {'lost'}: the caller holds neither claim nor turn, or the step is closed
+--       {'stale'}: the caller holds neither claim nor turn, or the step is closed
 -- Guarantees: of all calls for one attempt of such a step only the one with the first token may execute the body; sent again, it gives
 --       the same answer.
 local run = read_run(KEYS[1])
-if not is_live(run) or run.generation ~= ARGV[5] or not redis.call('LPOS', KEYS[3], ARGV[2]) then return { 'lost' } end
+if not is_live(run) or run.generation ~= ARGV[5] or not redis.call('LPOS', KEYS[3], ARGV[2]) then return { 'stale' } end
 local open = find_open(run, KEYS[2], ARGV[4])
 local has_turn = ARGV[3] ~= ''
-if has_turn and not (holds_turn(run, ARGV[1], ARGV[3]) and run.inline == ARGV[4]) then return { 'lost' } end
-if not open or open.attempt ~= ARGV[6] or open.where ~= (has_turn and 'inline' or 'item') then return { 'lost' } end
+if has_turn and not (holds_turn(run, ARGV[1], ARGV[3]) and run.inline == ARGV[4]) then return { 'stale' } end
+if not open or open.attempt ~= ARGV[6] or open.where ~= (has_turn and 'inline' or 'item') then return { 'stale' } end
 redis.call('HDEL', KEYS[1], '-')
 if limit_of(open, 'claim') then
   open.limits = string.gsub(open.limits, ' claim=%d+', '')

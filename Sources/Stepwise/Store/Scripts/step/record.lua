@@ -4,7 +4,7 @@
 --       12 how many bytes a run's outcomes may take
 -- Reply {'done'}: recorded, the turn is elsewhere; {'took', number, opened, recorded, delivered, page, unfit, patches}: and the caller
 --       has the turn;
---       {'withdrawn'}: nobody wants it any more; {'lost'}: the claim is not the caller's; {'reset'} as in load
+--       {'withdrawn'}: nobody wants it any more; {'stale'}: the claim is not the caller's; {'reset'} as in load
 -- Guarantees: the first outcome is the only one and alone lowers the join counter; sent again, it gives the same answer.
 local run = read_run(KEYS[1])
 local claimed = redis.call('LPOS', KEYS[5], ARGV[3], 'RANK', -1)
@@ -16,14 +16,14 @@ local function took(number)
     run.patches }
 end
 if not claimed then
-  if not run then return { 'lost' } end
+  if not run then return { 'stale' } end
   local holder, number, token = string.match(run.turn, '^(%S+) (%d+) (%S+)$')
   if is_live(run) and holder == ARGV[2] and token == ARGV[10] then return took(tonumber(number)) end
   for n = run.recorded, math.max(1, run.recorded - 1000), -1 do
     local record = redis.call('HGET', KEYS[2], n)
     if record and string.find(record, '"claim":"' .. ARGV[10] .. '"', 1, true) then return { 'done' } end
   end
-  return { 'lost' }
+  return { 'stale' }
 end
 local open = is_live(run) and run.generation == ARGV[6] and read_open(redis.call('HGET', KEYS[3], ARGV[5]))
 redis.call('LREM', KEYS[5], -1, ARGV[3])

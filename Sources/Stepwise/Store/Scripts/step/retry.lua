@@ -5,7 +5,7 @@
 --       11 how the attempt failed, JSON without its closing brace  12 how many ms it took
 --       13 how many ms after the first attempt's begin another may begin, '' for no end
 -- Reply {'delayed'}; {'more', opened, recorded, delivered, page}: delayed, and the turn stays for what was recorded meanwhile;
---       {'exhausted'}: too late for another, nothing was changed; {'withdrawn'}; {'lost'}
+--       {'exhausted'}: too late for another, nothing was changed; {'withdrawn'}; {'stale'}
 -- Guarantees: one mover for the step at every moment; sent again, it changes nothing.
 local run = read_run(KEYS[1])
 redis.call('ZCARD', KEYS[5])
@@ -19,7 +19,7 @@ local function more()
 end
 if not holds or (has_turn and run.inline ~= ARGV[5]) then
   if has_turn and holds then return more() end
-  return { open and open.attempt == tostring(next_attempt) and 'delayed' or 'lost' }
+  return { open and open.attempt == tostring(next_attempt) and 'delayed' or 'stale' }
 end
 local wanted = is_live(run) and open and run.generation == ARGV[6] and open.attempt == ARGV[7]
   and open.where == (has_turn and 'inline' or 'item')

@@ -5,7 +5,7 @@
 --       11 queue:<queue> of the run that waits for it, or any list
 -- ARGV  1 text  2 worker  3 'turn', 'step', 'pushed' or 'message'  4 generation  5 step  6 attempt  7 '1' if the worker was lost with it
 --       8 how many workers a step may lose  9 id
--- Reply {'moved'}, {'stale'} (dropped), {'gone'} (it is not in the list), {'failed'} (the run has ended)
+-- Reply {'moved'}, {'obsolete'} (dropped), {'gone'} (it is not in the list), {'failed'} (the run has ended)
 -- Guarantees: list to list; a turn is marked as queued in the same step, so its old holder can change nothing any more.
 if not redis.call('LPOS', KEYS[3], ARGV[1]) then return { 'gone' } end
 redis.call('LLEN', KEYS[4])
@@ -32,7 +32,7 @@ local fails = turn_losses and turn_losses >= most
 if fails then check_parent(run, KEYS[11]) end
 local cancels = fails and ending_texts(run, ARGV[9], KEYS[2])
 redis.call('LREM', KEYS[3], -1, ARGV[1])
-if not wanted then return { 'stale' } end
+if not wanted then return { 'obsolete' } end
 
 if fails then
   redis.call('UNLINK', KEYS[2], KEYS[7])
