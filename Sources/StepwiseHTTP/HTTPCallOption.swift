@@ -52,7 +52,7 @@ public struct HTTPCallOption: Sendable {
     }
 
     /// The most bytes that the answer may have as it is recorded: status, headers and body as JSON. A larger one ends the step. Default:
-    /// 1,000,000, which is below the worker's `maximumSize`; whoever wants more raises that too.
+    /// 1,000,000, which is below the worker's `maximumPayloadSize`; whoever wants more raises that too.
     public static func maximumSize(_ bytes: Int) -> HTTPCallOption {
         HTTPCallOption { $0.maximumSize = max(0, bytes) }
     }

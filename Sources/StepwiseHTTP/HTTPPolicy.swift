@@ -1,7 +1,7 @@
 /// Which hosts may be called, against request forgery: a URL from somebody's input must not reach what only this machine can reach.
 ///
 /// ```swift
-/// let caller = HTTPCaller(policy: HTTPPolicy(allowedHosts: ["api.stripe.com", "*.example.com"], privateHosts: ["billing.internal"]))
+/// let caller = HTTPStepClient(policy: HTTPPolicy(allowedHosts: ["api.stripe.com", "*.example.com"], privateHosts: ["billing.internal"]))
 /// ```
 ///
 /// A host is looked up before each request, its addresses are checked, and the connection is made to an address that was checked, so

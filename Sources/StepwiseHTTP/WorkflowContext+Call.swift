@@ -20,8 +20,8 @@ extension WorkflowContext {
     /// - Throws: ``StepFailure`` when there was no answer that counts; its `error(as: HTTPCallError.self)` tells more. Else as `run`.
     @discardableResult
     public func call(
-        _ name: String, _ request: HTTPCall, using caller: HTTPCaller = .shared, _ options: StepOption...
-    ) async throws -> HTTPAnswer {
+        _ name: String, _ request: HTTPCall, using caller: HTTPStepClient = .shared, _ options: StepOption...
+    ) async throws -> HTTPStepResponse {
         try await value(name, options + [.kind("call")]) { step in try await caller.send(request, as: step) }
     }
 }

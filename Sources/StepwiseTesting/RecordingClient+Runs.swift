@@ -5,7 +5,7 @@ import Synchronization
 extension RecordingClient {
     /// Records a run; the calls with typed inputs come here.
     public func enqueue(_ order: RunOrder) async throws -> EnqueuedRun {
-        try order.check(maximumSize: 1_048_576)
+        try order.check(maximumPayloadSize: 1_048_576)
         let id = order.id ?? Identifier.random(milliseconds: Int(Date().timeIntervalSince1970 * 1000))
         let run = RecordedOrder(id: id, workflow: order.workflow, payload: order.payload, options: order.options)
         let (other, end, waiters) = state.withLock { state in

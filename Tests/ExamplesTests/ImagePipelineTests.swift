@@ -16,7 +16,7 @@ extension ExampleTests {
                 for photo in ["a", "b"] { try pipeline.deliver(photo) }
                 let run = try await world.client.enqueue(.publishPhotos, ["a", "b", "c"])
                 try await eventually("six are published") { try await run.history().count == 14 }
-                #expect(try await run.status().status == .running)
+                #expect(try await run.details().status == .running)
                 #expect(try world.books.entries(in: "published").count == 6)
                 try pipeline.deliver("c")
                 let pictures = try await run.result(timeout: patience)

@@ -25,13 +25,13 @@ extension ExampleTests {
                 for week in 1...2 {
                     try await world.skip(.days(7))
                     try await expectMails(3 + week)
-                    #expect(try await run.status().continued == week + 1)
+                    #expect(try await run.details().continued == week + 1)
                     #expect(try await run.history().map(\.step) == ["look for activity", "tips"])
                 }
                 try await run.notify("unsubscribe")
                 #expect(try await run.result(timeout: patience) == 3)
                 #expect(try await run.history().map(\.step).suffix(2) == ["unsubscribe", "farewell"])
-                let status = try await run.status()
+                let status = try await run.details()
                 #expect((status.ended ?? 0) - (status.created ?? 0) >= 19 * 86_400_000)
                 let mails = try world.books.lines(in: "mail").map { $0.dropFirst("Ada: ".count) }
                 #expect(mails.sorted() == ["farewell", "reminder", "tips", "tips", "tips", "welcome"])

@@ -25,8 +25,8 @@ import TestWorkflows
                 "fanned": "in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN", "failing": "in,RESERVE,Declined:UNDO",
             ]
             for (id, expected) in outputs {
-                let run = client.run(id, as: String.self)
-                try await eventually("there is run \(id)") { (try? await run.status()) != nil }
+                let run = client.handle(id, as: String.self)
+                try await eventually("there is run \(id)") { (try? await run.details()) != nil }
                 let output = try await run.result(timeout: .seconds(60))
                 #expect(output == expected)
             }
@@ -54,8 +54,8 @@ import TestWorkflows
             let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: "old", logger: .silent)
             let workflows = TestWorkflows(ledger: ledger).all
             for id in ["queued", "delivered", "fanned", "failing", "done"] {
-                let run = client.run(id)
-                let details = try await run.status()
+                let run = client.handle(id)
+                let details = try await run.details()
                 let open = try await client.openSteps(ofRun: id).map(\.step)
                 let history = RecordedHistory(run: details, steps: try await run.history(), open: open)
                 let workflow = try #require(workflows.first { $0.name == details.workflow })

@@ -71,7 +71,7 @@ extension FleetTests {
             }
             let caught = try await stage.client.enqueue(WorkflowName<String, String>("poison"), "catch", id: "poison")
             let deaths = try await replaceTheDead(stage, limit: 6) {
-                for run in innocents + [caught] where try await !run.status().status.isEnded { return false }
+                for run in innocents + [caught] where try await !run.details().status.isEnded { return false }
                 return true
             }
             #expect(deaths == 3)
@@ -93,11 +93,11 @@ extension FleetTests {
                 try await stage.client.enqueue(WorkflowName<String, String>("poison"), "in"),
             ]
             _ = try await replaceTheDead(stage, limit: 7) {
-                for run in runs where try await !run.status().status.isEnded { return false }
+                for run in runs where try await !run.details().status.isEnded { return false }
                 return true
             }
             for run in runs {
-                let error = try #require(try await run.status().error)
+                let error = try #require(try await run.details().error)
                 #expect(error.contains("WorkersLost") && error.contains("\"step\":\"trip\""), "\(error)")
             }
         }
@@ -107,9 +107,9 @@ extension FleetTests {
     func `A function that ends its process between steps fails its run after three deaths`() async throws {
         try await withStage { stage in
             let run = try await stage.client.enqueue(WorkflowName<String, String>("fatal"), "in")
-            let deaths = try await replaceTheDead(stage, limit: 5) { try await run.status().status.isEnded }
+            let deaths = try await replaceTheDead(stage, limit: 5) { try await run.details().status.isEnded }
             #expect(deaths == 3)
-            let details = try await run.status()
+            let details = try await run.details()
             #expect(details.status == .failed && details.error?.contains("WorkersLost") == true)
         }
     }

@@ -21,8 +21,8 @@ extension FleetTests {
                 "LPUSH", .init(stage.keys.claimed(name, "default")),
                 #"{"workflow":"race","payload":"late","id":"late"}"#)
             let second = try stage.worker("second")
-            let late = stage.client.run("late", as: String.self)
-            try await eventually("the late run completes") { (try? await late.status().status) == .completed }
+            let late = stage.client.handle("late", as: String.self)
+            try await eventually("the late run completes") { (try? await late.details().status) == .completed }
             try await stage.ledger.openGate("one")
             #expect(try await busy.result(timeout: .seconds(60)) == "busy,ONE,TWO,THREE")
             for worker in [first, second] { await worker.terminate() }

@@ -68,7 +68,7 @@ extension FleetTests {
             let unknown = try await stage.client.enqueue(WorkflowName<Void, String>("greet"))
             let known = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
             #expect(try await known.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
-            try await eventually("the run is unserved") { try await unknown.status().status == .unserved }
+            try await eventually("the run is unserved") { try await unknown.details().status == .noWorker }
             #expect(try await stage.redis("LLEN", .init(stage.keys.unserved("greet"))).integer == 1)
             let greet = Workflow("greet") { (context: WorkflowContext) async throws -> String in
                 try await context.run("say") { "hello" }
@@ -135,9 +135,9 @@ extension FleetTests {
             let service = RunningWorker(worker)
             _ = try await stage.redis("LPUSH", .init(stage.keys.queue("default")), .init(item))
             try await eventually("the run completes") {
-                (try? await stage.client.run("r1").status().status) == .completed
+                (try? await stage.client.handle("r1").details().status) == .completed
             }
-            #expect(try await stage.client.run("r1").status().payload == payload)
+            #expect(try await stage.client.handle("r1").details().payload == payload)
             try await service.end()
         }
     }

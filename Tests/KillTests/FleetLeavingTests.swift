@@ -28,7 +28,7 @@ extension FleetTests {
                 #expect(error.code == .runCancelled)
             }
             await first.terminate()
-            #expect(try await run.status().status == .cancelled)
+            #expect(try await run.details().status == .cancelled)
         }
     }
 

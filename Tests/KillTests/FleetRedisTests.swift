@@ -43,7 +43,7 @@ extension FleetTests {
             let second = try stage.worker("second")
             for (number, run) in runs.enumerated() {
                 #expect(try await run.result(timeout: .seconds(60)) == "LATER-\(number)")
-                let starts = try #require(try await run.status().startsAt)
+                let starts = try #require(try await run.details().startsAt)
                 #expect(try await run.history()[0].at! >= starts)
             }
             #expect(try await stage.ledger.lines().count == 20)

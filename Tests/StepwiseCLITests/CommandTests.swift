@@ -35,7 +35,7 @@ struct CommandTests {
                 #expect(told.code == 1)
                 #expect(told.output.isEmpty)
                 #expect(told.complaint.contains("Declined"))
-                _ = try await fixture.client.run("r1", as: Int.self).result(timeout: .seconds(30))
+                _ = try await fixture.client.handle("r1", as: Int.self).result(timeout: .seconds(30))
             }
             let history = try await fixture.stepwise("history", "r1")
             #expect(history.output.contains("times two"))
@@ -100,7 +100,7 @@ struct CommandTests {
     {
         try await Fixture.with { fixture in
             #expect(try await fixture.stepwise("enqueue", "double", "1", "--id", "later", "--after", "5m").code == 0)
-            let details = try await fixture.client.run("later").status()
+            let details = try await fixture.client.handle("later").details()
             #expect(details.startsAt == details.created.map { $0 + 300_000 })
             #expect(
                 try await fixture.stepwise("enqueue", "double", "1", "--id", "at", "--at", "2099-12-01T09:00:00Z").code
@@ -141,7 +141,7 @@ struct CommandTests {
                 )
                 #expect(try await fixture.stepwise("cancel", "c").code == 0)
                 try await eventually("the parent has failed") {
-                    try await fixture.client.run("p").status().status == .failed
+                    try await fixture.client.handle("p").details().status == .failed
                 }
             }
             let json = try await fixture.stepwise("history", "p", "--json").output
@@ -169,7 +169,7 @@ struct CommandTests {
             #expect(try await fixture.stepwise("resume", "--queue", "default", "--workflow", "double").code == 0)
             #expect(try await fixture.stepwise("pause").code == 64)
             try await fixture.withWorker([double]) {
-                #expect(try await fixture.client.run("r1", as: Int.self).result(timeout: .seconds(30)) == 42)
+                #expect(try await fixture.client.handle("r1", as: Int.self).result(timeout: .seconds(30)) == 42)
                 _ = try await fixture.client.workers()
             }
         }
@@ -227,7 +227,7 @@ struct CommandTests {
                 let restarted = try await fixture.stepwise("dead", "restart", "b", "--id", "b2")
                 #expect(restarted.code == 0 && restarted.output.contains("restarted as b2"), "\(restarted.complaint)")
                 for id in ["a", "b2"] {
-                    _ = try? await fixture.client.run(id, as: Int.self).result(timeout: .seconds(30))
+                    _ = try? await fixture.client.handle(id, as: Int.self).result(timeout: .seconds(30))
                 }
                 #expect(try await fixture.stepwise("status", "b2").output.contains("restart of"))
                 let deleted = try await fixture.stepwise("dead", "delete", "--all")
@@ -389,7 +389,7 @@ struct CommandTests {
             let status = try await fixture.stepwise("status", "r")
             #expect(status.output.contains("does not decode as Int"))
             #expect(try await fixture.stepwise("resume", "r").output == "r\n")
-            #expect(try await fixture.client.run("r", as: Int.self).status().status == .running)
+            #expect(try await fixture.client.handle("r", as: Int.self).details().status == .running)
             let again = try await fixture.stepwise("resume", "r")
             #expect(again.code == 2)
             #expect(again.complaint.contains("not parked"))

@@ -57,8 +57,8 @@ struct RunDiagnosisTests {
         #expect(try Self.diagnosis(run, [Mover("turn r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
         #expect(try Self.diagnosis(run, [Mover("turn r 1", .delayed(queue: "default"))]).violations.isEmpty)
 
-        (fields.status, fields.turn, fields.reason) = (.unserved, "unserved", "nobody has it")
-        (run.fields, run.listed) = (fields, [.unserved])
+        (fields.status, fields.turn, fields.reason) = (.noWorker, "unserved", "nobody has it")
+        (run.fields, run.listed) = (fields, [.noWorker])
         #expect(try Self.diagnosis(run, [Mover("turn r 1", .unserved(workflow: "w"))]).violations.isEmpty)
 
         (fields.status, fields.turn, fields.inline) = (.running, "w 1 w/1", "s")

@@ -54,7 +54,7 @@ struct SameIDTests {
                 }
                 // One of them, or a pushed object.
                 #expect(new <= 1)
-                let run = fixture.client.run("order-1", as: String.self)
+                let run = fixture.client.handle("order-1", as: String.self)
                 let output = try await run.result(timeout: .seconds(30))
                 // And once it has ended.
                 try await fixture.send("LPUSH ~queue:default", item)
@@ -75,7 +75,7 @@ struct SameIDTests {
         try await Fixture.with { fixture in
             try await fixture.withWorker([once]) {
                 let run = try await fixture.client.enqueue(once, "bad", id: "order-1")
-                try await eventually("the run has failed") { try await run.status().status == .failed }
+                try await eventually("the run has failed") { try await run.details().status == .failed }
                 #expect(try await fixture.client.enqueue(once, "good", id: "order-1").isNew == false)
                 #expect(try await fixture.stepwise("dead", "delete", "order-1").code == 0)
                 let again = try await fixture.client.enqueue(once, "good", id: "order-1")

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("HTTP: what counts as an answer")
 struct AnswerTests {
-    private let caller = HTTPCaller(policy: local)
+    private let caller = HTTPStepClient(policy: local)
 
     @Test(
         arguments: [

@@ -12,7 +12,7 @@ private struct Charge: Codable, Equatable {
 /// What real runs do with calls: a redis-server, a worker, and a server that counts.
 @Suite("HTTP: calls of workflows", .serialized)
 struct CallTests {
-    private static let caller = HTTPCaller(policy: local)
+    private static let caller = HTTPStepClient(policy: local)
     private static let soon = Retry(attempts: 3, initialDelay: .milliseconds(1))
 
     @Test
@@ -37,7 +37,7 @@ struct CallTests {
                 let history = try await run.history()
                 #expect(history.map(\.kind) == ["call"])
                 // Replayed without a server, and without a second request.
-                let recorded = RecordedHistory(run: try await run.status(), steps: history)
+                let recorded = RecordedHistory(run: try await run.details(), steps: history)
                 try await ReplayCheck(workflow).check(recorded)
             }
             #expect(server.requests.count == 1)
@@ -122,8 +122,8 @@ struct CallTests {
             }
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow)
-                try await eventually("the run is parked") { try await run.status().status == .parked }
-                let reason = try await run.status().reason ?? ""
+                try await eventually("the run is parked") { try await run.details().status == .parked }
+                let reason = try await run.details().reason ?? ""
                 #expect(reason.contains("HTTP answer"), "\(reason)")
                 isFixed.withLock { $0 = true }
                 try await client.resume(run.id)
@@ -146,7 +146,7 @@ struct CallTests {
                 try await eventually("the request is there") { server.requests.count == 1 }
                 try await run.cancel(reason: "enough")
                 try await eventually("the connection is closed") { server.ended == 1 }
-                try await eventually("the run has ended") { try await run.status().status == .cancelled }
+                try await eventually("the run has ended") { try await run.details().status == .cancelled }
             }
             #expect(server.requests.count == 1)
         }
@@ -193,7 +193,7 @@ struct CallTests {
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow)
                 _ = try await run.result(timeout: patience)
-                let recorded = RecordedHistory(run: try await run.status(), steps: try await run.history())
+                let recorded = RecordedHistory(run: try await run.details(), steps: try await run.history())
                 try await ReplayCheck(workflow).check(recorded)
                 isCall.withLock { $0 = false }
                 let failure = await #expect(throws: ReplayFailure.self) {

@@ -38,7 +38,7 @@ struct ConnectionTests {
                 privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
             var client = TLSConfiguration.makeClientConfiguration()
             client.trustRoots = .certificates(chain)
-            let caller = HTTPCaller(
+            let caller = HTTPStepClient(
                 policy: local, configuration: .init(tlsConfiguration: client),
                 resolve: hosts(["shop.test": ["127.0.0.1"], "other.test": ["127.0.0.1"]]))
             try await TestServer.with(tls: NIOSSLContext(configuration: server)) { _ in
@@ -59,7 +59,7 @@ struct ConnectionTests {
     func `Connections of hosts that were called long ago are closed, and an answer under way arrives all the same`()
         async throws
     {
-        let caller = HTTPCaller(
+        let caller = HTTPStepClient(
             policy: local, targets: 1, resolve: hosts(["a.test": ["127.0.0.1"], "b.test": ["127.0.0.1"]]))
         let isFirstThere = Latch()
         try await TestServer.with { request in
@@ -80,7 +80,7 @@ struct ConnectionTests {
         try await TestServer.with { _ in
             .answer(200)
         } _: { server in
-            _ = try await HTTPCaller(policy: local).send(.get(server.url), as: firstTry())
+            _ = try await HTTPStepClient(policy: local).send(.get(server.url), as: firstTry())
             try await eventually("its connection is closed") { server.ended == 1 }
         }
     }

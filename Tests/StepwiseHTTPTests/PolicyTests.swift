@@ -72,7 +72,7 @@ struct PolicyTests {
         try await TestServer.with { _ in
             .answer(200)
         } _: { server in
-            let refused = try await refusal(.get("http://\(host):\(server.port)/"), by: HTTPCaller())
+            let refused = try await refusal(.get("http://\(host):\(server.port)/"), by: HTTPStepClient())
             #expect(refused.error.code == .refused, "\(refused.error)")
             #expect(refused.isFinal)
             #expect(server.connections == 0)
@@ -81,7 +81,7 @@ struct PolicyTests {
 
     @Test func `A host that is not among the allowed ones is refused before it is looked up`() async throws {
         let lookups = Mutex(0)
-        let caller = HTTPCaller(policy: HTTPPolicy(allowedHosts: ["api.example.com"])) { _ in
+        let caller = HTTPStepClient(policy: HTTPPolicy(allowedHosts: ["api.example.com"])) { _ in
             lookups.withLock { $0 += 1 }
             return []
         }
@@ -97,7 +97,7 @@ struct PolicyTests {
         } _: { server in
             // By the system's resolver the name means 127.0.0.1, where the server is; nobody is at the address that is checked.
             let lookups = Mutex(0)
-            let caller = HTTPCaller(policy: HTTPPolicy(privateHosts: ["localhost"])) { _ in
+            let caller = HTTPStepClient(policy: HTTPPolicy(privateHosts: ["localhost"])) { _ in
                 lookups.withLock { $0 += 1 }
                 return [IPAddress("127.0.0.2")].compactMap(\.self)
             }
@@ -113,7 +113,7 @@ struct PolicyTests {
             .answer(200)
         } _: { server in
             // Nobody listens on 127.0.0.2.
-            let caller = HTTPCaller(
+            let caller = HTTPStepClient(
                 policy: local,
                 resolve: hosts(["a.test": ["169.254.169.254", "127.0.0.2", "127.0.0.1"], "b.test": ["127.0.0.2"]]))
             let answer = try await caller.send(.get("http://a.test:\(server.port)/x"), as: firstTry())

@@ -20,7 +20,7 @@ struct Payment: Codable, Sendable {
 struct Checkout: Sendable {
     var api = "https://api.example.com"
     var token: String
-    var caller = HTTPCaller(policy: HTTPPolicy(allowedHosts: ["api.example.com", "*.example.org"]))
+    var caller = HTTPStepClient(policy: HTTPPolicy(allowedHosts: ["api.example.com", "*.example.org"]))
 
     func pay(_ context: WorkflowContext, _ order: Order) async throws -> String {
         do {
@@ -53,7 +53,7 @@ struct ReadmeTests {
         let test = WorkflowTest(Workflow("pay", body: Checkout(token: "secret").pay))
         test.replace("charge") { step in
             if step.attempt == 1 { throw RetryAfter(.seconds(3600), because: HTTPCallError(status: 503)) }
-            return HTTPAnswer(status: 201, text: #"{"id":"ch_1"}"#)
+            return HTTPStepResponse(status: 201, text: #"{"id":"ch_1"}"#)
         }
         #expect(try await test.run(Order(sku: "A1", amount: 30)) == "ch_1")
         #expect(test.history.map(\.kind) == ["call"])
@@ -66,7 +66,7 @@ struct ReadmeTests {
             String(decoding: request.body, as: UTF8.self).contains("B2")
                 ? .answer(402, text: "no money") : .answer(201, text: #"{"id":"ch_1"}"#)
         } _: { server in
-            let checkout = Checkout(api: server.url, token: "secret", caller: HTTPCaller(policy: local))
+            let checkout = Checkout(api: server.url, token: "secret", caller: HTTPStepClient(policy: local))
             let workflow = Workflow("pay", body: checkout.pay)
             try await withWorker([workflow]) { client, _ in
                 let paid = try await client.enqueue(workflow, Order(sku: "A1", amount: 30))

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("HTTP: redirects")
 struct RedirectTests {
-    private let caller = HTTPCaller(
+    private let caller = HTTPStepClient(
         policy: HTTPPolicy(allowedHosts: ["a.test", "b.test"], privateHosts: ["127.0.0.1", "a.test", "b.test"]),
         resolve: hosts(["a.test": ["127.0.0.1"], "b.test": ["127.0.0.1"]]))
 

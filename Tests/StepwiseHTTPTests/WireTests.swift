@@ -4,7 +4,7 @@ import Testing
 
 @Suite("HTTP: what is on the wire")
 struct WireTests {
-    private let caller = HTTPCaller(policy: local)
+    private let caller = HTTPStepClient(policy: local)
 
     @Test
     func `Nothing is added to a request but Host and Content-Length, and the path goes out as it is written`()
@@ -91,11 +91,11 @@ struct WireTests {
 
     @Test func `A body that is no UTF-8 comes back from the store as it came; text is stored as text`() async throws {
         for body in [[UInt8]("{\"a\":\"\u{e9} e\u{301} \u{2028}\0\"}".utf8), [0xff, 0xfe, 0, 65], [], Array(0...255)] {
-            let answer = HTTPAnswer(status: 200, headers: ["A": "1", "a": "2"], body: body)
+            let answer = HTTPStepResponse(status: 200, headers: ["A": "1", "a": "2"], body: body)
             let stored = try JSON.encode(answer, what: "")
-            #expect(try JSON.decode(HTTPAnswer.self, from: stored, what: "") == answer)
+            #expect(try JSON.decode(HTTPStepResponse.self, from: stored, what: "") == answer)
         }
-        let text = try JSON.encode(HTTPAnswer(status: 200, headers: ["A": "1"], body: Array("x".utf8)), what: "")
+        let text = try JSON.encode(HTTPStepResponse(status: 200, headers: ["A": "1"], body: Array("x".utf8)), what: "")
         #expect(String(decoding: text, as: UTF8.self) == #"{"body":"x","headers":[["A","1"]],"status":200}"#)
     }
 }

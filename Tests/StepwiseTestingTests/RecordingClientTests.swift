@@ -47,7 +47,7 @@ struct RecordingClientTests {
         } catch let error as StepwiseError {
             #expect(error.code == .runFailed && error.message.contains("Declined"))
         }
-        #expect(try await first.status().status == .failed)
+        #expect(try await first.details().status == .failed)
         let second = try await client.enqueue(Self.process, order)
         #expect(try await second.cancel(reason: "too late") == .cancelled)
         #expect(await code { _ = try await second.result() } == .runCancelled)
@@ -70,9 +70,9 @@ struct RecordingClientTests {
         let client = RecordingClient()
         let run = try await client.enqueue(Self.process, order)
         #expect(await code { _ = try await run.result(timeout: .milliseconds(20)) } == .timedOut)
-        #expect(try await run.status().status == .queued)
+        #expect(try await run.details().status == .queued)
         #expect(try await run.pause())
-        #expect(try await run.status().status == .paused)
+        #expect(try await run.details().status == .paused)
         try await run.resume()
         try await run.notify("word", "hello")
         #expect(client.events.map(\.event) == ["word"] && client.events[0].run == run.id)
@@ -102,7 +102,7 @@ struct RecordingClientTests {
         let run = try await client.enqueue(Self.nightly)
         try await client.next(Self.nightly).finish()
         try await run.result()
-        #expect(try await run.status().status == .completed)
+        #expect(try await run.details().status == .completed)
     }
 
     /// Counts what goes through it.

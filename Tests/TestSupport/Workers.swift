@@ -59,7 +59,7 @@ package func withWorker<Value>(
         var configuration = configuration
         configuration.shutdownGrace = .seconds(5)
         if memory == .cold {
-            configuration.parkedSteps = 0
+            configuration.cachedStepLimit = 0
             configuration.concurrency = 2
         }
         let settings = configuration

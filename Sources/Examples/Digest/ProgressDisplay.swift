@@ -22,7 +22,7 @@ struct ProgressDisplay {
         while true {
             let isLast = Task.isCancelled
             // The calls must not be cut off by the cancellation that asks for the last look.
-            let details = try await Task { try await run.status() }.value
+            let details = try await Task { try await run.details() }.value
             if files == nil { files = try await Task { try await numberOfFiles(details) }.value }
             if let files {
                 // The list was the first outcome, the manifest is the last.

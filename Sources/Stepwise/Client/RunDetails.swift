@@ -26,7 +26,7 @@ public struct RunDetails: Sendable, Hashable, Codable {
     /// How many step calls of its function were opened.
     public var opened: Int?
     /// The versions of the workflow that could not replay it, since it was last resumed.
-    public var unfit: [String]
+    public var incompatibleVersions: [String]
     /// Why its end was asked for, if it was.
     public var cancelled: String?
     /// A misuse that was noticed, such as a step called from `Task {}`.
@@ -60,7 +60,7 @@ extension RunDetails {
     package init(id: String, workflow: String, status: RunStatus, queue: String, payload: String) {
         self.init(
             id: id, workflow: workflow, status: status, queue: queue, recorded: 0, turn: "", continued: 0,
-            patches: [:], unfit: [],
+            patches: [:], incompatibleVersions: [],
             payload: payload, labels: [:])
     }
 }
@@ -147,7 +147,7 @@ extension StepwiseClient {
             divergence: v[17].bytes.flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
             patches: v[19].bytes.map { PatchMarks.read($0) } ?? [:], delivered: v[20].integer,
             opened: v[21].integer,
-            unfit: v[18].string?.split(separator: " ").map(String.init) ?? [],
+            incompatibleVersions: v[18].string?.split(separator: " ").map(String.init) ?? [],
             cancelled: v[12].string,
             warning: v[8].string,
             payload: v[9].string ?? "null", output: v[10].string, error: v[11].string, deadline: v[16].integer,
@@ -196,7 +196,7 @@ extension StepwiseClient {
                 ScriptLibrary.resume,
                 [
                     keys.run(id), keys.open(id), keys.queue(details.queue), keys.runs(.parked), keys.runs(.running),
-                    keys.unfit(details.workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.unserved),
+                    keys.unfit(details.workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
                 ], [.init(id), .init(cursor), ""], doing: "resuming run \(id)")
             let reader = ReplyReader("resume", reply)
             switch reader.word {

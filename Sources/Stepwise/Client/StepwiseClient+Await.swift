@@ -55,7 +55,7 @@ extension StepwiseClient {
         switch run.status {
         case .parked: "parked; its status says why, resume it"
         case .paused: "paused; resume it"
-        case .unserved:
+        case .noWorker:
             "unserved; no worker that claims from queue \"\(run.queue)\" has workflow \"\(run.workflow)\": start one that has it"
         case .queued:
             "queued; no worker has claimed it from queue \"\(run.queue)\" yet: check that one runs that claims from it"

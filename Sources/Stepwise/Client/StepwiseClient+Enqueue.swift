@@ -65,7 +65,7 @@ package struct EnqueueOptions: Sendable, Hashable {
 extension StepwiseClient: WorkflowClient {
     /// Starts a run; the calls with typed inputs come here.
     public func enqueue(_ order: RunOrder) async throws -> EnqueuedRun {
-        try order.check(maximumSize: maximumSize)
+        try order.check(maximumPayloadSize: maximumPayloadSize)
         let id = newID(for: order)
         try await prepare(writes: true)
         if order.options.isPlain {
@@ -81,7 +81,7 @@ extension StepwiseClient: WorkflowClient {
     }
 
     public func enqueue(_ orders: [RunOrder]) async throws -> [EnqueuedRun] {
-        for order in orders { try order.check(maximumSize: maximumSize) }
+        for order in orders { try order.check(maximumPayloadSize: maximumPayloadSize) }
         if orders.isEmpty { return [] }
         let ids = orders.map(newID)
         try await prepare(writes: true)

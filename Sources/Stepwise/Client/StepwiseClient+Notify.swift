@@ -84,10 +84,10 @@ extension StepwiseClient {
 
     private func check(_ event: String, _ json: [UInt8]) throws(StepwiseError) {
         try Identifier.check(event, what: "event")
-        if json.count > maximumSize {
+        if json.count > maximumPayloadSize {
             throw StepwiseError(
                 .tooLarge,
-                "the value of event \"\(event)\" is \(json.count) bytes of JSON, and the limit is \(maximumSize) (maximumSize of the client): "
+                "the value of event \"\(event)\" is \(json.count) bytes of JSON, and the limit is \(maximumPayloadSize) (maximumPayloadSize of the client): "
                     + "store it elsewhere and send a reference, or raise the limit")
         }
     }

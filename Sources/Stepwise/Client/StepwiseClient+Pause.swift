@@ -13,7 +13,7 @@ extension StepwiseClient {
     public func pause(_ id: String, reason: String = "a client asked for it") async throws -> Bool {
         let reply = try await evaluate(
             ScriptLibrary.pause,
-            [keys.run(id), keys.runs(.queued), keys.runs(.running), keys.runs(.unserved), keys.runs(.paused)],
+            [keys.run(id), keys.runs(.queued), keys.runs(.running), keys.runs(.noWorker), keys.runs(.paused)],
             [.init(id), .init("paused: " + String(reason.prefix(1000)))], doing: "pausing run \(id)")
         let reader = ReplyReader("pause", reply)
         switch reader.word {

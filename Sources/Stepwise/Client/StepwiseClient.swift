@@ -19,7 +19,7 @@ public final class StepwiseClient: Service, Sendable {
     let subscriber: RedisSubscriber
     private let redis: RedisEndpoint
     /// The most bytes that an input may have, as JSON.
-    let maximumSize: Int
+    let maximumPayloadSize: Int
     private let logger: Logger
     private let isChecked = Latch()
     private let hasWritten = Latch()
@@ -29,15 +29,15 @@ public final class StepwiseClient: Service, Sendable {
     /// - Parameters:
     ///   - redis: where Redis is.
     ///   - namespace: part of every key; `nil`: `STEPWISE_NAMESPACE`, else `default`.
-    ///   - maximumSize: the most bytes that a run's input may have, as JSON.
+    ///   - maximumPayloadSize: the most bytes that a run's input may have, as JSON.
     ///   - logger: gets what becomes of the connection.
     /// - Throws: ``StepwiseError`` with code `invalidIdentifier` or `invalidConfiguration` for a namespace that cannot be one.
     public init(
-        redis: RedisEndpoint, namespace: String? = nil, maximumSize: Int = 1_048_576, logger: Logger
+        redis: RedisEndpoint, namespace: String? = nil, maximumPayloadSize: Int = 1_048_576, logger: Logger
     ) throws {
         keys = try Keys(namespace: namespace ?? StepwiseNamespace.fromEnvironment())
         self.redis = redis
-        self.maximumSize = maximumSize
+        self.maximumPayloadSize = maximumPayloadSize
         self.logger = logger
         // The process' own loops, which never end: a call after close() is answered on one of them.
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()

@@ -40,16 +40,16 @@ public struct RunOrder: Sendable {
     /// The input's JSON.
     public var payloadJSON: String { String(decoding: payload, as: UTF8.self) }
 
-    /// - Parameter maximumSize: the most bytes that the input may have.
-    package func check(maximumSize: Int) throws(StepwiseError) {
+    /// - Parameter maximumPayloadSize: the most bytes that the input may have.
+    package func check(maximumPayloadSize: Int) throws(StepwiseError) {
         try Identifier.check(workflow, what: "workflow name")
         try Identifier.check(options.queue, what: "queue")
         if let id { try Identifier.check(id, what: "run id") }
         if let problem = options.labels.problem { throw StepwiseError(.invalidIdentifier, "the labels \(problem)") }
-        if payload.count > maximumSize {
+        if payload.count > maximumPayloadSize {
             throw StepwiseError(
                 .tooLarge,
-                "the input for workflow \"\(workflow)\" is \(payload.count) bytes of JSON, and the limit is \(maximumSize) (maximumSize of the "
+                "the input for workflow \"\(workflow)\" is \(payload.count) bytes of JSON, and the limit is \(maximumPayloadSize) (maximumPayloadSize of the "
                     + "client): store it elsewhere and enqueue a reference, or raise the limit")
         }
     }

@@ -17,7 +17,7 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
     /// Where the run stands.
     ///
     /// - Throws: ``StepwiseError``: `noSuchRun`, `runGone`, or one of the `redis…` codes.
-    public func status() async throws -> RunDetails {
+    public func details() async throws -> RunDetails {
         guard let details = try await source.details(ofRun: id) else { throw missing }
         return details
     }
@@ -25,7 +25,7 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
     /// The run's recorded outcomes, in the order in which they were recorded.
     public func history() async throws -> [RecordedStep] {
         let history = try await source.history(ofRun: id)
-        if history.isEmpty { _ = try await status() }
+        if history.isEmpty { _ = try await details() }
         return history
     }
 
@@ -74,7 +74,7 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
 
 extension StepwiseClient {
     /// A run by its id, with the type of its output.
-    public func run<O>(_ id: String, as output: O.Type = Void.self) -> WorkflowRun<O> {
+    public func handle<O>(_ id: String, as output: O.Type = Void.self) -> WorkflowRun<O> {
         WorkflowRun(id: id, isNew: false, wasSeen: false, source: self)
     }
 }

@@ -66,7 +66,7 @@ package struct ChildOrder: Sendable {
     package var options: [EnqueueOption]
     /// Whether the step waits for the run's end.
     package var isAwaited: Bool
-    package var onParentEnd: ParentEnd
+    package var onParentEnd: ParentClosePolicy
 
     /// Whether the run is to be cancelled when nobody waits for it any more.
     package var endsWithParent: Bool { isAwaited && onParentEnd == .cancel }

@@ -132,12 +132,12 @@ public struct Schedule: Sendable, Hashable {
     public var payloadJSON: String { String(decoding: payload, as: UTF8.self) }
 
     /// Whether a client or a worker may use it, and whether its input is as small as theirs has to be.
-    func check(maximumSize: Int, of whose: String) throws(StepwiseError) {
+    func check(maximumPayloadSize: Int, of whose: String) throws(StepwiseError) {
         try check()
-        if payload.count > maximumSize {
+        if payload.count > maximumPayloadSize {
             throw StepwiseError(
                 .tooLarge,
-                "the input of schedule \"\(name)\" is \(payload.count) bytes of JSON, and the limit is \(maximumSize) (maximumSize of the \(whose)): "
+                "the input of schedule \"\(name)\" is \(payload.count) bytes of JSON, and the limit is \(maximumPayloadSize) (maximumPayloadSize of the \(whose)): "
                     + "store it elsewhere and give a reference, or raise the limit")
         }
     }

@@ -54,7 +54,7 @@ public struct Schedules: Sendable {
     ///
     /// - Throws: `scheduleExists` if there is one of this name.
     public func create(_ schedule: Schedule) async throws {
-        try schedule.check(maximumSize: client.maximumSize, of: "client")
+        try schedule.check(maximumPayloadSize: client.maximumPayloadSize, of: "client")
         try await client.prepare(writes: true)
         let now = try await client.redisTime()
         let stored = StoredSchedule(schedule, created: now, next: try Ticks(schedule.timing).next(after: now))
@@ -67,7 +67,7 @@ public struct Schedules: Sendable {
     ///
     /// A worker that declares the schedule leaves this change alone until its own code says something new.
     public func update(_ schedule: Schedule) async throws {
-        try schedule.check(maximumSize: client.maximumSize, of: "client")
+        try schedule.check(maximumPayloadSize: client.maximumPayloadSize, of: "client")
         _ = try await edit(schedule.name) { stored, now in (try stored.redefined(schedule, now: now), nil) }
     }
 

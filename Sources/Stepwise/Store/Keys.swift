@@ -72,7 +72,7 @@ public struct RunStatus: RawRepresentable, Sendable, Hashable, Codable, CustomSt
     public static var queued: RunStatus { RunStatus(rawValue: "queued") }
     public static var running: RunStatus { RunStatus(rawValue: "running") }
     /// No worker that claimed it has its workflow; one that has it takes it up by itself.
-    public static var unserved: RunStatus { RunStatus(rawValue: "unserved") }
+    public static var noWorker: RunStatus { RunStatus(rawValue: "unserved") }
     /// Waits for other code or a person; the run's `reason` says why.
     public static var parked: RunStatus { RunStatus(rawValue: "parked") }
     /// Waits until somebody resumes it, because somebody asked for that.
@@ -83,7 +83,7 @@ public struct RunStatus: RawRepresentable, Sendable, Hashable, Codable, CustomSt
 
     /// Every status, in the order of a run's life.
     public static var all: [RunStatus] {
-        [.queued, .running, .unserved, .parked, .paused, .completed, .failed, .cancelled]
+        [.queued, .running, .noWorker, .parked, .paused, .completed, .failed, .cancelled]
     }
     public var isEnded: Bool { self == .completed || self == .failed || self == .cancelled }
 }

@@ -25,7 +25,7 @@ struct CodeMarks: Sendable {
     var delivered = -1
     var opened = 0
     /// The versions of its workflow that could not.
-    var unfit: [String] = []
+    var incompatibleVersions: [String] = []
     /// Its patches.
     var patches: [String: Int] = [:]
 }
@@ -146,7 +146,7 @@ struct ReplyReader {
     func code(_ index: Int) throws -> CodeMarks {
         CodeMarks(
             delivered: items.count > 4 ? items[4].integer ?? -1 : -1, opened: try integer(2),
-            unfit: try text(index).split(separator: " ").map(String.init),
+            incompatibleVersions: try text(index).split(separator: " ").map(String.init),
             patches: PatchMarks.read(try text(index + 1).utf8))
     }
 

@@ -155,7 +155,7 @@ func cancelKeys(
 ) -> [String] {
     [
         keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(queue), keys.meta,
-        keys.runs(.cancelled), keys.runs(.queued), keys.runs(.running), keys.runs(.unserved), keys.runs(.parked),
+        keys.runs(.cancelled), keys.runs(.queued), keys.runs(.running), keys.runs(.noWorker), keys.runs(.parked),
         keys.unfit(workflow), keys.runs(.paused), keys.queue(parentQueue ?? queue), keys.unserved(workflow),
         claims ?? keys.queue(queue), keys.delayed,
     ]

@@ -88,7 +88,7 @@ struct RunStore: Sendable {
             [
                 run.runKey, run.stepsKey, run.openKey, keys.claimed(worker, run.queue),
                 keys.runs(.queued),
-                keys.runs(.running), keys.runs(.unserved),
+                keys.runs(.running), keys.runs(.noWorker),
             ],
             [
                 .init(run.id), .init(text), .init(worker), .init(run.generation), .init(step?.id ?? ""),
@@ -340,7 +340,7 @@ struct RunStore: Sendable {
             ScriptLibrary.park,
             [
                 run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.runs(.running),
-                keys.runs(.parked), keys.runs(.unserved), keys.unfit(workflow),
+                keys.runs(.parked), keys.runs(.noWorker), keys.unfit(workflow),
             ],
             [
                 .init(run.id), .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step?.id ?? ""),
@@ -356,7 +356,7 @@ struct RunStore: Sendable {
             ScriptLibrary.setUnserved,
             [
                 run.runKey, keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
-                keys.runs(.unserved),
+                keys.runs(.noWorker),
             ], [.init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason)])
     }
 
@@ -400,7 +400,7 @@ struct RunStore: Sendable {
             [
                 keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(limit.queue), keys.delayed,
                 keys.meta,
-                keys.runs(.failed), keys.dead, keys.runs(.queued), keys.runs(.running), keys.runs(.unserved),
+                keys.runs(.failed), keys.dead, keys.runs(.queued), keys.runs(.running), keys.runs(.noWorker),
                 keys.runs(.parked), keys.runs(.paused), keys.queue(parentQueue ?? limit.queue),
             ],
             [.init(id), .init(limit.generation), .init(limit.step ?? ""), .init(limit.entry), .init(worker)])
@@ -425,7 +425,7 @@ struct RunStore: Sendable {
 /// One claimed work item goes back to its queue. Used by workers for themselves and for the dead.
 func releaseCommand(
     keys: Keys, item: RedisArgument, workItem: WorkItem?, worker: String, queue: String, lost: Bool,
-    maximumLost: Int, parentQueue: String? = nil
+    maximumWorkerLosses: Int, parentQueue: String? = nil
 ) -> (keys: [String], arguments: [RedisArgument]) {
     var kind = "pushed"
     var generation = ""
@@ -451,7 +451,7 @@ func releaseCommand(
         ],
         [
             item, .init(worker), .init(kind), .init(generation), .init(step), .init(attempt), lost ? "1" : "",
-            .init(maximumLost), .init(run),
+            .init(maximumWorkerLosses), .init(run),
         ]
     )
 }

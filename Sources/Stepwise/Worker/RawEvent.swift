@@ -12,8 +12,8 @@ struct RawEvent: Sendable {
 
     /// - Returns: `nil` if it is another item, or none.
     /// - Throws: ``RawOrder/Problem`` with a reason that says what to push instead.
-    init?(_ item: [UInt8], maximumSize: Int) throws(RawOrder.Problem) {
-        guard item.count <= maximumSize, JSON.problem(with: item) == nil, let members = JSONMembers(item),
+    init?(_ item: [UInt8], maximumPayloadSize: Int) throws(RawOrder.Problem) {
+        guard item.count <= maximumPayloadSize, JSON.problem(with: item) == nil, let members = JSONMembers(item),
             members.values["event"] != nil, members.values["workflow"] == nil
         else { return nil }
         func name(_ member: String) throws(RawOrder.Problem) -> String? {

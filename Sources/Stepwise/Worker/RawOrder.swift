@@ -19,11 +19,11 @@ struct RawOrder: Sendable {
     }
 
     /// - Throws: ``Problem`` with a reason that says what to push instead.
-    init(_ item: [UInt8], maximumSize: Int) throws(Problem) {
-        if item.count > maximumSize {
+    init(_ item: [UInt8], maximumPayloadSize: Int) throws(Problem) {
+        if item.count > maximumPayloadSize {
             throw Problem(
                 reason:
-                    "it has \(item.count) bytes, and the limit is \(maximumSize) (maximumSize of the worker's configuration)"
+                    "it has \(item.count) bytes, and the limit is \(maximumPayloadSize) (maximumPayloadSize of the worker's configuration)"
             )
         }
         if let problem = JSON.problem(with: item) { throw Problem(reason: problem) }

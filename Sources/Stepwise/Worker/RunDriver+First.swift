@@ -8,8 +8,9 @@ extension RunDriver {
         // Nobody takes tasks any more.
         if session.isOver { return end(claim) }
         // A function that may lose no worker is executed alone: `load` tells.
-        guard about == nil, instance == nil, session.configuration.maximumLost > 1, !session.isDraining,
-            session.reasonToWait(first.workflow, unfit: []) == nil, let function = session.functions[first.workflow],
+        guard about == nil, instance == nil, session.configuration.maximumWorkerLosses > 1, !session.isDraining,
+            session.reasonToWait(first.workflow, incompatibleVersions: []) == nil,
+            let function = session.functions[first.workflow],
             function.options.runTimeout == nil
         else { return end(claim) { try await self.load(text, step: nil, claim) } }
         let about = RunAbout(

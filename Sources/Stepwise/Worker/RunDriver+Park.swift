@@ -19,7 +19,7 @@ extension RunDriver {
     private func escape(_ instance: RunInstance) -> String {
         let place = instance.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
         return
-            "the function left its executor \(place) and was not back within \(session.configuration.escapeLimit): it awaited something "
+            "the function left its executor \(place) and was not back within \(session.configuration.offExecutorLimit): it awaited something "
             + "that is no step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
     }
 

@@ -165,7 +165,7 @@ actor RunDriver {
     func prepareInstance(_ text: String, isTurn: Bool, delivered: Int) async throws -> Bool {
         if session.isOver { throw SessionEnded() }
         let workflow = about?.workflow ?? ""
-        if let reason = session.reasonToWait(workflow, unfit: code.unfit) {
+        if let reason = session.reasonToWait(workflow, incompatibleVersions: code.incompatibleVersions) {
             try await store.setUnserved(run, text: text, workflow: workflow, isTurn: isTurn, reason: reason)
             session.noteUnserved(workflow: workflow, run: run.id, reason: reason)
             return false
@@ -255,7 +255,7 @@ actor RunDriver {
                 instance.resume()
                 continue
             }
-            let limit = session.configuration.escapeLimit
+            let limit = session.configuration.offExecutorLimit
             waits += 1
             let wait = waits
             let isBack = await withCheckedContinuation { continuation in

@@ -37,7 +37,7 @@ public final class StepwiseWorker: Service, Sendable {
     ) throws {
         try configuration.check()
         for schedule in schedules {
-            try schedule.check(maximumSize: configuration.maximumSize, of: "worker's configuration")
+            try schedule.check(maximumPayloadSize: configuration.maximumPayloadSize, of: "worker's configuration")
         }
         if Set(schedules.map(\.name)).count != schedules.count {
             throw StepwiseError(

@@ -12,13 +12,13 @@ extension StepwiseWorker {
         /// How long running bodies may go on after a shutdown was asked for; then they are cancelled and released.
         public var shutdownGrace: Duration
         /// How long a function may be outside its executor (`Task.sleep`, the main actor) until its run is parked.
-        public var escapeLimit: Duration
+        public var offExecutorLimit: Duration
         /// How long completed and cancelled runs are kept; zero keeps them for ever.
         public var completedRetention: Duration
         /// How long failed runs are kept; zero keeps them for ever.
         public var failedRetention: Duration
         /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.
-        public var maximumSize: Int
+        public var maximumPayloadSize: Int
         /// The most bytes that all recorded outcomes of a run may have together. A result with which they would have more fails its step;
         /// steps without a result, such as undos, always fit.
         public var maximumRunSize: Int
@@ -27,11 +27,11 @@ extension StepwiseWorker {
         /// How many runs a run may have above it: its parent, that one's parent, and so on. A step that would make one below that fails.
         public var maximumDepth: Int
         /// How many workers may be lost while they execute a step's body until that is the step's outcome; the last delivery is executed alone.
-        public var maximumLost: Int
+        public var maximumWorkerLosses: Int
         /// How often step bodies are tried where neither step nor workflow says.
         public var retry: Retry
         /// The most suspended functions and waiting steps, added up, that stay in memory between work items.
-        public var parkedSteps: Int
+        public var cachedStepLimit: Int
         /// Is told of each outcome that this worker's turns have taken a run's function past, in the order of the run's history, once the script
         /// that did it has answered; and of the ends of runs. It cannot throw, runs in a task of its own, one call after the other, and
         /// changes nothing: no run waits for it. It must not block its thread.
@@ -46,10 +46,11 @@ extension StepwiseWorker {
         public init(
             namespace: String? = nil, queues: [String] = ["default"], concurrency: Int = 100,
             lease: Duration = .seconds(10),
-            shutdownGrace: Duration = .seconds(25), escapeLimit: Duration = .seconds(10),
+            shutdownGrace: Duration = .seconds(25), offExecutorLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
-            parkedSteps: Int = 100_000, maximumSize: Int = 1_048_576, retry: Retry = Retry(),
-            maximumLost: Int = 3, maximumRunSize: Int = 64 << 20, maximumSteps: Int = 100_000, maximumDepth: Int = 10,
+            cachedStepLimit: Int = 100_000, maximumPayloadSize: Int = 1_048_576, retry: Retry = Retry(),
+            maximumWorkerLosses: Int = 3, maximumRunSize: Int = 64 << 20, maximumSteps: Int = 100_000,
+            maximumDepth: Int = 10,
             observer: (@Sendable (Observation) async -> Void)? = nil
         ) {
             self.namespace = namespace
@@ -57,13 +58,13 @@ extension StepwiseWorker {
             self.concurrency = concurrency
             self.lease = lease
             self.shutdownGrace = shutdownGrace
-            self.escapeLimit = escapeLimit
+            self.offExecutorLimit = offExecutorLimit
             self.completedRetention = completedRetention
             self.failedRetention = failedRetention
-            self.parkedSteps = parkedSteps
-            self.maximumSize = maximumSize
+            self.cachedStepLimit = cachedStepLimit
+            self.maximumPayloadSize = maximumPayloadSize
             self.retry = retry
-            self.maximumLost = maximumLost
+            self.maximumWorkerLosses = maximumWorkerLosses
             self.maximumRunSize = maximumRunSize
             self.maximumSteps = maximumSteps
             self.maximumDepth = maximumDepth
@@ -73,10 +74,10 @@ extension StepwiseWorker {
         /// - Parameter what: names the value in the error.
         /// - Returns: what is wrong if the value is too large to be stored.
         func problem(withSizeOf json: [UInt8], what: @autoclosure () -> String) -> StepwiseError? {
-            guard json.count > maximumSize else { return nil }
+            guard json.count > maximumPayloadSize else { return nil }
             return StepwiseError(
                 .tooLarge,
-                "\(what()) is \(json.count) bytes of JSON, and the limit is \(maximumSize) (maximumSize of the worker's configuration); store it "
+                "\(what()) is \(json.count) bytes of JSON, and the limit is \(maximumPayloadSize) (maximumPayloadSize of the worker's configuration); store it "
                     + "elsewhere and keep a reference, or raise the limit")
         }
 
@@ -98,20 +99,22 @@ extension StepwiseWorker {
                 throw StepwiseError(.invalidConfiguration, "lease is \(lease); it must be at least 1 second")
             }
             for (name, value) in [
-                ("shutdownGrace", shutdownGrace), ("escapeLimit", escapeLimit),
+                ("shutdownGrace", shutdownGrace), ("offExecutorLimit", offExecutorLimit),
                 ("completedRetention", completedRetention),
                 ("failedRetention", failedRetention),
             ] where value < .zero {
                 throw StepwiseError(.invalidConfiguration, "\(name) is \(value); it must not be negative")
             }
-            if maximumSize < 1024 || maximumSize > 256 << 20 {
-                throw StepwiseError(
-                    .invalidConfiguration, "maximumSize is \(maximumSize); it must be 1024 bytes to 256 MiB")
-            }
-            if maximumRunSize < maximumSize {
+            if maximumPayloadSize < 1024 || maximumPayloadSize > 256 << 20 {
                 throw StepwiseError(
                     .invalidConfiguration,
-                    "maximumRunSize is \(maximumRunSize); it must be at least maximumSize (\(maximumSize) bytes)")
+                    "maximumPayloadSize is \(maximumPayloadSize); it must be 1024 bytes to 256 MiB")
+            }
+            if maximumRunSize < maximumPayloadSize {
+                throw StepwiseError(
+                    .invalidConfiguration,
+                    "maximumRunSize is \(maximumRunSize); it must be at least maximumPayloadSize (\(maximumPayloadSize) bytes)"
+                )
             }
             if maximumSteps < 1 {
                 throw StepwiseError(.invalidConfiguration, "maximumSteps is \(maximumSteps); it must be at least 1")
@@ -119,11 +122,13 @@ extension StepwiseWorker {
             if maximumDepth < 0 {
                 throw StepwiseError(.invalidConfiguration, "maximumDepth is \(maximumDepth); it must not be negative")
             }
-            if maximumLost < 1 {
-                throw StepwiseError(.invalidConfiguration, "maximumLost is \(maximumLost); it must be at least 1")
+            if maximumWorkerLosses < 1 {
+                throw StepwiseError(
+                    .invalidConfiguration, "maximumWorkerLosses is \(maximumWorkerLosses); it must be at least 1")
             }
-            if parkedSteps < 0 {
-                throw StepwiseError(.invalidConfiguration, "parkedSteps is \(parkedSteps); it must not be negative")
+            if cachedStepLimit < 0 {
+                throw StepwiseError(
+                    .invalidConfiguration, "cachedStepLimit is \(cachedStepLimit); it must not be negative")
             }
         }
     }

@@ -3,7 +3,7 @@ internal import StepwiseRedis
 
 extension WorkerSession {
     /// Whether a step, or a run's function, that has lost so many workers is on its last delivery.
-    func isLastDelivery(lost: Int) -> Bool { lost > 0 && lost >= configuration.maximumLost - 1 }
+    func isLastDelivery(lost: Int) -> Bool { lost > 0 && lost >= configuration.maximumWorkerLosses - 1 }
 
     /// Sees to it that the caller's work item is the only one in this process: claims nothing, releases what has not begun, and waits
     /// for the rest. Should the process end now, nobody else is lost with it. To be followed by ``endAlone()``.

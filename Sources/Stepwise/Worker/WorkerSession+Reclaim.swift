@@ -36,11 +36,11 @@ extension WorkerSession {
         let about = try await command(["HMGET", .init(keys.run(run)), "queue", "unfit", "status"]).array ?? []
         guard about.count == 3 else { return .notForUs }
         let queue = about[0].string ?? "default"
-        let unfit = about[1].string?.split(separator: " ").map(String.init) ?? []
+        let incompatibleVersions = about[1].string?.split(separator: " ").map(String.init) ?? []
         // What belongs to no live run is dropped by whoever claims it.
         let isLive = about[2].string.map { !RunStatus(rawValue: $0).isEnded } ?? false
         guard configuration.queues.contains(queue), !isPaused(queue: queue),
-            !isLive || reasonToWait(workflow, unfit: unfit) == nil
+            !isLive || reasonToWait(workflow, incompatibleVersions: incompatibleVersions) == nil
         else {
             return .notForUs
         }

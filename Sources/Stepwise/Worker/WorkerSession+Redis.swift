@@ -155,7 +155,7 @@ extension WorkerSession {
         let workItem = String(validating: item, as: UTF8.self).flatMap { WorkItem($0) }
         let call = releaseCommand(
             keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue, lost: false,
-            maximumLost: configuration.maximumLost)
+            maximumWorkerLosses: configuration.maximumWorkerLosses)
         _ = try await evaluate(ScriptLibrary.release, call.keys, call.arguments)
     }
 }

@@ -33,7 +33,8 @@ extension WorkerSession {
                 }
                 let call = releaseCommand(
                     keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue,
-                    lost: lost && counted.insert(known).inserted, maximumLost: configuration.maximumLost,
+                    lost: lost && counted.insert(known).inserted,
+                    maximumWorkerLosses: configuration.maximumWorkerLosses,
                     parentQueue: parentQueue)
                 do {
                     let reply = try await evaluate(ScriptLibrary.release, call.keys, call.arguments).array ?? []

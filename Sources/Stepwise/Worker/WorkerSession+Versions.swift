@@ -4,15 +4,15 @@ internal import StepwiseRedis
 extension WorkerSession {
     /// Why a claimed work item of a workflow waits for another worker; `nil` if this one can do it.
     ///
-    /// - Parameter unfit: the versions of the workflow that could not replay the run.
-    func reasonToWait(_ workflow: String, unfit: [String]) -> String? {
+    /// - Parameter incompatibleVersions: the versions of the workflow that could not replay the run.
+    func reasonToWait(_ workflow: String, incompatibleVersions: [String]) -> String? {
         if isPaused(workflow: workflow) {
             return "the workflow is paused; stepwise resume --workflow \(workflow)"
         }
         guard let function = functions[workflow] else { return "no worker that claimed it has this workflow" }
-        if let version = function.version, unfit.contains(version) {
+        if let version = function.version, incompatibleVersions.contains(version) {
             return "no worker that claimed it has a version of this workflow that can replay it; these cannot: "
-                + unfit.joined(separator: ", ")
+                + incompatibleVersions.joined(separator: ", ")
         }
         return nil
     }
@@ -67,7 +67,7 @@ extension WorkerSession {
                 ScriptLibrary.resume,
                 [
                     keys.run(id), keys.open(id), keys.queue(queue), keys.runs(.parked), keys.runs(.running),
-                    keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.unserved),
+                    keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
                     keys.claimed(name, queue),
                 ], [.init(id), .init(cursor), .init(version)])
             let reader = ReplyReader("resume", reply)

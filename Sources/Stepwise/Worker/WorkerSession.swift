@@ -342,10 +342,10 @@ final class WorkerSession: Sendable {
         await guarding {
             let order: RawOrder
             do {
-                if let event = try RawEvent(item, maximumSize: self.configuration.maximumSize) {
+                if let event = try RawEvent(item, maximumPayloadSize: self.configuration.maximumPayloadSize) {
                     return try await self.send(event, item, from: queue, claim)
                 }
-                order = try RawOrder(item, maximumSize: self.configuration.maximumSize)
+                order = try RawOrder(item, maximumPayloadSize: self.configuration.maximumPayloadSize)
             } catch let problem as RawOrder.Problem {
                 try await self.store.reject(item, queue: queue, reason: problem.reason)
                 return
@@ -418,7 +418,7 @@ final class WorkerSession: Sendable {
         let dropped = state.withLock {
             $0.endUse(
                 of: driver.run, driver, weight: driver.weight, isDormant: driver.isDormant,
-                limit: configuration.parkedSteps)
+                limit: configuration.cachedStepLimit)
         }
         for other in dropped {
             if other === driver {

@@ -19,7 +19,7 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
         public static var failed: Cause { Cause(rawValue: "failed") }
         /// The last attempt ran past its timeout.
         public static var timedOut: Cause { Cause(rawValue: "timedOut") }
-        /// As many workers as the setting `maximumLost` allows were lost while they executed the body: it seems to end its process.
+        /// As many workers as the setting `maximumWorkerLosses` allows were lost while they executed the body: it seems to end its process.
         public static var workersLost: Cause { Cause(rawValue: "workersLost") }
         /// The result was larger than one may be, or the run's outcomes would have become larger than they may be together.
         public static var tooLarge: Cause { Cause(rawValue: "tooLarge") }

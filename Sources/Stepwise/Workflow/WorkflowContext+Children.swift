@@ -22,7 +22,7 @@ extension WorkflowContext {
     @discardableResult
     public func invoke<Input: Codable & Sendable, Output: Codable & Sendable>(
         _ workflow: WorkflowName<Input, Output>, _ input: Input, name: String? = nil, id: String? = nil,
-        onParentEnd: ParentEnd = .cancel, _ options: EnqueueOption...
+        onParentEnd: ParentClosePolicy = .cancel, _ options: EnqueueOption...
     ) async throws -> Output {
         try await decode(Output.self, from: child(workflow.rawValue, input, name, id, onParentEnd, options))
     }
@@ -30,7 +30,7 @@ extension WorkflowContext {
     /// The same for a workflow that returns nothing.
     public func invoke<Input: Codable & Sendable>(
         _ workflow: WorkflowName<Input, Void>, _ input: Input, name: String? = nil, id: String? = nil,
-        onParentEnd: ParentEnd = .cancel, _ options: EnqueueOption...
+        onParentEnd: ParentClosePolicy = .cancel, _ options: EnqueueOption...
     ) async throws {
         _ = try await child(workflow.rawValue, input, name, id, onParentEnd, options)
     }
@@ -39,7 +39,7 @@ extension WorkflowContext {
     @discardableResult
     public func invoke<Output: Codable & Sendable>(
         _ workflow: WorkflowName<Void, Output>, name: String? = nil, id: String? = nil,
-        onParentEnd: ParentEnd = .cancel, _ options: EnqueueOption...
+        onParentEnd: ParentClosePolicy = .cancel, _ options: EnqueueOption...
     ) async throws -> Output {
         try await decode(
             Output.self, from: child(workflow.rawValue, Optional<Int>.none, name, id, onParentEnd, options))
@@ -48,7 +48,7 @@ extension WorkflowContext {
     /// The same for a workflow without an input and a result.
     public func invoke(
         _ workflow: WorkflowName<Void, Void>, name: String? = nil, id: String? = nil,
-        onParentEnd: ParentEnd = .cancel, _ options: EnqueueOption...
+        onParentEnd: ParentClosePolicy = .cancel, _ options: EnqueueOption...
     ) async throws {
         _ = try await child(workflow.rawValue, Optional<Int>.none, name, id, onParentEnd, options)
     }
@@ -86,7 +86,7 @@ extension WorkflowContext {
     @discardableResult
     public func invoke<Input: Codable & Sendable, Output: Codable & Sendable>(
         _ workflow: Workflow<Input, Output>, _ input: Input, name: String? = nil, id: String? = nil,
-        onParentEnd: ParentEnd = .cancel, _ options: EnqueueOption...
+        onParentEnd: ParentClosePolicy = .cancel, _ options: EnqueueOption...
     ) async throws -> Output {
         try await decode(Output.self, from: child(workflow.name, input, name, id, onParentEnd, options))
     }
@@ -94,7 +94,7 @@ extension WorkflowContext {
     /// The same for a workflow whose code is at hand, that returns nothing.
     public func invoke<Input: Codable & Sendable>(
         _ workflow: Workflow<Input, Void>, _ input: Input, name: String? = nil, id: String? = nil,
-        onParentEnd: ParentEnd = .cancel, _ options: EnqueueOption...
+        onParentEnd: ParentClosePolicy = .cancel, _ options: EnqueueOption...
     ) async throws {
         _ = try await child(workflow.name, input, name, id, onParentEnd, options)
     }
@@ -103,7 +103,7 @@ extension WorkflowContext {
     @discardableResult
     public func invoke<Output: Codable & Sendable>(
         _ workflow: Workflow<Void, Output>, name: String? = nil, id: String? = nil,
-        onParentEnd: ParentEnd = .cancel, _ options: EnqueueOption...
+        onParentEnd: ParentClosePolicy = .cancel, _ options: EnqueueOption...
     ) async throws -> Output {
         try await decode(Output.self, from: child(workflow.name, Optional<Int>.none, name, id, onParentEnd, options))
     }
@@ -111,7 +111,7 @@ extension WorkflowContext {
     /// The same for a workflow whose code is at hand, without an input and a result.
     public func invoke(
         _ workflow: Workflow<Void, Void>, name: String? = nil, id: String? = nil,
-        onParentEnd: ParentEnd = .cancel, _ options: EnqueueOption...
+        onParentEnd: ParentClosePolicy = .cancel, _ options: EnqueueOption...
     ) async throws {
         _ = try await child(workflow.name, Optional<Int>.none, name, id, onParentEnd, options)
     }
@@ -136,7 +136,7 @@ extension WorkflowContext {
 
     /// - Parameter onParentEnd: `nil` if nobody waits for the child.
     private func child<Input: Encodable & Sendable>(
-        _ workflow: String, _ input: Input, _ name: String?, _ id: String?, _ onParentEnd: ParentEnd?,
+        _ workflow: String, _ input: Input, _ name: String?, _ id: String?, _ onParentEnd: ParentClosePolicy?,
         _ options: [EnqueueOption]
     ) async throws -> StepResult {
         let step = name ?? workflow

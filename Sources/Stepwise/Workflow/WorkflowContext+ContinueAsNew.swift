@@ -19,7 +19,7 @@ extension WorkflowContext {
     /// cancels this call (the run was cancelled, its time is up, the race in which it stands has another winner), then it throws
     /// `CancellationError` and the run goes on as it is.
     ///
-    /// - Parameter input: the next generation's input. One that is larger than the worker's `maximumSize` fails the run.
+    /// - Parameter input: the next generation's input. One that is larger than the worker's `maximumPayloadSize` fails the run.
     /// - Throws: `CancellationError`, see above, also inside `cleanup` of a cancelled run; ``StepwiseError`` if the input cannot be encoded,
     ///   or for a call from the wrong place.
     public func continueAsNew<Input: Codable & Sendable>(_ input: Input) async throws -> Never {

@@ -32,6 +32,6 @@ extension BenchServer {
     /// Of a run that was pushed by its id, and that a worker may not have seen yet.
     fileprivate func firstStep(of id: String) async throws -> Moment {
         while try await send("EXISTS", keys.run(id)).integer == 0 { try await Task.sleep(for: .milliseconds(1)) }
-        return try await client.run(id, as: [Moment].self).result()[0]
+        return try await client.handle(id, as: [Moment].self).result()[0]
     }
 }

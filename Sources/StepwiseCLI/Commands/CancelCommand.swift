@@ -9,7 +9,7 @@ struct CancelCommand: AsyncParsableCommand {
             is parked, paused or unserved ends at once. Exits 1 if a run that was named has ended already or does not exist.
             """)
 
-    private static let live: [RunStatus] = [.queued, .running, .unserved, .parked, .paused]
+    private static let live: [RunStatus] = [.queued, .running, .noWorker, .parked, .paused]
 
     @Argument(help: "The runs' ids.")
     var runs: [String] = []

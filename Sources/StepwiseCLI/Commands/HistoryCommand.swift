@@ -17,7 +17,7 @@ struct HistoryCommand: AsyncParsableCommand {
                 Output.print(try await document(client).text)
                 return
             }
-            let steps = try await client.run(run).history()
+            let steps = try await client.handle(run).history()
             var table = Table("NUMBER", "STEP", "ATTEMPTS", "LOST", "TOOK", "RECORDED", "WORKER", "OUTCOME")
             for step in steps {
                 for attempt in step.failed {
@@ -44,10 +44,10 @@ struct HistoryCommand: AsyncParsableCommand {
     private func document(_ client: StepwiseClient) async throws -> JSONDocument {
         var look = 0
         while true {
-            let before = try await client.run(run).status()
-            let steps = try await client.run(run).history()
+            let before = try await client.handle(run).details()
+            let steps = try await client.handle(run).history()
             let open = before.status.isEnded ? [] : try await client.openSteps(ofRun: run).map(\.step)
-            var after = try await client.run(run).status()
+            var after = try await client.handle(run).details()
             if (before.recorded, before.opened, before.delivered) == (after.recorded, after.opened, after.delivered) {
                 return document(after, steps, open)
             }

@@ -11,7 +11,7 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withClient { client in
-            let details = try await client.run(run).status()
+            let details = try await client.handle(run).details()
             let open = try await client.openSteps(ofRun: run)
             let unserved = open.isEmpty ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow)
             let version = try await client.turnHolderVersion(of: details)
@@ -33,7 +33,9 @@ struct StatusCommand: AsyncParsableCommand {
         table.add("status", details.status.rawValue)
         if let reason = details.reason { table.add("reason", reason) }
         if !details.patches.isEmpty { table.add("patches", details.patches.keys.sorted().joined(separator: ", ")) }
-        if !details.unfit.isEmpty { table.add("unfit versions", details.unfit.joined(separator: " ")) }
+        if !details.incompatibleVersions.isEmpty {
+            table.add("unfit versions", details.incompatibleVersions.joined(separator: " "))
+        }
         if let cancelled = details.cancelled { table.add("cancelled", cancelled) }
         if let since = paused.queues[details.queue] {
             table.add("paused queue", "\(details.queue), since \(Output.time(since))")
@@ -97,7 +99,7 @@ struct StatusCommand: AsyncParsableCommand {
     ) -> JSONDocument {
         .object([
             ("id", .string(details.id)), ("workflow", .string(details.workflow)),
-            ("version", JSONDocument(version)), ("unfit", JSONDocument(details.unfit)),
+            ("version", JSONDocument(version)), ("unfit", JSONDocument(details.incompatibleVersions)),
             ("patches", JSONDocument(patches: details.patches)),
             ("status", .string(details.status.rawValue)),
             ("reason", JSONDocument(details.reason)), ("divergence", details.divergence.map(\.json) ?? .null),

@@ -27,7 +27,7 @@ struct Refused {
 
 /// What sending a request ends in; an issue if it is answered.
 func refusal(
-    _ call: HTTPCall, by caller: HTTPCaller = HTTPCaller(policy: local),
+    _ call: HTTPCall, by caller: HTTPStepClient = HTTPStepClient(policy: local),
     sourceLocation: SourceLocation = #_sourceLocation
 ) async throws -> Refused {
     do {

@@ -61,7 +61,7 @@ extension Scenarios {
                 #expect(Set(recorded).count == recorded.count && !recorded.contains("work"), "\(recorded)")
                 #expect(history.suffix(3).allSatisfy { $0.error == nil && $0.attempts == 2 })
                 #expect(["left", "right", "last"].allSatisfy { bodies["\($0) is done"] == 1 }, "\(bodies.all)")
-                let details = try await run.status()
+                let details = try await run.details()
                 #expect(details.status == .cancelled && details.cancelled == "no longer wanted")
                 expectReplay(of: details, history, by: workflow)
                 try await expectSound(client)

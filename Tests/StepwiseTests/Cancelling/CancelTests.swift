@@ -52,12 +52,12 @@ extension Scenarios {
                 #expect(bodies["after"] == 0)
                 let history = try await run.history()
                 #expect(history.map(\.step) == ["before", ""] && history.last?.cancel == "the customer left")
-                let details = try await run.status()
+                let details = try await run.details()
                 #expect(details.status == .cancelled && details.cancelled == "the customer left")
                 expectReplay(of: details, history, by: workflow)
                 try await expectSound(client, within: patience)
                 #expect(try await client.cancel(run.id) == .alreadyEnded(.cancelled))
-                #expect(try await run.status() == details)
+                #expect(try await run.details() == details)
             }
         }
 
@@ -91,8 +91,8 @@ extension Scenarios {
                 try await eventually("the body runs") { bodies["work"] == 1 }
                 try await run.cancel()
                 #expect(try await run.result(timeout: patience) == "stopped")
-                #expect(try await run.status().status == .completed)
-                expectReplay(of: try await run.status(), try await run.history(), by: workflow)
+                #expect(try await run.details().status == .completed)
+                expectReplay(of: try await run.details(), try await run.history(), by: workflow)
             }
         }
 
@@ -121,7 +121,7 @@ extension Scenarios {
                 gate.open()
                 try await eventually("the body has returned") { bodies["returned"] == 1 }
                 #expect(try await run.history().contains { $0.step == "work" } == false)
-                #expect(try await run.status().status == .cancelled)
+                #expect(try await run.details().status == .cancelled)
             }
         }
 
@@ -161,9 +161,9 @@ extension Scenarios {
                 let other = try await client.enqueue(workflow, 0)
                 #expect(try await other.result(timeout: patience) == 1)
                 #expect(bodies["work"] == 1)
-                let details = try await other.status()
+                let details = try await other.details()
                 #expect(try await other.cancel() == .alreadyEnded(.completed))
-                #expect(try await other.status() == details)
+                #expect(try await other.details() == details)
                 #expect(await errorCode { try await client.cancel("nobody") } == .noSuchRun)
                 try await expectSound(client)
                 try await task.end()
@@ -175,9 +175,9 @@ extension Scenarios {
             let workflow = Workflow("parks") { (context, _: Int) async throws -> Int in 1 }
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(WorkflowName<String, Int>("parks"), "no number")
-                try await eventually("the run is parked") { try await run.status().status == .parked }
+                try await eventually("the run is parked") { try await run.details().status == .parked }
                 #expect(try await run.cancel() == .cancelled)
-                let details = try await run.status()
+                let details = try await run.details()
                 #expect(details.status == .cancelled && details.reason == nil)
                 #expect(try await client.runs(status: .parked, limit: 10).isEmpty)
                 try await expectSound(client)
@@ -192,9 +192,9 @@ extension Scenarios {
             try await withWorker([other]) { client, _ in
                 let limit = isOutOfTime ? Duration.seconds(2) : nil
                 let run = try await client.enqueue(WorkflowName<Int, Int>("nobody-has-it"), 1, .runTimeout(limit))
-                try await eventually("it is not unserved") { try await run.status().status == .unserved }
+                try await eventually("it is not unserved") { try await run.details().status == .noWorker }
                 if !isOutOfTime { #expect(try await run.cancel() == .cancelled) }
-                try await eventually("it does not end") { try await run.status().status.isEnded }
+                try await eventually("it does not end") { try await run.details().status.isEnded }
                 try await expectSound(client, within: patience)
             }
         }
@@ -214,7 +214,7 @@ extension Scenarios {
                     for _ in 0..<(round % 10) { _ = try await client.queueTotals() }
                     let answer = try await run.cancel()
                     let code = await endCode(run)
-                    let status = try await run.status().status
+                    let status = try await run.details().status
                     ends.insert(status)
                     switch (status, code) {
                     case (.completed, nil): #expect(answer != .cancelled)
@@ -222,7 +222,7 @@ extension Scenarios {
                     default: Issue.record("\(answer) and then \(status), \(String(describing: code))")
                     }
                     #expect(try await client.runs(limit: 200).count { $0.id == run.id } == 1)
-                    expectReplay(of: try await run.status(), try await run.history(), by: workflow)
+                    expectReplay(of: try await run.details(), try await run.history(), by: workflow)
                 }
                 try await expectSound(client)
             }

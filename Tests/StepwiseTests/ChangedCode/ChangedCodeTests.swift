@@ -105,8 +105,8 @@ extension Scenarios {
             try await begin(before, slow: slow, tally) { client, server, run in
                 let bodies = tally.all.count
                 try await withWorkers(server, after) {
-                    try await eventually("the run is not parked") { try await run.status().status == .parked }
-                    let details = try await run.status()
+                    try await eventually("the run is not parked") { try await run.details().status == .parked }
+                    let details = try await run.details()
                     let divergence = try #require(details.divergence)
                     #expect(divergence.position == change.position && divergence.standing == change.standing)
                     #expect(divergence.expected?.step == change.expected)
@@ -118,12 +118,12 @@ extension Scenarios {
                     #expect(tally.all.count == bodies, "no body began")
                     gate.open()
                     #expect(try await client.enqueue(after, "other").result(timeout: patience) == "other")
-                    #expect(try await run.status().status == .parked)
+                    #expect(try await run.details().status == .parked)
                 }
                 try await withWorkers(server, before) {
                     try await client.resume(run.id)
                     #expect(try await run.result(timeout: patience) == "in")
-                    let details = try await run.status()
+                    let details = try await run.details()
                     #expect(details.divergence == nil && details.reason == nil)
                 }
             }
@@ -146,8 +146,8 @@ extension Scenarios {
             try await begin(before, slow: 1, tally) { client, server, run in
                 gate.open()
                 try await withWorkers(server, after) {
-                    try await eventually("the run is not parked") { try await run.status().status == .parked }
-                    let divergence = try #require(try await run.status().divergence)
+                    try await eventually("the run is not parked") { try await run.details().status == .parked }
+                    let divergence = try #require(try await run.details().divergence)
                     #expect(divergence.position == change.position && divergence.standing == change.standing)
                     #expect(divergence.expected?.step == change.expected)
                     #expect(divergence.asked.map(\.step) == change.asked)
@@ -197,8 +197,8 @@ extension Scenarios {
                 _ = try await server.command(
                     "RPUSH", .init(keys.queue("default")), .init("turn \(run.id) \(generation)"))
                 try await withWorkers(server, Calls("new+slow+slow2 last").workflow(gate, tally)) {
-                    try await eventually("the run is not parked") { try await run.status().status == .parked }
-                    let divergence = try #require(try await run.status().divergence)
+                    try await eventually("the run is not parked") { try await run.details().status == .parked }
+                    let divergence = try #require(try await run.details().divergence)
                     #expect(divergence.position == 3 && divergence.standing == .nothing)
                     #expect(divergence.asked.map(\.step) == ["new"])
                 }

@@ -61,7 +61,7 @@ extension Scenarios {
                 for _ in 0..<2 {
                     let begun = tally.all.count
                     try await withWorkers(
-                        server, workflow(.patched), grace: .zero, configuration: .init(parkedSteps: 0)
+                        server, workflow(.patched), grace: .zero, configuration: .init(cachedStepLimit: 0)
                     ) {
                         try await eventually("they do not wait") {
                             Set(tally.all[begun...]).isSuperset(of: ["early charge", "late ship", "fresh ship"])
@@ -69,14 +69,14 @@ extension Scenarios {
                     }
                 }
                 gate.open()
-                try await withWorkers(server, workflow(.patched), configuration: .init(parkedSteps: 0)) {
+                try await withWorkers(server, workflow(.patched), configuration: .init(cachedStepLimit: 0)) {
                     var outputs: [String] = []
                     for run in [early, late, fresh] { outputs.append(try await run.result(timeout: patience)) }
                     #expect(outputs == ["new", "old", "new"])
                 }
                 #expect(try await late.history().map(\.step).contains("notify") == false)
-                #expect(try await late.status().patches.isEmpty)
-                #expect(try await fresh.status().patches.keys.sorted() == ["notify-first"])
+                #expect(try await late.details().patches.isEmpty)
+                #expect(try await fresh.details().patches.keys.sorted() == ["notify-first"])
                 for run in [early, late, fresh] { #expect(Set(try await run.history().map(\.step)).count >= 5) }
                 try await expectSound(client)
                 await client.close()
@@ -118,8 +118,8 @@ extension Scenarios {
             try await beginPatched { client, server, run in
                 gate.open()
                 try await withWorkers(server, workflow(code)) {
-                    try await eventually("it is not parked") { try await run.status().status == .parked }
-                    let divergence = try #require(try await run.status().divergence)
+                    try await eventually("it is not parked") { try await run.details().status == .parked }
+                    let divergence = try #require(try await run.details().divergence)
                     #expect(divergence.standing == .patched && divergence.expected?.step == "notify-first")
                 }
                 try await client.resume(run.id)
@@ -152,7 +152,7 @@ extension Scenarios {
                 for workflow in [with, without] {
                     let monitor = try await ScriptMonitor(server)
                     let run = try await client.enqueue(workflow, 20)
-                    try await eventually("the run completes") { try await run.status().status == .completed }
+                    try await eventually("the run completes") { try await run.details().status == .completed }
                     let scripts = try await monitor.scripts()
                     monitor.stop()
                     counts.append(scripts.count)

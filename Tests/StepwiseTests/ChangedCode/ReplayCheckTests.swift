@@ -138,7 +138,7 @@ extension Scenarios {
             try await withWorker([code]) { client, _ in
                 let run = try await client.enqueue(code, "in")
                 #expect(try await run.result(timeout: patience) == "in")
-                let history = RecordedHistory(run: try await run.status(), steps: try await run.history())
+                let history = RecordedHistory(run: try await run.details(), steps: try await run.history())
                 let bodies = tally.all.count
                 try await ReplayCheck(code).check(history)
                 let other = Calls("one two+drei four").workflow(Latch(), tally)

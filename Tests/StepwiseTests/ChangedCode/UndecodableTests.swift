@@ -50,8 +50,8 @@ extension Scenarios {
                     try await eventually("the second step begins") { tally.all == ["51"] }
                 }
                 try await withWorkers(server, after) {
-                    try await eventually("the run is not parked") { try await run.status().status == .parked }
-                    let reason = try await run.status().reason ?? ""
+                    try await eventually("the run is not parked") { try await run.details().status == .parked }
+                    let reason = try await run.details().reason ?? ""
                     for part in ["\"charge\"", "Declined", "\"reasons\"", #"{"code":51}"#] {
                         #expect(reason.contains(part), "\(part) in \(reason)")
                     }
@@ -79,7 +79,7 @@ extension Scenarios {
             }
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow, 0)
-                try await eventually("the run is not parked") { try await run.status().status == .parked }
+                try await eventually("the run is not parked") { try await run.details().status == .parked }
                 #expect(try await run.history().map(\.step) == ["charge"])
                 #expect(try await client.openSteps(ofRun: run.id).isEmpty && tally.all.isEmpty)
                 try await expectSound(client)
@@ -98,8 +98,8 @@ extension Scenarios {
             }
             try await withWorker([strict, lenient]) { client, _ in
                 let run = try await client.enqueue(strict, ["a": 1])
-                try await eventually("the run is not parked") { try await run.status().status == .parked }
-                let reason = try await run.status().reason ?? ""
+                try await eventually("the run is not parked") { try await run.details().status == .parked }
+                let reason = try await run.details().reason ?? ""
                 #expect(reason.contains("Array<Int>") && reason.contains(#"{"a":1}"#))
                 #expect(try await client.enqueue(lenient, ["a": 1]).result(timeout: patience) == 1)
             }

@@ -32,11 +32,13 @@ extension Scenarios {
             }
         }
 
-        private func areParked(_ runs: [WorkflowRun<String>], unfit: [String]) async throws {
-            try await eventually("they are not parked by \(unfit)") {
+        private func areParked(_ runs: [WorkflowRun<String>], incompatibleVersions: [String]) async throws {
+            try await eventually("they are not parked by \(incompatibleVersions)") {
                 for run in runs {
-                    let details = try await run.status()
-                    if details.status != .parked || details.unfit.sorted() != unfit { return false }
+                    let details = try await run.details()
+                    if details.status != .parked || details.incompatibleVersions.sorted() != incompatibleVersions {
+                        return false
+                    }
                 }
                 return true
             }
@@ -59,8 +61,8 @@ extension Scenarios {
             let new = workflow("uno slow two+three+four five", version: "2")
             try await begin(old, runs: 3) { client, server, runs in
                 try await withWorkers(server, new) {
-                    try await areParked(runs, unfit: ["2"])
-                    #expect(try await runs[0].status().reason?.contains("changed code") == true)
+                    try await areParked(runs, incompatibleVersions: ["2"])
+                    #expect(try await runs[0].details().reason?.contains("changed code") == true)
                     gate.open()
                     // Few slots: what is in parallel goes through the queue that both serve.
                     try await withWorkers(server, old, configuration: .init(concurrency: 2, lease: .seconds(2))) {
@@ -83,7 +85,7 @@ extension Scenarios {
             let third = workflow("trois slow", version: "3")
             try await begin(old, runs: 20) { client, server, runs in
                 try await withWorkers(server, second, second, third, third) {
-                    try await areParked(runs, unfit: ["2", "3"])
+                    try await areParked(runs, incompatibleVersions: ["2", "3"])
                     var before: [Int] = []
                     for run in runs { before.append(try await turns(server, run)) }
                     let monitor = try await ScriptMonitor(server)
@@ -94,7 +96,7 @@ extension Scenarios {
                     for (run, before) in zip(runs, before) { #expect(try await turns(server, run) == before) }
                     try await client.resume(runs[0].id)
                     // Both are asked once more.
-                    try await areParked([runs[0]], unfit: ["2", "3"])
+                    try await areParked([runs[0]], incompatibleVersions: ["2", "3"])
                 }
                 gate.open()
                 try await withWorkers(server, old) {
@@ -106,12 +108,14 @@ extension Scenarios {
         @Test func `Without a version changed code parks the run until somebody resumes it`() async throws {
             let old = workflow("one slow", version: "1")
             try await begin(old) { client, server, runs in
-                try await withWorkers(server, workflow("zwei slow")) { try await areParked(runs, unfit: []) }
+                try await withWorkers(server, workflow("zwei slow")) {
+                    try await areParked(runs, incompatibleVersions: [])
+                }
                 gate.open()
                 try await withWorkers(server, old) {
                     let other = try await client.enqueue(old, "other")
                     #expect(try await other.result(timeout: patience) == "other")
-                    #expect(try await runs[0].status().status == .parked)
+                    #expect(try await runs[0].details().status == .parked)
                     try await client.resume(runs[0].id)
                     #expect(try await runs[0].result(timeout: patience) == "in")
                 }
@@ -123,7 +127,7 @@ extension Scenarios {
             let old = workflow("one slow last", version: "1")
             let new = workflow("uno slow last", version: "2")
             try await begin(old) { client, server, runs in
-                try await withWorkers(server, new) { try await areParked(runs, unfit: ["2"]) }
+                try await withWorkers(server, new) { try await areParked(runs, incompatibleVersions: ["2"]) }
                 // The old version begins the step again and leaves it.
                 try await withWorkers(server, old, grace: .zero) {
                     try await eventually("the slow step begins again") { tally.all.count { $0 == "slow" } == 2 }
@@ -151,14 +155,14 @@ extension Scenarios {
             try await begin(old) { client, server, runs in
                 let run = runs[0]
                 let keys = try Keys(namespace: "default")
-                try await withWorkers(server, new) { try await areParked(runs, unfit: ["2"]) }
+                try await withWorkers(server, new) { try await areParked(runs, incompatibleVersions: ["2"]) }
                 // As if the old version had taken it up, and given its turn back.
                 _ = try await server.command("HDEL", .init(keys.unfit("changed")), .init(run.id))
                 try await client.resume(run.id)
                 _ = try await server.command("HSET", .init(keys.run(run.id)), "unfit", "2")
                 try await withWorkers(server, new) {
-                    try await eventually("it does not wait") { try await run.status().status == .unserved }
-                    let details = try await run.status()
+                    try await eventually("it does not wait") { try await run.details().status == .noWorker }
+                    let details = try await run.details()
                     #expect(details.reason?.contains("these cannot: 2") == true)
                     gate.open()
                     try await withWorkers(server, old) { try await expectEnd(of: runs) }
@@ -169,7 +173,7 @@ extension Scenarios {
         @Test func `A run of changed code that is cancelled leaves nothing behind`() async throws {
             try await begin(workflow("one slow", version: "1")) { client, server, runs in
                 try await withWorkers(server, workflow("uno slow", version: "2")) {
-                    try await areParked(runs, unfit: ["2"])
+                    try await areParked(runs, incompatibleVersions: ["2"])
                     #expect(try await client.cancel(runs[0].id) == .cancelled)
                     #expect(try await server.command("EXISTS", "stepwise:{default}:unfit:changed").integer == 0)
                 }
@@ -187,7 +191,7 @@ extension Scenarios {
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let runs = try await client.enqueue(old.workflowName, each: Array(repeating: "in", count: 30))
                 try await withWorkers(
-                    server, old, new, configuration: .init(concurrency: 3, lease: .seconds(2), parkedSteps: 0)
+                    server, old, new, configuration: .init(concurrency: 3, lease: .seconds(2), cachedStepLimit: 0)
                 ) {
                     for run in runs {
                         #expect(try await run.result(timeout: patience) == "in")

@@ -42,11 +42,11 @@ extension Scenarios {
                 try await eventually("the child runs") { bodies["wait"] == 1 }
                 #expect(try await run.cancel(reason: "enough") == .requested)
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runCancelled)
-                let end = client.run("c", as: Int.self)
+                let end = client.handle("c", as: Int.self)
                 #expect(await errorCode { _ = try await end.result(timeout: patience) } == .runCancelled)
-                #expect(try await end.status().cancelled == "run p, its parent, no longer waits for it")
+                #expect(try await end.details().cancelled == "run p, its parent, no longer waits for it")
                 #expect(bodies["tidy"] == 1 && bodies["child tidies"] == 1)
-                expectReplay(of: try await run.status(), try await run.history(), by: parent)
+                expectReplay(of: try await run.details(), try await run.history(), by: parent)
                 try await expectSound(client, within: patience)
             }
         }
@@ -87,9 +87,9 @@ extension Scenarios {
                 try await eventually("the child runs") { bodies["wait"] == 1 }
                 try await run.cancel()
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runCancelled)
-                #expect(try await client.run("c").status().status == .running)
+                #expect(try await client.handle("c").details().status == .running)
                 gate.open()
-                #expect(try await client.run("c", as: Int.self).result(timeout: patience) == 9)
+                #expect(try await client.handle("c", as: Int.self).result(timeout: patience) == 9)
                 try await expectSound(client, within: patience)
             }
         }
@@ -114,9 +114,9 @@ extension Scenarios {
                 #expect(try await client.openSteps(ofRun: "p").first?.state.child == "c")
                 gate.open()
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runCancelled)
-                #expect(try await client.run("c").status().output == "9")
-                #expect(await errorCode { _ = try await client.run("d").status() } == .noSuchRun)
-                expectReplay(of: try await run.status(), try await run.history(), by: parent)
+                #expect(try await client.handle("c").details().output == "9")
+                #expect(await errorCode { _ = try await client.handle("d").details() } == .noSuchRun)
+                expectReplay(of: try await run.details(), try await run.history(), by: parent)
                 try await expectSound(client, within: patience)
             }
         }
@@ -136,8 +136,8 @@ extension Scenarios {
                 try await eventually("the child runs") { bodies["wait"] == 1 }
                 try await client.pause("p")
                 gate.open()
-                try await eventually("its end is recorded") { try await run.status().recorded == 1 }
-                #expect(try await run.status().status == .paused)
+                try await eventually("its end is recorded") { try await run.details().recorded == 1 }
+                #expect(try await run.details().status == .paused)
                 try await expectSound(client)
                 try await client.resume("p")
                 let completed = try await complete(run, of: parent)
@@ -167,7 +167,7 @@ extension Scenarios {
             try await withWorker([parent, child], memory: memory) { client, _ in
                 let completed = try await complete(client.enqueue(parent, 1, id: "p"), of: parent)
                 #expect(completed.output == 5)
-                let end = client.run("c", as: Int.self)
+                let end = client.handle("c", as: Int.self)
                 #expect(await errorCode { _ = try await end.result(timeout: patience) } == .runCancelled)
                 try await expectSound(client, within: patience)
             }
@@ -192,12 +192,12 @@ extension Scenarios {
             try await withWorker([parent, child]) { client, _ in
                 let run = try await client.enqueue(parent, 1, id: "p")
                 if isParked {
-                    try await eventually("the parent is parked") { try await run.status().status == .parked }
+                    try await eventually("the parent is parked") { try await run.details().status == .parked }
                     #expect(try await run.cancel() == .cancelled)
                 } else {
                     #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
                 }
-                let end = client.run("c", as: Int.self)
+                let end = client.handle("c", as: Int.self)
                 #expect(await errorCode { _ = try await end.result(timeout: patience) } == .runCancelled)
                 try await expectSound(client, within: patience)
             }

@@ -32,7 +32,7 @@ extension Scenarios {
                 #expect(completed.output == "6 26")
                 let invoked = try #require(completed.recorded("double"))
                 #expect(invoked.kind == "invoke" && invoked.value == "6" && invoked.attempts == 1)
-                let child = try await client.run(try #require(invoked.child), as: Int.self).status()
+                let child = try await client.handle(try #require(invoked.child), as: Int.self).details()
                 #expect(child.parent == "p" && child.parentStep == "double" && child.status == .completed)
                 #expect(Set(completed.history.map(\.step)) == ["double", "left", "right", "report"])
                 #expect(try await client.runs(status: .completed, limit: 10).count == 4)
@@ -78,7 +78,7 @@ extension Scenarios {
                 #expect(completed.output.hasPrefix("childFailed the-child StepFailure step \"look\" failed"))
                 #expect(completed.output.contains("no such parcel"))
                 #expect(completed.recorded("refuse")?.error?.child == "the-child")
-                #expect(try await client.run("the-child").status().status == .failed)
+                #expect(try await client.handle("the-child").details().status == .failed)
             }
         }
 
@@ -115,9 +115,9 @@ extension Scenarios {
             try await withWorker([parent, refuse]) { client, _ in
                 let run = try await client.enqueue(parent, "x")
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
-                let error = try await run.status().error ?? ""
+                let error = try await run.details().error ?? ""
                 #expect(error.contains("the-child") && error.contains(#""step":"refuse""#), "\(error)")
-                expectReplay(of: try await run.status(), try await run.history(), by: parent)
+                expectReplay(of: try await run.details(), try await run.history(), by: parent)
             }
         }
 
@@ -160,7 +160,7 @@ extension Scenarios {
                         try await client.openSteps(ofRun: "p").first?.state.place == "child"
                     }
                     let child = try #require(try await client.openSteps(ofRun: "p").first?.state.child)
-                    let details = try await client.run(child).status()
+                    let details = try await client.handle(child).details()
                     #expect(details.queue == "other" && details.labels == ["tenant": "acme"])
                     try await expectSound(client)
                     try await withWorkers(server, double, configuration: .init(queues: ["other"])) {
@@ -207,7 +207,7 @@ extension Scenarios {
                 try await client.resume("p", from: "double")
                 let completed = try await complete(run, of: parent)
                 #expect(completed.output == 10)
-                #expect(try await client.run("the-child").history().count == 1)
+                #expect(try await client.handle("the-child").history().count == 1)
                 try await expectSound(client, within: patience)
             }
         }
@@ -264,8 +264,8 @@ extension Scenarios {
                 #expect(step.kind == "start" && step.child == completed.output)
                 try await eventually("the child runs") { bodies["wait"] == 1 }
                 gate.open()
-                #expect(try await client.run(completed.output, as: Int.self).result(timeout: patience) == 7)
-                #expect(try await client.run(completed.output).status().parent == "p")
+                #expect(try await client.handle(completed.output, as: Int.self).result(timeout: patience) == 7)
+                #expect(try await client.handle(completed.output).details().parent == "p")
                 try await expectSound(client, within: patience)
             }
         }

@@ -235,7 +235,7 @@ struct GoodProgramTests {
         func enqueues(_ client: StepwiseClient) async throws {
             let run = try await client.enqueue(.processOrder, Order(sku: "A", quantity: 1))
             let receipt = try await run.result()
-            let again: Receipt = try await client.run(run.id, as: Receipt.self).result(timeout: .seconds(3))
+            let again: Receipt = try await client.handle(run.id, as: Receipt.self).result(timeout: .seconds(3))
             try await client.enqueue(.processOrder, Order(sku: "A", quantity: 1), id: "x", .queue("slow"))
             try await client.enqueue(.tidy)
             try await client.enqueue(.tidy).result()

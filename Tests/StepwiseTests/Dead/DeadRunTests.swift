@@ -199,7 +199,7 @@ extension Scenarios {
                 isMended.set()
                 try await client.resume(run.id, from: "work")
                 #expect(try await run.result(timeout: patience) == 2500)
-                #expect(try await run.status().recorded == 2501)
+                #expect(try await run.details().recorded == 2501)
                 try await expectSound(client)
             }
         }
@@ -226,11 +226,11 @@ extension Scenarios {
                 let revival = try Revival(
                     resuming: "many", from: "work", [.init(step: "begin"), .init(step: "work")])
                 #expect(
-                    try await client.forgetPage(ofRun: run.status(), generation: generation ?? "", revival))
-                #expect(try await run.status().status == .failed)
+                    try await client.forgetPage(ofRun: run.details(), generation: generation ?? "", revival))
+                #expect(try await run.details().status == .failed)
                 try await expectSound(client)
                 try await client.resume("many")
-                let created = try #require(try await run.status().created)
+                let created = try #require(try await run.details().created)
                 #expect(try await run.result(timeout: patience) == "many/\(created + 1)/work#1500")
                 try await expectSound(client)
             }
@@ -263,7 +263,7 @@ extension Scenarios {
                 }
                 #expect(codes.contains(nil) && codes.allSatisfy { $0 == nil || $0 == .wrongStatus })
                 #expect(try await run.result(timeout: patience) == 1)
-                #expect(try await run.status().recorded == 2501)
+                #expect(try await run.details().recorded == 2501)
                 try await expectSound(client)
             }
         }
@@ -284,9 +284,9 @@ extension Scenarios {
                 #expect(!second.isNew && second.id == "book-2")
                 try await again.result(timeout: patience)
                 #expect(bodies.all == ["load", "print", "load", "print", "bind"])
-                let details = try await again.status()
+                let details = try await again.details()
                 #expect(details.origin == "book" && details.payload == "7" && details.labels == ["tenant": "acme"])
-                #expect(try await run.status().restarted == "book-2")
+                #expect(try await run.details().restarted == "book-2")
                 #expect(try await client.deadRuns().runs.isEmpty)
                 #expect(await errorCode { try await client.resume(run.id) } == .wrongStatus)
                 #expect(await errorCode { try await client.restart(again.id) } == .wrongStatus)
@@ -307,7 +307,7 @@ extension Scenarios {
                 for taken in ["other", "magazine", "book"] {
                     #expect(await errorCode { try await client.restart(run.id, as: taken) } == .invalidIdentifier)
                 }
-                #expect(try await run.status().restarted == nil)
+                #expect(try await run.details().restarted == nil)
                 #expect(try await client.deadRuns().runs.map(\.id) == ["book"])
                 let again = try await client.restart(run.id, as: "book-2")
                 #expect(again.isNew)
@@ -404,7 +404,7 @@ extension Scenarios {
                 let run = try await client.enqueue(workflow, 1)
                 try await fails(run)
                 try await client.delete(run.id)
-                #expect(await errorCode { _ = try await run.status() } == .runGone)
+                #expect(await errorCode { _ = try await run.details() } == .runGone)
                 #expect(try await client.deadRuns().runs.isEmpty)
                 let live = try await client.enqueue(waiting, 1)
                 #expect(await errorCode { try await client.delete(live.id) } == .wrongStatus)
@@ -436,7 +436,7 @@ extension Scenarios {
                 let dead = try #require(try await client.deadRuns().runs.first)
                 #expect(dead.error.message.contains("OutOfPaper") && dead.error.step == "print")
                 try await eventually("no warning") {
-                    try await run.status().warning?.contains("nobody answers") == true
+                    try await run.details().warning?.contains("nobody answers") == true
                 }
                 #expect(await errorCode { try await client.resume(run.id) } == .wrongStatus)
             }
@@ -456,7 +456,7 @@ extension Scenarios {
                 let run = try await client.enqueue(workflow, 7)
                 #expect(await errorCode { try await run.result(timeout: patience) } == .runFailed)
                 #expect(bodies.all == ["7 RunTimeout"])
-                #expect(try await run.status().error?.contains("RunTimeout") == true)
+                #expect(try await run.details().error?.contains("RunTimeout") == true)
                 #expect(try await run.history().map(\.step) == ["", "tell"])
                 try await expectSound(client)
             }

@@ -7,11 +7,11 @@ import Testing
 extension Scenarios {
     /// A run whose function cannot go on waits for a person, with the reason, and harms nobody else.
     @Suite("Parked runs") struct Parking {
-        private let impatient = StepwiseWorker.Configuration(escapeLimit: .milliseconds(50))
+        private let impatient = StepwiseWorker.Configuration(offExecutorLimit: .milliseconds(50))
 
         private func reason<Output>(_ run: WorkflowRun<Output>) async throws -> String {
-            try await eventually("the run is not parked") { try await run.status().status == .parked }
-            return try await run.status().reason ?? ""
+            try await eventually("the run is not parked") { try await run.details().status == .parked }
+            return try await run.details().reason ?? ""
         }
 
         @Test
@@ -59,7 +59,7 @@ extension Scenarios {
                 _ = try await redis.send(["HSET", key, "1", "rubbish"])
                 try await client.resume(run.id)
                 try await eventually("the reason is not told") {
-                    try await run.status().reason?.contains("outcome 1 of the history cannot be read") == true
+                    try await run.details().reason?.contains("outcome 1 of the history cannot be read") == true
                 }
                 #expect(try await reason(run).contains("rubbish"))
                 _ = try await redis.send(["HSET", key, "1", .bytes(record)])

@@ -35,7 +35,7 @@ extension Scenarios {
                 try await eventually("all workers are there") { try await client.workers().count == workers }
                 let monitor = try await ScriptMonitor(server)
                 let run = try await client.enqueue(workflow, count)
-                try await eventually("the run completes") { try await run.status().status == .completed }
+                try await eventually("the run completes") { try await run.details().status == .completed }
                 let scripts = try await monitor.scripts()
                 monitor.stop()
                 try await others.end()
@@ -124,7 +124,7 @@ extension Scenarios {
                 let first = try StepwiseWorker(
                     redis: redis, workflows: [long], configuration: .init(shutdownGrace: .zero), logger: .silent)
                 let firstTask = RunningWorker(first)
-                try await eventually("all links are recorded") { try await run.status().recorded == count }
+                try await eventually("all links are recorded") { try await run.details().recorded == count }
                 try await firstTask.end()
                 let monitor = try await ScriptMonitor(server)
                 gate.open()

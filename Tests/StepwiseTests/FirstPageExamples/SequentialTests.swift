@@ -21,7 +21,7 @@ extension Scenarios {
                 let run = try await client.enqueue(serve, "hello")
                 try await run.result(timeout: patience)
                 #expect(work.all == ["step-1", "step-2 of 5"])
-                expectReplay(of: try await run.status(), try await run.history(), by: serve)
+                expectReplay(of: try await run.details(), try await run.history(), by: serve)
             }
         }
 

@@ -35,8 +35,8 @@ extension Scenarios {
         {
             try await withWorker([workflow], memory: memory) { client, _ in
                 let run = try await client.enqueue(workflow, Array(0..<8))
-                try await eventually("seven are recorded") { try await run.status().recorded == 7 }
-                let details = try await run.status()
+                try await eventually("seven are recorded") { try await run.details().recorded == 7 }
+                let details = try await run.details()
                 #expect(details.turn == "" && details.delivered == 0)
                 try await expectSound(client, within: patience)
                 gate.open()
@@ -59,11 +59,11 @@ extension Scenarios {
         func `It is cancelled, and paused and resumed, while it waits for the last`(isPaused: Bool) async throws {
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow, Array(0..<4))
-                try await eventually("three are recorded") { try await run.status().recorded == 3 }
+                try await eventually("three are recorded") { try await run.details().recorded == 3 }
                 if isPaused {
                     try await run.pause()
                     gate.open()
-                    try await eventually("the last is recorded") { try await run.status().recorded == 4 }
+                    try await eventually("the last is recorded") { try await run.details().recorded == 4 }
                     try await expectSound(client, within: patience)
                     try await run.resume()
                     #expect(try await run.result(timeout: patience) == "6")
@@ -89,7 +89,7 @@ extension Scenarios {
                 }
                 let first = try worker()
                 let run = try await client.enqueue(workflow, Array(0..<6))
-                try await eventually("five are recorded") { try await run.status().recorded == 5 }
+                try await eventually("five are recorded") { try await run.details().recorded == 5 }
                 try await first.end()
                 try await expectSound(client, within: patience)
                 gate.open()

@@ -69,7 +69,7 @@ extension Scenarios {
                 return failures
             }
             try await withWorker(
-                [workflow], memory: memory, configuration: .init(maximumSize: 2000, maximumRunSize: 4000)
+                [workflow], memory: memory, configuration: .init(maximumPayloadSize: 2000, maximumRunSize: 4000)
             ) { client, _ in
                 let run = try await complete(client.enqueue(workflow, 0), of: workflow)
                 #expect(run.output == (inParallel ? ["tooLarge"] : ["work#3 tooLarge 1"]))
@@ -94,7 +94,7 @@ extension Scenarios {
                 }
             }
             try await withWorker(
-                [workflow], configuration: .init(maximumSize: 1024, maximumRunSize: 1024)
+                [workflow], configuration: .init(maximumPayloadSize: 1024, maximumRunSize: 1024)
             ) { client, _ in
                 let run = try await client.enqueue(workflow, 0)
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
@@ -108,7 +108,8 @@ extension Scenarios {
 
         @Test(.scenario(58)) func `An input that is too large is refused before anything is sent`() async throws {
             try await RedisServer.withServer { server in
-                let client = try StepwiseClient(redis: RedisEndpoint(server.url), maximumSize: 100, logger: .silent)
+                let client = try StepwiseClient(
+                    redis: RedisEndpoint(server.url), maximumPayloadSize: 100, logger: .silent)
                 let name: WorkflowName<String, Int> = "any"
                 let large = String(repeating: "x", count: 99)
                 #expect(await errorCode { try await client.enqueue(name, large) } == .tooLarge)

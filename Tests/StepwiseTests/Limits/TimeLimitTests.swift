@@ -140,19 +140,20 @@ extension Scenarios {
                         _ = try await server.command(
                             "LPUSH", "stepwise:{default}:queue:default",
                             .string(#"{"workflow":"long","payload":\#(returns),"id":"\#(id)","timeout":400}"#))
-                        try await eventually("no run") { (try? await client.run(id).status()) != nil }
+                        try await eventually("no run") { (try? await client.handle(id).details()) != nil }
                     } else if whose == "enqueuer" {
                         try await client.enqueue(long, returns, id: id, .runTimeout(.milliseconds(400)))
                     } else {
                         try await client.enqueue(long, returns, id: id)
                     }
                 }
-                let fails = client.run("fails", as: String.self)
+                let fails = client.handle("fails", as: String.self)
                 #expect(await errorCode { _ = try await fails.result(timeout: patience) } == .runFailed)
                 let dead = try #require(try await client.deadRuns().runs.first)
                 #expect(dead.error.type == "RunTimeout" && dead.error.message.contains("runTimeout"))
                 #expect(
-                    try await client.run("returns", as: String.self).result(timeout: patience) == "in time after all")
+                    try await client.handle("returns", as: String.self).result(timeout: patience) == "in time after all"
+                )
                 try await eventually("a body goes on") { bodies["cancelled"] == 2 }
                 try await isTidy(client)
             }
@@ -165,7 +166,7 @@ extension Scenarios {
             try await withWorker([]) { client, server in
                 let run = try await client.enqueue(workflow, 0, .runTimeout(.milliseconds(200)))
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
-                #expect(try await run.status().error?.contains("it was unserved") == true)
+                #expect(try await run.details().error?.contains("it was unserved") == true)
                 #expect(try await client.queueTotals().delayed == 0)
                 let worker = try StepwiseWorker(
                     redis: RedisEndpoint(server.url), workflows: [workflow], logger: .silent)

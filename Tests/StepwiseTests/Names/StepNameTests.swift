@@ -48,7 +48,7 @@ extension Scenarios {
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow, 0)
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
-                let error = try await run.status().error ?? ""
+                let error = try await run.details().error ?? ""
                 #expect(error.contains("charge#2") && error.contains("ends in # and digits"))
             }
         }

@@ -33,14 +33,14 @@ extension Scenarios {
                 gate.open()
                 try await eventually("it is not recorded") { try await run.history().map(\.step) == ["one", "slow"] }
                 try await isQuiet(client)
-                let details = try await run.status()
+                let details = try await run.details()
                 #expect(details.status == .paused && details.reason == "paused: the shop is closed")
                 #expect(tally.all == ["one", "slow"])
                 try await expectSound(client)
                 try await run.resume()
                 #expect(try await run.result(timeout: patience) == "in")
                 #expect(tally.all == ["one", "slow", "two"])
-                #expect(try await run.status().reason == nil)
+                #expect(try await run.details().reason == nil)
             }
         }
 
@@ -75,7 +75,7 @@ extension Scenarios {
                 try await run.pause()
                 gate.open()
                 try await isQuiet(client)
-                #expect(try await run.status().status == .paused)
+                #expect(try await run.details().status == .paused)
                 #expect(try await run.history().map(\.step) == ["slow"])
                 try await expectSound(client)
                 try await run.resume()
@@ -120,24 +120,24 @@ extension Scenarios {
                 let resumedAtOnce = try await client.enqueue(code, "in")
                 for run in [queued, resumedAtOnce] { try await run.pause() }
                 try await resumedAtOnce.resume()
-                #expect(try await resumedAtOnce.status().status == .queued)
+                #expect(try await resumedAtOnce.details().status == .queued)
                 try await expectSound(client)
                 try await withWorkers(server, Workflow("other") { (_: WorkflowContext) in }) {
                     try await eventually("it is not unserved") {
-                        try await resumedAtOnce.status().status == .unserved
+                        try await resumedAtOnce.details().status == .noWorker
                     }
                     try await isQuiet(client)
                     try await resumedAtOnce.pause()
                     try await expectSound(client)
                     try await resumedAtOnce.resume()
-                    let details = try await resumedAtOnce.status()
-                    #expect(details.status == .unserved && details.reason != nil)
+                    let details = try await resumedAtOnce.details()
+                    #expect(details.status == .noWorker && details.reason != nil)
                     try await expectSound(client)
                 }
                 try await withWorkers(server, code) {
                     let output = try await resumedAtOnce.result(timeout: patience)
                     #expect(output == "in" && tally.all == ["one"])
-                    #expect(try await queued.status().status == .paused)
+                    #expect(try await queued.details().status == .paused)
                     try await queued.resume()
                     _ = try await queued.result(timeout: patience)
                 }
@@ -192,7 +192,7 @@ extension Scenarios {
                             + (keys.map { "stepwise:{default}:" + $0 } + arguments).map { .init($0) })
                 }
                 let run = try await client.enqueue(code, "in", id: "r")
-                let generation = try #require(try await run.status().created)
+                let generation = try #require(try await run.details().created)
                 let turn = "turn r \(generation)"
                 let item = try await redis.send([
                     "LMOVE", "stepwise:{default}:queue:default", "stepwise:{default}:claimed:w:default", "RIGHT",
@@ -212,13 +212,13 @@ extension Scenarios {
                     ["run:r", "claimed:w:default", "unserved:changed", "runs:running", "runs:unserved"],
                     ["r", turn, "w", "1", "nobody has it"])
                 try await expectSound(client)
-                let details = try await run.status()
+                let details = try await run.details()
                 if isCancelled {
                     #expect(details.status == .cancelled)
                 } else {
                     #expect(details.status == .paused && details.reason == "paused: the shop is closed")
                     try await run.resume()
-                    #expect(try await run.status().status == .unserved)
+                    #expect(try await run.details().status == .noWorker)
                     try await expectSound(client)
                     try await withWorkers(server, code) {
                         let output = try await run.result(timeout: patience)
@@ -272,7 +272,7 @@ extension Scenarios {
                 #expect(await errorCode { try await done.pause() } == .wrongStatus)
                 #expect(await errorCode { try await client.pause("nobody") } == .noSuchRun)
                 let bad = try await client.enqueue(workflow: "parked", payloadJSON: "\"no number\"")
-                try await eventually("it is not parked") { try await bad.status().status == .parked }
+                try await eventually("it is not parked") { try await bad.details().status == .parked }
                 #expect(await errorCode { try await bad.pause() } == .wrongStatus)
                 let later = try await client.enqueue(code, "in", .queue("nobody-serves-it"))
                 try await later.pause()

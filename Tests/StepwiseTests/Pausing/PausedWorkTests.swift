@@ -42,7 +42,7 @@ extension Scenarios {
                 try await eventually("the other worker is there") { try await client.workers().count == 2 }
                 #expect(try await client.enqueue(other, 7).result(timeout: patience) == 7)
                 try await twoBeats(server)
-                #expect(try await run.status().status == .queued && tally.all.isEmpty)
+                #expect(try await run.details().status == .queued && tally.all.isEmpty)
                 let queues = try await client.queueTotals().queues
                 #expect(queues.first { $0.name == "mail" }?.ready == 1)
                 #expect(queues.first { $0.name == "mail" }?.pausedSince != nil)
@@ -91,8 +91,8 @@ extension Scenarios {
                 try await eventually("they do not wait: two steps, and a run's beginning") {
                     try await client.queueTotals().unserved["changed"] == 3
                 }
-                let details = try await fresh.status()
-                #expect(details.status == .unserved)
+                let details = try await fresh.details()
+                #expect(details.status == .noWorker)
                 #expect(details.reason == "the workflow is paused; stepwise resume --workflow changed")
                 #expect(try await begun.history().map(\.step) == ["one", "slow"])
                 #expect(tally.all == ["one", "slow"])

@@ -71,7 +71,7 @@ extension Scenarios {
                 let run = try await client.enqueue(workflow, Nested(1))
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
                 #expect(bodies.all.count == 2 && bodies.all.last?.contains("nested deeper than 511 levels") == true)
-                #expect(try await run.status().error?.contains("nested deeper than 511 levels") == true)
+                #expect(try await run.details().error?.contains("nested deeper than 511 levels") == true)
                 #expect(await errorCode { _ = try await client.enqueue(workflow, Nested(512)) } == .notStorable)
             }
         }
@@ -140,8 +140,8 @@ extension Scenarios {
             }
             try await withWorker([workflow], memory: memory) { client, _ in
                 let run = try await client.enqueue(workflow, 0)
-                try await eventually("the run is not parked") { try await run.status().status == .parked }
-                let reason = try await run.status().reason ?? ""
+                try await eventually("the run is not parked") { try await run.details().status == .parked }
+                let reason = try await run.details().reason ?? ""
                 for part in ["\"price\"", "Lopsided", "items[0].price", #"{"items":[{"price":"3 EUR"}]}"#] {
                     #expect(reason.contains(part), "\(part) in \(reason)")
                 }
@@ -163,7 +163,7 @@ extension Scenarios {
             }
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow, 0)
-                try await eventually("the run is not parked") { try await run.status().status == .parked }
+                try await eventually("the run is not parked") { try await run.details().status == .parked }
                 gate.open()
                 try await eventually("the body is not recorded") {
                     try await run.history().map(\.step) == ["price", "slow"]
@@ -179,8 +179,8 @@ extension Scenarios {
             }
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow: "reading", payloadJSON: #"{"sensors":[{"value":"high"}]}"#)
-                try await eventually("the run is not parked") { try await run.status().status == .parked }
-                let reason = try await run.status().reason ?? ""
+                try await eventually("the run is not parked") { try await run.details().status == .parked }
+                let reason = try await run.details().reason ?? ""
                 for part in ["Reading", "sensors[0].value", #"{"value":"high"}"#] {
                     #expect(reason.contains(part), "\(reason)")
                 }
@@ -193,7 +193,7 @@ extension Scenarios {
                 let run = try await client.enqueue(workflow, 0)
                 let code = await errorCode { _ = try await run.result(timeout: patience) }
                 #expect(code == .runFailed)
-                #expect(try await run.status().error?.contains("cannot be stored as JSON") == true)
+                #expect(try await run.details().error?.contains("cannot be stored as JSON") == true)
             }
         }
 
@@ -215,14 +215,14 @@ extension Scenarios {
             let output = Workflow("large-output") { (_: WorkflowContext, size: Int) async throws -> String in
                 String(repeating: "x", count: size)
             }
-            try await withWorker([workflow, output], configuration: .init(maximumSize: 2000)) { client, server in
+            try await withWorker([workflow, output], configuration: .init(maximumPayloadSize: 2000)) { client, server in
                 let message = try await client.enqueue(workflow, 3000).result(timeout: patience)
                 #expect(message.contains("step \"large\"") && message.contains("3002") && message.contains("2000"))
                 #expect(bodies["large"] == 1)
                 let run = try await client.enqueue(output, 3000)
                 let code = await errorCode { _ = try await run.result(timeout: patience) }
                 #expect(code == .runFailed)
-                #expect(try await run.status().error?.contains("is 3002 bytes of JSON") == true)
+                #expect(try await run.details().error?.contains("is 3002 bytes of JSON") == true)
                 let item = #"{"workflow":"large","payload":"\#(String(repeating: "x", count: 3000))"}"#
                 _ = try await server.command("LPUSH", "stepwise:{default}:queue:default", .string(item))
                 try await eventually("the item is not rejected") { try await client.queueTotals().malformed == 1 }

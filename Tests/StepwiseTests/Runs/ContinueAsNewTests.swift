@@ -31,7 +31,7 @@ extension Scenarios {
                 let run = try await client.enqueue(
                     Self.turns, Turn(number: 1, last: 4), id: "endless", .label("shop", "7"),
                     .runTimeout(.seconds(3600)))
-                let created = try #require(try await run.status().created)
+                let created = try #require(try await run.details().created)
                 let completed = try await complete(run, of: Self.turns)
                 #expect(Set(completed.output).count == 4)
                 #expect(completed.output.allSatisfy { $0.hasPrefix("endless/") && $0.hasSuffix("/turn") })
@@ -57,7 +57,7 @@ extension Scenarios {
             try await withWorker([parent, Self.turns]) { client, _ in
                 let run = try await client.enqueue(parent, 3)
                 #expect(try await complete(run, of: parent).output.count == 3)
-                #expect(try await client.run("child", as: [String].self).status().continued == 2)
+                #expect(try await client.handle("child", as: [String].self).details().continued == 2)
             }
         }
 
@@ -87,7 +87,7 @@ extension Scenarios {
                 let long = try await size("long")
                 #expect(long[0] == short[0] + 2, "run and history of one more run")
                 #expect(long[1] <= short[1] + 64 && long[2] <= short[2] + 64, "\(short) became \(long)")
-                #expect(try await client.run("long", as: Int.self).status().continued == 999)
+                #expect(try await client.handle("long", as: Int.self).details().continued == 999)
                 try await expectNothingLeft(client, server)
             }
         }
@@ -132,7 +132,7 @@ extension Scenarios {
                 let run = try await client.enqueue(workflow, 0)
                 let completed = try await complete(run, of: workflow)
                 #expect(completed.history.map(\.step) == ["last"] && completed.details.continued == 1)
-                let end = client.run("child", as: Int.self)
+                let end = client.handle("child", as: Int.self)
                 #expect(await errorCode { _ = try await end.result(timeout: patience) } == .runCancelled)
                 if memory == .hot { try await eventually("the body is cancelled") { ends["cancelled"] == 1 } }
                 gate.open()
@@ -160,7 +160,7 @@ extension Scenarios {
                 #expect(try await run.cancel() == .requested)
                 isCancelled.set()
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runCancelled)
-                #expect(try await run.status().continued == 0)
+                #expect(try await run.details().continued == 0)
             }
         }
 
@@ -185,10 +185,10 @@ extension Scenarios {
             let workflow = Workflow("growing") { (context, text: String) async throws -> Int in
                 try await context.continueAsNew(text + text)
             }
-            try await withWorker([workflow], configuration: .init(maximumSize: 4096)) { client, _ in
+            try await withWorker([workflow], configuration: .init(maximumPayloadSize: 4096)) { client, _ in
                 let run = try await client.enqueue(workflow, String(repeating: "x", count: 100))
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
-                let details = try await run.status()
+                let details = try await run.details()
                 #expect(details.error?.contains("the input with which run \(run.id)") == true)
                 #expect(details.error?.contains("maximumSize") == true && details.continued == 5)
             }
@@ -211,8 +211,8 @@ extension Scenarios {
                 try await eventually("the body runs") { bodies["turn"] == 1 }
                 try await run.pause()
                 gate.open()
-                try await eventually("the step is recorded") { try await run.status().recorded == 1 }
-                #expect(try await run.status().continued == 0)
+                try await eventually("the step is recorded") { try await run.details().recorded == 1 }
+                #expect(try await run.details().continued == 0)
                 try await run.resume()
                 let completed = try await complete(run, of: workflow)
                 #expect(completed.output == 1 && completed.details.continued == 1)

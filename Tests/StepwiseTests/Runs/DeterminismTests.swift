@@ -76,7 +76,7 @@ extension Scenarios {
             }
             try await withWorker([workflow]) { client, _ in
                 let run = try await client.enqueue(workflow, 0)
-                try await eventually("the run has failed") { try await run.status().status == .failed }
+                try await eventually("the run has failed") { try await run.details().status == .failed }
                 mended.set()
                 try await client.resume(run.id, from: "second")
                 let completed = try await complete(run, of: workflow)
@@ -99,7 +99,7 @@ extension Scenarios {
                 let run = try await client.enqueue(workflow, 0)
                 _ = try await run.result(timeout: patience)
                 try await eventually("the warning is kept") {
-                    try await run.status().warning?.contains("context.random or uuid()") == true
+                    try await run.details().warning?.contains("context.random or uuid()") == true
                 }
             }
         }

@@ -44,7 +44,7 @@ extension Scenarios {
                 let client = try StepwiseClient(redis: redis, logger: .silent)
                 let run = try await client.enqueue(workflow, steps)
                 var rounds = 0
-                while try await run.status().status != .completed {
+                while try await run.details().status != .completed {
                     rounds += 1
                     // Each of them ends at least the body that it has begun.
                     try #require(rounds <= steps, "the bodies: \(bodies.all)")
@@ -65,7 +65,7 @@ extension Scenarios {
                 for index in 0..<steps { #expect(log.lines("leg \(index) is done").count == 1) }
                 let workers = Set(try await run.history().map(\.worker))
                 #expect(workers.count > 1 && starts.all.count >= workers.count)
-                expectReplay(of: try await run.status(), try await run.history(), by: workflow)
+                expectReplay(of: try await run.details(), try await run.history(), by: workflow)
                 await client.close()
             }
         }

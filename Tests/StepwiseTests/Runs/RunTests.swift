@@ -44,11 +44,11 @@ extension Scenarios {
             try await withWorker([workflow]) { client, server in
                 let run = try await client.enqueue(name, "hey")
                 let other = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
-                #expect(try await other.run(run.id, as: String.self).result(timeout: patience) == "HEY")
-                #expect(await errorCode { _ = try await other.run(run.id, as: Int.self).result() } == .notDecodable)
-                #expect(await errorCode { _ = try await other.run("unknown", as: String.self).result() } == .noSuchRun)
-                #expect(await errorCode { _ = try await other.run("unknown").status() } == .noSuchRun)
-                #expect(await errorCode { _ = try await other.run("unknown").history() } == .noSuchRun)
+                #expect(try await other.handle(run.id, as: String.self).result(timeout: patience) == "HEY")
+                #expect(await errorCode { _ = try await other.handle(run.id, as: Int.self).result() } == .notDecodable)
+                #expect(await errorCode { _ = try await other.handle("unknown", as: String.self).result() } == .noSuchRun)
+                #expect(await errorCode { _ = try await other.handle("unknown").details() } == .noSuchRun)
+                #expect(await errorCode { _ = try await other.handle("unknown").history() } == .noSuchRun)
                 await other.close()
             }
         }
@@ -74,7 +74,7 @@ extension Scenarios {
             let known = Workflow("known") { (_: WorkflowContext, input: Int) async throws -> Int in input }
             try await withWorker([known]) { client, _ in
                 let unserved = try await client.enqueue(WorkflowName<Int, Int>("unknown"), 1)
-                try await eventually("the run is unserved") { try await unserved.status().status == .unserved }
+                try await eventually("the run is unserved") { try await unserved.details().status == .noWorker }
                 var told = await message { _ = try await unserved.result(timeout: .milliseconds(1)) }
                 #expect(told.contains(#"no worker that claims from queue "default" has workflow "unknown""#), "\(told)")
                 let queued = try await client.enqueue(known, 1, .queue("slow"))
@@ -106,7 +106,7 @@ extension Scenarios {
                 await client.close()
                 for waiter in waiters { #expect(await waiter.value == .closed) }
                 #expect(await errorCode { try await client.enqueue(name, 1) } == .closed)
-                #expect(await errorCode { _ = try await run.status() } == .closed)
+                #expect(await errorCode { _ = try await run.details() } == .closed)
                 #expect(await errorCode { _ = try await run.result() } == .closed)
                 #expect(await errorCode { try await client.resume(run.id) } == .closed)
                 await client.close()

@@ -47,7 +47,7 @@ extension Scenarios {
                 try await redis(server, client.eventLoop) { redis in
                     _ = try await redis.send(["CONFIG", "SET", "maxmemory", "1"])
                     gate.open()
-                    try await eventually("the run completes") { try await run.status().status == .completed }
+                    try await eventually("the run completes") { try await run.details().status == .completed }
                     let error = await #expect(throws: StepwiseError.self) { try await client.enqueue(gated, "y") }
                     #expect(error?.code == .redisRefused)
                     #expect(error?.message.contains("redis' memory is full: raise its maxmemory") == true)
@@ -74,14 +74,14 @@ extension Scenarios {
                 let gone = try await client.enqueue(echo, "x")
                 let kept = try await client.enqueue(failing, "x")
                 let still = try await client.enqueue(live, "x")
-                try await eventually("the completed run is gone") { (try? await gone.status()) == nil }
-                let goneCode = await errorCode { _ = try await gone.status() }
+                try await eventually("the completed run is gone") { (try? await gone.details()) == nil }
+                let goneCode = await errorCode { _ = try await gone.details() }
                 #expect(goneCode == .runGone)
-                let code = await errorCode { _ = try await client.run(gone.id).status() }
+                let code = await errorCode { _ = try await client.handle(gone.id).details() }
                 #expect(code == .noSuchRun)
-                let failed = try await kept.status().status
+                let failed = try await kept.details().status
                 #expect(failed == .failed)
-                let running = try await still.status().status
+                let running = try await still.details().status
                 #expect(running == .running)
                 try await expectSound(client)
                 gate.open()
@@ -110,7 +110,7 @@ extension Scenarios {
                 let first = try await client.enqueue(pair, "a", id: "the-id")
                 var output = try await first.result(timeout: patience)
                 #expect(output == "aa")
-                try await eventually("the run is gone") { (try? await first.status()) == nil }
+                try await eventually("the run is gone") { (try? await first.details()) == nil }
                 let second = try await client.enqueue(pair, "b", id: "the-id")
                 #expect(second.isNew)
                 output = try await second.result(timeout: patience)
@@ -155,7 +155,7 @@ extension Scenarios {
             try await RedisServer.withServer { server in
                 _ = try await server.command("HSET", "stepwise:{default}:meta", "format", "1")
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
-                _ = try? await client.run("r").status()
+                _ = try? await client.handle("r").details()
                 let looked = try await server.command("HGET", "stepwise:{default}:meta", "format").string
                 #expect(looked == "1")
                 _ = try await client.enqueue(echo, "x")

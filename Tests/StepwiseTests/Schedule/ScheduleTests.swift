@@ -51,7 +51,7 @@ extension Scenarios {
                 let last = try #require(details.lastTick)
                 #expect(ids == ((0..<ids.count).reversed().map { schedule.runID(ofTick: last - $0 * 1000) }))
                 #expect(details.started == ids.count && details.missed == 0 && details.lastRun == ids.last)
-                let run = try await client.run(ids[0]).status()
+                let run = try await client.handle(ids[0]).details()
                 #expect(run.workflow == "note" && run.payload == "\"hello\"" && run.queue == "notes")
                 #expect(run.labels == ["tenant": "acme", "schedule": "every-second"] && run.deadline != nil)
                 try await expectSound(client, pause: .milliseconds(10))
@@ -91,10 +91,10 @@ extension Scenarios {
                     }
                 default:
                     try await eventually("it is not cancelled") {
-                        try await client.run(first).status().status == .cancelled
+                        try await client.handle(first).details().status == .cancelled
                     }
                     #expect(try await details().started >= 2)
-                    #expect(try await client.run(first).status().cancelled?.contains("schedule often") == true)
+                    #expect(try await client.handle(first).details().cancelled?.contains("schedule often") == true)
                 }
                 #expect(try await client.schedules.pause("often"))
                 gate.open()
@@ -196,14 +196,14 @@ extension Scenarios {
                 _ = try await client.enqueue(workflow: "other", payloadJSON: "1", id: "taken")
                 #expect(
                     await errorCode { try await schedules.trigger("daily", id: "taken") } == .invalidIdentifier)
-                #expect(try await client.run("by-hand", as: String.self).result(timeout: patience) == "x")
+                #expect(try await client.handle("by-hand", as: String.self).result(timeout: patience) == "x")
 
                 let now = Date(timeIntervalSince1970: Double(try await client.redisTime()) / 1000)
                 let first = try await schedules.backfill("daily", from: now - 3 * 86_400, to: now)
                 #expect(first.count == 3 && first.allSatisfy(\.isNew) && first.map(\.id) == first.map(\.id).sorted())
                 let again = try await schedules.backfill("daily", from: now - 4 * 86_400, to: now)
                 #expect(again.map(\.isNew) == [true, false, false, false])
-                #expect(try await again[0].status().labels == ["schedule": "daily", "a": "b"])
+                #expect(try await again[0].details().labels == ["schedule": "daily", "a": "b"])
                 for (start, end) in [(now - 2000 * 86_400, now), (now, now + 60), (now, now - 60)] {
                     #expect(
                         await errorCode { try await schedules.backfill("daily", from: start, to: end) }

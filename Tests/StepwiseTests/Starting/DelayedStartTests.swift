@@ -25,7 +25,7 @@ extension Scenarios {
         {
             try await withWorker([echo]) { client, server in
                 let run = try await client.enqueue(echo, "hello", .after(.milliseconds(900)))
-                var details = try await run.status()
+                var details = try await run.details()
                 let starts = try #require(details.startsAt)
                 #expect(starts - details.created! == 900)
                 #expect(details.status == .queued)
@@ -36,7 +36,7 @@ extension Scenarios {
                 #expect(try await run.result(timeout: patience) == "hello")
                 let recorded = try #require(try await run.history().first?.at)
                 #expect(recorded >= starts && recorded < starts + 2000)
-                details = try await run.status()
+                details = try await run.details()
                 #expect(details.startsAt == starts)
                 #expect(try await delayed(server).isEmpty)
             }
@@ -48,7 +48,7 @@ extension Scenarios {
                 let runs = try await client.enqueue(echo.workflowName, each: ["a", "b", "c"], .at(date))
                 for (run, text) in zip(runs, ["a", "b", "c"]) {
                     #expect(try await run.result(timeout: patience) == text)
-                    let starts = try #require(try await run.status().startsAt)
+                    let starts = try #require(try await run.details().startsAt)
                     #expect(abs(Double(starts) - date.timeIntervalSince1970 * 1000) <= 1)
                     #expect(try await run.history()[0].at! >= starts)
                 }
@@ -65,7 +65,7 @@ extension Scenarios {
             try await withWorker([echo]) { client, server in
                 let run = try await client.enqueue(echo, "now", option)
                 #expect(try await run.result(timeout: patience) == "now")
-                #expect(try await run.status().startsAt == nil)
+                #expect(try await run.details().startsAt == nil)
                 #expect(try await delayed(server).isEmpty)
             }
         }
@@ -73,14 +73,14 @@ extension Scenarios {
         @Test func `The same id twice starts one run, and the first call's time counts`() async throws {
             try await withWorker([echo]) { client, server in
                 let run = try await client.enqueue(echo, "hello", id: "once", .after(.seconds(3600)))
-                let starts = try await run.status().startsAt
+                let starts = try await run.details().startsAt
                 #expect(try await client.enqueue(echo, "hello", id: "once").isNew == false)
                 #expect(try await client.enqueue(echo, "hello", id: "once", .after(.seconds(1))).isNew == false)
                 let item = #"{"workflow":"echo","payload":"hello","id":"once","after":1}"#
                 _ = try await server.command("LPUSH", queue, .init(item))
                 try await eventually("the item is taken") { try await server.command("LLEN", queue).integer == 0 }
-                #expect(try await run.status().startsAt == starts)
-                #expect(try await run.status().status == .queued)
+                #expect(try await run.details().startsAt == starts)
+                #expect(try await run.details().status == .queued)
                 #expect(try await delayed(server).count == 1)
             }
         }
@@ -101,9 +101,9 @@ extension Scenarios {
                     }
                 let item = #"{"workflow":"echo","payload":"hello","id":"pushed",\#(when)}"#
                 _ = try await server.command("LPUSH", queue, .init(item))
-                let run = client.run("pushed", as: String.self)
-                try await eventually("the run is there") { (try? await run.status()) != nil }
-                let details = try await run.status()
+                let run = client.handle("pushed", as: String.self)
+                try await eventually("the run is there") { (try? await run.details()) != nil }
+                let details = try await run.details()
                 #expect(details.status == .queued)
                 let starts = try #require(details.startsAt)
                 try await expectSound(client)
@@ -132,7 +132,7 @@ extension Scenarios {
             try await withWorker([echo]) { client, server in
                 let run = try await client.enqueue(echo, "hello", id: "no", .after(.seconds(3600)))
                 #expect(try await run.cancel() == .cancelled)
-                #expect(try await run.status().status == .cancelled)
+                #expect(try await run.details().status == .cancelled)
                 #expect(try await delayed(server).isEmpty)
                 try await expectSound(client)
             }
@@ -146,7 +146,7 @@ extension Scenarios {
                 let run = try await client.enqueue(
                     echo, "hello", .after(.seconds(3600)), .runTimeout(.milliseconds(300)))
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
-                #expect(try await run.status().error?.contains("RunTimeout") == true)
+                #expect(try await run.details().error?.contains("RunTimeout") == true)
                 #expect(try await delayed(server).isEmpty)
                 try await expectSound(client)
             }
@@ -162,7 +162,7 @@ extension Scenarios {
                     let run = try await client.enqueue(workflow, 0, .after(.seconds(86_400)))
                     try await server.advance(by: .seconds(86_400))
                     #expect(try await run.result(timeout: patience) == 1)
-                    let details = try await run.status()
+                    let details = try await run.details()
                     #expect(details.deadline ?? 0 >= (details.startsAt ?? 0) + 3_600_000)
                 }
                 await client.close()
@@ -176,14 +176,14 @@ extension Scenarios {
                 let late = try await client.enqueue(echo, "late", .after(.milliseconds(200)))
                 for run in [early, late] { try await run.pause() }
                 try await early.resume()
-                #expect(try await early.status().status == .queued)
-                try await eventually("what is due was looked at") { try await late.status().turn.isEmpty }
-                #expect(try await late.status().status == .paused)
+                #expect(try await early.details().status == .queued)
+                try await eventually("what is due was looked at") { try await late.details().turn.isEmpty }
+                #expect(try await late.details().status == .paused)
                 try await expectSound(client)
                 try await late.resume()
                 #expect(try await late.result(timeout: patience) == "late")
                 #expect(try await early.result(timeout: patience) == "early")
-                #expect(try await early.history()[0].at! >= early.status().startsAt!)
+                #expect(try await early.history()[0].at! >= early.details().startsAt!)
             }
         }
 
@@ -196,18 +196,18 @@ extension Scenarios {
             try await withWorker([parent, echo]) { client, server in
                 let patient = try await client.enqueue(parent, 700)
                 #expect(try await patient.result(timeout: patience) == "from the child")
-                let child = client.run("child-700", as: String.self)
-                #expect(try await child.history()[0].at! >= child.status().startsAt!)
+                let child = client.handle("child-700", as: String.self)
+                #expect(try await child.history()[0].at! >= child.details().startsAt!)
 
                 let hasty = try await client.enqueue(parent, 3_600_000)
-                let never = client.run("child-3600000", as: String.self)
-                try await eventually("the child is there") { (try? await never.status()) != nil }
+                let never = client.handle("child-3600000", as: String.self)
+                try await eventually("the child is there") { (try? await never.details()) != nil }
                 try await eventually("its parent waits for it") {
                     try await client.openSteps(ofRun: hasty.id).first?.state.child != nil
                 }
                 try await expectSound(client)
                 try await hasty.cancel()
-                try await eventually("the child is cancelled") { try await never.status().status == .cancelled }
+                try await eventually("the child is cancelled") { try await never.details().status == .cancelled }
                 #expect(try await delayed(server).isEmpty)
             }
         }

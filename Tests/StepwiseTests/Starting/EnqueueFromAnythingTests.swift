@@ -36,8 +36,8 @@ extension Scenarios {
                         "redis-cli", "-s", server.folder + "/redis.sock", "LPUSH", "stepwise:{default}:queue:default",
                         item,
                     ])
-                let run = client.run("from-cli", as: Order.self)
-                try await eventually("the run exists") { (try? await run.status()) != nil }
+                let run = client.handle("from-cli", as: Order.self)
+                try await eventually("the run exists") { (try? await run.details()) != nil }
                 let output = try await run.result(timeout: patience)
                 #expect(output == Order(sku: "A1", count: 42))
             }
@@ -58,9 +58,9 @@ extension Scenarios {
                     _ = try await server.command(
                         "LPUSH", "stepwise:{default}:queue:default",
                         .init("{\"workflow\":\"\(workflow)\",\"id\":\"r\(index)\"\(payload)}"))
-                    let run = client.run("r\(index)")
-                    try await eventually("run \(index) ends") { (try? await run.status())?.status.isEnded == true }
-                    #expect(try await run.status().output == output, "\(workflow)\(payload)")
+                    let run = client.handle("r\(index)")
+                    try await eventually("run \(index) ends") { (try? await run.details())?.status.isEnded == true }
+                    #expect(try await run.details().output == output, "\(workflow)\(payload)")
                 }
             }
         }
@@ -79,8 +79,8 @@ extension Scenarios {
                 let interpreter =
                     FileManager.default.isExecutableFile(atPath: debian) ? [debian] : ["/usr/bin/env", "python3"]
                 try execute(interpreter[0], interpreter.dropFirst() + ["-c", program, server.folder + "/redis.sock"])
-                let run = client.run("from-python", as: Order.self)
-                try await eventually("the run exists") { (try? await run.status()) != nil }
+                let run = client.handle("from-python", as: Order.self)
+                try await eventually("the run exists") { (try? await run.details()) != nil }
                 let output = try await run.result(timeout: patience)
                 #expect(output == Order(sku: "ü", count: 42))
                 let history = try await run.history()

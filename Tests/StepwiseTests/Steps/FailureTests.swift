@@ -164,7 +164,7 @@ extension Scenarios {
                         #expect(error.message.contains(part), "\(error)")
                     }
                 }
-                expectReplay(of: try await run.status(), try await run.history(), by: workflow)
+                expectReplay(of: try await run.details(), try await run.history(), by: workflow)
             }
         }
 
@@ -182,8 +182,8 @@ extension Scenarios {
                     #expect(error.code == .runFailed)
                     #expect(error.message.contains("Declined") && error.message.contains("declined 8 EUR"))
                 }
-                #expect(try await run.status().status == .failed)
-                expectReplay(of: try await run.status(), try await run.history(), by: workflow)
+                #expect(try await run.details().status == .failed)
+                expectReplay(of: try await run.details(), try await run.history(), by: workflow)
             }
         }
     }

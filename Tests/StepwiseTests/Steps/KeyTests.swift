@@ -45,8 +45,8 @@ extension Scenarios {
                 let keys = try await run.history().map(\.key)
                 #expect(Set(keys) == ["\"a\"", "\"b\""])
                 order.reverse()
-                try await eventually("the run is parked") { try await run.status().status == .parked }
-                let reason = try await run.status().reason ?? ""
+                try await eventually("the run is parked") { try await run.details().status == .parked }
+                let reason = try await run.details().reason ?? ""
                 for part in ["\"resize", "\"a\"", "\"b\"", "key"] { #expect(reason.contains(part), "\(reason)") }
                 try await expectSound(client)
                 order.reverse()

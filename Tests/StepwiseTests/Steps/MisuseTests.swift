@@ -64,7 +64,7 @@ extension Scenarios {
                 let run = try await client.enqueue(workflow, 0)
                 #expect(try await run.result(timeout: patience) == 1)
                 #expect(codes.all == ["stepOutsideFunction"])
-                try await eventually("no warning") { try await run.status().warning?.contains("\"loose\"") == true }
+                try await eventually("no warning") { try await run.details().warning?.contains("\"loose\"") == true }
                 #expect(try await run.history().map(\.step) == ["proper"])
                 try await eventually("no line") { log.lines("a step was called from the wrong place").count == 1 }
             }
@@ -109,7 +109,7 @@ extension Scenarios {
                 #expect(codes.all == ["stepOutsideFunction"])
                 #expect(log.lines("a step was called from the wrong place").count == 1)
                 #expect(try await run.history().map(\.step) == ["only"])
-                #expect(try await run.status().status == .completed)
+                #expect(try await run.details().status == .completed)
             }
         }
     }

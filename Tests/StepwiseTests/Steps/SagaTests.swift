@@ -42,7 +42,7 @@ extension Scenarios {
             try await withWorker([workflow], memory: memory) { client, _ in
                 let run = try await client.enqueue(workflow, 7)
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
-                let (details, history) = (try await run.status(), try await run.history())
+                let (details, history) = (try await run.details(), try await run.history())
                 expectReplay(of: details, history, by: workflow)
                 try await expectSound(client)
                 return (details, history)
@@ -105,7 +105,7 @@ extension Scenarios {
                     (cancelled, "SagaFailure", "no longer wanted"),
                     (late, "RunTimeout", "was not done within its runTimeout"),
                 ] {
-                    let error = try await run.status().error ?? ""
+                    let error = try await run.details().error ?? ""
                     for part in [type, reason, "not everything could be undone", "undo charge"] {
                         #expect(error.contains(part), "\(error)")
                     }
@@ -151,7 +151,7 @@ extension Scenarios {
                 let history = try await run.history()
                 #expect(
                     history.map(\.step).filter { !$0.isEmpty } == ["charge", "reserve", "undo reserve", "undo charge"])
-                let details = try await run.status()
+                let details = try await run.details()
                 #expect(details.status == .cancelled)
                 expectReplay(of: details, history, by: workflow)
                 try await expectSound(client)

@@ -36,10 +36,10 @@ func complete<Output: Codable & Sendable>(
 ) async throws -> Completed<Output> {
     let output: Output
     do { output = try await run.result(timeout: patience) } catch {
-        if let reason = try await run.status().reason { Issue.record("the run waits: \(reason)") }
+        if let reason = try await run.details().reason { Issue.record("the run waits: \(reason)") }
         throw error
     }
-    let completed = Completed(output: output, history: try await run.history(), details: try await run.status())
+    let completed = Completed(output: output, history: try await run.history(), details: try await run.details())
     expectReplay(of: completed.details, completed.history, by: workflow)
     return completed
 }

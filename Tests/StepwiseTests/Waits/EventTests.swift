@@ -335,8 +335,8 @@ extension Scenarios {
             try await withWorker([twice]) { client, server in
                 let run = try await client.enqueue(twice, 0, id: "odd")
                 try await client.notify("answer", 17, run: "odd")
-                try await eventually("it is parked") { try await run.status().status == .parked }
-                #expect(try await run.status().reason?.contains("step \"answer\"") == true)
+                try await eventually("it is parked") { try await run.details().status == .parked }
+                #expect(try await run.details().reason?.contains("step \"answer\"") == true)
             }
         }
 

@@ -187,7 +187,7 @@ extension Scenarios {
                 try await eventually("it sleeps") { try await client.queueTotals().delayed == 1 }
                 _ = try await client.pause(run.id)
                 try await eventually("its time is over") { try await run.history().count == 1 }
-                #expect(try await run.status().status == .paused)
+                #expect(try await run.details().status == .paused)
                 try await expectSound(client)
                 _ = try await client.resume(run.id)
                 #expect(try await complete(run, of: workflow).output == "done")

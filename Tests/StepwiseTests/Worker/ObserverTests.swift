@@ -53,7 +53,7 @@ extension Scenarios {
                     let worker = try StepwiseWorker(
                         redis: redis, workflows: [Self.busy],
                         configuration: .init(
-                            concurrency: 2, shutdownGrace: .seconds(5), parkedSteps: 0, observer: watcher.observer),
+                            concurrency: 2, shutdownGrace: .seconds(5), cachedStepLimit: 0, observer: watcher.observer),
                         logger: .silent)
                     return RunningWorker(worker)
                 }
@@ -93,7 +93,7 @@ extension Scenarios {
             }
             try await withWorker([workflow, parent], configuration: .init(observer: watcher.observer)) { client, _ in
                 let run = try await client.enqueue(workflow, 0)
-                try await eventually("it has begun anew") { try await run.status().continued == 1 }
+                try await eventually("it has begun anew") { try await run.details().continued == 1 }
                 try await run.cancel(reason: "enough")
                 gate.open()
                 try await eventually("its end is told") { watcher.ends(of: run.id) == [.cancelled] }

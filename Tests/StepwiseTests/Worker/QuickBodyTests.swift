@@ -96,7 +96,7 @@ extension Scenarios {
                 #expect(try await output("waits", client) == "true false")
                 let throwing = try await client.enqueue(workflow(), "throws")
                 #expect(await errorCode { _ = try await throwing.result(timeout: patience) } == .runFailed)
-                #expect(try await throwing.status().error?.contains("Broken") == true)
+                #expect(try await throwing.details().error?.contains("Broken") == true)
             }
         }
 

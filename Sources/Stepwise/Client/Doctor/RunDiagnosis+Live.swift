@@ -217,10 +217,10 @@ extension RunDiagnosis {
     }
 
     mutating func judgeReason(_ fields: RunSnapshot.Fields) {
-        guard [.parked, .paused, .unserved].contains(fields.status), fields.reason?.isEmpty ?? true else { return }
+        guard [.parked, .paused, .noWorker].contains(fields.status), fields.reason?.isEmpty ?? true else { return }
         report(
             .waitsWithoutReason, key: keys.run(run.id), "it is \(fields.status) and has no reason",
-            advice: fields.status != .unserved
+            advice: fields.status != .noWorker
                 ? "stepwise resume \(run.id)" : "start a worker that has workflow \"\(fields.workflow)\"")
     }
 }

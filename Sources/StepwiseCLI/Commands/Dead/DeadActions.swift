@@ -115,7 +115,7 @@ struct DeadRestartCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await selection.perform(connection) { client, id in
-            let details = try await client.run(id).status()
+            let details = try await client.handle(id).details()
             if details.status != .failed {
                 throw StepwiseError(.wrongStatus, "it is \(details.status): only failed runs can be restarted")
             }
@@ -136,11 +136,11 @@ struct DeadDeleteCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await selection.perform(connection) { client, id in
-            let details = try await client.run(id).status()
+            let details = try await client.handle(id).details()
             if details.status != .failed { throw Self.notFailed(id, details.status) }
             return "would be deleted"
         } action: { client, id in
-            let details = try await client.run(id).status()
+            let details = try await client.handle(id).details()
             if details.status != .failed { throw Self.notFailed(id, details.status) }
             try await client.delete(id)
             return "deleted"

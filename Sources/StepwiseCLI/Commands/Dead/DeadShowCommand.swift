@@ -12,8 +12,8 @@ struct DeadShowCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withClient { client in
-            let run = client.run(run)
-            let details = try await run.status()
+            let run = client.handle(run)
+            let details = try await run.details()
             guard details.status == .failed else {
                 throw StepwiseError(
                     .wrongStatus, "run \(run.id) is not failed, it is \(details.status): stepwise status \(run.id)")

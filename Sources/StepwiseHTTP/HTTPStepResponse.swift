@@ -7,7 +7,7 @@ internal import Foundation
 #endif
 
 /// The answer to a call, as it was recorded.
-public struct HTTPAnswer: Sendable, Hashable {
+public struct HTTPStepResponse: Sendable, Hashable {
     public let status: Int
     public let headers: CallHeaders
     /// As it came: nothing is unpacked.
@@ -39,7 +39,7 @@ public struct HTTPAnswer: Sendable, Hashable {
 }
 
 /// `{"status":200,"headers":[["content-type","application/json"]],"body":"{}"}`, with `base64` in place of `body` if that is no UTF-8.
-extension HTTPAnswer: Codable {
+extension HTTPStepResponse: Codable {
     private enum Member: String, CodingKey {
         case status, headers, body, base64
     }

@@ -4,9 +4,9 @@ internal import NIOHTTP1
 public import Stepwise
 
 /// Sends requests, under a policy, on connections that it keeps. One for all workflows will do; it needs no shutting down.
-public final class HTTPCaller: Sendable {
+public final class HTTPStepClient: Sendable {
     /// With the default policy: every public address, no private one.
-    public static let shared = HTTPCaller()
+    public static let shared = HTTPStepClient()
 
     public let policy: HTTPPolicy
     private let resolve: Resolver
@@ -38,7 +38,7 @@ public final class HTTPCaller: Sendable {
     ///
     /// - Throws: what tells the step's `Retry` how to go on: an ``HTTPCallError``, by itself or as a `RetryAfter`, if another attempt
     ///   may help, and in a `NonRetryable` if not; `CancellationError` in a cancelled task.
-    public func send(_ call: HTTPCall, as step: Step) async throws -> HTTPAnswer {
+    public func send(_ call: HTTPCall, as step: Step) async throws -> HTTPStepResponse {
         do {
             return try await within(call.timeout) { [self] in
                 try await exchange(call, OutgoingRequest(call, idempotencyKey: step.idempotencyKey))
@@ -62,7 +62,7 @@ public final class HTTPCaller: Sendable {
         var headers: CallHeaders { CallHeaders(response.headers.map { .init($0.name, $0.value) }) }
     }
 
-    private func exchange(_ call: HTTPCall, _ first: OutgoingRequest) async throws -> HTTPAnswer {
+    private func exchange(_ call: HTTPCall, _ first: OutgoingRequest) async throws -> HTTPStepResponse {
         var request = first
         var hops = 0
         while true {
@@ -111,7 +111,7 @@ public final class HTTPCaller: Sendable {
 
     private func judge(
         _ received: Received, to request: OutgoingRequest, of call: HTTPCall
-    ) async throws -> HTTPAnswer {
+    ) async throws -> HTTPStepResponse {
         let (status, headers) = (received.status, received.headers)
         guard call.accepts(status) else {
             let start = await beginning(of: received.response.body)
@@ -133,7 +133,7 @@ public final class HTTPCaller: Sendable {
         } catch let error where !(error is HTTPCallError) {
             throw ExchangeProblem.error(error, of: request, at: nil)
         }
-        let answer = HTTPAnswer(status: status, headers: headers, body: body)
+        let answer = HTTPStepResponse(status: status, headers: headers, body: body)
         guard try JSON.encode(answer, what: "an answer").count <= call.maximumSize else { throw tooLarge }
         return answer
     }
