@@ -6,10 +6,13 @@ import TestSupport
 import Testing
 import TestWorkflows
 
-/// What earlier releases left in Redis is replayed and finished by this one. Each release adds a fixture; none is ever changed.
+/// What a release left in Redis is replayed and finished by the next. Each release adds a fixture that is never changed; until 0.1.0 there is one,
+/// made anew with each change of the data format.
 @Suite(.serialized) struct FixtureTests {
-    @Test(arguments: ["format-1"])
-    func `Runs in every state that data format 1 knows are finished by this version`(_ name: String) async throws {
+    @Test(arguments: ["format-3-draft-1"])
+    func `Runs in every state that data format 3-draft-1 knows are finished by this version`(_ name: String)
+        async throws
+    {
         try await RedisServer.withServer { server in
             try load(name, into: server)
             let ledger = try Ledger(url: server.url, name: "old", author: "new")
@@ -20,7 +23,7 @@ import TestWorkflows
                 configuration: .init(namespace: "old", lease: .seconds(1), completedRetention: .zero), logger: .silent)
             let service = RunningWorker(worker)
             let outputs = [
-                "queued": "in,ONE,TWO,THREE", "delivered": "in,ONE,TWO,THREE", "pushed": "in,ONE,TWO,THREE",
+                "queued": "in,ONE,TWO,THREE", "inline": "in,ONE,TWO,THREE", "pushed": "in,ONE,TWO,THREE",
                 "done": "in,ONE,TWO,THREE",
                 "fanned": "in,PART-0+PART-1+PART-2+PART-3+PART-4,JOIN", "failing": "in,RESERVE,Declined:UNDO",
             ]
@@ -44,7 +47,7 @@ import TestWorkflows
         }
     }
 
-    @Test(arguments: ["format-1"])
+    @Test(arguments: ["format-3-draft-1"])
     func `The histories of earlier releases are replayed by this one's code, and changed code is told from it`(
         _ name: String
     ) async throws {
@@ -53,7 +56,7 @@ import TestWorkflows
             let ledger = try Ledger(url: server.url, name: "old", author: "new")
             let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: "old", logger: .silent)
             let workflows = TestWorkflows(ledger: ledger).all
-            for id in ["queued", "delivered", "fanned", "failing", "done"] {
+            for id in ["queued", "inline", "fanned", "failing", "done"] {
                 let run = client.handle(id)
                 let details = try await run.details()
                 let open = try await client.openSteps(ofRun: id).map(\.step)

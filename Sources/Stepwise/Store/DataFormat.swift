@@ -1,34 +1,36 @@
 internal import Logging
 package import StepwiseRedis
 
-/// The number of the data's format in `meta`, and what a server must be able to do.
+/// The name of the data's format in `meta`, and what a server must be able to do.
 enum DataFormat {
-    /// The format that this version writes. 2: a turn may bring its run's payload along, a plain step inline is not in `open`, `joins`.
-    static let current = 2
+    /// The format that this version reads and writes. Until 0.1.0 is released it rises with each change, and nothing is upgraded.
+    static let current = "3-draft-1"
     static let minimumRedis = (6, 2)
     /// This version's own number, kept in `worker:<worker>`.
     static let version = "0.1.0"
 
     /// Looks at the server and at the namespace.
     ///
-    /// - Parameter writes: whether a namespace without a number gets one; whoever only looks leaves nothing behind.
-    /// - Throws: ``StepwiseError`` with code `unsupportedRedis`, `newerDataFormat`, or one of the `redis…` codes.
+    /// - Parameter writes: whether a namespace without a format gets this one; whoever only looks leaves nothing behind.
+    /// - Throws: ``StepwiseError`` with code `unsupportedRedis`, `otherDataFormat`, or one of the `redis…` codes.
     @discardableResult
     static func check(
         _ client: RedisClient, keys: Keys, redis: RedisEndpoint, logger: Logger, writes: Bool
     ) async throws(StepwiseError) -> RedisSession {
         do {
-            let stored = try await client.send(["HGET", .init(keys.meta), "format"]).integer
-            if writes, stored ?? 0 < current {
-                _ = try await client.evaluate(
-                    ScriptLibrary.format, keys: [keys.meta], arguments: [.init(current)])
+            var format = try await client.send(["HGET", .init(keys.meta), "format"]).string
+            if writes, format == nil {
+                // Somebody else may be first: the answer is what the namespace has now.
+                format = try await client.evaluate(
+                    ScriptLibrary.format, keys: [keys.meta], arguments: [.init(current)]
+                ).string
             }
-            let format = stored ?? current
-            if format > current {
+            if let format, format != current {
                 throw StepwiseError(
-                    .newerDataFormat,
-                    "namespace \"\(keys.namespace)\" at \(redis) has data format \(format), this version of Stepwise (\(version)) knows "
-                        + "formats up to \(current); upgrade this program")
+                    .otherDataFormat,
+                    "namespace \"\(keys.namespace)\" at \(redis) has data format \(format), and this version of Stepwise "
+                        + "(\(version)) reads and writes \(current): use the version that wrote it, or another namespace"
+                )
             }
         } catch let error as RedisError {
             throw StepwiseError(error, doing: "opening namespace \"\(keys.namespace)\" at \(redis)")

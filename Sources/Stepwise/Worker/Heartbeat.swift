@@ -12,7 +12,7 @@ struct BeatReply: Sendable {
     /// What is paused of this worker's queues and workflows.
     var paused: Set<String>
     /// The number in `meta`.
-    var format: Int?
+    var format: String?
     /// What the claim lists hold, workflows with unserved work items, and versioned ones with runs that are unfit; only in some beats.
     var lists: (claims: [[UInt8]], unserved: [Int], unfit: [Int])?
 }
@@ -89,7 +89,8 @@ final class Heartbeat: Sendable {
         }
         return BeatReply(
             isDead: items[0].string != "alive", due: due.compactMap(\.string), workers: workers,
-            paused: Set(items[9].array?.compactMap(\.string) ?? []), format: items[5].integer,
+            paused: Set(items[9].array?.compactMap(\.string) ?? []),
+            format: items[5].string.flatMap { $0.isEmpty ? nil : $0 },
             lists: items[7].integer == 1
                 ? (
                     items[3].array?.compactMap(\.bytes) ?? [], items[4].array?.compactMap(\.integer) ?? [],

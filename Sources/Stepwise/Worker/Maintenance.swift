@@ -33,7 +33,7 @@ actor Maintenance {
                 session.end(.declaredDead)
                 return
             }
-            if let format = beat.format, format > DataFormat.current {
+            if let format = beat.format, format != DataFormat.current {
                 session.end(.formatChanged)
                 return
             }

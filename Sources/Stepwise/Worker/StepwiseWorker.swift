@@ -67,7 +67,7 @@ public final class StepwiseWorker: Service, Sendable {
     /// Works until a graceful shutdown or the task's cancellation; then stops claiming, lets running bodies end within
     /// ``Configuration/shutdownGrace``, gives the rest back, and returns. To be called once.
     ///
-    /// - Throws: ``StepwiseError`` with code `unsupportedRedis`, `newerDataFormat` or `redisDenied`. A Redis that cannot be reached is
+    /// - Throws: ``StepwiseError`` with code `unsupportedRedis`, `otherDataFormat` or `redisDenied`. A Redis that cannot be reached is
     ///   waited for.
     public func run() async throws {
         precondition(!hasRun.exchange(true, ordering: .relaxed), "a StepwiseWorker runs once; make another one")

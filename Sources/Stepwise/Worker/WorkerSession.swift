@@ -19,7 +19,7 @@ final class WorkerSession: Sendable {
         case leaving
         case declaredDead
         case serverChanged
-        /// The namespace was given a newer data format.
+        /// The namespace was given another data format.
         case formatChanged
         /// Redis knows less of this run than this worker: it lost writes.
         case historyLost(String)

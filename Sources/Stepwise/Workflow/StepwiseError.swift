@@ -5,7 +5,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
             case invalidStepName, nestedStep, stepOutsideFunction, notStorable, tooLarge, tooManySteps, notDecodable,
                 invalidIdentifier, sagaEnded, invalidGroup, tooDeep
             case runFailed, runCancelled, timedOut, noSuchRun, runGone, wrongStatus, mailboxFull
-            case redisUnavailable, redisAmbiguous, redisDenied, redisRefused, unsupportedRedis, newerDataFormat
+            case redisUnavailable, redisAmbiguous, redisDenied, redisRefused, unsupportedRedis, otherDataFormat
             case invalidConfiguration, closed
             case invalidSchedule, noSuchSchedule, scheduleExists
         }
@@ -60,7 +60,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         /// The server is older than Redis 6.2.
         public static var unsupportedRedis: Code { Code(value: .unsupportedRedis) }
         /// The namespace was written by a newer Stepwise.
-        public static var newerDataFormat: Code { Code(value: .newerDataFormat) }
+        public static var otherDataFormat: Code { Code(value: .otherDataFormat) }
         /// A setting or an environment variable that cannot be used.
         public static var invalidConfiguration: Code { Code(value: .invalidConfiguration) }
         /// A cron expression, an interval, a time zone or an option of a ``Schedule`` that cannot be used, or a schedule that cannot be read.

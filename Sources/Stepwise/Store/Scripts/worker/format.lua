@@ -1,9 +1,9 @@
--- format: notes the data format that a namespace is written in. Older workers learn of a newer one at their next beat and stop.
--- KEYS  1 meta  ARGV  1 the number
--- Reply the number that the namespace has now
--- Guarantees: a number only rises.
-local stored = tonumber(redis.call('HGET', KEYS[1], 'format')) or 0
-if stored >= tonumber(ARGV[1]) then return stored end
+-- format: notes the data format of a namespace that has none.
+-- KEYS  1 meta  ARGV  1 the format
+-- Reply the format that the namespace has now
+-- Guarantees: what is there stays: whoever writes in another format is refused.
+local stored = redis.call('HGET', KEYS[1], 'format')
+if stored then return stored end
 redis.call('HDEL', KEYS[1], '-')
 redis.call('HSET', KEYS[1], 'format', ARGV[1])
-return tonumber(ARGV[1])
+return ARGV[1]
