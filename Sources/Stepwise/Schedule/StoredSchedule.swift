@@ -33,18 +33,18 @@ package struct StoredSchedule: Sendable, Hashable {
     /// Reads what is stored.
     package init(name: String, json: [UInt8]) throws(Problem) {
         if let problem = JSON.problem(with: json) { throw Problem(reason: problem) }
-        guard let members = JSONMembers(json) else { throw Problem(reason: "it is no JSON object") }
+        guard let members = JSONMembers(json) else { throw Problem(reason: "it is not a JSON object") }
         func text(_ member: String) throws(Problem) -> String? {
             guard let value = members.values[member] else { return nil }
             guard value.first == UInt8(ascii: "\""), let text = members.string(member) else {
-                throw Problem(reason: "\"\(member)\" is no string")
+                throw Problem(reason: "\"\(member)\" is not a string")
             }
             return text
         }
         func number(_ member: String) throws(Problem) -> Int? {
             guard members.values[member] != nil else { return nil }
             guard let number = members.integer(member), abs(number) < 1 << 53 else {
-                throw Problem(reason: "\"\(member)\" is no whole number")
+                throw Problem(reason: "\"\(member)\" is not a whole number")
             }
             return number
         }

@@ -34,7 +34,7 @@ struct RunStore: Sendable {
     }
 
     nonisolated(nonsending) func acceptPushed(
-        _ id: String, _ order: RawOrder, item: [UInt8], queue: String, token: String
+        _ id: String, _ order: PushedStart, item: [UInt8], queue: String, token: String
     )
         async throws -> AcceptReply
     {

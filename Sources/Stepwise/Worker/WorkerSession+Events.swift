@@ -48,7 +48,7 @@ extension WorkerSession {
     }
 
     /// Does what a pushed item asks for.
-    func send(_ event: RawEvent, _ item: [UInt8], from queue: String, _ claim: Claim) async throws {
+    func send(_ event: PushedEvent, _ item: [UInt8], from queue: String, _ claim: Claim) async throws {
         let message = EventMessage(event: event.event, value: event.payload, id: event.id)
         let list = keys.claimed(name, queue)
         guard let run = event.run else {

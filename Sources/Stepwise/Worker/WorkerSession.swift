@@ -295,7 +295,7 @@ final class WorkerSession: Sendable {
                 await self.guarding { try await self.deliver(text, workItem, from: queue) }
             case nil:
                 await self.guarding {
-                    try await self.store.reject(item, queue: queue, reason: RawOrder.reasonAgainst(item))
+                    try await self.store.reject(item, queue: queue, reason: PushedItem.reasonAgainst(item))
                 }
             }
         }
@@ -340,15 +340,16 @@ final class WorkerSession: Sendable {
 
     private func start(_ item: [UInt8], from queue: String, _ claim: Claim) async {
         await guarding {
-            let order: RawOrder
-            do {
-                if let event = try RawEvent(item, maximumPayloadSize: self.configuration.maximumPayloadSize) {
-                    return try await self.send(event, item, from: queue, claim)
-                }
-                order = try RawOrder(item, maximumPayloadSize: self.configuration.maximumPayloadSize)
-            } catch let problem as RawOrder.Problem {
-                try await self.store.reject(item, queue: queue, reason: problem.reason)
-                return
+            let pushed: PushedItem
+            do throws(PushedItem.Problem) {
+                pushed = try PushedItem(item, maximumPayloadSize: self.configuration.maximumPayloadSize)
+            } catch {
+                return try await self.store.reject(item, queue: queue, reason: error.reason)
+            }
+            let order: PushedStart
+            switch pushed {
+            case .event(let event): return try await self.send(event, item, from: queue, claim)
+            case .start(let start): order = start
             }
             let reply = try await self.store.acceptPushed(
                 order.id ?? self.newRunID(), order, item: item, queue: queue, token: self.nextToken())

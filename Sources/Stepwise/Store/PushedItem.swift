@@ -1,0 +1,67 @@
+/// What another service pushed onto a queue: a run to start, `{"workflow": …}`, or an event, `{"event": …}`.
+///
+/// It is parsed and validated here, once. What is neither goes to `malformed`, with the reason.
+enum PushedItem: Sendable {
+    case start(PushedStart)
+    case event(PushedEvent)
+
+    /// Why an item is refused: a sentence that says what to push instead.
+    struct Problem: Error { var reason: String }
+
+    /// - Parameters:
+    ///   - item: the bytes as they were claimed.
+    ///   - maximumPayloadSize: the most bytes that an item may have.
+    init(_ item: [UInt8], maximumPayloadSize: Int) throws(Problem) {
+        if item.count > maximumPayloadSize {
+            throw Problem(
+                reason: "it has \(item.count) bytes, and the limit is \(maximumPayloadSize) "
+                    + "(maximumPayloadSize of the worker's configuration)")
+        }
+        if let problem = JSON.problem(with: item) { throw Problem(reason: problem) }
+        guard let members = JSONMembers(item) else { throw Problem(reason: "not a JSON object") }
+        if members.values["event"] != nil, members.values["workflow"] == nil {
+            self = .event(try PushedEvent(members))
+        } else {
+            self = .start(try PushedStart(members))
+        }
+    }
+
+    /// Why an item is refused that is neither a work item nor begins like a JSON object.
+    static func reasonAgainst(_ item: [UInt8]) -> String {
+        "this is not a work item (\(JSON.problem(with: item) ?? "not a JSON object")): "
+            + "push a JSON object with \"workflow\" and, if wanted, \"payload\" and \"id\""
+    }
+}
+
+/// What the members of both kinds have in common. A member that is `null` counts as absent.
+extension JSONMembers {
+    func given(_ member: String) -> [UInt8]? {
+        values[member].flatMap { $0 == JSON.null ? nil : $0 }
+    }
+
+    /// A string that can be part of a key; `nil` if the member is absent.
+    func identifier(_ member: String) throws(PushedItem.Problem) -> String? {
+        guard given(member) != nil else { return nil }
+        guard let text = string(member) else { throw .init(reason: "\"\(member)\" is not a string") }
+        if let problem = Identifier.problem(with: text) { throw .init(reason: "\"\(member)\" \(problem)") }
+        return text
+    }
+
+    /// A number of milliseconds, above 0 and below ten years; `nil` if the member is absent.
+    func duration(_ member: String) throws(PushedItem.Problem) -> Int? {
+        guard given(member) != nil else { return nil }
+        guard let milliseconds = integer(member), milliseconds > 0, milliseconds < 315_360_000_000 else {
+            throw .init(reason: "\"\(member)\" is not a whole number of milliseconds above 0")
+        }
+        return milliseconds
+    }
+
+    /// Refuses members that nobody reads, and those that stand in the item twice.
+    func checkNames(_ known: [String]) throws(PushedItem.Problem) {
+        if let unknown = keys.first(where: { !known.contains($0) }) {
+            let list = known.dropLast().joined(separator: ", ")
+            throw .init(reason: "\"\(unknown)\" is not a known member: use \(list) and \(known.last ?? "")")
+        }
+        if Set(keys).count != keys.count { throw .init(reason: "a member stands in it twice") }
+    }
+}
