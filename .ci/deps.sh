@@ -48,6 +48,7 @@ for purpose in "${@:-all}"; do
         if [ "$system" != Darwin ]; then need 'test -e /usr/include/zlib.h' zlib1g-dev ''; fi
     esac
     case $purpose in all | lint)
+        need 'command -v python3' python3 python3
         need 'command -v luacheck' lua-check luacheck
         need 'command -v docker-compose || docker compose version' docker-compose docker-compose
     esac

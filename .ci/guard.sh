@@ -16,7 +16,7 @@ echo "guard: a release build of the bench (some minutes, the first time)"
 export STEPWISE_WARNINGS_AS_ERRORS=1
 log=$(mktemp "${TMPDIR:-/tmp}/stepwise-guard.XXXXXX")
 trap 'rm -f "$log"' EXIT
-if ! swift build -c release --product StepwiseBench >"$log" 2>&1; then
+if ! swift build -c release --enable-index-store --product StepwiseBench >"$log" 2>&1; then
     grep -avE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 200
     exit 1
 fi

@@ -19,11 +19,22 @@ else
     docker compose -f docker/compose.yaml config -q
 fi
 
+echo "lint: words that the project no longer uses"
+status=0
+git grep -niE 'carr(y|ie[rsd])|in[c]arnation|run[c]opy|give[b]ack|\bunex[p]ect\b' -- . ':!LICENSE' ':!*Architecture.md' || status=$?
+case $status in
+    0) echo "lint: use the words of the page Architecture instead"; exit 1 ;;
+    1) ;;
+    *) exit "$status" ;;
+esac
+
 echo "lint: a release build in which a warning is an error (some minutes)"
 log=$(mktemp "${TMPDIR:-/tmp}/stepwise-lint.XXXXXX")
 trap 'rm -f "$log"' EXIT
-if ! STEPWISE_WARNINGS_AS_ERRORS=1 swift build -c release >"$log" 2>&1; then
+if ! STEPWISE_WARNINGS_AS_ERRORS=1 swift build -c release --enable-index-store >"$log" 2>&1; then
     grep -avE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 200
     exit 1
 fi
+echo "lint: the rooms of Sources/Stepwise"
+python3 .ci/rooms.py "$(swift build -c release --show-bin-path)/index/store"
 echo "lint: nothing to complain about"

@@ -145,7 +145,8 @@ def visible():
                     while types and types[-1][0] >= indent: types.pop()
                 match = declaration.match(line)
                 if match:
-                    if not line.rstrip().endswith("}"): types.append((len(match.group(1)), match.group(2), match.group(3)))
+                    kind = "private" if re.search(r"\b(file)?private\b", line[: match.start(2)]) else match.group(2)
+                    if not line.rstrip().endswith("}"): types.append((len(match.group(1)), kind, match.group(3)))
                     continue
                 match = stored.match(line)
                 if not match or not types or len(match.group(1)) != types[-1][0] + 4 or types[-1][1] not in ("class", "actor"):

@@ -27,8 +27,8 @@ struct DeterminismTests {
         try await test.replayInNewProcess()
     }
 
-    @Test("A workflow that begins anew is followed from generation to generation; each is replayed")
-    func generations() async throws {
+    @Test func `A workflow that begins anew is followed from generation to generation; each is replayed`() async throws
+    {
         let keys = Count()
         let workflow = Workflow("w") { (context, month: Int) async throws -> String in
             try await context.run("bill") { step in keys.add(step.idempotencyKey) }

@@ -126,8 +126,7 @@ struct ReplayTests {
 
     private static let words = ["ant", "bee", "cow", "dog", "elk", "fox", "gnu", "hen"]
 
-    @Test("A deterministic workflow agrees in a new process, with its children")
-    func newProcess() async throws {
+    @Test func `A deterministic workflow agrees in a new process, with its children`() async throws {
         let child = Workflow("child") { (context, word: String) async throws -> String in
             try await context.run("turn") { String(word.reversed()) }
         }
@@ -142,8 +141,8 @@ struct ReplayTests {
         try await test.replayInNewProcess()
     }
 
-    @Test("A function that depends on hashes agrees with itself in one process, and not in another")
-    func hashes() async throws {
+    @Test func `A function that depends on hashes agrees with itself in one process, and not in another`() async throws
+    {
         let workflow = Workflow("w") { (context, words: [String]) async throws -> Int in
             for word in words.sorted(by: { $0.hashValue < $1.hashValue }) { try await context.run(word) {} }
             return 0
@@ -165,8 +164,7 @@ struct ReplayTests {
         #expect(await failure { try await WorkflowTest(workflow).run(many) }?.divergence != nil)
     }
 
-    @Test("Each case of a test with arguments agrees", arguments: [3, 5])
-    func cases(_ count: Int) async throws {
+    @Test(arguments: [3, 5]) func `Each case of a test with arguments agrees`(_ count: Int) async throws {
         let workflow = Workflow("w") { (context, _: Int) async throws -> Int in
             for number in 0..<count { try await context.run("step \(number)") {} }
             return count
@@ -178,12 +176,11 @@ struct ReplayTests {
 
     private func helper(_ test: WorkflowTest<Int, Int>) async throws { try await test.replayInNewProcess() }
 
-    @Test("Called from a helper it cannot find its test, and says so")
-    func fromHelper() async throws {
+    @Test func `Called from a helper it cannot find its test, and says so`() async throws {
         let test = WorkflowTest(Workflow("w") { (_, number: Int) async throws -> Int in number })
         try await test.run(1)
         let failure = await failure { try await helper(test) }
         #expect(failure?.message.contains("replayInNewProcess(function:") == true)
-        try await test.replayInNewProcess(function: "fromHelper()")
+        try await test.replayInNewProcess(function: #function)
     }
 }

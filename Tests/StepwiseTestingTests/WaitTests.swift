@@ -146,8 +146,7 @@ struct WaitTests {
         #expect(test.elapsed == .seconds(60))
     }
 
-    @Test("Loops of a race, a sleep and an event come out the same on every replay")
-    func races() async throws {
+    @Test func `Loops of a race, a sleep and an event come out the same on every replay`() async throws {
         let workflow = Workflow("w") { (context, count: Int) async throws -> [String] in
             var winners: [String] = []
             for _ in 0..<count {

@@ -7,7 +7,8 @@ import Synchronization
 /// recorded, and the function comes to rest after each, so the first execution and every replay see the same order (rule 3).
 /// `start`, `deliver`, `resume` and `evict` must not run at the same time; their caller serializes them.
 package final class RunInstance: Sendable {
-    package typealias Function = @Sendable (WorkflowContext) async throws -> [UInt8]
+    /// The workflow's function with everything that it is called with: its context and input.
+    package typealias Function = @Sendable () async throws -> [UInt8]
 
     enum Standing {
         case called
@@ -126,17 +127,17 @@ package final class RunInstance: Sendable {
     /// Starts the function and lets it run to rest.
     ///
     /// - Parameter silent: whether what the function logs was logged before, by an earlier instance.
-    package func start(_ context: WorkflowContext, silent: Bool = false, function: @escaping Function) {
+    package func start(silent: Bool = false, function: @escaping Function) {
         state.withLock { $0.isSilent = silent }
         executor.drain {
             // Detached and unstructured: a worker's own shutdown never cancels the function (rule 3).
-            let root = Task.detached(executorPreference: executor) { [weak self] in
+            let root = Task.detached(executorPreference: executor) { [self] in
                 let result: Result<[UInt8], any Error>
                 do {
                     result = .success(
-                        try await RunScope.$current.withValue(context.instance) { try await function(context) })
+                        try await RunScope.$current.withValue(self) { try await function() })
                 } catch { result = .failure(error) }
-                self?.finish(result)
+                finish(result)
             }
             state.withLock { $0.root = root }
         }

@@ -88,9 +88,12 @@ enum NewProcess {
             if dropped.contains(argument) { _ = rest.popFirst() } else { arguments.append(argument) }
         }
         if !arguments.contains("--testing-library") { arguments += ["--testing-library", "swift-testing"] }
-        let name = NSRegularExpression.escapedPattern(for: test.function)
+        // `#function` leaves out the backticks of a name that is a sentence, and a test's id has them.
+        let end = test.function.lastIndex(of: "(") ?? test.function.endIndex
+        let name = NSRegularExpression.escapedPattern(for: String(test.function[..<end]))
+        let parameters = NSRegularExpression.escapedPattern(for: String(test.function[end...]))
         let module = NSRegularExpression.escapedPattern(for: test.module)
-        return arguments + ["--filter", "^\(module)\\.(.*/)?`?\(name)"]
+        return arguments + ["--filter", "^\(module)\\.(.*/)?`?\(name)`?\(parameters)"]
     }
 
     private static func execute(_ arguments: [String], _ order: String, _ output: URL) async throws {

@@ -94,15 +94,6 @@ public struct Retry: Sendable {
     }
 }
 
-extension Duration {
-    package var milliseconds: Double {
-        Double(components.seconds) * 1000 + Double(components.attoseconds) / 1e15
-    }
-
-    /// At most 10,000 years: `.seconds(Int64.max)` is a way to say "for ever".
-    package var wholeMilliseconds: Int { Int(min(milliseconds, 315_360_000_000_000)) }
-}
-
 extension Double {
     fileprivate func power(_ exponent: Int) -> Double {
         (0..<min(exponent, 1024)).reduce(1.0) { result, _ in result * self }

@@ -211,14 +211,14 @@ extension RunDriver {
 
     /// What the inline step has come to: the instance has had it, and Redis is about to.
     final class InlineOutcome: Sendable {
-        let instance: RunInstance
+        fileprivate let instance: RunInstance
         let request: RunStore.Advance
         /// How many slots it holds for what may be opened.
         let reserved: Int
         let record: RunStore.Record
         /// Whether the step had no more to tell than that it was open.
         let isNew: Bool
-        let report: PendingReport
+        fileprivate let report: PendingReport
 
         init(
             instance: RunInstance, request: RunStore.Advance, reserved: Int, record: RunStore.Record, isNew: Bool,

@@ -8,36 +8,14 @@ internal import Foundation
 package enum JSON {
     package static let null: [UInt8] = Array("null".utf8)
 
-    /// - Parameter what: names the value in the error.
-    /// - Throws: ``StepwiseError`` with code `notStorable`.
-    package static func encode<T: Encodable>(_ value: T, what: @autoclosure () -> String) throws(StepwiseError)
-        -> [UInt8]
-    {
-        do {
-            return try encoder.encode(value).withUnsafeBytes { Array($0) }
-        } catch {
-            throw StepwiseError(.notStorable, "\(what()) cannot be stored as JSON: \(words(error))\(advice(error))")
-        }
-    }
-
-    /// - Parameter what: names the value in the error.
-    /// - Throws: ``StepwiseError`` with code `notDecodable`.
-    package static func decode<T: Decodable>(_ type: T.Type, from bytes: [UInt8], what: @autoclosure () -> String)
-        throws(StepwiseError) -> T
-    {
-        do {
-            // Without a copy: what is decoded owns what it keeps.
-            return try bytes.withUnsafeBytes { bytes in
-                guard let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress), !bytes.isEmpty else {
-                    return try decoder.decode(type, from: Data())
-                }
-                return try decoder.decode(
-                    type, from: Data(bytesNoCopy: start, count: bytes.count, deallocator: .none))
+    /// - Throws: what Foundation's decoder throws.
+    static func value<T: Decodable>(_ type: T.Type, from bytes: [UInt8]) throws -> T {
+        // Without a copy: what is decoded owns what it keeps.
+        try bytes.withUnsafeBytes { bytes in
+            guard let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress), !bytes.isEmpty else {
+                return try decoder.decode(type, from: Data())
             }
-        } catch {
-            throw StepwiseError(
-                .notDecodable,
-                "\(what()) is stored as \(excerpt(bytes)), which does not decode as \(type): \(words(error))")
+            return try decoder.decode(type, from: Data(bytesNoCopy: start, count: bytes.count, deallocator: .none))
         }
     }
 
@@ -84,7 +62,7 @@ package enum JSON {
     }
 
     /// What to do about a value that has no JSON form, where that is known.
-    private static func advice(_ error: any Error) -> String {
+    static func advice(_ error: any Error) -> String {
         guard case EncodingError.invalidValue(let value, let context) = error else { return "" }
         if value is any BinaryFloatingPoint {
             return ". NaN and infinity have no JSON form: return an optional or a string instead"
@@ -107,7 +85,7 @@ package enum JSON {
         }
     }
 
-    private static func words(_ error: any Error) -> String {
+    static func words(_ error: any Error) -> String {
         func place(_ context: DecodingError.Context) -> String {
             let path = path(context.codingPath)
             return path.isEmpty ? context.debugDescription : "\(context.debugDescription) (at \(path))"
@@ -129,7 +107,7 @@ package enum JSON {
         }
     }
 
-    private static let encoder: JSONEncoder = {
+    static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
@@ -144,7 +122,7 @@ package enum JSON {
         return encoder
     }()
 
-    private static let decoder: JSONDecoder = {
+    static let decoder: JSONDecoder = {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .custom { decoder in
             let container = try decoder.singleValueContainer()

@@ -110,7 +110,7 @@ final class ClaimLedger: Sendable {
 
 /// One item held. Ends once, whoever says so first.
 final class Claim: Sendable {
-    let item: [UInt8]
+    private let item: [UInt8]
     private let ledger: ClaimLedger
     private let hasEnded = Atomic(false)
 

@@ -18,6 +18,3 @@ enum WorkerName {
     static var host: String { ProcessInfo.processInfo.hostName }
     static var processID: Int { Int(ProcessInfo.processInfo.processIdentifier) }
 }
-
-/// For ids and nothing else: nothing correct depends on a client's clock.
-func wallClockMilliseconds() -> Int { Int(Date().timeIntervalSince1970 * 1000) }

@@ -18,8 +18,8 @@ actor RunDriver {
     var bodies: [String: RunningBody] = [:]
     /// The step whose body is executed inline.
     var inline: String?
-    var returnWaiters: [Int: CheckedContinuation<Bool, Never>] = [:]
-    var waits = 0
+    private var returnWaiters: [Int: CheckedContinuation<Bool, Never>] = [:]
+    private var waits = 0
     /// The numbers of the turns that are being driven here. One that ends in Redis may still have its answer on the way.
     var turnsDriven: Set<Int> = []
     var holdsTurn: Bool { !turnsDriven.isEmpty }

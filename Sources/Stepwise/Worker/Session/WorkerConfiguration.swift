@@ -49,7 +49,7 @@ extension StepwiseWorker {
             shutdownGrace: Duration = .seconds(25), offExecutorLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
             cachedStepLimit: Int = 100_000, maximumPayloadSize: Int = 1_048_576, retry: Retry = Retry(),
-            maximumWorkerLosses: Int = 3, maximumRunSize: Int = 64 << 20, maximumSteps: Int = 100_000,
+            maximumWorkerLosses: Int = 3, maximumRunSize: Int = Limits.maximumRunSize, maximumSteps: Int = 100_000,
             maximumDepth: Int = 10,
             observer: (@Sendable (Observation) async -> Void)? = nil
         ) {

@@ -40,7 +40,7 @@ package struct JSONMembers: Sendable {
         else { return nil }
         let inner = bytes[(place.lowerBound + 1)..<(place.upperBound - 1)]
         if !inner.contains(UInt8(ascii: "\\")) { return String(decoding: inner, as: UTF8.self) }
-        return try? JSON.decode(String.self, from: Array(bytes[place]), what: key)
+        return try? JSON.value(String.self, from: Array(bytes[place]))
     }
 
     package func integer(_ key: String) -> Int? {
@@ -70,7 +70,7 @@ package struct JSONMembers: Sendable {
             at = end
             let inner = bytes[(start + 1)..<(end - 1)]
             if !inner.contains(UInt8(ascii: "\\")) { return String(decoding: inner, as: UTF8.self) }
-            return try? JSON.decode(String.self, from: Array(bytes[start..<end]), what: "a key")
+            return try? JSON.value(String.self, from: Array(bytes[start..<end]))
         }
 
         private func endOfString() -> Int? {

@@ -62,7 +62,7 @@ extension StepwiseClient {
         try await prepare(writes: true)
         let message = EventMessage(event: event, value: json, id: id)
         let reply = try await message.send(
-            to: run, claim: nil, sender: "client", maximumRunSize: StepwiseWorker.Configuration().maximumRunSize,
+            to: run, claim: nil, sender: "client", maximumRunSize: Limits.maximumRunSize,
             keys: keys
         ) { script, keys, arguments in
             try await self.evaluate(script, keys, arguments, doing: "sending event \"\(event)\" to run \(run)")

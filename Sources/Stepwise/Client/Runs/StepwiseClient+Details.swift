@@ -1,0 +1,92 @@
+internal import StepwiseRedis
+
+extension StepwiseClient {
+    /// What is stored of a run; `nil` if there is none.
+    package func details(ofRun id: String) async throws -> RunDetails? {
+        let fields = [
+            "workflow", "status", "queue", "recorded", "turn", "created", "ended", "reason", "warning", "payload",
+            "output",
+            "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence", "unfit",
+            "patches", "delivered", "opened",
+            "parent", "parentQueue", "startsAt", "continued",
+        ]
+        let reply = try await command(
+            ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
+        guard let v = reply.array, v.count == fields.count, let workflow = v[0].string, let status = v[1].string else {
+            return nil
+        }
+        let parent = v[22].string.flatMap { ParentStep($0) }
+        return RunDetails(
+            id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
+            recorded: v[3].integer ?? 0,
+            turn: v[4].string ?? "", created: v[5].integer, ended: v[6].integer,
+            continued: v[25].integer ?? 0, reason: v[7].string,
+            divergence: v[17].bytes.flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
+            patches: v[19].bytes.map { PatchMarks.read($0) } ?? [:], delivered: v[20].integer,
+            opened: v[21].integer,
+            incompatibleVersions: v[18].string?.split(separator: " ").map(String.init) ?? [],
+            cancelled: v[12].string,
+            warning: v[8].string,
+            payload: v[9].string ?? "null", output: v[10].string, error: v[11].string, deadline: v[16].integer,
+            startsAt: v[24].integer,
+            labels: RunLabels(stored: v[13].string).values, origin: v[14].string, restarted: v[15].string,
+            parent: parent?.run, parentStep: parent?.step, parentQueue: v[23].string)
+    }
+
+    /// A run's outcomes in their order, read in pages.
+    package func history(ofRun id: String) async throws -> [RecordedStep] {
+        var steps: [RecordedStep] = []
+        while true {
+            let reply = try await evaluate(
+                ScriptLibrary.history, [keys.steps(id)], [.init(steps.count)], doing: "reading the history of run \(id)"
+            )
+            guard let page = reply.array, !page.isEmpty else { return steps }
+            for item in page {
+                steps.append(RecordedStep(number: steps.count + 1, try OutcomeRecord(item.bytes ?? [])))
+            }
+        }
+    }
+
+    /// Lets a parked, paused or failed run go on, under the same id.
+    ///
+    /// A failed run keeps every recorded value and tries again what failed: the step whose error ended it, with all its attempts, or, if
+    /// it was no step's, the function. That is for runs in which nothing was recorded after that error; after a compensation, say, what
+    /// was undone counts as done. From a step on, that step and everything recorded after it are forgotten and executed again, as other
+    /// steps: their idempotency keys are new.
+    ///
+    /// - Parameters:
+    ///   - id: the run.
+    ///   - step: of a failed run, the id of the step to go on from.
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if the run is neither parked nor failed, or cannot be resumed as it is (the
+    ///   message says what to do), or one of the `redis…` codes.
+    public func resume(_ id: String, from step: String? = nil) async throws {
+        guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
+        if details.status == .failed { return try await revive(id, from: step) }
+        if step != nil {
+            throw StepwiseError(
+                .wrongStatus,
+                "run \(id) is not failed, it is \(details.status): only failed runs can be resumed from a step")
+        }
+        var cursor = "0"
+        while true {
+            let reply = try await evaluate(
+                ScriptLibrary.resume,
+                [
+                    keys.run(id), keys.open(id), keys.queue(details.queue), keys.runs(.parked), keys.runs(.running),
+                    keys.unfit(details.workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
+                ], [.init(id), .init(cursor), ""], doing: "resuming run \(id)")
+            let reader = ReplyReader("resume", reply)
+            switch reader.word {
+            case "resumed": return
+            case "more": cursor = try reader.text(1)
+            default:
+                let status = try reader.text(1)
+                if status.isEmpty { throw noSuchRun(id) }
+                throw StepwiseError(
+                    .wrongStatus,
+                    "run \(id) is not parked, it is \(status): only parked, paused and failed runs can be resumed"
+                )
+            }
+        }
+    }
+}

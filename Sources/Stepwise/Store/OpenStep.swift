@@ -1,0 +1,63 @@
+/// An open step's text, as scripts write it: `<kind> <attempt> <lost> <where>`, and once an attempt has failed ` <since>` and a line for
+/// each of the last 20, a JSON object.
+package struct OpenStep: Sendable {
+    package var kind: String
+    package var attempt: Int
+    package var lost: Int
+    /// `item`, `inline`, `held`, `child`, `timer` or `event`.
+    package var place: String
+    /// The run that it waits for, at place `child`.
+    package var child: String?
+    /// The event that it waits for, and the number of its call, at place `event`.
+    package var event: (name: String, number: Int)?
+    /// Until when it must be done (`total`) and begun (`claim`), or waits (`wake`), in milliseconds since 1970.
+    package var limits: [String: Int]
+    /// When its first attempt began, in milliseconds since 1970; known once one has failed.
+    package var since: Int?
+    /// The lines about failed attempts.
+    package var failedLines: [String]
+
+    /// Of the step that the run's `inline` names, if it has nothing more to tell: then it has no text.
+    package static var unwritten: OpenStep { OpenStep(unwrittenText)! }
+    static let unwrittenText = "run 1 0 inline"
+
+    /// What most open steps have to tell.
+    private static let plainText = "run 1 0 item"
+
+    package init?(_ text: String) {
+        if text == Self.plainText {
+            (kind, attempt, lost, place, limits, failedLines) = ("run", 1, 0, "item", [:], [])
+            return
+        }
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let parts = lines[0].split(separator: " ", omittingEmptySubsequences: false)
+        guard parts.count >= 4, let attempt = Int(parts[1]), let lost = Int(parts[2]) else { return nil }
+        (kind, self.attempt, self.lost, place) = (String(parts[0]), attempt, lost, String(parts[3]))
+        let words = place.words(atMost: 3, between: ":")
+        if words.count == 3, words[0] == "child" { (place, child) = ("child", words[2]) }
+        if words.count == 3, words[0] == "event", let number = Int(words[1]) {
+            (place, event) = ("event", (words[2], number))
+        }
+        limits = [:]
+        for part in parts.dropFirst(4) {
+            if let since = Int(part) {
+                self.since = since
+                continue
+            }
+            let pair = part.split(separator: "=", omittingEmptySubsequences: false)
+            guard pair.count == 2, let time = Int(pair[1]) else { return nil }
+            limits[String(pair[0])] = time
+        }
+        failedLines = lines.dropFirst().map(String.init)
+    }
+
+    /// What the text says behind the place.
+    package var rest: String {
+        limits.sorted { $0.key > $1.key }.map { " \($0.key)=\($0.value)" }.joined() + (since.map { " \($0)" } ?? "")
+            + failedLines.map { "\n" + $0 }.joined()
+    }
+
+    package var failed: [FailedAttempt] {
+        failedLines.compactMap { try? JSON.decode(FailedAttempt.self, from: Array($0.utf8), what: "") }
+    }
+}

@@ -1,0 +1,8 @@
+extension Duration {
+    package var milliseconds: Double {
+        Double(components.seconds) * 1000 + Double(components.attoseconds) / 1e15
+    }
+
+    /// At most 10,000 years: `.seconds(Int64.max)` is a way to say "for ever".
+    package var wholeMilliseconds: Int { Int(min(milliseconds, 315_360_000_000_000)) }
+}

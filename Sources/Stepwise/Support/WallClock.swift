@@ -1,0 +1,8 @@
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
+
+/// For ids and nothing else: nothing correct depends on a client's clock.
+func wallClockMilliseconds() -> Int { Int(Date().timeIntervalSince1970 * 1000) }
