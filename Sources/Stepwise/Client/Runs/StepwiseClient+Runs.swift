@@ -30,7 +30,7 @@ extension StepwiseClient {
         var runs: [RunListing] = []
         while runs.count < limit {
             for index in indexes.indices where indexes[index].needsPage {
-                try await turn(&indexes[index], limit: limit)
+                try await readPage(&indexes[index], limit: limit)
             }
             // Of the pages at hand, what is newer than everything that is not.
             var batch: [RunIndex.Entry] = []
@@ -51,7 +51,7 @@ extension StepwiseClient {
         return runs
     }
 
-    private func turn(_ index: inout RunIndex, limit: Int) async throws {
+    private func readPage(_ index: inout RunIndex, limit: Int) async throws {
         let size = min(max(limit, 50), Self.page)
         let reply = try await command(
             [

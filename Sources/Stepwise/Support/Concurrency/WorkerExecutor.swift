@@ -30,10 +30,10 @@ final class WorkerExecutor: TaskExecutor {
     /// The same thread for actors.
     let actors = ActorExecutor()
     let eventLoop: any EventLoop
-    /// The most jobs of one turn.
+    /// The most jobs of one batch.
     private static let slice = 8
     /// What is being executed; only ``drain()`` touches it, and there is one of that at a time.
-    private nonisolated(unsafe) var turn: (jobs: [Job], next: Int) = ([], 0)
+    private nonisolated(unsafe) var batch: (jobs: [Job], next: Int) = ([], 0)
     /// The thread that drains now.
     private let drainer = Atomic<UInt>(0)
     private let state = Mutex(State())
@@ -79,15 +79,15 @@ final class WorkerExecutor: TaskExecutor {
         if isClosed { Task.detached { self.drain() } } else { eventLoop.execute { self.drain() } }
     }
 
-    /// Executes some of what is there. The rest comes with the next turn, behind what these jobs send: else Redis would have nothing to do while
+    /// Executes some of what is there. The rest comes with the next batch, behind what these jobs send: else Redis would have nothing to do while
     /// the jobs of a large batch are executed, and they nothing while Redis is busy with it.
     private func drain() {
-        if turn.jobs.isEmpty { state.withLock { state in swap(&state.jobs, &turn.jobs) } }
+        if batch.jobs.isEmpty { state.withLock { state in swap(&state.jobs, &batch.jobs) } }
         drainer.store(Self.thread, ordering: .relaxed)
-        let end = min(turn.next + Self.slice, turn.jobs.count)
-        while turn.next < end {
-            let job = turn.jobs[turn.next]
-            turn.next += 1
+        let end = min(batch.next + Self.slice, batch.jobs.count)
+        while batch.next < end {
+            let job = batch.jobs[batch.next]
+            batch.next += 1
             switch job {
             case .task(let job): job.runSynchronously(on: asUnownedTaskExecutor())
             case .actor(let job):
@@ -97,10 +97,10 @@ final class WorkerExecutor: TaskExecutor {
             }
         }
         drainer.store(0, ordering: .relaxed)
-        let isDone = turn.next == turn.jobs.count
+        let isDone = batch.next == batch.jobs.count
         if isDone {
-            turn.next = 0
-            turn.jobs.removeAll(keepingCapacity: true)
+            batch.next = 0
+            batch.jobs.removeAll(keepingCapacity: true)
         }
         state.withLock { state in
             state.isScheduled = !isDone || !state.jobs.isEmpty

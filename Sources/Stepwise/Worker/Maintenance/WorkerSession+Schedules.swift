@@ -85,7 +85,7 @@ extension WorkerSession {
             // The rest of what is due comes with the next beat.
             for _ in 0..<100 {
                 guard let due = timer else { return }
-                timer = try await turn(due)
+                timer = try await decide(due)
             }
         } catch is SessionEnded {} catch {
             logger.error(
@@ -96,7 +96,7 @@ extension WorkerSession {
     }
 
     /// - Returns: the schedule's next timer if that is due as well.
-    private func turn(_ timer: ScheduleTimer) async throws -> ScheduleTimer? {
+    private func decide(_ timer: ScheduleTimer) async throws -> ScheduleTimer? {
         async let time = redisTime()
         let json = try await stored(timer.schedule)
         let now = try await time
@@ -115,21 +115,21 @@ extension WorkerSession {
             return nil
         }
         let live = schedule.definition.overlap == .allow ? [] : try await stillLive(schedule.live)
-        guard let turn = try ScheduleTurn(schedule, now: now, live: live) else {
+        guard let decision = try TickDecision(schedule, now: now, live: live) else {
             try await postpone(timer, by: timer.tick - now)
             return nil
         }
         // Before the tick: after a death in between it is still there, and a second request changes nothing.
-        for run in turn.cancels {
+        for run in decision.cancels {
             try await cancel(run, reason: "schedule \(timer.schedule) starts its next run (overlap: replace)")
         }
-        var change = ScheduleChange(timer, before: json, after: turn.after.json)
-        change.arrives = turn.after.timer.map { ($0.entry, turn.waits ? now + Self.patience : $0.tick) }
-        change.run = turn.starts.map { (schedule.definition.runID(ofTick: $0), schedule.definition) }
-        guard case .done = try await self.change(change), !turn.waits else { return nil }
+        var change = ScheduleChange(timer, before: json, after: decision.after.json)
+        change.arrives = decision.after.timer.map { ($0.entry, decision.waits ? now + Self.patience : $0.tick) }
+        change.run = decision.starts.map { (schedule.definition.runID(ofTick: $0), schedule.definition) }
+        guard case .done = try await self.change(change), !decision.waits else { return nil }
         logger.debug(
             "a tick was dealt with", metadata: ["schedule": "\(timer.schedule)", "run": "\(change.run?.id ?? "")"])
-        return turn.after.next <= now ? turn.after.timer : nil
+        return decision.after.next <= now ? decision.after.timer : nil
     }
 
     private func postpone(_ timer: ScheduleTimer, by milliseconds: Int) async throws {

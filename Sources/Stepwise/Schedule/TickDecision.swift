@@ -1,5 +1,5 @@
 /// What is to be done about a schedule whose timer is due. A value: the time and what of its runs is live come in.
-package struct ScheduleTurn: Sendable, Hashable {
+package struct TickDecision: Sendable, Hashable {
     /// How the schedule stands afterwards.
     package var after: StoredSchedule
     /// The tick whose run is to be started.
@@ -69,6 +69,6 @@ extension StoredSchedule {
     /// A run of it is started.
     mutating func note(_ run: String) {
         lastRun = run
-        live = (definition.overlap == .allow ? [run] : live + [run]).suffix(ScheduleTurn.mostLive)
+        live = (definition.overlap == .allow ? [run] : live + [run]).suffix(TickDecision.mostLive)
     }
 }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite("What becomes of a tick")
-struct ScheduleTurnTests {
+struct TickDecisionTests {
     /// A schedule every ten seconds whose tick of 1,000,000 s is the next.
     private func schedule(
         _ overlap: ScheduleOverlap, catchUp: Int = 1, every seconds: Int = 10, live: [String] = []
@@ -22,20 +22,20 @@ struct ScheduleTurnTests {
         _ overlap: ScheduleOverlap
     ) throws {
         let schedule = try schedule(overlap)
-        #expect(try ScheduleTurn(schedule, now: seconds(0) - 1, live: []) == nil)
-        let turn = try #require(try ScheduleTurn(schedule, now: seconds(0), live: []))
-        #expect(turn.starts == seconds(0) && turn.after.next == seconds(10) && turn.cancels.isEmpty && !turn.waits)
-        #expect(turn.after.started == 1 && turn.after.lastTick == seconds(0))
-        #expect(turn.after.lastRun == "s/19700112T134640Z" && turn.after.live == ["s/19700112T134640Z"])
+        #expect(try TickDecision(schedule, now: seconds(0) - 1, live: []) == nil)
+        let decision = try #require(try TickDecision(schedule, now: seconds(0), live: []))
+        #expect(decision.starts == seconds(0) && decision.after.next == seconds(10) && decision.cancels.isEmpty && !decision.waits)
+        #expect(decision.after.started == 1 && decision.after.lastTick == seconds(0))
+        #expect(decision.after.lastRun == "s/19700112T134640Z" && decision.after.live == ["s/19700112T134640Z"])
     }
 
     @Test
     func `Ticks of the last minute are all started, one after the other, whatever the catch-up limit is`() throws {
         var schedule = try schedule(.allow, catchUp: 0)
         var started: [Int] = []
-        while let turn = try ScheduleTurn(schedule, now: seconds(45), live: []) {
-            started.append(try #require(turn.starts))
-            schedule = turn.after
+        while let decision = try TickDecision(schedule, now: seconds(45), live: []) {
+            started.append(try #require(decision.starts))
+            schedule = decision.after
         }
         #expect(started == [0, 10, 20, 30, 40].map(seconds) && schedule.missed == 0)
     }
@@ -47,9 +47,9 @@ struct ScheduleTurnTests {
         var schedule = try schedule(.allow, catchUp: limit)
         var started: [Int] = []
         // 360 ticks are late, 7 are not.
-        while let turn = try ScheduleTurn(schedule, now: seconds(3660), live: []) {
-            if let tick = turn.starts { started.append(tick) }
-            schedule = turn.after
+        while let decision = try TickDecision(schedule, now: seconds(3660), live: []) {
+            if let tick = decision.starts { started.append(tick) }
+            schedule = decision.after
         }
         #expect(started == (max(0, 360 - limit)..<367).map { seconds($0 * 10) })
         #expect(schedule.missed == max(0, 360 - limit) && schedule.next == seconds(3670))
@@ -59,9 +59,9 @@ struct ScheduleTurnTests {
         var schedule = try schedule(.allow, catchUp: 2, every: 1)
         var started: [Int] = []
         var looks = 0
-        while let turn = try ScheduleTurn(schedule, now: seconds(1_000_000), live: []) {
-            if let tick = turn.starts { started.append(tick) } else { looks += 1 }
-            schedule = turn.after
+        while let decision = try TickDecision(schedule, now: seconds(1_000_000), live: []) {
+            if let tick = decision.starts { started.append(tick) } else { looks += 1 }
+            schedule = decision.after
         }
         #expect(started == ((1_000_000 - 62)...1_000_000).map(seconds))
         #expect(schedule.missed == 1_000_000 - 62 && (100...110).contains(looks))
@@ -72,15 +72,15 @@ struct ScheduleTurnTests {
         `While a run is live: allow starts beside it, skip skips, queue waits, replace cancels it and starts the last`()
         throws
     {
-        func turn(_ overlap: ScheduleOverlap) throws -> ScheduleTurn {
-            try #require(try ScheduleTurn(schedule(overlap, live: ["old"]), now: seconds(25), live: ["old"]))
+        func decision(_ overlap: ScheduleOverlap) throws -> TickDecision {
+            try #require(try TickDecision(schedule(overlap, live: ["old"]), now: seconds(25), live: ["old"]))
         }
-        #expect(try turn(.allow).starts == seconds(0))
-        let skip = try turn(.skip)
+        #expect(try decision(.allow).starts == seconds(0))
+        let skip = try decision(.skip)
         #expect(skip.starts == nil && skip.after.skipped == 3 && skip.after.next == seconds(30) && !skip.waits)
-        let queue = try turn(.queue)
+        let queue = try decision(.queue)
         #expect(queue.starts == nil && queue.waits && queue.after.next == seconds(0))
-        let replace = try turn(.replace)
+        let replace = try decision(.replace)
         #expect(replace.starts == seconds(20) && replace.cancels == ["old"] && replace.after.skipped == 2)
         #expect(replace.after.next == seconds(30) && replace.after.live == ["old", "s/19700112T134700Z"])
     }
@@ -91,10 +91,10 @@ struct ScheduleTurnTests {
         throws
     {
         let queue = try schedule(.queue, catchUp: 2, live: ["old"])
-        let waiting = try #require(try ScheduleTurn(queue, now: seconds(120), live: ["old"]))
+        let waiting = try #require(try TickDecision(queue, now: seconds(120), live: ["old"]))
         // Late are those of 0 to 50 s.
         #expect(waiting.waits && waiting.after.next == seconds(40) && waiting.after.missed == 4)
-        let free = try #require(try ScheduleTurn(waiting.after, now: seconds(120), live: []))
+        let free = try #require(try TickDecision(waiting.after, now: seconds(120), live: []))
         #expect(free.starts == seconds(40) && free.after.next == seconds(50))
     }
 
