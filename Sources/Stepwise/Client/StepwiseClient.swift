@@ -87,6 +87,13 @@ public final class StepwiseClient: Service, Sendable {
         }
     }
 
+    /// Makes a call and reads its reply.
+    ///
+    /// - Parameter what: names the call in the error.
+    func evaluate<Reply>(_ call: ScriptCall<Reply>, doing what: @autoclosure () -> String) async throws -> Reply {
+        try call.reply(try await evaluate(call.script.redis, call.keys, call.arguments, doing: what()))
+    }
+
     func command(_ arguments: [RedisArgument], doing what: @autoclosure () -> String) async throws(StepwiseError)
         -> RedisValue
     {

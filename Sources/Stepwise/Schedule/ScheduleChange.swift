@@ -40,34 +40,6 @@ struct ScheduleChange: Sendable {
         self.after = after
         due = timer.entry
     }
-
-    func keys(_ keys: Keys) -> [String] {
-        [
-            keys.schedules, keys.delayed, keys.run(run?.id ?? name), keys.queue(run?.schedule.queue ?? "default"),
-            keys.runs(.queued),
-        ]
-    }
-
-    var arguments: [RedisArgument] {
-        let schedule = run?.schedule
-        let labels = schedule.map { RunLabels($0.labels.merging(["schedule": $0.name]) { $1 }).json } ?? ""
-        return [
-            .init(name), .init(before), .init(after), .init(due ?? ""), .init(leaves ?? ""),
-            .init(arrives?.entry ?? ""), .init(arrives?.at ?? 0), .init(run?.id ?? ""),
-            .init(schedule?.workflow ?? ""), .init(schedule?.queue ?? ""), .init(schedule?.payload ?? []),
-            .init(labels), .init(schedule?.timeout.map(String.init) ?? ""),
-        ]
-    }
-
-    static func reply(_ value: RedisValue) throws -> Reply {
-        let reader = ReplyReader("schedule", value)
-        switch reader.word {
-        case "done": return .done(isNew: try reader.integer(1) == 1)
-        case "changed": return .changed
-        case "early", "gone": return .notDue
-        default: throw reader.unexpected
-        }
-    }
 }
 
 extension StoredSchedule {
@@ -79,5 +51,32 @@ extension StoredSchedule {
             changed.next = try Ticks(definition.timing).next(after: now)
         }
         return changed
+    }
+}
+
+extension ScriptCall<ScheduleChange.Reply> {
+    static func schedule(_ keys: Keys, _ change: ScheduleChange) -> Self {
+        let schedule = change.run?.schedule
+        let labels = schedule.map { RunLabels($0.labels.merging(["schedule": $0.name]) { $1 }).json } ?? ""
+        return Self(
+            ScriptLibrary.schedule,
+            keys: [
+                keys.schedules, keys.delayed, keys.run(change.run?.id ?? change.name),
+                keys.queue(schedule?.queue ?? "default"), keys.runs(.queued),
+            ],
+            arguments: [
+                .init(change.name), .init(change.before), .init(change.after), .init(change.due ?? ""),
+                .init(change.leaves ?? ""), .init(change.arrives?.entry ?? ""), .init(change.arrives?.at ?? 0),
+                .init(change.run?.id ?? ""), .init(schedule?.workflow ?? ""), .init(schedule?.queue ?? ""),
+                .init(schedule?.payload ?? []), .init(labels), .init(schedule?.timeout.map(String.init) ?? ""),
+            ]
+        ) { reader in
+            switch reader.word {
+            case "done": .done(isNew: try reader.integer(1) == 1)
+            case "changed": .changed
+            case "early", "gone": .notDue
+            default: throw reader.unexpected
+            }
+        }
     }
 }

@@ -21,9 +21,9 @@ enum DataFormat {
             var format = try await client.send(["HGET", .init(keys.meta), "format"]).string
             if writes, format == nil {
                 // Somebody else may be first: the answer is what the namespace has now.
-                format = try await client.evaluate(
-                    ScriptLibrary.format, keys: [keys.meta], arguments: [.init(current)]
-                ).string
+                let call = ScriptCall.format(keys, current)
+                format = try call.reply(
+                    await client.evaluate(call.script.redis, keys: call.keys, arguments: call.arguments))
             }
             if let format, format != current {
                 throw StepwiseError(

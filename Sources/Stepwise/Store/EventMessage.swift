@@ -35,18 +35,9 @@ struct EventMessage: Sendable {
         // The script knows better which queue the run has, and says so.
         var queue = "default"
         while true {
-            let reply = try await evaluate(
-                ScriptLibrary.notify,
-                [
-                    keys.run(run), keys.steps(run), keys.open(run), keys.join(run), keys.queue(queue), keys.delayed,
-                    keys.mail(run), keys.event(event), keys.meta, keys.seen(run), keys.expected,
-                    claim?.list ?? keys.queue(queue),
-                ],
-                [
-                    .init(run), .init(event), .init(value), .init(id ?? ""), .init(claim?.text ?? []), .init(sender),
-                    .init(maximumRunSize), .init(Self.mostMessages),
-                ])
-            let reader = ReplyReader("notify", reply)
+            let call = ScriptCall.notify(
+                keys, self, to: run, queue: queue, claim: claim, sender: sender, maximumRunSize: maximumRunSize)
+            let reader = try call.reply(try await evaluate(call.script.redis, call.keys, call.arguments))
             switch reader.word {
             case "received": return .received
             case "kept": return .kept
@@ -73,59 +64,8 @@ struct EventMessage: Sendable {
         queue: String, keep: Int?, sender: String? = nil, item: (list: String, text: [UInt8])? = nil, keys: Keys,
         _ evaluate: (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
     ) async throws -> String? {
-        let reply = try await evaluate(
-            ScriptLibrary.broadcast,
-            [
-                keys.queue(queue), keys.kept(event), sender.map(keys.seen) ?? keys.expected,
-                item?.list ?? keys.queue(queue), keys.event(event),
-            ],
-            [
-                .init(event), .init(value), .init(keep.map { String(max(1, $0)) } ?? ""), .init(id ?? ""),
-                .init(item?.text ?? []),
-            ])
-        let reader = ReplyReader("broadcast", reply)
-        switch reader.word {
-        case "sent": return try reader.text(1)
-        case "seen", "kept", "stale": return nil
-        default: throw reader.unexpected
-        }
-    }
-}
-
-extension RunStore {
-    /// A callback is made: who answers it is known by its token.
-    func expectAnswer(_ token: CallbackToken, _ run: Run) async throws {
-        _ = try await evaluate(
-            ScriptLibrary.callback, [keys.run(run.id), keys.mail(run.id)], [.init(token.event), .init(run.generation)])
-    }
-
-    /// An event that was sent to everybody reaches one step.
-    ///
-    /// - Returns: whether the claim is still this worker's.
-    func deliver(
-        _ run: Run, step: String, _ message: EventMessage, claim: (list: String, text: String)
-    ) async throws -> Bool {
-        let reply = try await evaluate(
-            ScriptLibrary.deliver,
-            [
-                keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.queue(run.queue),
-                keys.delayed, keys.mail(run.id), keys.event(message.event), keys.meta, claim.list,
-            ],
-            [
-                .init(run.id), .init(message.event), .init(message.value), .init(run.generation), .init(step),
-                .init(claim.text), .init(worker), .init(maximumRunSize),
-            ])
-        return ReplyReader("deliver", reply).word != "stale"
-    }
-
-    /// A step no longer waits for an event.
-    func withdraw(_ run: Run, text: String, number: Int, event: String, step: String) async throws {
-        _ = try await evaluate(
-            ScriptLibrary.withdraw, [keys.claimed(worker, run.queue), keys.mail(run.id), keys.event(event)],
-            [
-                .init(text), .init(run.id), .init(run.generation), .init(number), .init(event), .init(step),
-                .init(run.queue),
-            ])
+        let call = ScriptCall.broadcast(keys, self, queue: queue, keep: keep, sender: sender, item: item)
+        return try call.reply(try await evaluate(call.script.redis, call.keys, call.arguments))
     }
 }
 

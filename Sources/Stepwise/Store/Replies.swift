@@ -150,6 +150,16 @@ struct ReplyReader {
             patches: PatchMarks.read(try text(index + 1).utf8))
     }
 
+    /// What a worker needs to start the run's function.
+    func about(_ index: Int) throws -> RunAbout {
+        guard index + 6 < items.count, let payload = items[index + 2].bytes else { throw unexpected }
+        let parentQueue = try text(index + 3)
+        return RunAbout(
+            workflow: try text(index), queue: try text(index + 1), payload: payload,
+            parentQueue: parentQueue.isEmpty ? nil : parentQueue, depth: try integer(index + 4),
+            created: try integer(index + 5), continued: try integer(index + 6))
+    }
+
     func advance(upto: Int) throws -> AdvanceReply {
         switch word {
         case "inline": .inline(step: try text(1), attempt: try integer(2), lost: try integer(3))

@@ -86,16 +86,11 @@ extension StepwiseClient {
     /// - Returns: whether there is another; if not, the run goes on.
     package func forgetPage(ofRun run: RunDetails, generation: String, _ revival: Revival) async throws -> Bool {
         let id = run.id
-        let reply = try await evaluate(
-            ScriptLibrary.revive,
-            [
-                keys.run(id), keys.steps(id), keys.queue(run.queue), keys.runs(.failed), keys.dead, keys.runs(.running),
-            ],
-            [
-                .init(id), .init(generation), .init(revival.keep), revival.raisesGeneration ? "1" : "",
-                revival.forgetsCancel ? "1" : "",
-            ], doing: "resuming run \(id)")
-        let reader = ReplyReader("revive", reply)
+        let reader = try await evaluate(
+            .revive(
+                keys, id, queue: run.queue, generation: generation, keep: revival.keep,
+                raisesGeneration: revival.raisesGeneration, forgetsCancel: revival.forgetsCancel),
+            doing: "resuming run \(id)")
         switch reader.word {
         case "revived": return false
         case "more": return true
@@ -138,12 +133,11 @@ extension StepwiseClient {
     private func outline(ofRun id: String) async throws -> [Revival.Line] {
         var lines: [Revival.Line] = []
         while true {
-            let reply = try await evaluate(
-                ScriptLibrary.history, [keys.steps(id)], [.init(lines.count)], doing: "reading the history of run \(id)"
-            )
-            guard let page = reply.array, !page.isEmpty else { return lines }
-            lines += page.map { item in
-                let members = JSONMembers(item.bytes ?? [])
+            let page = try await evaluate(
+                .history(keys, id, from: lines.count), doing: "reading the history of run \(id)")
+            if page.isEmpty { return lines }
+            lines += page.map { record in
+                let members = JSONMembers(record)
                 return Revival.Line(
                     step: members?.string("step") ?? "", isError: members?.values["error"] != nil,
                     isCancel: members?.string("step") == "")
@@ -176,10 +170,9 @@ extension StepwiseClient {
             }
         }
         try await prepare(writes: true)
-        let reply = try await evaluate(
-            ScriptLibrary.restart, [keys.run(id)],
-            [.init(newID ?? Identifier.random(milliseconds: wallClockMilliseconds()))], doing: "restarting run \(id)")
-        let reader = ReplyReader("restart", reply)
+        let reader = try await evaluate(
+            .restart(keys, id, as: newID ?? Identifier.random(milliseconds: wallClockMilliseconds())),
+            doing: "restarting run \(id)")
         switch reader.word {
         case "restarted": break
         case "missing": throw noSuchRun(id)
@@ -214,11 +207,7 @@ extension StepwiseClient {
 
     /// - Returns: `false` if the run has another status by now.
     private func delete(_ run: RunDetails) async throws -> Bool {
-        let reply = try await evaluate(
-            ScriptLibrary.deleteRuns, deleteRunsKeys(keys, run.status, [run.id]),
-            [.init(run.status.rawValue), .init(run.id)],
-            doing: "deleting run \(run.id)")
-        return reply.integer == 1
+        try await evaluate(.deleteRuns(keys, run.status, [run.id]), doing: "deleting run \(run.id)") == 1
     }
 
     package func noSuchRun(_ id: String) -> StepwiseError {

@@ -64,7 +64,7 @@ extension StepwiseClient {
     }
 
     private func end(ofRun id: String) async throws -> Standing {
-        Standing(try await evaluate(ScriptLibrary.await, [keys.run(id)], [], doing: "asking for run \(id)"))
+        Standing(try await evaluate(.await(keys, id), doing: "asking for run \(id)").reply)
     }
 }
 
@@ -177,7 +177,8 @@ private final class EndWatch: Sendable {
     }
 
     private func ask(_ limit: Duration) {
-        client.commands.send(ScriptLibrary.await, keys: [client.keys.run(id)], arguments: []) { reply in
+        let call = ScriptCall.await(client.keys, id)
+        client.commands.send(call.script.redis, keys: call.keys, arguments: call.arguments) { reply in
             switch reply.map(Standing.init) {
             case .success(.missing): self.finish(.missing)
             case .success(.ended(let end)): self.finish(.ended(end))

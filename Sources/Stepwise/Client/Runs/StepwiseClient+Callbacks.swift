@@ -37,14 +37,11 @@ extension StepwiseClient {
         try await prepare(writes: true)
         var queue = "default"
         while true {
-            let reply = try await evaluate(
-                ScriptLibrary.extend,
-                [
-                    keys.run(parts.run), keys.open(parts.run), keys.mail(parts.run), keys.delayed, keys.queue(queue),
-                ],
-                [.init(parts.run), .init(parts.event), .init(max(.zero, duration).wholeMilliseconds)],
+            let reader = try await evaluate(
+                .extend(
+                    keys, parts.run, event: parts.event, queue: queue,
+                    duration: max(.zero, duration).wholeMilliseconds),
                 doing: "extending a callback of run \(parts.run)")
-            let reader = ReplyReader("extend", reply)
             switch reader.word {
             case "extended": return true
             case "nobody": return false

@@ -23,12 +23,10 @@ extension StepwiseClient {
     @discardableResult
     public func cancel(_ id: String, reason: String = "a client asked for it") async throws -> Cancellation {
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
-        let reply = try await evaluate(
-            ScriptLibrary.cancel,
-            cancelKeys(
-                keys, id, queue: details.queue, workflow: details.workflow, parentQueue: details.parentQueue),
-            [.init(id), .init(String(reason.prefix(1000))), ""], doing: "cancelling run \(id)")
-        let reader = ReplyReader("cancel", reply)
+        let reader = try await evaluate(
+            .cancel(
+                keys, id, reason: String(reason.prefix(1000)), queue: details.queue, workflow: details.workflow,
+                parentQueue: details.parentQueue), doing: "cancelling run \(id)")
         switch reader.word {
         case "requested": return .requested
         case "already": return .alreadyRequested

@@ -37,13 +37,10 @@ extension StepwiseClient {
     package func history(ofRun id: String) async throws -> [RecordedStep] {
         var steps: [RecordedStep] = []
         while true {
-            let reply = try await evaluate(
-                ScriptLibrary.history, [keys.steps(id)], [.init(steps.count)], doing: "reading the history of run \(id)"
-            )
-            guard let page = reply.array, !page.isEmpty else { return steps }
-            for item in page {
-                steps.append(RecordedStep(number: steps.count + 1, try OutcomeRecord(item.bytes ?? [])))
-            }
+            let page = try await evaluate(
+                .history(keys, id, from: steps.count), doing: "reading the history of run \(id)")
+            if page.isEmpty { return steps }
+            for record in page { steps.append(RecordedStep(number: steps.count + 1, try OutcomeRecord(record))) }
         }
     }
 
@@ -69,13 +66,9 @@ extension StepwiseClient {
         }
         var cursor = "0"
         while true {
-            let reply = try await evaluate(
-                ScriptLibrary.resume,
-                [
-                    keys.run(id), keys.open(id), keys.queue(details.queue), keys.runs(.parked), keys.runs(.running),
-                    keys.unfit(details.workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
-                ], [.init(id), .init(cursor), ""], doing: "resuming run \(id)")
-            let reader = ReplyReader("resume", reply)
+            let reader = try await evaluate(
+                .resume(keys, id, queue: details.queue, workflow: details.workflow, cursor: cursor),
+                doing: "resuming run \(id)")
             switch reader.word {
             case "resumed": return
             case "more": cursor = try reader.text(1)

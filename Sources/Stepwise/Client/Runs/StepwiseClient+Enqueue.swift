@@ -12,15 +12,10 @@ extension StepwiseClient: WorkflowClient {
         let id = newID(for: order)
         try await prepare(writes: true)
         if order.options.isPlain {
-            let call = plainCall(order, id)
-            let reply = try await evaluate(
-                ScriptLibrary.enqueuePlain, call.keys, call.arguments, doing: Self.words(order, id))
-            if reply.integer == 1 { return EnqueuedRun(id: id, isNew: true, source: self) }
+            let isMade = try await evaluate(.enqueuePlain(keys, order, id), doing: Self.words(order, id))
+            if isMade { return EnqueuedRun(id: id, isNew: true, source: self) }
         }
-        let call = call(order, id)
-        let reply = try await evaluate(
-            ScriptLibrary.enqueue, call.keys, call.arguments, doing: Self.words(order, id))
-        return try run(order, id, reply)
+        return try run(order, id, try await evaluate(call(order, id), doing: Self.words(order, id)))
     }
 
     public func enqueue(_ orders: [RunOrder]) async throws -> [EnqueuedRun] {
@@ -32,12 +27,20 @@ extension StepwiseClient: WorkflowClient {
         do {
             if orders.allSatisfy(\.options.isPlain) {
                 replies = try await commands.evaluate(
-                    ScriptLibrary.enqueuePlain, calls: zip(orders, ids).map(plainCall))
+                    ScriptLibrary.enqueuePlain.redis,
+                    calls: zip(orders, ids).map { order, id in
+                        let call = ScriptCall.enqueuePlain(keys, order, id)
+                        return (call.keys, call.arguments)
+                    })
             }
             // What has options, and ids that are there already.
             let others = replies.indices.filter { replies[$0] == .success(.integer(0)) }
             let answers = try await commands.evaluate(
-                ScriptLibrary.enqueue, calls: others.map { call(orders[$0], ids[$0]) })
+                ScriptLibrary.enqueue.redis,
+                calls: others.map {
+                    let call = call(orders[$0], ids[$0])
+                    return (call.keys, call.arguments)
+                })
             for (index, answer) in zip(others, answers) { replies[index] = answer }
         } catch {
             throw StepwiseError(error, doing: Self.words(orders[0], ids[0]))
@@ -46,7 +49,7 @@ extension StepwiseClient: WorkflowClient {
             let (order, id) = order
             switch reply {
             case .success(.integer(1)): return EnqueuedRun(id: id, isNew: true, source: self)
-            case .success(let reply): return try run(order, id, reply)
+            case .success(let reply): return try run(order, id, call(order, id).reply(reply))
             case .failure(let error): throw StepwiseError(error, doing: Self.words(order, id))
             }
         }
@@ -60,31 +63,11 @@ extension StepwiseClient: WorkflowClient {
         "enqueuing run \(id) of workflow \"\(order.workflow)\""
     }
 
-    /// What makes a run with no options but its queue; the answer is 1, or 0 if there is one.
-    private func plainCall(_ order: RunOrder, _ id: String) -> (keys: [String], arguments: [RedisArgument]) {
-        let queue = order.options.queue
-        return (
-            [keys.run(id), keys.queue(queue), keys.runs(.queued)],
-            [.init(id), .init(order.workflow), .init(queue), .init(order.payload)]
-        )
+    private func call(_ order: RunOrder, _ id: String) -> ScriptCall<ReplyReader> {
+        .enqueue(keys, id, workflow: order.workflow, payload: order.payload, order.options)
     }
 
-    private func call(_ order: RunOrder, _ id: String) -> (keys: [String], arguments: [RedisArgument]) {
-        let options = order.options
-        let queue = keys.queue(options.queue)
-        return (
-            [keys.run(id), queue, keys.runs(.queued), keys.delayed, queue],
-            [
-                .init(id), .init(order.workflow), .init(options.queue), .init(order.payload),
-                .init(options.labels.json),
-                .init(options.origin ?? ""), .init(options.timeout.map(String.init) ?? ""), "", "", "",
-                .init(options.start?.text ?? ""),
-            ]
-        )
-    }
-
-    private func run(_ order: RunOrder, _ id: String, _ reply: RedisValue) throws -> EnqueuedRun {
-        let reader = ReplyReader("enqueue", reply)
+    private func run(_ order: RunOrder, _ id: String, _ reader: ReplyReader) throws -> EnqueuedRun {
         if reader.word == "exists", reader.items.count > 1, let other = reader.items[1].string, other != order.workflow
         {
             throw StepwiseError(

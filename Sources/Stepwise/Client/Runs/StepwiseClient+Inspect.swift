@@ -10,15 +10,14 @@ extension StepwiseClient {
         var cursor: String? = "0"
         var seen: Int? = 0
         while cursor != nil || seen != nil {
-            let reply = try await evaluate(
-                ScriptLibrary.inspect,
-                [keys.run(id), keys.steps(id), keys.open(id), keys.join(id)] + RunStatus.all.map { keys.runs($0) }
-                    + [keys.dead],
-                [.init(id), .init(cursor ?? ""), .init(seen.map(String.init) ?? "")], doing: "looking at run \(id)")
-            guard let items = reply.array, items.count == 8, let fields = items[0].array, let listed = items[1].array,
+            let reader = try await evaluate(
+                .inspect(keys, id, cursor: cursor ?? "", from: seen.map(String.init) ?? ""),
+                doing: "looking at run \(id)")
+            let items = reader.items
+            guard items.count == 8, let fields = items[0].array, let listed = items[1].array,
                 let openCount = items[2].integer, let outcomeCount = items[4].integer, let open = items[6].array,
                 let outcomes = items[7].array
-            else { throw UnexpectedReply(script: "inspect", reply: reply) }
+            else { throw reader.unexpected }
             run.fields = Self.fields(fields)
             run.listed = zip(RunStatus.all, listed).filter { $0.1.integer == 1 }.map(\.0)
             run.isDead = listed.last?.integer.flatMap { $0 < 0 ? nil : $0 == 1 }

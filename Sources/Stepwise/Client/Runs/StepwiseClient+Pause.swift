@@ -11,11 +11,8 @@ extension StepwiseClient {
     ///   `redis…` codes.
     @discardableResult
     public func pause(_ id: String, reason: String = "a client asked for it") async throws -> Bool {
-        let reply = try await evaluate(
-            ScriptLibrary.pause,
-            [keys.run(id), keys.runs(.queued), keys.runs(.running), keys.runs(.noWorker), keys.runs(.paused)],
-            [.init(id), .init("paused: " + String(reason.prefix(1000)))], doing: "pausing run \(id)")
-        let reader = ReplyReader("pause", reply)
+        let reader = try await evaluate(
+            .pause(keys, id, reason: "paused: " + String(reason.prefix(1000))), doing: "pausing run \(id)")
         switch reader.word {
         case "paused": return true
         case "already": return false

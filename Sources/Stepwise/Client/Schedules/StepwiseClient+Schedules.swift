@@ -233,10 +233,7 @@ public struct Schedules: Sendable {
     }
 
     private func change(_ change: ScheduleChange) async throws -> ScheduleChange.Reply {
-        try ScheduleChange.reply(
-            try await client.evaluate(
-                ScriptLibrary.schedule, change.keys(client.keys), change.arguments,
-                doing: "changing schedule \"\(change.name)\""))
+        try await client.evaluate(.schedule(client.keys, change), doing: "changing schedule \"\(change.name)\"")
     }
 
     /// Changes a schedule from what it is to what `body` makes of it; again if somebody else was faster.

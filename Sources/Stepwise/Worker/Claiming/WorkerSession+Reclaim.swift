@@ -45,10 +45,10 @@ extension WorkerSession {
             return .notForUs
         }
         let isTurn = if case .turn = workItem { true } else { false }
-        let reply = try await evaluate(
-            ScriptLibrary.reclaim, [keys.run(run), keys.unserved(workflow), keys.claimed(name, queue)],
-            [.init(text), isTurn ? "1" : ""])
-        guard reply.integer == 1 else { return .gone }
+        let isClaimed = try await evaluate(
+            .reclaim(
+                keys, run: run, workflow: workflow, claims: keys.claimed(name, queue), text: text, isTurn: isTurn))
+        guard isClaimed else { return .gone }
         noteClaim()
         accept(Array(text.utf8), from: queue)
         return .claimed

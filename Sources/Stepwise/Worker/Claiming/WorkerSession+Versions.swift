@@ -63,14 +63,10 @@ extension WorkerSession {
     {
         var cursor = "0"
         while true {
-            let reply = try await evaluate(
-                ScriptLibrary.resume,
-                [
-                    keys.run(id), keys.open(id), keys.queue(queue), keys.runs(.parked), keys.runs(.running),
-                    keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
-                    keys.claimed(name, queue),
-                ], [.init(id), .init(cursor), .init(version)])
-            let reader = ReplyReader("resume", reply)
+            let reader = try await evaluate(
+                .resume(
+                    keys, id, queue: queue, workflow: workflow, cursor: cursor, claims: keys.claimed(name, queue),
+                    version: version))
             switch reader.word {
             case "more": cursor = try reader.text(1)
             case "resumed":

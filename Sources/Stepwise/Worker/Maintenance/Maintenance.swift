@@ -123,9 +123,7 @@ actor Maintenance {
             }
         }
         for (queue, entries) in queues {
-            _ = try await session.evaluate(
-                ScriptLibrary.promote, [session.keys.delayed, session.keys.queue(queue)],
-                [.init(queue.utf8.count + 1)] + entries.map { .init($0) })
+            try await session.evaluate(.promote(session.keys, queue: queue, entries))
         }
     }
 
@@ -151,9 +149,7 @@ actor Maintenance {
     // MARK: The dead
 
     private func declareDead(_ name: String, beat: String) async throws {
-        let reply = try await session.evaluate(
-            ScriptLibrary.declareDead, [session.keys.workers, session.keys.worker(name)], [.init(name), .init(beat)])
-        guard reply.integer == 1 else { return }
+        guard try await session.evaluate(.declareDead(session.keys, name, beat: beat)) else { return }
         session.logger.notice(
             "a worker's beat stood still for a lease; its claims go back", metadata: ["dead": "\(name)"])
         try await session.sweep(name, leaveAfter: Self.deadNameMilliseconds)
@@ -246,13 +242,9 @@ actor Maintenance {
         guard age > .zero else { return true }
         let keys = session.keys
         for _ in 0..<20 {
-            let reply = try await session.evaluate(
-                ScriptLibrary.expired, [keys.runs(status)], [.init(age.wholeMilliseconds)])
-            let ids = reply.array?.compactMap(\.string) ?? []
+            let ids = try await session.evaluate(.expired(keys.runs(status), age: age.wholeMilliseconds))
             if ids.isEmpty { return true }
-            _ = try await session.evaluate(
-                ScriptLibrary.deleteRuns,
-                deleteRunsKeys(keys, status, ids), [.init(status.rawValue)] + ids.map { .init($0) })
+            _ = try await session.evaluate(.deleteRuns(keys, status, ids))
         }
         return false
     }
@@ -266,14 +258,9 @@ extension Maintenance {
         guard age > .zero else { return true }
         let keys = session.keys
         for _ in 0..<20 {
-            let reply = try await session.evaluate(
-                ScriptLibrary.expired, [keys.expected], [.init(age.wholeMilliseconds)])
-            let ids = reply.array?.compactMap(\.string) ?? []
+            let ids = try await session.evaluate(.expired(keys.expected, age: age.wholeMilliseconds))
             if ids.isEmpty { return true }
-            _ = try await session.evaluate(
-                ScriptLibrary.purgeMail,
-                [keys.expected] + ids.flatMap { [keys.run($0), keys.mail($0), keys.seen($0)] },
-                ids.map { .init($0) })
+            try await session.evaluate(.purgeMail(keys, ids))
         }
         return false
     }

@@ -4,7 +4,7 @@ internal import StepwiseRedis
 /// What workers do for schedules: declare those of their code, and deal with the ticks that are due.
 extension WorkerSession {
     private func change(_ change: ScheduleChange) async throws -> ScheduleChange.Reply {
-        try ScheduleChange.reply(try await evaluate(ScriptLibrary.schedule, change.keys(keys), change.arguments))
+        try await evaluate(.schedule(keys, change))
     }
 
     private func redisTime() async throws -> Int {
@@ -153,9 +153,7 @@ extension WorkerSession {
         let reply = try await command(["HMGET", .init(keys.run(id)), "queue", "workflow", "parentQueue"])
         guard let v = reply.array, v.count == 3, let queue = v[0].string, let workflow = v[1].string else { return }
         _ = try await evaluate(
-            ScriptLibrary.cancel,
-            cancelKeys(keys, id, queue: queue, workflow: workflow, parentQueue: v[2].string),
-            [.init(id), .init(reason), ""])
+            .cancel(keys, id, reason: reason, queue: queue, workflow: workflow, parentQueue: v[2].string))
     }
 
     // MARK: Lost timers

@@ -7,9 +7,7 @@ extension WorkerSession {
         let queues = try await command(["HGET", .init(keys.worker(dead)), "queues"]).string ?? ""
         let names = queues.split(separator: " ").map(String.init)
         for queue in names { try await releaseAll(of: dead, queue: queue, lost: true) }
-        _ = try await evaluate(
-            ScriptLibrary.deregister, [keys.workers, keys.worker(dead)] + names.map { keys.claimed(dead, $0) },
-            [.init(dead), .init(leaveAfter)])
+        try await evaluate(.deregister(keys, dead, queues: names, age: leaveAfter))
     }
 
     /// Moves a claim list back to its queue, the newest first, so that the oldest is the next to be claimed.
@@ -31,15 +29,15 @@ extension WorkerSession {
                 if case .turn(let run, let generation)? = workItem {
                     known = WorkItem.turnText(run: run, generation: generation)
                 }
-                let call = releaseCommand(
+                let call = ScriptCall.release(
                     keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue,
                     lost: lost && counted.insert(known).inserted,
                     maximumWorkerLosses: configuration.maximumWorkerLosses,
                     parentQueue: parentQueue)
                 do {
-                    let reply = try await evaluate(ScriptLibrary.release, call.keys, call.arguments).array ?? []
-                    moved = reply.first?.string != "gone" || moved
-                    if reply.first?.string == "failed", let run = workItem?.run {
+                    let reply = try await evaluate(call)
+                    moved = reply != "gone" || moved
+                    if reply == "failed", let run = workItem?.run {
                         logger.error("a run has failed: its function ends its worker", metadata: ["run": "\(run)"])
                         try await reportEnd(of: run)
                     }

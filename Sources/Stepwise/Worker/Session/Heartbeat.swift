@@ -59,18 +59,11 @@ final class Heartbeat: Sendable {
     private func beat() -> EventLoopFuture<Void> {
         let (known, haveRisen) = cancels.withLock { $0 }
         let withLists = haveRisen || count.wrappingAdd(1, ordering: .relaxed).oldValue % listsEvery == 0
-        let queues = session.configuration.queues
-        let keys = session.keys
-        let future = client.submit(
-            ScriptLibrary.beat,
-            keys: [keys.workers, keys.worker(session.name), keys.delayed, keys.meta, keys.paused]
-                + queues.map { keys.claimed(session.name, $0) }
-                + session.workflowNames.map { keys.unserved($0) } + session.versionedWorkflows.map { keys.unfit($0) },
-            arguments: [
-                .init(session.name), .init(Self.duePage), withLists ? "1" : "", .init(queues.count),
-                session.takeClaimNote() ? "1" : "", .init(known),
-                .init(session.workflowNames.count),
-            ] + session.pausables.map { .init($0) })
+        let call = ScriptCall.beat(
+            session.keys, session.name, duePage: Self.duePage, withLists: withLists,
+            hasClaimed: session.takeClaimNote(), cancels: known, queues: session.configuration.queues,
+            workflows: session.workflowNames, versioned: session.versionedWorkflows, pausables: session.pausables)
+        let future = client.submit(call.script.redis, keys: call.keys, arguments: call.arguments)
         return future.map { [self] reply in
             let cancels = reply.array?.dropFirst(6).first?.string ?? known
             // What was claimed since the last look is looked at twice.

@@ -10,8 +10,7 @@ extension WorkerSession {
             "versions", versions.joined(separator: " "),
             "concurrency", String(configuration.concurrency), "version", DataFormat.version,
         ]
-        _ = try await evaluate(
-            ScriptLibrary.registerWorker, [keys.workers, keys.worker(name)], [.init(name)] + fields.map { .init($0) })
+        try await evaluate(.registerWorker(keys, name, fields: fields))
     }
 
     /// A clean exit: everything that is still in the claim lists goes back, and the name leaves last.
@@ -20,19 +19,15 @@ extension WorkerSession {
             for queue in self.configuration.queues {
                 try await self.releaseAll(of: self.name, queue: queue, lost: false)
             }
-            _ = try await self.evaluate(
-                ScriptLibrary.deregister,
-                [self.keys.workers, self.keys.worker(self.name)]
-                    + self.configuration.queues.map { self.keys.claimed(self.name, $0) },
-                [.init(self.name), ""])
+            try await self.evaluate(
+                .deregister(self.keys, self.name, queues: self.configuration.queues, age: nil))
         }
     }
 
     /// The name is given up before its time: others need not wait for the lease.
     func declareSelfDead() async {
         await finally {
-            _ = try await self.evaluate(
-                ScriptLibrary.declareDead, [self.keys.workers, self.keys.worker(self.name)], [.init(self.name), ""])
+            _ = try await self.evaluate(.declareDead(self.keys, self.name, beat: ""))
             for queue in self.configuration.queues {
                 try await self.releaseAll(of: self.name, queue: queue, lost: false)
             }

@@ -19,6 +19,11 @@ extension WorkerSession {
         try await insist { try await self.connections.commands.evaluate(script, keys: keys, arguments: arguments) }
     }
 
+    /// One call, sent until an answer came.
+    nonisolated(nonsending) func evaluate<Reply>(_ call: ScriptCall<Reply>) async throws -> Reply {
+        try call.reply(try await evaluate(call.script.redis, call.keys, call.arguments))
+    }
+
     /// One plain command, sent until an answer came.
     nonisolated(nonsending) func command(_ arguments: [RedisArgument]) async throws -> RedisValue {
         try await insist { try await self.connections.commands.send(arguments) }
@@ -153,9 +158,9 @@ extension WorkerSession {
     /// Gives a claim of this worker back to its queue, unasked: it drains.
     func release(_ item: [UInt8], queue: String) async throws {
         let workItem = String(validating: item, as: UTF8.self).flatMap { WorkItem($0) }
-        let call = releaseCommand(
-            keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue, lost: false,
-            maximumWorkerLosses: configuration.maximumWorkerLosses)
-        _ = try await evaluate(ScriptLibrary.release, call.keys, call.arguments)
+        _ = try await evaluate(
+            .release(
+                keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue, lost: false,
+                maximumWorkerLosses: configuration.maximumWorkerLosses))
     }
 }

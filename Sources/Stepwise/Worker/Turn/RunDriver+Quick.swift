@@ -91,10 +91,11 @@ extension RunDriver {
 
     /// Sends a script and has its reply taken here.
     func send(
-        _ call: (RedisScript, keys: [String], arguments: [RedisArgument]),
+        _ call: ScriptCall<Bool>,
         _ body: @escaping @Sendable (isolated RunDriver, Result<RedisValue, RedisError>) -> Void
     ) {
-        session.connections.commands.send(call.0, keys: call.keys, arguments: call.arguments) { [executor] reply in
+        session.connections.commands.send(call.script.redis, keys: call.keys, arguments: call.arguments) {
+            [executor] reply in
             executor.execute { self.assumeIsolated { body($0, reply) } }
         }
     }

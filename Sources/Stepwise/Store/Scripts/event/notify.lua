@@ -1,7 +1,24 @@
 -- notify: an event is sent to one run: the first of its steps that waits for it gets it; else it is kept until the run asks.
--- KEYS  1 to 9 as in deliver_event.lua  10 seen:<id>  11 expected  12 claimed:<worker>:<queue>, for a worker
--- ARGV  1 id  2 name  3 value as JSON  4 the event's own id, '' for none  5 text of the claim, '' for a client  6 who sends it
---       7 how many bytes a run's outcomes may take  8 how many messages a run may have
+-- KEYS  run       run:<id>
+--       steps     steps:<id>
+--       open      open:<id>
+--       join      join:<id>
+--       queue     queue:<queue> of the run
+--       delayed
+--       mail      mail:<id>
+--       event     event:<name>
+--       meta
+--       seen      seen:<id>
+--       expected
+--       claimed   claimed:<worker>:<queue>, for a worker
+-- ARGV  id
+--       name
+--       value         as JSON
+--       event_id      the event's own id, '' for none
+--       text          of the claim, '' for a client
+--       sender        who sends it
+--       max_bytes     how many bytes a run's outcomes may take
+--       max_messages  how many messages a run may have
 -- Reply {'received'}: a step had waited for it; {'kept'}; {'again'}: send it again, old entries were in the way; {'seen'}: an event with this id
 --       was sent before; {'over', status}: the run has ended, {'unknown'}: it has made no such callback, or
 --       {'full'}: nothing was done, the claim stays; {'queue', queue}: the run has
@@ -10,39 +27,47 @@
 -- rest looks into the mailbox (apply_plan).
 -- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
 --       exist yet is noted in `expected`.
-local claimed = ARGV[5] ~= ''
-if claimed and not redis.call('LPOS', KEYS[12], ARGV[5]) then return { 'stale' } end
-local run, name = read_run(KEYS[1]), ARGV[2]
+local run_key, steps_key, open_key, join_key, queue_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local mail_key, event_key, meta_key, seen_key, expected_key, claimed_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local id, name, value, event_id, text, sender, max_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local max_messages = tonumber(ARGV[8])
+local keys = {
+  run = run_key, steps = steps_key, open = open_key, join = join_key, queue = queue_key, delayed = delayed_key, mail = mail_key,
+  event = event_key, meta = meta_key,
+}
+local has_claim = text ~= ''
+if has_claim and not prove_claim(claimed_key, text) then return { 'stale' } end
+local run = read_run(run_key)
 if run then
-  local queue = redis.call('HGET', KEYS[1], 'queue')
-  if queue and queue ~= string.match(KEYS[5], '}:queue:(.+)$') then return { 'queue', queue } end
+  local queue = redis.call('HGET', run_key, 'queue')
+  if queue and queue ~= queue_name(queue_key) then return { 'queue', queue } end
 end
-redis.call('ZCARD', KEYS[11])
-check_delivery()
-if ARGV[4] ~= '' and redis.call('ZSCORE', KEYS[10], ARGV[4]) then
-  if claimed then redis.call('LREM', KEYS[12], -1, ARGV[5]) end
+redis.call('ZCARD', expected_key)
+check_delivery(keys)
+if event_id ~= '' and redis.call('ZSCORE', seen_key, event_id) then
+  if has_claim then drop_claim(claimed_key, text) end
   return { 'seen' }
 end
 -- A failed run may be resumed.
 if run and not is_live(run) and run.status ~= 'failed' then return { 'over', run.status } end
 if string.sub(name, 1, 9) == 'callback:' then
   -- A callback is in the mailbox from its making to its answer; of its answers the first counts.
-  local last = redis.call('ZREVRANGEBYLEX', KEYS[7], '(' .. name .. '!', '[' .. name .. ' ', 'LIMIT', 0, 1)[1]
-  local answers = redis.call('ZLEXCOUNT', KEYS[7], '[' .. name .. ' m ', '(' .. name .. ' m!')
+  local last = redis.call('ZREVRANGEBYLEX', mail_key, '(' .. name .. '!', '[' .. name .. ' ', 'LIMIT', 0, 1)[1]
+  local answers = redis.call('ZLEXCOUNT', mail_key, '[' .. name .. ' m ', '(' .. name .. ' m!')
   if not last then return { 'unknown' } end
   if answers > 0 then
-    if claimed then redis.call('LREM', KEYS[12], -1, ARGV[5]) end
+    if has_claim then drop_claim(claimed_key, text) end
     return { 'seen' }
   end
 end
-local count = redis.call('ZCARD', KEYS[7])
--- Waiters that are none are dropped on the way, at most 100 of them.
+local count = redis.call('ZCARD', mail_key)
+-- Entries of steps that do not wait are dropped on the way, at most 100 of them.
 local step, open
 local obsolete = {}
 if is_live(run) then
-  for _, waiter in ipairs(redis.call('ZRANGEBYLEX', KEYS[7], '[' .. name .. ' w ', '(' .. name .. ' w!', 'LIMIT', 0, 100)) do
+  for _, waiter in ipairs(redis.call('ZRANGEBYLEX', mail_key, '[' .. name .. ' w ', '(' .. name .. ' w!', 'LIMIT', 0, 100)) do
     local generation, its_step = string.match(waiter, '^%S+ w (%S+) %d+ (.+)$')
-    local its_open = generation == run.generation and read_open(redis.call('HGET', KEYS[3], its_step))
+    local its_open = generation == run.generation and read_open(redis.call('HGET', open_key, its_step))
     if waits_for(its_open, name) then
       step, open = its_step, its_open
       break
@@ -51,28 +76,28 @@ if is_live(run) then
   end
 end
 if not step and #obsolete == 100 then
-  redis.call('ZREM', KEYS[7], unpack(obsolete))
+  redis.call('ZREM', mail_key, unpack(obsolete))
   return { 'again' }
 end
 local is_at_rest = step and run.turn == '' and run.recorded == tonumber(run.delivered)
-if not is_at_rest and count >= tonumber(ARGV[8]) then return { 'full' } end
+if not is_at_rest and count >= max_messages then return { 'full' } end
 
-if claimed then redis.call('LREM', KEYS[12], -1, ARGV[5]) else redis.call('HDEL', KEYS[1], '-') end
-if #obsolete > 0 then redis.call('ZREM', KEYS[7], unpack(obsolete)) end
-if ARGV[4] ~= '' then
-  redis.call('ZADD', KEYS[10], now(), ARGV[4])
-  redis.call('ZREMRANGEBYRANK', KEYS[10], 0, -1001)
+if has_claim then drop_claim(claimed_key, text) else redis.call('HDEL', run_key, '-') end
+if #obsolete > 0 then redis.call('ZREM', mail_key, unpack(obsolete)) end
+if event_id ~= '' then
+  redis.call('ZADD', seen_key, now(), event_id)
+  redis.call('ZREMRANGEBYRANK', seen_key, 0, -1001)
 end
 if is_at_rest then
-  deliver(run, ARGV[1], step, open, name, ARGV[3], ARGV[6], ARGV[7])
+  deliver(run, id, keys, step, open, name, value, sender, max_bytes)
   return { 'received' }
 end
 -- In the order of their arrival, also if the clock was set back.
 local number = now_exactly()
-local last = redis.call('ZREVRANGEBYLEX', KEYS[7], '(' .. name .. ' m!', '[' .. name .. ' m ', 'LIMIT', 0, 1)[1]
+local last = redis.call('ZREVRANGEBYLEX', mail_key, '(' .. name .. ' m!', '[' .. name .. ' m ', 'LIMIT', 0, 1)[1]
 last = last and string.match(last, '^%S+ m (%d+) ')
 if last and tonumber(last) >= tonumber(number) then number = string.format('%.0f', last + 1) end
-redis.call('ZADD', KEYS[7], 0, name .. ' m ' .. number .. ' ' .. ARGV[3])
-if step then note_mail(run, KEYS[1], name) end
-if not run then redis.call('ZADD', KEYS[11], now(), ARGV[1]) end
+redis.call('ZADD', mail_key, 0, name .. ' m ' .. number .. ' ' .. value)
+if step then note_mail(run, run_key, name) end
+if not run then redis.call('ZADD', expected_key, now(), id) end
 return { 'kept' }

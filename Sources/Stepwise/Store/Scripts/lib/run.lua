@@ -1,6 +1,8 @@
--- Put before every script but the plain cases by the store, after prelude.lua; not a script of its own.
+-- The store puts this before every script but the plain cases, after prelude.lua. It is not a script of its own.
 -- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
+-- A script names its keys and its arguments in its first lines. Functions take what they need; where that is many keys, a table has them
+-- by the names that the headers use: `keys.run` is run:<id>, `keys.running` is runs:running.
 
 local RUN_FIELDS = { 'status', 'generation', 'turn', 'turns', 'opened', 'recorded', 'delivered', 'inline', 'awaited', 'lost', 'bytes',
   'deadline', 'unfit', 'patches', 'parent', 'parentQueue', 'children', 'listens', 'joins' }
@@ -35,6 +37,27 @@ local function has_word(words, word)
   return string.find(' ' .. words .. ' ', ' ' .. word .. ' ', 1, true) ~= nil
 end
 
+-- An error as it is stored: its type, its message and, if there is one, another member.
+local function error_json(kind, message, member, value)
+  return '{"type":"' .. kind .. '","message":' .. cjson.encode(message) .. (member and ',"' .. member .. '":' .. cjson.encode(value) or '') .. '}'
+end
+
+-- Whether a work item lies in a list of claims: the proof that its worker still holds it. `...`: options of LPOS.
+local function prove_claim(claimed_key, text, ...)
+  return redis.call('LPOS', claimed_key, text, ...)
+end
+
+-- The claim ends. To be called once it is proved, as the first write: it frees.
+local function drop_claim(claimed_key, text)
+  redis.call('LREM', claimed_key, -1, text)
+end
+
+-- Moves a run from one of the lists runs:<status> to another. `keys` has both by the status.
+local function move_status(keys, id, from, to)
+  redis.pcall('ZREM', keys[from], id)
+  redis.pcall('ZADD', keys[to], now(), id)
+end
+
 -- The names of the messages in a run's mailbox for which a step may wait, each followed by a space. Once its function is at rest they are
 -- looked for, and forgotten.
 local function noted_mail(run)
@@ -67,14 +90,25 @@ local function start_time(text)
   return time > tonumber(now()) and string.format('%.0f', time) or nil
 end
 
--- The entry of `delayed` for the first turn of a run that is to start later. `list`: the key of its queue.
-local function start_entry(list, id, generation)
-  return string.match(list, '}:queue:(.+)$') .. ' ' .. turn_text(id, generation)
+-- The queue's name in the key of its list.
+local function queue_name(queue_key)
+  return string.match(queue_key, '}:queue:(.+)$')
 end
 
--- To be called before the first write of a script that may end a run; `key`: the queue of the run that waits for it, or any list.
-local function check_parent(run, key)
-  if run.parentQueue ~= '' then redis.call('LLEN', key) end
+-- The entry of `delayed` for the first turn of a run that is to start later.
+local function start_entry(queue_key, id, generation)
+  return queue_name(queue_key) .. ' ' .. turn_text(id, generation)
+end
+
+-- A step's work item.
+local function step_text(id, generation, attempt, step)
+  return 'step ' .. id .. ' ' .. generation .. ' ' .. attempt .. ' ' .. step
+end
+
+-- To be called before the first write of a script that may end a run.
+-- `parent_queue_key`: the queue of the run that waits for it, or any list.
+local function check_parent(run, parent_queue_key)
+  if run.parentQueue ~= '' then redis.call('LLEN', parent_queue_key) end
 end
 
 -- What lets a parent, given as '<run> <generation> <step>', look at its child's end.
@@ -84,16 +118,16 @@ local function ended_text(parent, child)
 end
 
 -- The run has ended: the run that waits for it is told, by its queue, and so are clients that do, who also ask from time to time.
-local function announce_end(run, id, run_key, parent_queue, ending, result)
-  if run.parentQueue ~= '' then redis.call('RPUSH', parent_queue, ended_text(run.parent, id)) end
+local function announce_end(run, id, run_key, parent_queue_key, ending, result)
+  if run.parentQueue ~= '' then redis.call('RPUSH', parent_queue_key, ended_text(run.parent, id)) end
   publish_end(run_key, run.awaited, ending, run.generation, result)
 end
 
 -- The function has something to learn: if it has no turn, and somebody takes it forward, one is queued.
-local function queue_turn(run, id, run_key, queue)
+local function queue_turn(run, id, run_key, queue_key)
   if run.turn ~= '' or run.status ~= 'running' then return end
   redis.call('HSET', run_key, 'turn', 'queue')
-  redis.call('RPUSH', queue, turn_text(id, run.generation))
+  redis.call('RPUSH', queue_key, turn_text(id, run.generation))
 end
 
 -- The turn as text: who has the turn, the number of this taking, and the call that took it.
@@ -109,12 +143,12 @@ end
 
 -- What came after number `from`, up to `to`: at most 1,000 outcomes or about 1 MiB. It reads a first one and then, by their size so far,
 -- as many as should fit, at most 50 at a time; what does not fit after all comes with the next page.
-local function outcomes_after(steps, from, to)
+local function outcomes_after(steps_key, from, to)
   local page, size, most, bite = {}, 0, 1048576, 1
   while from < to and #page < 1000 and size < most do
     local numbers = {}
     for n = from + 1, math.min(from + bite, to) do numbers[#numbers + 1] = n end
-    for _, record in ipairs(redis.call('HMGET', steps, unpack(numbers))) do
+    for _, record in ipairs(redis.call('HMGET', steps_key, unpack(numbers))) do
       if size >= most then break end
       page[#page + 1] = record or ''
       size = size + #(record or '')
@@ -150,21 +184,21 @@ local function read_open(text)
 end
 
 -- An open step; false if it is not open.
-local function find_open(run, key, step)
+local function find_open(run, open_key, step)
   if step == '' then return false end
-  return read_open(redis.call('HGET', key, step) or step == run.inline and INLINE_TEXT)
+  return read_open(redis.call('HGET', open_key, step) or step == run.inline and INLINE_TEXT)
 end
 
 -- Writes where an open step is.
-local function place_open(key, step, open, where)
+local function place_open(open_key, step, open, where)
   local text = open_text(open, where)
-  if text == INLINE_TEXT then redis.call('HDEL', key, step) else redis.call('HSET', key, step, text) end
+  if text == INLINE_TEXT then redis.call('HDEL', open_key, step) else redis.call('HSET', open_key, step, text) end
 end
 
 -- How many steps of a run are open.
-local function count_open(run, key)
-  local count = redis.call('HLEN', key)
-  if run.inline ~= '' and redis.call('HEXISTS', key, run.inline) == 0 then count = count + 1 end
+local function count_open(run, open_key)
+  local count = redis.call('HLEN', open_key)
+  if run.inline ~= '' and redis.call('HEXISTS', open_key, run.inline) == 0 then count = count + 1 end
   return count
 end
 
@@ -225,23 +259,30 @@ local function next_limit(open)
   return first
 end
 
--- The entry of `delayed` for the limits of a step, or of the run for the step ''. `list`: the key of its queue, or of a claim list.
-local function limit_entry(list, id, generation, step)
-  local queue = string.match(list, '}:queue:(.+)$') or string.match(list, '}:claimed:[^:]+:(.+)$')
+-- The entry of `delayed` for the limits of a step, or of the run for the step ''. `list_key`: its queue, or claims from it.
+local function limit_entry(list_key, id, generation, step)
+  local queue = queue_name(list_key) or string.match(list_key, '}:claimed:[^:]+:(.+)$')
   return queue .. ' timeout ' .. id .. ' ' .. generation .. (step == '' and '' or ' ' .. step)
 end
 
 -- The end of a wait whose time is up, as the tail of its record.
 local function wait_end(kind, event)
   if kind == 'sleep' then return '"value":null' end
-  return '"error":{"type":"EventTimeout","message":' .. cjson.encode('no event "' .. event .. '" came in time') .. ',"cause":"timedOut"}'
+  return '"error":' .. error_json('EventTimeout', 'no event "' .. event .. '" came in time', 'cause', 'timedOut')
 end
 
 -- Until when a new run has to be done.
-local function set_deadline(run_key, delayed, list, id, created, ms)
+local function set_deadline(run_key, delayed_key, list_key, id, created, ms)
   local deadline = string.format('%.0f', created + ms)
   redis.call('HSET', run_key, 'deadline', deadline)
-  redis.call('ZADD', delayed, deadline, limit_entry(list, id, created, ''))
+  redis.call('ZADD', delayed_key, deadline, limit_entry(list_key, id, created, ''))
+end
+
+-- What stands before the time in the record of an outcome that the store writes by itself. `attempt`: nil for the first; `by`: who
+-- writes it.
+local function outcome_head(step, kind, child, attempt, by)
+  return '{"step":' .. cjson.encode(step) .. (kind and ',"kind":"' .. kind .. '"' or '') .. (child and ',"child":' .. cjson.encode(child) or '')
+    .. ((attempt or '1') == '1' and '' or ',"attempts":' .. attempt) .. ',"claim":' .. cjson.encode(by)
 end
 
 -- The record of an open step's outcome.
@@ -258,10 +299,10 @@ local function bounded_outcome(run, id, limit, head, open, tail)
   local text, fits = outcome_text(head, open, tail), true
   if is_too_much(run.bytes + #text, tail, limit) then
     fits = false
-    text = outcome_text(head, open, '"error":{"type":"StepwiseError","message":' .. cjson.encode('with this result run ' .. id
+    text = outcome_text(head, open, '"error":' .. error_json('StepwiseError', 'with this result run ' .. id
       .. ' would have ' .. string.format('%.0f', run.bytes + #text) .. ' bytes of outcomes, and the limit is ' .. limit
-      .. ' (maximumRunSize of the worker\'s configuration); store results elsewhere and keep references, or raise the limit')
-      .. ',"cause":"tooLarge"}')
+      .. ' (maximumRunSize of the worker\'s configuration); store results elsewhere and keep references, or raise the limit',
+      'cause', 'tooLarge'))
   end
   run.bytes = run.bytes + #text
   return text, fits
@@ -278,4 +319,46 @@ local function call_in_bites(command, key, values)
   for first = 1, #values, 1000 do
     redis.call(command, key, unpack(values, first, math.min(first + 999, #values)))
   end
+end
+
+-- Writes the run's next outcome, and with its number further fields of the run, given as names and values.
+local function append_outcome(run, run_key, steps_key, record, ...)
+  run.recorded = run.recorded + 1
+  redis.call('HSET', steps_key, run.recorded, record)
+  redis.call('HSET', run_key, 'recorded', run.recorded, ...)
+end
+
+-- Closes a step that gets its outcome from outside. To be called before the outcome is written: it frees.
+local function close_step(run, run_key, open_key, join_key, step)
+  redis.call('HDEL', open_key, step)
+  redis.pcall('DECR', join_key)
+  if run.inline == step then redis.call('HSET', run_key, 'inline', '') end
+end
+
+-- Takes the limits of a closed step out of `delayed`.
+local function drop_step_limits(open, delayed_key, list_key, id, generation, step)
+  if open.limits ~= '' then redis.pcall('ZREM', delayed_key, limit_entry(list_key, id, generation, step)) end
+end
+
+-- Takes entries out of `delayed`. Whatever that key is, it keeps nothing from happening: an entry that stays is obsolete.
+local function drop_limits(delayed_key, entries)
+  for first = 1, #entries, 1000 do
+    redis.pcall('ZREM', delayed_key, unpack(entries, first, math.min(first + 999, #entries)))
+  end
+end
+
+-- Ends a run whose open steps are gone: the script has checked everything (check_parent) and its first write was UNLINK of open:<id> and
+-- join:<id>, which frees.
+-- `keys`: run, queue, parent_queue, delayed, the lists runs:<status> that it leaves and enters, and dead if it may fail.
+-- `ending`: status; leaves, the status under which it was listed, if not its own; fields, names and values that say how; texts, the work
+-- items that end what it leaves outside; limits, the entries of `delayed` that go; result, what waiting clients are told, or nil: they ask.
+local function end_run(run, id, keys, ending)
+  local time, fields = now(), ending.fields
+  redis.call('HSET', keys.run, 'status', ending.status, 'ended', time, 'turn', '', 'inline', '', unpack(fields))
+  redis.pcall('ZREM', keys[ending.leaves or run.status], id)
+  redis.pcall('ZADD', keys[ending.status], time, id)
+  if ending.status == 'failed' then redis.pcall('ZADD', keys.dead, time, id) end
+  drop_limits(keys.delayed, ending.limits or {})
+  call_in_bites('RPUSH', keys.queue, ending.texts)
+  announce_end(run, id, keys.run, keys.parent_queue, ending.status, ending.result)
 end

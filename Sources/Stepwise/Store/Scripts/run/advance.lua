@@ -1,18 +1,41 @@
 -- advance: by the turn's holder, having delivered up to `upto`: opens what the function has called, closes what it no longer waits for,
 -- and ends the turn, unless more was recorded meanwhile or another page follows. With an ending, ends the run, or begins it anew, which
 -- does not stand if more was recorded meanwhile: a cancellation has to be heard.
--- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 queue:<queue>
---       7 runs:running  8 runs:completed  9 runs:failed  10 runs:parked  11 runs:cancelled  12 dead  13 delayed
---       14 queue:<queue> of the run that waits for this one, or any list
---       where the function has waited for events also 15 mail:<id>, then for each that is opened event:<name> and kept:<name>
--- ARGV  1 id  2 worker  3 number  4 turn text  5 generation  6 upto  7 slots  8 '1' if this is the last page
---       9 ending ('', 'completed', 'failed', 'cancelled', 'continued')  10 output, error, or the input to begin anew with, as JSON
---       11 how many openings, then for each: number, step, '1' if withdrawn, its time limits, what it waits for
---       ('' for a step with a body, 'sleep', or 'waitForEvent <name> <n>', KEYS[n] being event:<name>); then how many closings, then each step;
---       then how many steps whose limits do not matter any more, then each; then how many of the steps that it no longer waits for leave
---       something outside the run, then for each: step, the work item that ends it; then the run's patches, '' for no change;
---       how many bytes a run's outcomes may take; '1' if the function waits for all of its open steps before it can go on, unless one
---       of them fails
+-- KEYS  run           run:<id>
+--       steps         steps:<id>
+--       open          open:<id>
+--       join          join:<id>
+--       claimed       claimed:<worker>:<queue>
+--       queue         queue:<queue>
+--       running       runs:running
+--       completed     runs:completed
+--       failed        runs:failed
+--       parked        runs:parked
+--       cancelled     runs:cancelled
+--       dead
+--       delayed
+--       parent_queue  queue:<queue> of the run that waits for this one, or any list
+--       mail?         mail:<id>; absent, as what follows, unless the function has waited for events
+--       events...     event:<name> and kept:<name> for each wait that is opened
+-- ARGV  id
+--       worker
+--       number
+--       text        of the turn
+--       generation
+--       upto        up to which outcome the function has received them
+--       slots
+--       is_last     '1' if this is the last page
+--       ending      '', 'completed', 'failed', 'cancelled', 'continued'
+--       result      output, error, or the input to begin anew with, as JSON
+--       plan...     how many openings, then for each: number, step, '1' if withdrawn, its time limits, what it waits for ('' for a step with a
+--                   body, 'sleep', or 'waitForEvent <name> <n>', KEYS[n] being event:<name>)
+--                   how many closings, then each step
+--                   how many steps whose limits do not matter any more, then each
+--                   how many of the steps that it no longer waits for leave something outside the run, then for each: step, the work item that
+--                   ends it
+--                   the run's patches, '' for no change
+--                   how many bytes a run's outcomes may take
+--                   '1' if the function waits for all of its open steps before it can go on, unless one of them fails
 -- Reply {'inline', step, attempt, lost}: the turn goes on, this is the only open step and its body the caller's;
 --       {'more', opened, recorded, delivered, page}: the turn stays; {'released', text...}: the turn ended, the texts are claims of the caller;
 --       {'gone', text...}: the same of a caller who does not hold the turn, and may never have;
@@ -21,29 +44,43 @@
 --       removed: the caller's generation is over;
 --       {'reset'}: the history is shorter than `upto`
 -- Guarantees: only the holder of the turn changes anything; openings below `opened` are not repeated, so it may arrive twice and late.
-local call = {
-  run = read_run(KEYS[1]), id = ARGV[1], worker = ARGV[2], text = ARGV[4], generation = ARGV[5], upto = tonumber(ARGV[6]),
-  slots = tonumber(ARGV[7]), last = ARGV[8] == '1', ending = ARGV[9], result = ARGV[10],
+local run_key, steps_key, open_key, join_key, claimed_key, queue_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local running_key, completed_key, failed_key, parked_key, cancelled_key, dead_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local delayed_key, parent_queue_key, mail_key = KEYS[13], KEYS[14], KEYS[15]
+local key_list, events_at = KEYS, 16
+local id, worker, number, text, generation, upto, slots = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local is_last, ending, result = ARGV[8] == '1', ARGV[9], ARGV[10]
+local arg_list, plan_at = ARGV, 11
+local keys = {
+  run = run_key, steps = steps_key, open = open_key, join = join_key, claimed = claimed_key, queue = queue_key, running = running_key,
+  completed = completed_key, failed = failed_key, parked = parked_key, cancelled = cancelled_key, dead = dead_key, delayed = delayed_key,
+  parent_queue = parent_queue_key, mail = mail_key, listed = key_list, events_at = events_at,
 }
-if not call.run or call.run.generation ~= call.generation then return { 'continued', 0 } end
-if not is_live(call.run) then return finished_reply(call.run) end
-if not holds_turn(call.run, call.worker, ARGV[3]) then return stale_reply(call) end
-if call.upto > call.run.recorded then return { 'reset' } end
-if call.run.status == 'paused' then return put_aside(call) end
-local plan = read_plan(call.run, 11)
-if call.ending == '' and opens_one(call, plan) and is_nothing_open(call) then
+local call = {
+  run = read_run(run_key), keys = keys, id = id, worker = worker, number = tonumber(number), text = text, generation = generation,
+  upto = upto, slots = slots, is_last = is_last, ending = ending, result = result,
+}
+local run = call.run
+if not run or run.generation ~= generation then return { 'continued', 0 } end
+if not is_live(run) then return finished_reply(call) end
+if not holds_turn(run, worker, number) then return stale_reply(call) end
+if upto > run.recorded then return { 'reset' } end
+if run.status == 'paused' then return put_aside(call) end
+local plan = read_plan(call, arg_list, plan_at)
+if ending == '' and opens_one(call, plan) and is_nothing_open(call) then
   -- A run's first step, or the one behind a join.
-  local refused = first_write(KEYS[1], 'HSET', KEYS[1], 'opened', call.run.opened + 1, 'inline', plan.openings[1].step, 'delivered', call.upto)
+  local step = plan.openings[1].step
+  local refused = first_write(run_key, 'HSET', run_key, 'opened', run.opened + 1, 'inline', step, 'delivered', upto)
   if refused then return refused end
-  redis.call('SET', KEYS[4], 1)
-  keep_patches(plan)
-  return { 'inline', plan.openings[1].step, 1, 0 }
+  redis.call('SET', join_key, 1)
+  keep_patches(run_key, plan)
+  return { 'inline', step, 1, 0 }
 end
-check_keys(plan)
-if already_applied(call, plan) then return inline_reply(call.run) end
-if call.ending == 'continued' and call.run.recorded > call.upto then
-  return { 'more', call.run.opened, call.run.recorded, call.run.delivered, outcomes_after(KEYS[2], call.upto, call.run.recorded) }
+check_keys(keys, plan)
+if already_applied(call, plan) then return inline_reply(call) end
+if ending == 'continued' and run.recorded > upto then
+  return { 'more', run.opened, run.recorded, run.delivered, outcomes_after(steps_key, upto, run.recorded) }
 end
-if call.ending == 'continued' then return renew(call, plan) end
-if call.ending ~= '' then return finish(call, plan) end
+if ending == 'continued' then return renew(call, plan) end
+if ending ~= '' then return finish(call, plan) end
 return apply_plan(call, plan)

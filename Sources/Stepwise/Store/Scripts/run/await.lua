@@ -1,10 +1,11 @@
 -- await: how a run stands; if it has not ended, its end will be published.
--- KEYS  1 run:<id>
+-- KEYS  run  run:<id>
 -- Reply {status, output, error, generation}, or {} if there is no such run
-local v = redis.call('HMGET', KEYS[1], 'status', 'output', 'error', 'awaited', 'generation')
+local run_key = KEYS[1]
+local v = redis.call('HMGET', run_key, 'status', 'output', 'error', 'awaited', 'generation')
 if not v[1] then return {} end
 if not ENDED[v[1]] and not v[4] then
-  redis.call('HDEL', KEYS[1], '-')
-  redis.call('HSET', KEYS[1], 'awaited', '1')
+  redis.call('HDEL', run_key, '-')
+  redis.call('HSET', run_key, 'awaited', '1')
 end
 return { v[1], v[2] or '', v[3] or '', v[5] or '' }

@@ -1,69 +1,82 @@
 -- cancel: a run is to end. Of one that has begun, the function learns of it as of an outcome; one that nobody takes forward (it waits in
 -- a queue for its first turn, for a person, or for other code) ends at once.
--- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 queue:<queue>  6 meta  7 runs:cancelled
---       8 runs:queued  9 runs:running  10 runs:unserved  11 runs:parked  12 unfit:<workflow>  13 runs:paused
---       14 queue:<queue> of the run that waits for it, or any list  15 unserved:<workflow>
---       16 claimed:<worker>:<queue>, for a worker  17 delayed
--- ARGV  1 id  2 reason  3 text of the claim, '' for a person  then, for a worker  4 the step that made the run: '<run> <generation> <step>'
---       5 the run's workflow, '-' if it was made for certain
+-- KEYS  run             run:<id>
+--       steps           steps:<id>
+--       open            open:<id>
+--       join            join:<id>
+--       queue           queue:<queue>
+--       meta
+--       cancelled       runs:cancelled
+--       queued          runs:queued
+--       running         runs:running
+--       unserved        runs:unserved
+--       parked          runs:parked
+--       unfit           unfit:<workflow>
+--       paused          runs:paused
+--       parent_queue    queue:<queue> of the run that waits for it, or any list
+--       unserved_items  unserved:<workflow>
+--       claimed         claimed:<worker>:<queue>, for a worker
+--       delayed
+-- ARGV  id
+--       reason
+--       text       of the claim, '' for a person
+--       parent?    for a worker: the step that made the run: '<run> <generation> <step>'
+--       workflow?  for a worker: the run's, '-' if it was made for certain
 -- Reply {'requested'}; {'ended'}: it is cancelled now; {'already'}: it was requested before; {'over', status}: it has ended, nothing
 --       was changed; {'missing'}; {'stale'}: the claim is not the caller's
 -- Guarantees: one request for a run, one end; sent again, it changes nothing. A child that was not made yet is made here, as one that was
 --       cancelled: whoever is about to make it finds it. The child of another step is left alone.
-local run = read_run(KEYS[1])
-local by_parent = ARGV[3] ~= ''
+local run_key, steps_key, open_key, join_key, queue_key, meta_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local cancelled_key, queued_key, running_key, unserved_key, parked_key, unfit_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local paused_key, parent_queue_key, unserved_items_key, claimed_key, delayed_key = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local id, reason, text, parent, workflow = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local run = read_run(run_key)
+local by_parent = text ~= ''
 if by_parent then
-  if not redis.call('LPOS', KEYS[16], ARGV[3]) then return { 'stale' } end
-  local is_child = run and run.parent == ARGV[4]
-  local is_requested = is_child and run.status == 'running' and redis.call('HEXISTS', KEYS[1], 'cancelled') == 1
-  if run and (not is_child or not is_live(run) or is_requested) or not run and ARGV[5] == '-' then
-    redis.call('LREM', KEYS[16], -1, ARGV[3])
+  if not prove_claim(claimed_key, text) then return { 'stale' } end
+  local is_child = run and run.parent == parent
+  local is_requested = is_child and run.status == 'running' and redis.call('HEXISTS', run_key, 'cancelled') == 1
+  if run and (not is_child or not is_live(run) or is_requested) or not run and workflow == '-' then
+    drop_claim(claimed_key, text)
     return { 'already' }
   end
 end
 if not run and not by_parent then return { 'missing' } end
+local cause = error_json('CancellationError', reason)
 if not run then
   local time = now()
-  redis.call('LREM', KEYS[16], -1, ARGV[3])
-  redis.call('HSET', KEYS[1], 'workflow', ARGV[5], 'queue', string.match(KEYS[5], '}:queue:(.+)$'), 'payload', 'null', 'status', 'cancelled',
-    'generation', time, 'turn', '', 'created', time, 'ended', time, 'parent', ARGV[4], 'cancelled', ARGV[2],
-    'error', '{"type":"CancellationError","message":' .. cjson.encode(ARGV[2]) .. '}')
-  redis.pcall('ZADD', KEYS[7], time, ARGV[1])
+  drop_claim(claimed_key, text)
+  redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue_name(queue_key), 'payload', 'null', 'status', 'cancelled',
+    'generation', time, 'turn', '', 'created', time, 'ended', time, 'parent', parent, 'cancelled', reason, 'error', cause)
+  redis.pcall('ZADD', cancelled_key, time, id)
   return { 'ended' }
 end
 if not is_live(run) then return { 'over', run.status } end
-if run.status == 'running' and redis.call('HEXISTS', KEYS[1], 'cancelled') == 1 then return { 'already' } end
-redis.call('LLEN', KEYS[5])
-redis.call('HLEN', KEYS[2])
-redis.call('HLEN', KEYS[6])
-check_parent(run, KEYS[14])
-local time, reason = now(), cjson.encode(ARGV[2])
-local cancels = run.status ~= 'running' and ending_texts(run, ARGV[1], KEYS[3])
-if by_parent then redis.call('LREM', KEYS[16], -1, ARGV[3]) end
+if run.status == 'running' and redis.call('HEXISTS', run_key, 'cancelled') == 1 then return { 'already' } end
+redis.call('LLEN', queue_key)
+redis.call('HLEN', steps_key)
+redis.call('HLEN', meta_key)
+check_parent(run, parent_queue_key)
+local cancels = run.status ~= 'running' and ending_texts(run, id, open_key)
+local limits = run.turns == 0 and { start_entry(queue_key, id, run.generation) } or {}
+if by_parent then drop_claim(claimed_key, text) end
 if run.status ~= 'running' then
-  redis.call('UNLINK', KEYS[3], KEYS[4])
-  redis.call('HDEL', KEYS[1], 'reason', 'divergence')
-  redis.call('HSET', KEYS[1], 'status', 'cancelled', 'cancelled', ARGV[2], 'ended', time, 'turn', '', 'inline', '',
-    'error', '{"type":"CancellationError","message":' .. reason .. '}')
-  redis.pcall('ZREM', KEYS[({ queued = 8, unserved = 10, parked = 11, paused = 13 })[run.status]], ARGV[1])
-  redis.pcall('HDEL', KEYS[12], ARGV[1])
+  redis.call('UNLINK', open_key, join_key)
+  redis.call('HDEL', run_key, 'reason', 'divergence')
+  redis.pcall('HDEL', unfit_key, id)
   -- Where no worker has the workflow, nobody else would ever drop it.
-  if run.turn == 'unserved' then redis.pcall('LREM', KEYS[15], 1, turn_text(ARGV[1], run.generation)) end
-  if run.turns == 0 then redis.pcall('ZREM', KEYS[17], start_entry(KEYS[5], ARGV[1], run.generation)) end
-  redis.pcall('ZADD', KEYS[7], time, ARGV[1])
-  redis.pcall('HINCRBY', KEYS[6], 'cancels', 1)
-  call_in_bites('RPUSH', KEYS[5], cancels)
-  announce_end(run, ARGV[1], KEYS[1], KEYS[14])
+  if run.turn == 'unserved' then redis.pcall('LREM', unserved_items_key, 1, turn_text(id, run.generation)) end
+  redis.pcall('HINCRBY', meta_key, 'cancels', 1)
+  local keys = {
+    run = run_key, queue = queue_key, parent_queue = parent_queue_key, delayed = delayed_key, queued = queued_key,
+    running = running_key, unserved = unserved_key, parked = parked_key, paused = paused_key, cancelled = cancelled_key,
+  }
+  end_run(run, id, keys, { status = 'cancelled', fields = { 'cancelled', reason, 'error', cause }, texts = cancels, limits = limits })
   return { 'ended' }
 end
-redis.call('HDEL', KEYS[1], '-')
-run.recorded = run.recorded + 1
-redis.call('HSET', KEYS[2], run.recorded, '{"step":"","at":' .. time .. ',"cancel":' .. reason .. '}')
-redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'cancelled', ARGV[2])
-if run.turn == '' then
-  redis.call('HSET', KEYS[1], 'turn', 'queue')
-  redis.call('RPUSH', KEYS[5], turn_text(ARGV[1], run.generation))
-end
+redis.call('HDEL', run_key, '-')
+append_outcome(run, run_key, steps_key, '{"step":"","at":' .. now() .. ',"cancel":' .. cjson.encode(reason) .. '}', 'cancelled', reason)
+queue_turn(run, id, run_key, queue_key)
 -- Workers look through what they hold when they see another number here.
-redis.pcall('HINCRBY', KEYS[6], 'cancels', 1)
+redis.pcall('HINCRBY', meta_key, 'cancels', 1)
 return { 'requested' }

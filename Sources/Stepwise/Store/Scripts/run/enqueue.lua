@@ -1,57 +1,72 @@
 -- enqueue: makes a run and queues its first turn, once for an id; or puts it into `delayed` until the run is to start.
--- KEYS  1 run:<id>  2 queue:<queue>  3 runs:queued  4 delayed  5 queue:<queue> of the run that waits for it, or any list
--- ARGV  1 id  2 workflow  3 queue  4 payload  5 labels as JSON or ''  6 the run that this one restarts, or ''
---       7 within how many ms it has to be done, or ''
---       8 the step that makes it: '<run> <generation> <step>', or ''  9 the queue of that run if it waits for the end, or ''
---       10 how many runs are above it  11 when it is to start: '+<ms>' from now, '<ms>' since 1970, or '' for at once
+-- KEYS  run           run:<id>
+--       queue         queue:<queue>
+--       queued        runs:queued
+--       delayed
+--       parent_queue  queue:<queue> of the run that waits for it, or any list
+-- ARGV  id
+--       workflow
+--       queue
+--       payload
+--       labels        as JSON, or ''
+--       origin        the run that this one restarts, or ''
+--       timeout       within how many ms it has to be done, or ''
+--       parent        the step that makes it: '<run> <generation> <step>', or ''
+--       parent_queue  the queue of that run if it waits for the end, or ''
+--       depth         how many runs are above it
+--       start         when it is to start: '+<ms>' from now, '<ms>' since 1970, or '' for at once
 -- Reply {'new'}; {'exists', workflow, parent}: there is one already. A child that has ended, and whose parent asks for it again, tells it
 --       again; if the parent was resumed meanwhile, it has a new parent
 -- Guarantees: one id makes one run, however often this arrives. Refused as a whole at maxmemory.
+local run_key, queue_key, queued_key, delayed_key, parent_queue_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local id, workflow, queue, payload, labels, origin, timeout, parent = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local parent_queue, depth, start = ARGV[9], ARGV[10], ARGV[11]
+
 -- Whether a parent is a later life of the same run than another.
-local function is_newer(parent, other)
-  local number, resumes = string.match(parent, '^%S+ (%d+)%.?(%d*)')
-  local its_number, its_resumes = string.match(other, '^%S+ (%d+)%.?(%d*)')
-  if number ~= its_number then return tonumber(number) > tonumber(its_number) end
-  return (tonumber(resumes) or 0) > (tonumber(its_resumes) or 0)
+local function is_newer(one, other)
+  local its_number, its_resumes = string.match(one, '^%S+ (%d+)%.?(%d*)')
+  local other_number, other_resumes = string.match(other, '^%S+ (%d+)%.?(%d*)')
+  if its_number ~= other_number then return tonumber(its_number) > tonumber(other_number) end
+  return (tonumber(its_resumes) or 0) > (tonumber(other_resumes) or 0)
 end
 
-local existing = redis.call('HMGET', KEYS[1], 'workflow', 'parent', 'status')
+local existing = redis.call('HMGET', run_key, 'workflow', 'parent', 'status')
 if existing[1] then
-  local parent = existing[2] or ''
+  local its_parent = existing[2] or ''
   local run, step = string.match(parent, '^(%S+) %S+ (.+)$')
-  local its_run, its_step = string.match(ARGV[8], '^(%S+) %S+ (.+)$')
-  if its_run and existing[1] == ARGV[2] and run == its_run and step == its_step then
-    local ends = ENDED[existing[3]] and ARGV[9] ~= ''
-    if ends then redis.call('LLEN', KEYS[5]) end
-    if is_newer(ARGV[8], parent) then
-      redis.call('HDEL', KEYS[1], '-')
-      redis.call('HSET', KEYS[1], 'parent', ARGV[8])
-      parent = ARGV[8]
+  local its_run, its_step = string.match(its_parent, '^(%S+) %S+ (.+)$')
+  if run and existing[1] == workflow and run == its_run and step == its_step then
+    local ends = ENDED[existing[3]] and parent_queue ~= ''
+    if ends then redis.call('LLEN', parent_queue_key) end
+    if is_newer(parent, its_parent) then
+      redis.call('HDEL', run_key, '-')
+      redis.call('HSET', run_key, 'parent', parent)
+      its_parent = parent
     end
-    if ends then redis.call('RPUSH', KEYS[5], ended_text(parent, ARGV[1])) end
+    if ends then redis.call('RPUSH', parent_queue_key, ended_text(its_parent, id)) end
   end
-  return { 'exists', existing[1], parent }
+  return { 'exists', existing[1], its_parent }
 end
-if ARGV[7] ~= '' then redis.call('ZCARD', KEYS[4]) end
-local time, starts = now(), start_time(ARGV[11])
+if timeout ~= '' then redis.call('ZCARD', delayed_key) end
+local time, starts = now(), start_time(start)
 -- First what can be refused, where memory is full or the key of another type.
 if starts then
-  redis.call('ZADD', KEYS[4], starts, start_entry(KEYS[2], ARGV[1], time))
+  redis.call('ZADD', delayed_key, starts, start_entry(queue_key, id, time))
 else
-  local text = turn_text(ARGV[1], time)
+  local text = turn_text(id, time)
   -- What the function begins with goes along, if it is short and all that there is to know.
-  if ARGV[8] == '' and #ARGV[4] <= 1024 then text = text .. ' ' .. ARGV[2] .. ' ' .. ARGV[4] end
-  redis.call('LPUSH', KEYS[2], text)
+  if parent == '' and #payload <= 1024 then text = text .. ' ' .. workflow .. ' ' .. payload end
+  redis.call('LPUSH', queue_key, text)
 end
-redis.call('HSET', KEYS[1], 'workflow', ARGV[2], 'queue', ARGV[3], 'payload', ARGV[4], 'status', 'queued', 'generation', time,
+redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'status', 'queued', 'generation', time,
   'turn', 'queue', 'created', time)
-if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'labels', ARGV[5]) end
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'origin', ARGV[6]) end
-if ARGV[8] ~= '' then
-  redis.call('HSET', KEYS[1], 'parent', ARGV[8], 'depth', ARGV[10])
-  if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'parentQueue', ARGV[9]) end
+if labels ~= '' then redis.call('HSET', run_key, 'labels', labels) end
+if origin ~= '' then redis.call('HSET', run_key, 'origin', origin) end
+if parent ~= '' then
+  redis.call('HSET', run_key, 'parent', parent, 'depth', depth)
+  if parent_queue ~= '' then redis.call('HSET', run_key, 'parentQueue', parent_queue) end
 end
-if ARGV[7] ~= '' then set_deadline(KEYS[1], KEYS[4], KEYS[2], ARGV[1], time, ARGV[7]) end
-if starts then redis.call('HSET', KEYS[1], 'startsAt', starts) end
-redis.pcall('ZADD', KEYS[3], time, ARGV[1])
+if timeout ~= '' then set_deadline(run_key, delayed_key, queue_key, id, time, timeout) end
+if starts then redis.call('HSET', run_key, 'startsAt', starts) end
+redis.pcall('ZADD', queued_key, time, id)
 return { 'new' }

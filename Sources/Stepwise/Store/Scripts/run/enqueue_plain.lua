@@ -1,16 +1,23 @@
 -- enqueue_plain: makes a run that has nothing special about it, and queues its first turn. In every other case, that of an id which is there already
 -- among them, it does nothing, and the caller asks `enqueue`, which knows them all.
--- KEYS  1 run:<id>  2 queue:<queue>  3 runs:queued
--- ARGV  1 id  2 workflow  3 queue  4 payload
+-- KEYS  run     run:<id>
+--       queue   queue:<queue>
+--       queued  runs:queued
+-- ARGV  id
+--       workflow
+--       queue
+--       payload
 -- Reply 1: made; 0: nothing was changed
 -- Guarantees: as `enqueue`. Sent again it answers 0.
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local run_key, queue_key, queued_key = KEYS[1], KEYS[2], KEYS[3]
+local id, workflow, queue, payload = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if redis.call('EXISTS', run_key) == 1 then return 0 end
 local time = now()
-local text = 'turn ' .. ARGV[1] .. ' ' .. time
+local text = 'turn ' .. id .. ' ' .. time
 -- What the function begins with goes along, if it is short.
-if #ARGV[4] <= 1024 then text = text .. ' ' .. ARGV[2] .. ' ' .. ARGV[4] end
-redis.call('LPUSH', KEYS[2], text)
-redis.call('HSET', KEYS[1], 'workflow', ARGV[2], 'queue', ARGV[3], 'payload', ARGV[4], 'status', 'queued', 'generation', time,
+if #payload <= 1024 then text = text .. ' ' .. workflow .. ' ' .. payload end
+redis.call('LPUSH', queue_key, text)
+redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'status', 'queued', 'generation', time,
   'turn', 'queue', 'created', time)
-redis.pcall('ZADD', KEYS[3], time, ARGV[1])
+redis.pcall('ZADD', queued_key, time, id)
 return 1

@@ -1,5 +1,7 @@
 -- expired: the oldest ended runs of one status that are past their age. Changes nothing.
--- KEYS  1 runs:<status>
--- ARGV  1 age in ms
+-- KEYS  list  runs:<status>
+-- ARGV  age  in ms
 -- Reply at most 100 ids
-return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now() - tonumber(ARGV[1]), 'LIMIT', 0, 100)
+local list_key = KEYS[1]
+local age = tonumber(ARGV[1])
+return redis.call('ZRANGEBYSCORE', list_key, '-inf', now() - age, 'LIMIT', 0, 100)

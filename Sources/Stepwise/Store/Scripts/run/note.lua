@@ -1,8 +1,10 @@
 -- note: keeps a warning on a run that exists (a step called from Task {}, say).
--- KEYS  1 run:<id>
--- ARGV  1 the sentence
+-- KEYS  run  run:<id>
+-- ARGV  sentence
 -- Reply 1, or 0 if there is no such run
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HDEL', KEYS[1], '-')
-redis.call('HSET', KEYS[1], 'warning', ARGV[1])
+local run_key = KEYS[1]
+local sentence = ARGV[1]
+if redis.call('EXISTS', run_key) == 0 then return 0 end
+redis.call('HDEL', run_key, '-')
+redis.call('HSET', run_key, 'warning', sentence)
 return 1

@@ -1,33 +1,51 @@
 -- park: the run waits for other code or a person, with a reason. Its open steps go on to their ends; nobody takes it forward.
--- KEYS  1 run:<id>  2 open:<id>  3 claimed:<worker>:<queue>  4 runs:running  5 runs:parked  6 runs:unserved  7 unfit:<workflow>
--- ARGV  1 id  2 worker  3 text of the claim  4 number of the turn, '' for a step  5 step ('' for a turn)  6 reason  7 attempt of the step
---       8 where history and code part, as JSON; '' for another reason  9 the version of the code that cannot replay the run, '' for none
---       10 queue
+-- KEYS  run       run:<id>
+--       open      open:<id>
+--       claimed   claimed:<worker>:<queue>
+--       running   runs:running
+--       parked    runs:parked
+--       unserved  runs:unserved
+--       unfit     unfit:<workflow>
+-- ARGV  id
+--       worker
+--       text        of the claim
+--       number      of the turn, '' for a step
+--       step        '' for a turn
+--       reason
+--       attempt     of the step
+--       divergence  where history and code part, as JSON; '' for another reason
+--       version     the version of the code that cannot replay the run, '' for none
+--       queue
 -- Reply {'parked'}, {'obsolete'} or {'stale'}
 -- Guarantees: only the holder of the claim parks; what it held is marked in `open`, so that resume can queue it again. With a version
 --       the run is listed in unfit:<workflow>, where a worker with another version finds it.
-local run = read_run(KEYS[1])
-if not is_live(run) or not redis.call('LPOS', KEYS[3], ARGV[3]) then return { 'stale' } end
-if ARGV[4] ~= '' and not holds_turn(run, ARGV[2], ARGV[4]) then return { 'stale' } end
-local step = ARGV[4] ~= '' and run.inline or ARGV[5]
-local open = find_open(run, KEYS[2], step)
-local listed = ARGV[9] ~= '' and (not is_held(run) or redis.pcall('HEXISTS', KEYS[7], ARGV[1]) == 1)
-redis.call('LREM', KEYS[3], -1, ARGV[3])
-if ARGV[4] == '' and (not open or open.attempt ~= ARGV[7] or open.where ~= 'item') then return { 'obsolete' } end
-if open then redis.call('HSET', KEYS[2], step, open_text(open, 'held')) end
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'turn', '', 'inline', '') end
+local run_key, open_key, claimed_key, running_key, parked_key, unserved_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local unfit_key = KEYS[7]
+local id, worker, text, number, step, reason, attempt, divergence = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local version, queue = ARGV[9], ARGV[10]
+local run = read_run(run_key)
+if not is_live(run) or not prove_claim(claimed_key, text) then return { 'stale' } end
+local has_turn = number ~= ''
+if has_turn and not holds_turn(run, worker, number) then return { 'stale' } end
+if has_turn then step = run.inline end
+local open = find_open(run, open_key, step)
+local listed = version ~= '' and (not is_held(run) or redis.pcall('HEXISTS', unfit_key, id) == 1)
+drop_claim(claimed_key, text)
+if not has_turn and (not open or open.attempt ~= attempt or open.where ~= 'item') then return { 'obsolete' } end
+if open then redis.call('HSET', open_key, step, open_text(open, 'held')) end
+if has_turn then redis.call('HSET', run_key, 'turn', '', 'inline', '') end
 -- The first reason is the one that a person needs.
 if not is_held(run) then
-  redis.call('HSET', KEYS[1], 'status', 'parked', 'reason', ARGV[6])
-  if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'divergence', ARGV[8]) end
+  redis.call('HSET', run_key, 'status', 'parked', 'reason', reason)
+  if divergence ~= '' then redis.call('HSET', run_key, 'divergence', divergence) end
 end
 if listed then
-  local unfit = has_word(run.unfit, ARGV[9]) and run.unfit or string.match(run.unfit .. ' ' .. ARGV[9], '^ ?(.*)$')
-  redis.call('HSET', KEYS[1], 'unfit', unfit)
-  redis.pcall('HSET', KEYS[7], ARGV[1], ARGV[10] .. ' ' .. unfit)
+  local unfit = has_word(run.unfit, version) and run.unfit or string.match(run.unfit .. ' ' .. version, '^ ?(.*)$')
+  redis.call('HSET', run_key, 'unfit', unfit)
+  redis.pcall('HSET', unfit_key, id, queue .. ' ' .. unfit)
 end
 if not is_held(run) then
-  redis.pcall('ZREM', KEYS[run.status == 'unserved' and 6 or 4], ARGV[1])
-  redis.pcall('ZADD', KEYS[5], now(), ARGV[1])
+  local keys = { running = running_key, unserved = unserved_key, parked = parked_key }
+  move_status(keys, id, run.status == 'unserved' and 'unserved' or 'running', 'parked')
 end
 return { 'parked' }

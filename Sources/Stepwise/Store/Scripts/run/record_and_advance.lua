@@ -1,79 +1,119 @@
 -- record_and_advance: record and advance in one, while the only open step is the turn holder's inline step. One script a step.
--- KEYS  as advance
--- ARGV  1 to 10 as advance, with `upto` the number that this outcome must get
---       11 step  12 head  13 tail of the record  14 token of the claim that writes it
---       15 '1' if the open step's text tells more than that it is open: earlier attempts, lost workers, a begun body
---       16 how many openings, and so on as advance from 11
+-- KEYS  run           run:<id>
+--       steps         steps:<id>
+--       open          open:<id>
+--       join          join:<id>
+--       claimed       claimed:<worker>:<queue>
+--       queue         queue:<queue>
+--       running       runs:running
+--       completed     runs:completed
+--       failed        runs:failed
+--       parked        runs:parked
+--       cancelled     runs:cancelled
+--       dead
+--       delayed
+--       parent_queue  as of advance
+--       mail?         as of advance
+--       events...     as of advance
+-- ARGV  id
+--       worker
+--       number
+--       text        of the turn
+--       generation
+--       upto        the number that this outcome must get
+--       slots
+--       is_last     '1' if this is the last page
+--       ending      '', 'completed', 'failed', 'cancelled', 'continued'
+--       result      output, error, or the input to begin anew with, as JSON
+--       step
+--       head
+--       tail        of the record
+--       token       of the claim that writes it
+--       is_told     '1' if the open step's text tells more than that it is open: earlier attempts, lost workers, a begun body
+--       plan...     as of advance
 -- Reply as advance, and {'rebuild'}: recorded, but not as number `upto`, or not as this value: the turn stays, the instance has lived what never was;
 --       {'stale'}: the caller holds neither turn nor step
 -- Guarantees: as advance; and the outcome is written once, whatever becomes of the rest.
-local call = {
-  run = read_run(KEYS[1]), id = ARGV[1], worker = ARGV[2], text = ARGV[4], generation = ARGV[5], upto = tonumber(ARGV[6]),
-  slots = tonumber(ARGV[7]), last = ARGV[8] == '1', ending = ARGV[9], result = ARGV[10], head = ARGV[12], tail = ARGV[13],
+local run_key, steps_key, open_key, join_key, claimed_key, queue_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local running_key, completed_key, failed_key, parked_key, cancelled_key, dead_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local delayed_key, parent_queue_key, mail_key = KEYS[13], KEYS[14], KEYS[15]
+local key_list, events_at = KEYS, 16
+local id, worker, number, text, generation, upto, slots = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local is_last, ending, result, step, head, tail, token = ARGV[8] == '1', ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
+local is_told = ARGV[15] == '1'
+local arg_list, plan_at = ARGV, 16
+local keys = {
+  run = run_key, steps = steps_key, open = open_key, join = join_key, claimed = claimed_key, queue = queue_key, running = running_key,
+  completed = completed_key, failed = failed_key, parked = parked_key, cancelled = cancelled_key, dead = dead_key, delayed = delayed_key,
+  parent_queue = parent_queue_key, mail = mail_key, listed = key_list, events_at = events_at,
 }
-local run, step = call.run, ARGV[11]
+local call = {
+  run = read_run(run_key), keys = keys, id = id, worker = worker, number = tonumber(number), text = text, generation = generation,
+  upto = upto, slots = slots, is_last = is_last, ending = ending, result = result,
+}
+local run = call.run
 if not run then return { 'stale' } end
-if run.generation ~= call.generation then return { 'continued', 0 } end
-local plan = read_plan(run, 16)
-local mine = holds_turn(run, call.worker, ARGV[3])
-local opened_as = ARGV[15] == '1' and redis.call('HGET', KEYS[3], step)
+if run.generation ~= generation then return { 'continued', 0 } end
+local plan = read_plan(call, arg_list, plan_at)
+local mine = holds_turn(run, worker, number)
+local opened_as = is_told and redis.call('HGET', open_key, step)
 call.open = read_open(opened_as)
 
 local record, fits
 -- Closes the step and writes its outcome; if the history's key is of another type, opens it again and returns the error.
 local function close_and_append()
-  redis.call('HDEL', KEYS[3], step)
-  local reply = redis.pcall('HSET', KEYS[2], run.recorded, record)
+  redis.call('HDEL', open_key, step)
+  local reply = redis.pcall('HSET', steps_key, run.recorded, record)
   if type(reply) == 'table' and reply.err then
-    if opened_as then redis.call('HSET', KEYS[3], step, opened_as) end
+    if opened_as then redis.call('HSET', open_key, step, opened_as) end
     return reply
   end
-  if call.open and call.open.limits ~= '' then redis.pcall('ZREM', KEYS[13], limit_entry(KEYS[6], call.id, call.generation, step)) end
+  if call.open then drop_step_limits(call.open, delayed_key, queue_key, id, generation, step) end
   return nil
 end
 
 if not is_live(run) or not mine or run.inline ~= step then
   -- Sent before? The outcome has the token of its claim.
   local at, sent
-  for n = run.recorded, math.max(call.upto, run.recorded - 1000), -1 do
-    local found = redis.call('HGET', KEYS[2], n)
-    if found and string.find(found, '"claim":"' .. ARGV[14] .. '"', 1, true) then
-      at, sent = n, string.sub(found, -#call.tail - 1) == call.tail .. '}'
+  for n = run.recorded, math.max(upto, run.recorded - 1000), -1 do
+    local found = redis.call('HGET', steps_key, n)
+    if found and string.find(found, '"claim":"' .. token .. '"', 1, true) then
+      at, sent = n, string.sub(found, -#tail - 1) == tail .. '}'
       break
     end
   end
-  if not is_live(run) then return at and finished_reply(run) or { 'stale' } end
+  if not is_live(run) then return at and finished_reply(call) or { 'stale' } end
   if not at then
     -- The step's time was up meanwhile: the turn's holder has lived an outcome that never was.
     return { mine and 'rebuild' or 'stale' }
   end
   if not mine then return stale_reply(call) end
-  if at ~= call.upto or not sent then return { 'rebuild' } end
-  if already_applied(call, plan) then return inline_reply(run) end
-  if call.ending ~= '' then return { 'rebuild' } end
+  if at ~= upto or not sent then return { 'rebuild' } end
+  if already_applied(call, plan) then return inline_reply(call) end
+  if ending ~= '' then return { 'rebuild' } end
   return apply_plan(call, plan)
 end
 
 run.recorded = run.recorded + 1
-record, fits = bounded_outcome(run, call.id, plan.most, call.head, call.open, call.tail)
+record, fits = bounded_outcome(run, id, plan.max_bytes, head, call.open, tail)
 -- The instance has lived another outcome, or another order, than what is recorded.
-if run.recorded ~= call.upto or not fits then
+if run.recorded ~= upto or not fits then
   local failed = close_and_append()
   if failed then return failed end
-  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'inline', '', 'bytes', run.bytes)
-  redis.call('DEL', KEYS[4])
+  redis.call('HSET', run_key, 'recorded', run.recorded, 'inline', '', 'bytes', run.bytes)
+  redis.call('DEL', join_key)
   return { 'rebuild' }
 end
 if run.status == 'paused' then
   local failed = close_and_append()
   if failed then return failed end
-  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
-  redis.call('DEL', KEYS[4])
+  redis.call('HSET', run_key, 'recorded', run.recorded, 'bytes', run.bytes)
+  redis.call('DEL', join_key)
   run.inline = ''
   return put_aside(call)
 end
-if call.ending == 'continued' then return renew(call, plan) end
-if call.ending ~= '' then
+if ending == 'continued' then return renew(call, plan) end
+if ending ~= '' then
   call.record = record
   return finish(call, plan)
 end
@@ -82,14 +122,14 @@ if opens_one(call, plan) then
   local opening = plan.openings[1]
   local failed = close_and_append()
   if failed then return failed end
-  keep_patches(plan)
-  redis.call('HSET', KEYS[1], 'opened', opening.number + 1, 'inline', opening.step, 'delivered', call.upto, 'recorded', run.recorded,
+  keep_patches(run_key, plan)
+  redis.call('HSET', run_key, 'opened', opening.number + 1, 'inline', opening.step, 'delivered', upto, 'recorded', run.recorded,
     'bytes', run.bytes)
   return { 'inline', opening.step, 1, 0 }
 end
-check_keys(plan)
+check_keys(keys, plan)
 local failed = close_and_append()
 if failed then return failed end
-redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
+redis.call('HSET', run_key, 'recorded', run.recorded, 'bytes', run.bytes)
 run.inline = ''
 return apply_plan(call, plan)

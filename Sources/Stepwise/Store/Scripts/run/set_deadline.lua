@@ -1,14 +1,19 @@
 -- set_deadline: notes until when a run has to be done, as its workflow's code says.
--- KEYS  1 run:<id>  2 delayed
--- ARGV  1 generation  2 how long after its creation, or after it was to start, in ms  3 the entry of `delayed`
+-- KEYS  run      run:<id>
+--       delayed
+-- ARGV  generation
+--       timeout     how long after its creation, or after it was to start, in ms
+--       entry       of `delayed`
 -- Reply 1 if it was noted, 0 if there is a limit already or the run has ended
 -- Guarantees: sent again, it changes nothing.
-local run = read_run(KEYS[1])
-if not is_live(run) or run.generation ~= ARGV[1] or run.deadline ~= '' then return 0 end
-redis.call('ZCARD', KEYS[2])
-local from = redis.call('HMGET', KEYS[1], 'created', 'startsAt')
-local deadline = string.format('%.0f', math.max(tonumber(from[1]), tonumber(from[2]) or 0) + ARGV[2])
-redis.call('HDEL', KEYS[1], '-')
-redis.call('HSET', KEYS[1], 'deadline', deadline)
-redis.call('ZADD', KEYS[2], deadline, ARGV[3])
+local run_key, delayed_key = KEYS[1], KEYS[2]
+local generation, timeout, entry = ARGV[1], ARGV[2], ARGV[3]
+local run = read_run(run_key)
+if not is_live(run) or run.generation ~= generation or run.deadline ~= '' then return 0 end
+redis.call('ZCARD', delayed_key)
+local from = redis.call('HMGET', run_key, 'created', 'startsAt')
+local deadline = string.format('%.0f', math.max(tonumber(from[1]), tonumber(from[2]) or 0) + timeout)
+redis.call('HDEL', run_key, '-')
+redis.call('HSET', run_key, 'deadline', deadline)
+redis.call('ZADD', delayed_key, deadline, entry)
 return 1

@@ -1,38 +1,53 @@
 -- schedule: a schedule goes from one state to the next: a tick's run is started, or the tick is skipped or missed; or somebody makes,
 -- changes, pauses, resumes, triggers or removes the schedule. The caller has computed the next state from the one that it names.
--- KEYS  1 schedules  2 delayed  3 run:<id> of the run that is started, or any  4 queue:<queue> of that run, or any  5 runs:queued
--- ARGV  1 name  2 its JSON as the caller knows it, '' if there was none  3 its JSON from now on, '' to remove it
---       4 the entry of `delayed` that is due and goes, '' for a change that is no tick
---       5 another entry that goes if it is there, or ''  6 the entry that comes, or ''  7 when that one is due
---       8 id of the run to start, or ''  9 its workflow  10 its queue  11 its payload  12 its labels as JSON
---       13 within how many ms it has to be done, or ''
+-- KEYS  schedules
+--       delayed
+--       run        run:<id> of the run that is started, or any
+--       queue      queue:<queue> of that run, or any
+--       queued     runs:queued
+-- ARGV  name
+--       known        its JSON as the caller knows it, '' if there was none
+--       json         its JSON from now on, '' to remove it
+--       entry        the entry of `delayed` that is due and goes, '' for a change that is no tick
+--       other_entry  another entry that goes if it is there, or ''
+--       next_entry   the entry that comes, or ''
+--       next_time    when that one is due
+--       id           of the run to start, or ''
+--       workflow     its workflow
+--       queue        its queue
+--       payload      its payload
+--       labels       its labels as JSON
+--       timeout      within how many ms it has to be done, or ''
 -- Reply {'done', 1 if the run is new, else 0}; {'changed'}: its JSON is another, nothing was changed; {'early'}: the entry is not due;
 --       {'gone'}: the entry is not there
 -- Guarantees: one change follows another, whoever makes them; a tick's entry, its run and what counts it change in one step. Sent again, it
 --       changes nothing: the JSON is another, since each change changes it.
-local json = redis.call('HGET', KEYS[1], ARGV[1])
-if (json or '') ~= ARGV[2] then return { 'changed' } end
-local score = ARGV[4] ~= '' and redis.call('ZSCORE', KEYS[2], ARGV[4])
-if ARGV[4] ~= '' then
+local schedules_key, delayed_key, run_key, queue_key, queued_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local name, known, json, entry, other_entry, next_entry, next_time = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local id, workflow, queue, payload, labels, timeout = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local stored = redis.call('HGET', schedules_key, name)
+if (stored or '') ~= known then return { 'changed' } end
+local score = entry ~= '' and redis.call('ZSCORE', delayed_key, entry)
+if entry ~= '' then
   if not score then return { 'gone' } end
   if tonumber(score) > tonumber(now()) then return { 'early' } end
 else
-  redis.call('ZCARD', KEYS[2])
+  redis.call('ZCARD', delayed_key)
 end
-local starts = ARGV[8] ~= '' and redis.call('HLEN', KEYS[3]) == 0
+local starts = id ~= '' and redis.call('HLEN', run_key) == 0
 if starts then
-  redis.call('LLEN', KEYS[4])
-  redis.call('ZCARD', KEYS[5])
+  redis.call('LLEN', queue_key)
+  redis.call('ZCARD', queued_key)
 end
-if ARGV[4] ~= '' then redis.call('ZREM', KEYS[2], ARGV[4]) end
-if ARGV[5] ~= '' then redis.call('ZREM', KEYS[2], ARGV[5]) end
-if ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
-if ARGV[6] ~= '' then redis.call('ZADD', KEYS[2], ARGV[7], ARGV[6]) end
+if entry ~= '' then redis.call('ZREM', delayed_key, entry) end
+if other_entry ~= '' then redis.call('ZREM', delayed_key, other_entry) end
+if json == '' then redis.call('HDEL', schedules_key, name) else redis.call('HSET', schedules_key, name, json) end
+if next_entry ~= '' then redis.call('ZADD', delayed_key, next_time, next_entry) end
 if not starts then return { 'done', 0 } end
 local time = now()
-redis.call('HSET', KEYS[3], 'workflow', ARGV[9], 'queue', ARGV[10], 'payload', ARGV[11], 'status', 'queued', 'generation', time,
-  'turn', 'queue', 'created', time, 'labels', ARGV[12])
-if ARGV[13] ~= '' then set_deadline(KEYS[3], KEYS[2], KEYS[4], ARGV[8], time, ARGV[13]) end
-redis.call('LPUSH', KEYS[4], turn_text(ARGV[8], time))
-redis.pcall('ZADD', KEYS[5], time, ARGV[8])
+redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'status', 'queued', 'generation', time,
+  'turn', 'queue', 'created', time, 'labels', labels)
+if timeout ~= '' then set_deadline(run_key, delayed_key, queue_key, id, time, timeout) end
+redis.call('LPUSH', queue_key, turn_text(id, time))
+redis.pcall('ZADD', queued_key, time, id)
 return { 'done', 1 }

@@ -1,46 +1,63 @@
 -- record: the outcome of a claimed step. The claim is the proof; the run's first outcome without a turn gives the caller one.
--- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 join:<id>  5 claimed:<worker>:<queue>  6 delayed
--- ARGV  1 id  2 worker  3 text  4 turn text  5 step  6 generation  7 attempt  8 head  9 tail  10 token  11 seen
---       12 how many bytes a run's outcomes may take
+-- KEYS  run      run:<id>
+--       steps    steps:<id>
+--       open     open:<id>
+--       join     join:<id>
+--       claimed  claimed:<worker>:<queue>
+--       delayed
+-- ARGV  id
+--       worker
+--       text
+--       taken_text  of the turn, if the caller gets it
+--       step
+--       generation
+--       attempt
+--       head
+--       tail
+--       token
+--       seen        the number of the last outcome that the caller has
+--       max_bytes   how many bytes a run's outcomes may take
 -- Reply {'done'}: recorded, the turn is elsewhere; {'took', number, opened, recorded, delivered, page, unfit, patches}: and the caller
 --       has the turn;
 --       {'withdrawn'}: nobody wants it any more; {'stale'}: the claim is not the caller's; {'reset'} as in load
 -- Guarantees: the first outcome is the only one and alone lowers the join counter; sent again, it gives the same answer.
-local run = read_run(KEYS[1])
-local claimed = redis.call('LPOS', KEYS[5], ARGV[3], 'RANK', -1)
-local seen = tonumber(ARGV[11])
-redis.call('HLEN', KEYS[2])
-local function took(number)
+local run_key, steps_key, open_key, join_key, claimed_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local id, worker, text, taken_text, step, generation, attempt, head = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local tail, token, seen, max_bytes = ARGV[9], ARGV[10], tonumber(ARGV[11]), ARGV[12]
+local run = read_run(run_key)
+local has_claim = prove_claim(claimed_key, text, 'RANK', -1)
+redis.call('HLEN', steps_key)
+local function took_reply(number)
   if seen > run.recorded then return { 'reset' } end
-  return { 'took', number, run.opened, run.recorded, run.delivered, outcomes_after(KEYS[2], seen, run.recorded), run.unfit,
+  return { 'took', number, run.opened, run.recorded, run.delivered, outcomes_after(steps_key, seen, run.recorded), run.unfit,
     run.patches }
 end
-if not claimed then
+if not has_claim then
   if not run then return { 'stale' } end
-  local holder, number, token = string.match(run.turn, '^(%S+) (%d+) (%S+)$')
-  if is_live(run) and holder == ARGV[2] and token == ARGV[10] then return took(tonumber(number)) end
+  local holder, number, its_token = string.match(run.turn, '^(%S+) (%d+) (%S+)$')
+  if is_live(run) and holder == worker and its_token == token then return took_reply(tonumber(number)) end
   for n = run.recorded, math.max(1, run.recorded - 1000), -1 do
-    local record = redis.call('HGET', KEYS[2], n)
-    if record and string.find(record, '"claim":"' .. ARGV[10] .. '"', 1, true) then return { 'done' } end
+    local record = redis.call('HGET', steps_key, n)
+    if record and string.find(record, '"claim":"' .. token .. '"', 1, true) then return { 'done' } end
   end
   return { 'stale' }
 end
-local open = is_live(run) and run.generation == ARGV[6] and read_open(redis.call('HGET', KEYS[3], ARGV[5]))
-redis.call('LREM', KEYS[5], -1, ARGV[3])
-if not open or open.attempt ~= ARGV[7] or open.where ~= 'item' then return { 'withdrawn' } end
-redis.call('HDEL', KEYS[3], ARGV[5])
+local open = is_live(run) and run.generation == generation and read_open(redis.call('HGET', open_key, step))
+drop_claim(claimed_key, text)
+if not open or open.attempt ~= attempt or open.where ~= 'item' then return { 'withdrawn' } end
+redis.call('HDEL', open_key, step)
 run.recorded = run.recorded + 1
-local text, fits = bounded_outcome(run, ARGV[1], ARGV[12], ARGV[8], open, ARGV[9])
-redis.call('HSET', KEYS[2], run.recorded, text)
-local left = redis.pcall('DECR', KEYS[4])
-if open.limits ~= '' then redis.pcall('ZREM', KEYS[6], limit_entry(KEYS[5], ARGV[1], ARGV[6], ARGV[5])) end
+local outcome, fits = bounded_outcome(run, id, max_bytes, head, open, tail)
+redis.call('HSET', steps_key, run.recorded, outcome)
+local left = redis.pcall('DECR', join_key)
+drop_step_limits(open, delayed_key, claimed_key, id, generation, step)
 -- A function that waits for all of its open steps has nothing to do yet.
-local joins = run.joins == '1' and fits and string.sub(ARGV[9], 1, 8) == '"value":' and type(left) == 'number' and left > 0
+local joins = run.joins == '1' and fits and string.sub(tail, 1, 8) == '"value":' and type(left) == 'number' and left > 0
 if run.turn ~= '' or is_held(run) or joins then
-  redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes)
+  redis.call('HSET', run_key, 'recorded', run.recorded, 'bytes', run.bytes)
   return { 'done' }
 end
 local number = run.turns + 1
-redis.call('HSET', KEYS[1], 'recorded', run.recorded, 'bytes', run.bytes, 'turn', holder_text(ARGV[2], number, ARGV[10]), 'turns', number)
-redis.call('LPUSH', KEYS[5], ARGV[4])
-return took(number)
+redis.call('HSET', run_key, 'recorded', run.recorded, 'bytes', run.bytes, 'turn', holder_text(worker, number, token), 'turns', number)
+redis.call('LPUSH', claimed_key, taken_text)
+return took_reply(number)

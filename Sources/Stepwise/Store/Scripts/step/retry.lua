@@ -1,56 +1,72 @@
 -- retry: an attempt failed and another is allowed: the step waits in `delayed`, with its count and the failure in `open`.
--- KEYS  1 run:<id>  2 steps:<id>  3 open:<id>  4 claimed:<worker>:<queue>  5 delayed
--- ARGV  1 id  2 worker  3 text of the claim (the step's, or the turn's)  4 number of the turn, '' for a claimed step
---       5 step  6 generation  7 attempt that failed  8 delay in ms  9 queue  10 upto, with a turn
---       11 how the attempt failed, JSON without its closing brace  12 how many ms it took
---       13 how many ms after the first attempt's begin another may begin, '' for no end
+-- KEYS  run      run:<id>
+--       steps    steps:<id>
+--       open     open:<id>
+--       claimed  claimed:<worker>:<queue>
+--       delayed
+-- ARGV  id
+--       worker
+--       text         of the claim (the step's, or the turn's)
+--       number       of the turn, '' for a claimed step
+--       step
+--       generation
+--       attempt      that failed
+--       delay        in ms
+--       queue
+--       upto         with a turn: up to which outcome the function has received them
+--       failure      how the attempt failed, JSON without its closing brace
+--       took         how many ms it took
+--       max_elapsed  how many ms after the first attempt's begin another may begin, '' for no end
 -- Reply {'delayed'}; {'more', opened, recorded, delivered, page}: delayed, and the turn stays for what was recorded meanwhile;
 --       {'exhausted'}: too late for another, nothing was changed; {'withdrawn'}; {'stale'}
 -- Guarantees: one mover for the step at every moment; sent again, it changes nothing.
-local run = read_run(KEYS[1])
-redis.call('ZCARD', KEYS[5])
-local open = run and find_open(run, KEYS[3], ARGV[5])
-local next_attempt = tonumber(ARGV[7]) + 1
-local has_turn = ARGV[4] ~= ''
+local run_key, steps_key, open_key, claimed_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local id, worker, text, number, step, generation, attempt, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local queue, upto, failure, took, max_elapsed = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local run = read_run(run_key)
+redis.call('ZCARD', delayed_key)
+local open = run and find_open(run, open_key, step)
+local next_attempt = tonumber(attempt) + 1
+local has_turn = number ~= ''
 local holds
-if has_turn then holds = is_live(run) and holds_turn(run, ARGV[2], ARGV[4]) else holds = redis.call('LPOS', KEYS[4], ARGV[3]) end
-local function more()
-  return { 'more', run.opened, run.recorded, run.delivered, outcomes_after(KEYS[2], tonumber(ARGV[10]), run.recorded) }
+if has_turn then holds = is_live(run) and holds_turn(run, worker, number) else holds = prove_claim(claimed_key, text) end
+local function more_reply()
+  return { 'more', run.opened, run.recorded, run.delivered, outcomes_after(steps_key, tonumber(upto), run.recorded) }
 end
-if not holds or (has_turn and run.inline ~= ARGV[5]) then
-  if has_turn and holds then return more() end
+if not holds or (has_turn and run.inline ~= step) then
+  if has_turn and holds then return more_reply() end
   return { open and open.attempt == tostring(next_attempt) and 'delayed' or 'stale' }
 end
-local wanted = is_live(run) and open and run.generation == ARGV[6] and open.attempt == ARGV[7]
+local wanted = is_live(run) and open and run.generation == generation and open.attempt == attempt
   and open.where == (has_turn and 'inline' or 'item')
 local since, lines
 if wanted then
   since, lines = string.match(open.rest, '^ (%d+)(.*)$')
-  if not since then since, lines = string.format('%.0f', now() - tonumber(ARGV[12])), '' end
-  if ARGV[13] ~= '' and now() + tonumber(ARGV[8]) - since > tonumber(ARGV[13]) then return { 'exhausted' } end
+  if not since then since, lines = string.format('%.0f', now() - tonumber(took)), '' end
+  if max_elapsed ~= '' and now() + tonumber(delay) - since > tonumber(max_elapsed) then return { 'exhausted' } end
 end
-local function delay()
-  lines = lines .. '\n' .. ARGV[11] .. ',"at":' .. now() .. ',"delay":' .. ARGV[8] .. '}'
+local function put_off()
+  lines = lines .. '\n' .. failure .. ',"at":' .. now() .. ',"delay":' .. delay .. '}'
   local _, count = string.gsub(lines, '\n', '')
   if count > 20 then lines = string.match(lines, '^\n[^\n]*(.*)$') end
   local again = { kind = 'run', attempt = next_attempt, lost = open.lost, limits = open.limits, rest = ' ' .. since .. lines }
-  redis.call('HSET', KEYS[3], ARGV[5], open_text(again, 'item'))
-  redis.call('ZADD', KEYS[5], now() + tonumber(ARGV[8]),
-    ARGV[9] .. ' step ' .. ARGV[1] .. ' ' .. ARGV[6] .. ' ' .. next_attempt .. ' ' .. ARGV[5])
+  redis.call('HSET', open_key, step, open_text(again, 'item'))
+  redis.call('ZADD', delayed_key, now() + tonumber(delay),
+    queue .. ' ' .. step_text(id, generation, next_attempt, step))
 end
 if not has_turn then
-  redis.call('LREM', KEYS[4], -1, ARGV[3])
+  drop_claim(claimed_key, text)
   if not wanted then return { 'withdrawn' } end
-  delay()
+  put_off()
   return { 'delayed' }
 end
-redis.call('HDEL', KEYS[1], 'inline', 'joins')
-if not wanted then return more() end
-if run.recorded > tonumber(ARGV[10]) then
-  delay()
-  return more()
+redis.call('HDEL', run_key, 'inline', 'joins')
+if not wanted then return more_reply() end
+if run.recorded > tonumber(upto) then
+  put_off()
+  return more_reply()
 end
-redis.call('LREM', KEYS[4], -1, ARGV[3])
-delay()
-redis.call('HSET', KEYS[1], 'turn', '', 'delivered', ARGV[10])
+drop_claim(claimed_key, text)
+put_off()
+redis.call('HSET', run_key, 'turn', '', 'delivered', upto)
 return { 'delayed' }

@@ -1,11 +1,16 @@
 -- reclaim: an unserved work item is claimed by a worker that has its workflow and a slot for it.
--- KEYS  1 run:<id>  2 unserved:<workflow>  3 claimed:<worker>:<queue>
--- ARGV  1 text  2 '1' for a turn
+-- KEYS  run             run:<id>
+--       unserved_items  unserved:<workflow>
+--       claimed         claimed:<worker>:<queue>
+-- ARGV  text
+--       is_turn  '1' for a turn
 -- Reply 1, or 0 if somebody else was faster
 -- Guarantees: list to list. The status stays `unserved` until the turn is taken.
-local turn = redis.call('HGET', KEYS[1], 'turn')
-redis.call('LLEN', KEYS[3])
-if redis.call('LREM', KEYS[2], -1, ARGV[1]) == 0 then return 0 end
-redis.call('LPUSH', KEYS[3], ARGV[1])
-if ARGV[2] == '1' and turn == 'unserved' then redis.call('HSET', KEYS[1], 'turn', 'queue') end
+local run_key, unserved_items_key, claimed_key = KEYS[1], KEYS[2], KEYS[3]
+local text, is_turn = ARGV[1], ARGV[2] == '1'
+local turn = redis.call('HGET', run_key, 'turn')
+redis.call('LLEN', claimed_key)
+if redis.call('LREM', unserved_items_key, -1, text) == 0 then return 0 end
+redis.call('LPUSH', claimed_key, text)
+if is_turn and turn == 'unserved' then redis.call('HSET', run_key, 'turn', 'queue') end
 return 1

@@ -1,9 +1,14 @@
 -- register_worker: a worker's name enters the index before its first claim.
--- KEYS  1 workers  2 worker:<worker>
--- ARGV  1 worker  2... fields and values of worker:<worker>
+-- KEYS  workers
+--       worker   worker:<worker>
+-- ARGV  worker
+--       fields...  fields and values of worker:<worker>
 -- Reply 1
+local workers_key, worker_key = KEYS[1], KEYS[2]
+local worker = ARGV[1]
+local arg_list, fields_at = ARGV, 2
 local time = now()
-redis.call('HDEL', KEYS[2], '-')
-redis.call('HSET', KEYS[2], 'started', time, unpack(ARGV, 2))
-redis.call('ZADD', KEYS[1], time, ARGV[1])
+redis.call('HDEL', worker_key, '-')
+redis.call('HSET', worker_key, 'started', time, unpack(arg_list, fields_at))
+redis.call('ZADD', workers_key, time, worker)
 return 1

@@ -1,9 +1,13 @@
 -- reject: a claimed item that is not a work item goes to `malformed`, where it can be read with the reason.
--- KEYS  1 claimed:<worker>:<queue>  2 malformed
--- ARGV  1 item  2 entry: JSON without its closing brace
+-- KEYS  claimed    claimed:<worker>:<queue>
+--       malformed
+-- ARGV  item
+--       entry  JSON without its closing brace
 -- Reply 1, or 0 if the item is not in the list
-if not redis.call('LPOS', KEYS[1], ARGV[1]) then return 0 end
-redis.call('LLEN', KEYS[2])
-redis.call('LREM', KEYS[1], -1, ARGV[1])
-redis.call('LPUSH', KEYS[2], ARGV[2] .. ',"at":' .. now() .. '}')
+local claimed_key, malformed_key = KEYS[1], KEYS[2]
+local item, entry = ARGV[1], ARGV[2]
+if not prove_claim(claimed_key, item) then return 0 end
+redis.call('LLEN', malformed_key)
+drop_claim(claimed_key, item)
+redis.call('LPUSH', malformed_key, entry .. ',"at":' .. now() .. '}')
 return 1

@@ -1,73 +1,86 @@
 -- release: one claimed work item goes back to its queue: its worker died, drains, or cannot start it now. A step that has lost as many
 -- workers as it may is not delivered again: that is its outcome. A function that loses them between its steps ends its run.
--- KEYS  1 run:<id> (of a pushed item: any key)  2 open:<id>  3 claimed:<worker>:<queue>  4 queue:<queue>  5 redelivered
---       6 steps:<id>  7 join:<id>  8 runs:running  9 runs:failed  10 dead
---       11 queue:<queue> of the run that waits for it, or any list
--- ARGV  1 text  2 worker  3 'turn', 'step', 'pushed' or 'message'  4 generation  5 step  6 attempt  7 '1' if the worker was lost with it
---       8 how many workers a step may lose  9 id
+-- KEYS  run           run:<id>; of a pushed item any key
+--       open          open:<id>
+--       claimed       claimed:<worker>:<queue>
+--       queue         queue:<queue>
+--       redelivered
+--       steps         steps:<id>
+--       join          join:<id>
+--       running       runs:running
+--       failed        runs:failed
+--       dead
+--       parent_queue  queue:<queue> of the run that waits for it, or any list
+-- ARGV  text
+--       worker
+--       kind        'turn', 'step', 'pushed' or 'message'
+--       generation
+--       step
+--       attempt
+--       is_lost     '1' if the worker was lost with it
+--       max_losses  how many workers a step may lose
+--       id
 -- Reply {'moved'}, {'obsolete'} (dropped), {'gone'} (it is not in the list), {'failed'} (the run has ended)
 -- Guarantees: list to list; a turn is marked as queued in the same step, so its old holder can change nothing any more.
-if not redis.call('LPOS', KEYS[3], ARGV[1]) then return { 'gone' } end
-redis.call('LLEN', KEYS[4])
-local lost, most = ARGV[7] == '1', tonumber(ARGV[8])
-if ARGV[3] == 'pushed' or ARGV[3] == 'message' then
-  redis.call('LREM', KEYS[3], -1, ARGV[1])
-  redis.call('RPUSH', KEYS[4], ARGV[1])
-  if lost and ARGV[3] == 'pushed' then redis.pcall('HINCRBY', KEYS[5], redis.sha1hex(ARGV[1]), 1) end
+local run_key, open_key, claimed_key, queue_key, redelivered_key, steps_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local join_key, running_key, failed_key, dead_key, parent_queue_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local text, worker, kind, generation, step, attempt, is_lost = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
+local max_losses, id = tonumber(ARGV[8]), ARGV[9]
+if not prove_claim(claimed_key, text) then return { 'gone' } end
+redis.call('LLEN', queue_key)
+if kind == 'pushed' or kind == 'message' then
+  drop_claim(claimed_key, text)
+  redis.call('RPUSH', queue_key, text)
+  if is_lost and kind == 'pushed' then redis.pcall('HINCRBY', redelivered_key, redis.sha1hex(text), 1) end
   return { 'moved' }
 end
-local run = read_run(KEYS[1])
-local wanted = is_live(run) and run.generation == ARGV[4]
-local step, open = ARGV[5], false
-if wanted and ARGV[3] == 'turn' then
+local run = read_run(run_key)
+local wanted = is_live(run) and run.generation == generation
+local is_turn, open = kind == 'turn', false
+if wanted and is_turn then
   local holder = string.match(run.turn, '^(%S+) %d+ ')
-  wanted = run.turn == 'queue' or holder == ARGV[2]
+  wanted = run.turn == 'queue' or holder == worker
   step = run.inline
 end
-if wanted then open = find_open(run, KEYS[2], step) end
-if wanted and ARGV[3] == 'step' then wanted = open and open.attempt == ARGV[6] and open.where == 'item' end
-redis.call('HLEN', KEYS[6])
-local turn_losses = wanted and lost and ARGV[3] == 'turn' and not open and not is_held(run) and lost_turns(run) + 1
-local fails = turn_losses and turn_losses >= most
-if fails then check_parent(run, KEYS[11]) end
-local cancels = fails and ending_texts(run, ARGV[9], KEYS[2])
-redis.call('LREM', KEYS[3], -1, ARGV[1])
+if wanted then open = find_open(run, open_key, step) end
+if wanted and kind == 'step' then wanted = open and open.attempt == attempt and open.where == 'item' end
+redis.call('HLEN', steps_key)
+local turn_losses = wanted and is_lost and is_turn and not open and not is_held(run) and lost_turns(run) + 1
+local fails = turn_losses and turn_losses >= max_losses
+if fails then check_parent(run, parent_queue_key) end
+local cancels = fails and ending_texts(run, id, open_key)
+drop_claim(claimed_key, text)
 if not wanted then return { 'obsolete' } end
 
 if fails then
-  redis.call('UNLINK', KEYS[2], KEYS[7])
-  redis.call('HSET', KEYS[1], 'status', 'failed', 'ended', now(), 'turn', '', 'inline', '', 'error',
-    '{"type":"WorkersLost","message":"' .. turn_losses .. ' workers were lost while they executed the workflow\'s function after outcome '
-    .. run.recorded .. ': its code ends the process, between the steps","worker":' .. cjson.encode(ARGV[2]) .. '}')
-  redis.pcall('ZREM', KEYS[8], ARGV[9])
-  redis.pcall('ZADD', KEYS[9], now(), ARGV[9])
-  redis.pcall('ZADD', KEYS[10], now(), ARGV[9])
-  call_in_bites('RPUSH', KEYS[4], cancels)
-  announce_end(run, ARGV[9], KEYS[1], KEYS[11])
+  redis.call('UNLINK', open_key, join_key)
+  local keys = {
+    run = run_key, queue = queue_key, parent_queue = parent_queue_key, running = running_key, failed = failed_key, dead = dead_key,
+  }
+  local message = turn_losses .. ' workers were lost while they executed the workflow\'s function after outcome ' .. run.recorded
+    .. ': its code ends the process, between the steps'
+  end_run(run, id, keys, {
+    status = 'failed', leaves = 'running', fields = { 'error', error_json('WorkersLost', message, 'worker', worker) }, texts = cancels,
+  })
   return { 'failed' }
 end
-if turn_losses then redis.call('HSET', KEYS[1], 'lost', turn_losses .. ' ' .. run.recorded) end
-local turn_is_due = ARGV[3] == 'turn'
+if turn_losses then redis.call('HSET', run_key, 'lost', turn_losses .. ' ' .. run.recorded) end
+local turn_is_due = is_turn
 -- A first turn that was lost brings nothing along any more: how often that happened has to be known before its function begins.
-local text = turn_losses and turn_text(ARGV[9], run.generation) or ARGV[1]
-if lost and open then
+local item = turn_losses and turn_text(id, run.generation) or text
+if is_lost and open then
   open.lost = open.lost + 1
-  if open.lost >= most then
-    redis.call('HDEL', KEYS[2], step)
-    run.recorded = run.recorded + 1
-    local head = '{"step":' .. cjson.encode(step) .. (open.attempt == '1' and '' or ',"attempts":' .. open.attempt)
-      .. ',"claim":' .. cjson.encode(ARGV[2])
-    redis.call('HSET', KEYS[6], run.recorded, outcome_text(head, open, '"error":{"type":"WorkersLost","message":"' .. open.lost
-      .. ' workers were lost while they executed the step\'s body; the last one executed nothing else","cause":"workersLost"}'))
-    redis.pcall('DECR', KEYS[7])
-    redis.call('HSET', KEYS[1], 'recorded', run.recorded)
-    if ARGV[3] == 'turn' then redis.call('HSET', KEYS[1], 'inline', '') end
+  if open.lost >= max_losses then
+    close_step(run, run_key, open_key, join_key, step)
+    local message = open.lost .. ' workers were lost while they executed the step\'s body; the last one executed nothing else'
+    append_outcome(run, run_key, steps_key, outcome_text(outcome_head(step, nil, nil, open.attempt, worker), open,
+      '"error":' .. error_json('WorkersLost', message, 'cause', 'workersLost')))
     turn_is_due = turn_is_due or (run.turn == '' and not is_held(run))
-    text = turn_is_due and turn_text(ARGV[9], run.generation)
+    item = turn_is_due and turn_text(id, run.generation)
   else
-    redis.call('HSET', KEYS[2], step, open_text(open, open.where))
+    redis.call('HSET', open_key, step, open_text(open, open.where))
   end
 end
-if turn_is_due then redis.call('HSET', KEYS[1], 'turn', 'queue') end
-if text then redis.call('RPUSH', KEYS[4], text) end
+if turn_is_due then redis.call('HSET', run_key, 'turn', 'queue') end
+if item then redis.call('RPUSH', queue_key, item) end
 return { 'moved' }

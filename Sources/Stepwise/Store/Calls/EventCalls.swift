@@ -1,0 +1,138 @@
+internal import StepwiseRedis
+
+// How events reach runs, and the steps that wait for them.
+
+extension ScriptLibrary {
+    static let notify = Script(
+        "notify", PackageResources.notify_lua, after: delivering,
+        keys: [
+            "run", "steps", "open", "join", "queue", "delayed", "mail", "event", "meta", "seen", "expected", "claimed",
+        ], arguments: ["id", "name", "value", "event_id", "text", "sender", "max_bytes", "max_messages"])
+    static let broadcast = Script(
+        "broadcast", PackageResources.broadcast_lua, keys: ["queue", "kept", "seen", "claimed", "event"],
+        arguments: ["name", "value", "keep", "id", "item"])
+    static let deliver = Script(
+        "deliver", PackageResources.deliver_lua, after: delivering,
+        keys: ["run", "steps", "open", "join", "queue", "delayed", "mail", "event", "meta", "claimed"],
+        arguments: ["id", "name", "value", "generation", "step", "text", "worker", "max_bytes"])
+    static let withdraw = Script(
+        "withdraw", PackageResources.withdraw_lua, keys: ["claimed", "mail", "event"],
+        arguments: ["text", "id", "generation", "number", "name", "step", "queue"])
+    static let callback = Script(
+        "callback", PackageResources.callback_lua, keys: ["run", "mail"], arguments: ["event", "generation"])
+    static let extend = Script(
+        "extend", PackageResources.extend_lua, keys: ["run", "open", "mail", "delayed", "queue"],
+        arguments: ["id", "name", "duration"])
+    static let purgeMail = Script(
+        "purge_mail", PackageResources.purge_mail_lua, keys: ["expected", "runs..."], arguments: ["ids..."])
+}
+
+extension ScriptCall<ReplyReader> {
+    /// An event goes to one run.
+    ///
+    /// - Parameter claim: the list and the text of the claimed item that asks for it; `nil` for a client or a step.
+    static func notify(
+        _ keys: Keys, _ message: EventMessage, to run: String, queue: String, claim: (list: String, text: [UInt8])?,
+        sender: String, maximumRunSize: Int
+    ) -> Self {
+        Self(
+            ScriptLibrary.notify,
+            keys: [
+                keys.run(run), keys.steps(run), keys.open(run), keys.join(run), keys.queue(queue), keys.delayed,
+                keys.mail(run), keys.event(message.event), keys.meta, keys.seen(run), keys.expected,
+                claim?.list ?? keys.queue(queue),
+            ],
+            arguments: [
+                .init(run), .init(message.event), .init(message.value), .init(message.id ?? ""),
+                .init(claim?.text ?? []), .init(sender), .init(maximumRunSize), .init(EventMessage.mostMessages),
+            ])
+    }
+
+    /// A callback will still be answered.
+    ///
+    /// - Parameter duration: for how many milliseconds from now on it is waited for.
+    static func extend(_ keys: Keys, _ run: String, event: String, queue: String, duration: Int) -> Self {
+        Self(
+            ScriptLibrary.extend,
+            keys: [keys.run(run), keys.open(run), keys.mail(run), keys.delayed, keys.queue(queue)],
+            arguments: [.init(run), .init(event), .init(duration)])
+    }
+}
+
+extension ScriptCall<String?> {
+    /// An event goes to everybody who waits for it. The reply is the text of the work item that tells them; `nil` if there is nothing to tell.
+    static func broadcast(
+        _ keys: Keys, _ message: EventMessage, queue: String, keep: Int?, sender: String?,
+        item: (list: String, text: [UInt8])?
+    ) -> Self {
+        Self(
+            ScriptLibrary.broadcast,
+            keys: [
+                keys.queue(queue), keys.kept(message.event), sender.map(keys.seen) ?? keys.expected,
+                item?.list ?? keys.queue(queue), keys.event(message.event),
+            ],
+            arguments: [
+                .init(message.event), .init(message.value), .init(keep.map { String(max(1, $0)) } ?? ""),
+                .init(message.id ?? ""), .init(item?.text ?? []),
+            ]
+        ) { reader in
+            switch reader.word {
+            case "sent": try reader.text(1)
+            case "seen", "kept", "stale": nil
+            default: throw reader.unexpected
+            }
+        }
+    }
+}
+
+extension ScriptCall<Void> {
+    /// Removes what was sent to runs that were never made, at most 100.
+    static func purgeMail(_ keys: Keys, _ ids: [String]) -> Self {
+        Self(
+            ScriptLibrary.purgeMail,
+            keys: [keys.expected] + ids.flatMap { [keys.run($0), keys.mail($0), keys.seen($0)] },
+            arguments: ids.map { .init($0) })
+    }
+}
+
+extension RunStore {
+    /// A callback is made: who answers it is known by its token.
+    func expectAnswer(_ token: CallbackToken, _ run: Run) async throws {
+        try await send(
+            ScriptCall<Void>(
+                ScriptLibrary.callback, keys: [run.runKey, keys.mail(run.id)],
+                arguments: [.init(token.event), .init(run.generation)]))
+    }
+
+    /// An event that was sent to everybody reaches one step.
+    ///
+    /// - Returns: whether the claim is still this worker's.
+    func deliver(
+        _ run: Run, step: String, _ message: EventMessage, claim: (list: String, text: String)
+    ) async throws -> Bool {
+        try await send(
+            ScriptCall(
+                ScriptLibrary.deliver,
+                keys: [
+                    run.runKey, run.stepsKey, run.openKey, run.joinKey, keys.queue(run.queue), keys.delayed,
+                    keys.mail(run.id), keys.event(message.event), keys.meta, claim.list,
+                ],
+                arguments: [
+                    .init(run.id), .init(message.event), .init(message.value), .init(run.generation), .init(step),
+                    .init(claim.text), .init(worker), .init(maximumRunSize),
+                ]
+            ) { $0.word != "stale" })
+    }
+
+    /// A step no longer waits for an event.
+    func withdraw(_ run: Run, text: String, number: Int, event: String, step: String) async throws {
+        try await send(
+            ScriptCall<Void>(
+                ScriptLibrary.withdraw,
+                keys: [keys.claimed(worker, run.queue), keys.mail(run.id), keys.event(event)],
+                arguments: [
+                    .init(text), .init(run.id), .init(run.generation), .init(number), .init(event), .init(step),
+                    .init(run.queue),
+                ]))
+    }
+}

@@ -1,0 +1,241 @@
+internal import StepwiseRedis
+
+// How runs come and go, and what people do to them.
+
+extension ScriptLibrary {
+    static let enqueue = Script(
+        "enqueue", PackageResources.enqueue_lua, keys: ["run", "queue", "queued", "delayed", "parent_queue"],
+        arguments: [
+            "id", "workflow", "queue", "payload", "labels", "origin", "timeout", "parent", "parent_queue", "depth",
+            "start",
+        ])
+    static let enqueuePlain = Script(
+        "enqueue_plain", PackageResources.enqueue_plain_lua, after: plain, keys: ["run", "queue", "queued"],
+        arguments: ["id", "workflow", "queue", "payload"])
+    static let pause = Script(
+        "pause", PackageResources.pause_lua, keys: ["run", "queued", "running", "unserved", "paused"],
+        arguments: ["id", "reason"])
+    static let resume = Script(
+        "resume", PackageResources.resume_lua,
+        keys: [
+            "run", "open", "queue", "parked", "running", "unfit", "paused", "queued", "unserved", "claimed?",
+        ], arguments: ["id", "cursor", "version"])
+    static let revive = Script(
+        "revive", PackageResources.revive_lua, keys: ["run", "steps", "queue", "failed", "dead", "running"],
+        arguments: ["id", "generation", "keep", "is_new_number", "is_cancel_forgotten"])
+    static let restart = Script("restart", PackageResources.restart_lua, keys: ["run"], arguments: ["new_id"])
+    static let cancel = Script(
+        "cancel", PackageResources.cancel_lua,
+        keys: [
+            "run", "steps", "open", "join", "queue", "meta", "cancelled", "queued", "running", "unserved", "parked",
+            "unfit", "paused", "parent_queue", "unserved_items", "claimed", "delayed",
+        ], arguments: ["id", "reason", "text", "parent?", "workflow?"])
+    static let timerFired = Script(
+        "timer_fired", PackageResources.timer_fired_lua,
+        keys: [
+            "run", "steps", "open", "join", "queue", "delayed", "meta", "failed", "dead", "queued", "running",
+            "unserved", "parked", "paused", "parent_queue",
+        ], arguments: ["id", "generation", "step", "entry", "worker"])
+    static let setDeadline = Script(
+        "set_deadline", PackageResources.set_deadline_lua, keys: ["run", "delayed"],
+        arguments: ["generation", "timeout", "entry"])
+    static let note = Script("note", PackageResources.note_lua, keys: ["run"], arguments: ["sentence"])
+    static let await = Script("await", PackageResources.await_lua, keys: ["run"])
+    static let expired = Script("expired", PackageResources.expired_lua, keys: ["list"], arguments: ["age"])
+    static let deleteRuns = Script(
+        "delete_runs", PackageResources.delete_runs_lua, keys: ["list", "dead", "runs..."],
+        arguments: ["status", "ids..."])
+    static let inspect = Script(
+        "inspect", PackageResources.inspect_lua, keys: ["run", "steps", "open", "join", "lists..."],
+        arguments: ["id", "cursor", "from"])
+}
+
+extension ScriptCall<Bool> {
+    /// Makes a run with no options but its queue. `false` if there is one.
+    static func enqueuePlain(_ keys: Keys, _ order: RunOrder, _ id: String) -> Self {
+        let queue = order.options.queue
+        return Self(
+            ScriptLibrary.enqueuePlain, keys: [keys.run(id), keys.queue(queue), keys.runs(.queued)],
+            arguments: [.init(id), .init(order.workflow), .init(queue), .init(order.payload)])
+    }
+}
+
+extension ScriptCall<ReplyReader> {
+    /// Makes a run, once.
+    ///
+    /// - Parameters:
+    ///   - parent: the step that makes it.
+    ///   - parentQueue: the queue of the parent's run.
+    ///   - isAwaited: whether that run waits for the end.
+    ///   - depth: how many runs are above it.
+    static func enqueue(
+        _ keys: Keys, _ id: String, workflow: String, payload: [UInt8], _ options: EnqueueOptions,
+        parent: ParentStep? = nil, parentQueue: String? = nil, isAwaited: Bool = false, depth: Int? = nil
+    ) -> Self {
+        Self(
+            ScriptLibrary.enqueue,
+            keys: [
+                keys.run(id), keys.queue(options.queue), keys.runs(.queued), keys.delayed,
+                keys.queue(parentQueue ?? options.queue),
+            ],
+            arguments: [
+                .init(id), .init(workflow), .init(options.queue), .init(payload), .init(options.labels.json),
+                .init(options.origin ?? ""), .init(options.timeout.map(String.init) ?? ""), .init(parent?.text ?? ""),
+                .init(isAwaited ? parentQueue ?? "" : ""), .init(depth.map(String.init) ?? ""),
+                .init(options.start?.text ?? ""),
+            ])
+    }
+
+    static func pause(_ keys: Keys, _ id: String, reason: String) -> Self {
+        Self(
+            ScriptLibrary.pause,
+            keys: [
+                keys.run(id), keys.runs(.queued), keys.runs(.running), keys.runs(.noWorker), keys.runs(.paused),
+            ], arguments: [.init(id), .init(reason)])
+    }
+
+    /// One page of a parked or paused run's resumption.
+    ///
+    /// - Parameters:
+    ///   - claims: the list of a worker that takes the turn.
+    ///   - version: of that worker's code.
+    static func resume(
+        _ keys: Keys, _ id: String, queue: String, workflow: String, cursor: String, claims: String? = nil,
+        version: String = ""
+    ) -> Self {
+        Self(
+            ScriptLibrary.resume,
+            keys: [
+                keys.run(id), keys.open(id), keys.queue(queue), keys.runs(.parked), keys.runs(.running),
+                keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
+            ] + (claims.map { [$0] } ?? []), arguments: [.init(id), .init(cursor), .init(version)])
+    }
+
+    /// One page of a failed run's resumption.
+    ///
+    /// - Parameters:
+    ///   - keep: how many of its outcomes stay.
+    ///   - raisesGeneration: whether what is forgotten gets new idempotency keys.
+    ///   - forgetsCancel: whether a cancellation is among what is forgotten.
+    static func revive(
+        _ keys: Keys, _ id: String, queue: String, generation: String, keep: Int, raisesGeneration: Bool,
+        forgetsCancel: Bool
+    ) -> Self {
+        Self(
+            ScriptLibrary.revive,
+            keys: [
+                keys.run(id), keys.steps(id), keys.queue(queue), keys.runs(.failed), keys.dead, keys.runs(.running),
+            ],
+            arguments: [
+                .init(id), .init(generation), .init(keep), raisesGeneration ? "1" : "", forgetsCancel ? "1" : "",
+            ])
+    }
+
+    static func restart(_ keys: Keys, _ id: String, as newID: String) -> Self {
+        Self(ScriptLibrary.restart, keys: [keys.run(id)], arguments: [.init(newID)])
+    }
+
+    /// - Parameters:
+    ///   - parentQueue: the queue of the run that waits for this one's end.
+    ///   - claim: for a worker that does what a parent has asked for: the list and the text of its claim, the step that has made the run,
+    ///     and the run's workflow as that step knows it.
+    static func cancel(
+        _ keys: Keys, _ id: String, reason: String, queue: String, workflow: String, parentQueue: String?,
+        claim: (list: String, text: String, parent: ParentStep, workflow: String)? = nil
+    ) -> Self {
+        Self(
+            ScriptLibrary.cancel,
+            keys: [
+                keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(queue), keys.meta,
+                keys.runs(.cancelled), keys.runs(.queued), keys.runs(.running), keys.runs(.noWorker),
+                keys.runs(.parked),
+                keys.unfit(workflow), keys.runs(.paused), keys.queue(parentQueue ?? queue), keys.unserved(workflow),
+                claim?.list ?? keys.queue(queue), keys.delayed,
+            ],
+            arguments: [.init(id), .init(reason), .init(claim?.text ?? "")]
+                + (claim.map { [.init($0.parent.text), .init($0.workflow)] } ?? []))
+    }
+
+    /// How a run stands. If it has not ended, its end will be published.
+    static func await(_ keys: Keys, _ id: String) -> Self { Self(ScriptLibrary.await, keys: [keys.run(id)]) }
+
+    static func inspect(_ keys: Keys, _ id: String, cursor: String, from: String) -> Self {
+        Self(
+            ScriptLibrary.inspect,
+            keys: [keys.run(id), keys.steps(id), keys.open(id), keys.join(id)] + RunStatus.all.map { keys.runs($0) }
+                + [keys.dead], arguments: [.init(id), .init(cursor), .init(from)])
+    }
+}
+
+extension ScriptCall<[String]> {
+    /// The oldest entries of a list that are past their age, at most 100.
+    ///
+    /// - Parameter age: in milliseconds.
+    static func expired(_ list: String, age: Int) -> Self {
+        Self(ScriptLibrary.expired, keys: [list], arguments: [.init(age)]) {
+            $0.items.compactMap(\.string)
+        }
+    }
+}
+
+extension ScriptCall<Int> {
+    /// Removes runs of one status, at most 100. The reply says how many.
+    static func deleteRuns(_ keys: Keys, _ status: RunStatus, _ ids: [String]) -> Self {
+        Self(
+            ScriptLibrary.deleteRuns,
+            keys: [keys.runs(status), keys.dead]
+                + ids.flatMap {
+                    [keys.run($0), keys.steps($0), keys.open($0), keys.join($0), keys.mail($0), keys.seen($0)]
+                }, arguments: [.init(status.rawValue)] + ids.map { .init($0) }
+        ) { $0.reply.integer ?? 0 }
+    }
+}
+
+extension RunStore {
+    /// Notes within how many milliseconds after its creation a run has to be done, unless it has a limit already.
+    nonisolated(nonsending) func setDeadline(_ run: Run, timeout: Int) async throws {
+        let entry = TimeLimit(queue: run.queue, run: run.id, generation: run.generation).entry
+        try await send(
+            ScriptCall<Void>(
+                ScriptLibrary.setDeadline, keys: [run.runKey, keys.delayed],
+                arguments: [.init(run.generation), .init(timeout), .init(entry)]))
+    }
+
+    enum TimerReply: Sendable {
+        case recorded
+        /// The run has failed with it.
+        case ended
+        case nothing
+    }
+
+    /// A limit's time has come.
+    ///
+    /// - Parameter parentQueue: the queue of the run that waits for this one's end.
+    nonisolated(nonsending) func timerFired(_ limit: TimeLimit, parentQueue: String?) async throws -> TimerReply {
+        let id = limit.run
+        return try await send(
+            ScriptCall(
+                ScriptLibrary.timerFired,
+                keys: [
+                    keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(limit.queue), keys.delayed,
+                    keys.meta, keys.runs(.failed), keys.dead, keys.runs(.queued), keys.runs(.running),
+                    keys.runs(.noWorker), keys.runs(.parked), keys.runs(.paused),
+                    keys.queue(parentQueue ?? limit.queue),
+                ],
+                arguments: [
+                    .init(id), .init(limit.generation), .init(limit.step ?? ""), .init(limit.entry), .init(worker),
+                ]
+            ) { reader in
+                switch reader.word {
+                case "fired": .recorded
+                case "ended": .ended
+                case "obsolete", "early": .nothing
+                default: throw reader.unexpected
+                }
+            })
+    }
+
+    nonisolated(nonsending) func note(_ id: String, _ sentence: String) async throws {
+        try await send(ScriptCall<Void>(ScriptLibrary.note, keys: [keys.run(id)], arguments: [.init(sentence)]))
+    }
+}

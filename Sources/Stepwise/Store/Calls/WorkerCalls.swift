@@ -1,0 +1,172 @@
+internal import StepwiseRedis
+
+// How workers come and go, and what they do with claims that they do not carry out.
+
+extension ScriptLibrary {
+    static let format = Script("format", PackageResources.format_lua, keys: ["meta"], arguments: ["format"])
+    static let registerWorker = Script(
+        "register_worker", PackageResources.register_worker_lua, keys: ["workers", "worker"],
+        arguments: ["worker", "fields..."])
+    static let beat = Script(
+        "beat", PackageResources.beat_lua, keys: ["workers", "worker", "delayed", "meta", "paused", "lists..."],
+        arguments: [
+            "worker", "max_due", "is_look_asked", "queues", "has_claimed", "cancels", "workflows", "names...",
+        ])
+    static let declareDead = Script(
+        "declare_dead", PackageResources.declare_dead_lua, keys: ["workers", "worker"], arguments: ["worker", "beat"])
+    static let deregister = Script(
+        "deregister", PackageResources.deregister_lua, keys: ["workers", "worker", "claims..."],
+        arguments: ["worker", "age"])
+    static let release = Script(
+        "release", PackageResources.release_lua,
+        keys: [
+            "run", "open", "claimed", "queue", "redelivered", "steps", "join", "running", "failed", "dead",
+            "parent_queue",
+        ],
+        arguments: [
+            "text", "worker", "kind", "generation", "step", "attempt", "is_lost", "max_losses", "id",
+        ])
+    static let reject = Script(
+        "reject", PackageResources.reject_lua, keys: ["claimed", "malformed"], arguments: ["item", "entry"])
+    static let setUnserved = Script(
+        "set_unserved", PackageResources.set_unserved_lua,
+        keys: ["run", "claimed", "unserved_items", "running", "unserved"],
+        arguments: ["id", "text", "worker", "is_turn", "reason"])
+    static let reclaim = Script(
+        "reclaim", PackageResources.reclaim_lua, keys: ["run", "unserved_items", "claimed"],
+        arguments: ["text", "is_turn"])
+}
+
+extension ScriptCall<String?> {
+    /// Notes the data format of a namespace that has none; the reply is the format that it has now.
+    static func format(_ keys: Keys, _ format: String) -> Self {
+        Self(ScriptLibrary.format, keys: [keys.meta], arguments: [.init(format)]) { $0.reply.string }
+    }
+}
+
+extension ScriptCall<Void> {
+    /// - Parameter fields: names and values for `worker:<worker>`.
+    static func registerWorker(_ keys: Keys, _ name: String, fields: [String]) -> Self {
+        Self(
+            ScriptLibrary.registerWorker, keys: [keys.workers, keys.worker(name)],
+            arguments: [.init(name)] + fields.map { .init($0) })
+    }
+
+    /// - Parameter age: how many milliseconds it must have been dead; `nil` for a clean exit.
+    static func deregister(_ keys: Keys, _ name: String, queues: [String], age: Int?) -> Self {
+        Self(
+            ScriptLibrary.deregister,
+            keys: [keys.workers, keys.worker(name)] + queues.map { keys.claimed(name, $0) },
+            arguments: [.init(name), .init(age.map(String.init) ?? "")])
+    }
+}
+
+extension ScriptCall<ReplyReader> {
+    /// Renews a worker's entry, and asks what it must know.
+    ///
+    /// - Parameters:
+    ///   - duePage: the most due entries to return.
+    ///   - withLists: whether to look through the lists, also if no run was cancelled since.
+    ///   - hasClaimed: whether the worker has claimed since its last beat.
+    ///   - cancels: how many runs were cancelled when it last looked.
+    ///   - versioned: those of the workflows that have a version.
+    ///   - pausables: which of them are paused?
+    static func beat(
+        _ keys: Keys, _ name: String, duePage: Int, withLists: Bool, hasClaimed: Bool, cancels: String,
+        queues: [String],
+        workflows: [String], versioned: [String], pausables: [String]
+    ) -> Self {
+        Self(
+            ScriptLibrary.beat,
+            keys: [keys.workers, keys.worker(name), keys.delayed, keys.meta, keys.paused]
+                + queues.map { keys.claimed(name, $0) } + workflows.map { keys.unserved($0) }
+                + versioned.map { keys.unfit($0) },
+            arguments: [
+                .init(name), .init(duePage), withLists ? "1" : "", .init(queues.count), hasClaimed ? "1" : "",
+                .init(cancels), .init(workflows.count),
+            ] + pausables.map { .init($0) })
+    }
+}
+
+extension ScriptCall<Bool> {
+    /// - Parameter beat: the beat that was seen for a whole lease; empty: whatever it is.
+    static func declareDead(_ keys: Keys, _ name: String, beat: String) -> Self {
+        Self(
+            ScriptLibrary.declareDead, keys: [keys.workers, keys.worker(name)],
+            arguments: [.init(name), .init(beat)])
+    }
+
+    /// Claims an unserved work item. `false` if somebody else was faster.
+    static func reclaim(_ keys: Keys, run: String, workflow: String, claims: String, text: String, isTurn: Bool) -> Self
+    {
+        Self(
+            ScriptLibrary.reclaim, keys: [keys.run(run), keys.unserved(workflow), claims],
+            arguments: [.init(text), isTurn ? "1" : ""])
+    }
+}
+
+extension ScriptCall<String> {
+    /// One claimed work item goes back to its queue. Used by workers for themselves and for the dead. The reply is the script's word.
+    static func release(
+        keys: Keys, item: RedisArgument, workItem: WorkItem?, worker: String, queue: String, lost: Bool,
+        maximumWorkerLosses: Int, parentQueue: String? = nil
+    ) -> Self {
+        var kind = "pushed"
+        var generation = ""
+        var step = ""
+        var attempt = ""
+        switch workItem {
+        case .turn(_, let itsGeneration):
+            kind = "turn"
+            generation = itsGeneration
+        case .step(_, let itsGeneration, let itsAttempt, let itsStep):
+            kind = "step"
+            (generation, attempt, step) = (itsGeneration, String(itsAttempt), itsStep)
+        case .ended, .cancel, .broadcast, .withdraw: kind = "message"
+        case .pushed, nil:
+            break
+        }
+        let run = workItem?.run ?? ""
+        return Self(
+            ScriptLibrary.release,
+            keys: [
+                keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.redelivered,
+                keys.steps(run), keys.join(run), keys.runs(.running), keys.runs(.failed), keys.dead,
+                keys.queue(parentQueue ?? queue),
+            ],
+            arguments: [
+                item, .init(worker), .init(kind), .init(generation), .init(step), .init(attempt), lost ? "1" : "",
+                .init(maximumWorkerLosses), .init(run),
+            ]
+        ) { $0.word }
+    }
+}
+
+extension RunStore {
+    nonisolated(nonsending) func setUnserved(
+        _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String
+    ) async throws {
+        try await send(
+            ScriptCall<Void>(
+                ScriptLibrary.setUnserved,
+                keys: [
+                    run.runKey, keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
+                    keys.runs(.noWorker),
+                ], arguments: [.init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason)]))
+    }
+
+    func reject(_ item: [UInt8], queue: String, reason: String) async throws {
+        let text = String(validating: item, as: UTF8.self)
+        let shown = text.map { "\"item\":\(JSON.string($0))" } ?? "\"itemHex\":\"\(Self.hex(item))\""
+        let entry = "{\"reason\":\(JSON.string(reason)),\"queue\":\(JSON.string(queue)),\(shown)"
+        try await send(
+            ScriptCall<Void>(
+                ScriptLibrary.reject, keys: [keys.claimed(worker, queue), keys.malformed],
+                arguments: [.init(item), .init(entry)]))
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+}
