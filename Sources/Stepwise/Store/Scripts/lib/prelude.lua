@@ -25,7 +25,7 @@ local function publish_end(run_key, awaited, ending, generation, result)
   redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), message)
 end
 
--- Whether a record with which a run's outcomes take so many bytes is one too many: of those with a value, the first beyond the limit.
+-- Whether a record is one too many: it has a value, and a run's outcomes take more bytes with it than they may.
 local function is_too_much(bytes, tail, limit)
   return bytes > tonumber(limit) and string.sub(tail, 1, 8) == '"value":' and tail ~= '"value":null'
 end

@@ -1,4 +1,4 @@
--- restart: a failed run's work is to be begun anew by another run: remembers by which, so that no second one is made for it.
+-- restart: another run is to do a failed run's work from the beginning. The failed run remembers which, so that no second one is made.
 -- KEYS  run  run:<id>
 -- ARGV  new_id  the new run's id
 -- Reply {'restarted', id of the new run, workflow, queue, payload, labels or ''}; {'not failed', status}; {'missing'}

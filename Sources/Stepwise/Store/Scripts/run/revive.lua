@@ -10,7 +10,7 @@
 --       keep                 how many outcomes stay
 --       is_new_number        '1' to raise the generation's number
 --       is_cancel_forgotten  '1' if the request to cancel the run is among what is forgotten
--- Reply {'revived'}; {'more'}: another page; {'changed', status, generation}: it is no failed run of this generation (any more);
+-- Reply {'revived'}; {'more'}: another page; {'changed', status, generation}: it is not a failed run of this generation (any more);
 --       {'restarted', id}: another run does its work; {'missing'}
 -- Guarantees: until the last page the run is a failed one with a shorter history; then it has one turn, and everything that was queued
 --       or claimed for it before is of an older generation. Sent again, it changes nothing.

@@ -8,7 +8,7 @@
 -- ARGV  name
 --       known        its JSON as the caller knows it, '' if there was none
 --       json         its JSON from now on, '' to remove it
---       entry        the entry of `delayed` that is due and goes, '' for a change that is no tick
+--       entry        the entry of `delayed` that is due and goes, '' for a change that is not a tick
 --       other_entry  another entry that goes if it is there, or ''
 --       next_entry   the entry that comes, or ''
 --       next_time    when that one is due
