@@ -1,10 +1,10 @@
-internal import StepwiseRedis
+package import StepwiseRedis
 
 /// A script of the store, with the names that its header gives to its keys and arguments.
 ///
 /// The last names may end in `?`: what they name may be absent. A last name that ends in `...` stands for any number of values.
 package final class Script: Sendable {
-    let redis: RedisScript
+    package let redis: RedisScript
     package let keys: [StaticString]
     package let arguments: [StaticString]
 
