@@ -22,7 +22,7 @@ final class RedisClientCore {
     /// Takes commands in the order in which they are to be executed, and sends them in one piece.
     func submit(_ commands: [RedisCommand]) {
         for command in commands {
-            command.retryVersion()
+            command.adopt()
             if command.isComplete { continue }
             if isClosed {
                 command.complete(.failure(.closed))

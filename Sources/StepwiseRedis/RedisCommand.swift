@@ -28,7 +28,7 @@ final class RedisCommand: @unchecked Sendable {
     }
 
     /// The first thing that happens to a command on the event loop.
-    func retryVersion() {
+    func adopt() {
         isAdopted = true
         if isCancelled { complete(.failure(.cancelled)) }
     }

@@ -29,7 +29,7 @@ final class RedisSubscriberCore {
     // MARK: Callers
 
     func subscribe(_ request: RedisCommand, to channel: String, _ onMessage: @escaping ([UInt8]) -> Void) {
-        request.retryVersion()
+        request.adopt()
         if request.isComplete { return }
         if isClosed { return request.complete(.failure(.closed)) }
         timer.ensure(by: request.deadline)

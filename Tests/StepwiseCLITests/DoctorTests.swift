@@ -115,7 +115,7 @@ struct DoctorTests {
             [["HSET ~open:p11 stuck", "run 1 0 held"], ["SET ~join:p11 1"]], .heldStepOfMovingRun,
             "run p11, step \"stuck\""
         ),
-        ([["HSET ~open:p12 mine", "run 1 0 inline"], ["SET ~join:p12 1"]], .stepNotInline, "run p12, step \"own\""),
+        ([["HSET ~open:p12 mine", "run 1 0 inline"], ["SET ~join:p12 1"]], .stepNotInline, "run p12, step \"mine\""),
         ([["HSET ~open:p13 odd", "x"], ["SET ~join:p13 1"]], .unreadableOpenStep, "run p13, step \"odd\""),
         (
             [

@@ -262,6 +262,16 @@ struct RunDiagnosisTests {
             try Self.diagnosis(run, [Mover("turn r 1", .unserved(workflow: "w"))], served: ["w"]).violations.isEmpty)
     }
 
+    @Test func `The text that is to replace an open step's is one that a script would write`() throws {
+        var (run, movers) = Self.waiting()
+        run.open = ["c": "run 2 1 held total=99 17\n{\"attempt\":1}"]
+        (run.openCount, run.join) = (1, "1")
+        movers = []
+        let violations = try Self.diagnosis(run, movers).violations
+        let advice = try #require(violations.first { $0.kind == .heldStepOfMovingRun }).advice
+        #expect(advice.contains("'run 2 1 item total=99 17\n{\"attempt\":1}'"))
+    }
+
     @Test func `A lost work item comes with the command that queues it again`() throws {
         var (run, movers) = Self.waiting()
         run.open = ["it's": "run 1 0 item"]

@@ -8,7 +8,7 @@ package struct ScenarioTrait: TestTrait, SuiteTrait {
     package var isRecursive: Bool { true }
 }
 
-/// Which of the design's rules a test holds the code to; a failure names them.
+/// Which of the rules of the page Architecture a test holds the code to; a failure names them.
 package struct RuleTrait: TestTrait, SuiteTrait {
     package let numbers: [Int]
 
@@ -25,7 +25,7 @@ extension Trait where Self == ScenarioTrait {
 
 extension Trait where Self == RuleTrait {
     package static func rule(_ numbers: Int...) -> Self {
-        precondition(!numbers.isEmpty && numbers.allSatisfy((1...9).contains), "there is no rule \(numbers)")
+        precondition(!numbers.isEmpty && numbers.allSatisfy((1...10).contains), "there is no rule \(numbers)")
         return Self(numbers: numbers)
     }
 }

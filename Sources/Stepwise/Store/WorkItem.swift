@@ -25,7 +25,7 @@ package enum WorkItem: Sendable, Hashable {
             return
         }
         // The value of a `broadcast` may be long: it is one word.
-        let parts = text.words(atMost: text.utf8.starts(with: "tell ".utf8) ? 4 : 5)
+        let parts = text.words(atMost: text.utf8.starts(with: "broadcast ".utf8) ? 4 : 5)
         switch (parts.first, parts.count) {
         case ("turn", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty,
             ("turn", 5)

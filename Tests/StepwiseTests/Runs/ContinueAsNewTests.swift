@@ -190,7 +190,7 @@ extension Scenarios {
                 #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
                 let details = try await run.details()
                 #expect(details.error?.contains("the input with which run \(run.id)") == true)
-                #expect(details.error?.contains("maximumSize") == true && details.continued == 5)
+                #expect(details.error?.contains("maximumPayloadSize") == true && details.continued == 5)
             }
         }
 

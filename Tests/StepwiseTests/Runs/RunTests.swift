@@ -46,7 +46,8 @@ extension Scenarios {
                 let other = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 #expect(try await other.handle(run.id, as: String.self).result(timeout: patience) == "HEY")
                 #expect(await errorCode { _ = try await other.handle(run.id, as: Int.self).result() } == .notDecodable)
-                #expect(await errorCode { _ = try await other.handle("unknown", as: String.self).result() } == .noSuchRun)
+                #expect(
+                    await errorCode { _ = try await other.handle("unknown", as: String.self).result() } == .noSuchRun)
                 #expect(await errorCode { _ = try await other.handle("unknown").details() } == .noSuchRun)
                 #expect(await errorCode { _ = try await other.handle("unknown").history() } == .noSuchRun)
                 await other.close()

@@ -24,7 +24,9 @@ struct TickDecisionTests {
         let schedule = try schedule(overlap)
         #expect(try TickDecision(schedule, now: seconds(0) - 1, live: []) == nil)
         let decision = try #require(try TickDecision(schedule, now: seconds(0), live: []))
-        #expect(decision.starts == seconds(0) && decision.after.next == seconds(10) && decision.cancels.isEmpty && !decision.waits)
+        #expect(
+            decision.starts == seconds(0) && decision.after.next == seconds(10) && decision.cancels.isEmpty
+                && !decision.waits)
         #expect(decision.after.started == 1 && decision.after.lastTick == seconds(0))
         #expect(decision.after.lastRun == "s/19700112T134640Z" && decision.after.live == ["s/19700112T134640Z"])
     }
@@ -124,7 +126,7 @@ struct TickDecisionTests {
             ("{", "JSON"), ("[]", "object"), ("{}", "\"cron\" or \"every\" is missing"),
             (#"{"every":60000,"next":1}"#, "\"workflow\" is missing"),
             (#"{"every":60000,"workflow":"w"}"#, "\"next\" is missing"),
-            (#"{"every":"1m","workflow":"w","next":1}"#, "\"every\" is no whole number"),
+            (#"{"every":"1m","workflow":"w","next":1}"#, "\"every\" is not a whole number"),
             (#"{"cron":"0 0 31 2 *","workflow":"w","next":1}"#, "never comes"),
             (#"{"cron":"0 0 * * *","zone":"Mars","workflow":"w","next":1}"#, "time zone"),
             (#"{"every":60000,"workflow":"w","next":1,"overlap":"never"}"#, "\"overlap\""),

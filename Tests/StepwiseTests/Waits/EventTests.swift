@@ -312,7 +312,7 @@ extension Scenarios {
                 try await eventually("all are rejected") { try await client.malformed(limit: 9).count == 5 }
                 let reasons = try await client.malformed(limit: 9).map(\.reason)
                 #expect(reasons.contains { $0.contains("it is completed") })
-                #expect(reasons.contains { $0.contains("\"to\" is no known member") })
+                #expect(reasons.contains { $0.contains("\"to\" is not a known member") })
                 try await isTidy(client)
             }
         }

@@ -65,7 +65,7 @@ extension RunDiagnosis {
 
     /// The command that says that a work item moves the step.
     private func rewrite(_ step: String, _ open: OpenStep?) -> String {
-        let text = open.map { "\($0.kind) \($0.attempt) \($0.lost) work item\($0.rest)" } ?? "run 1 0 item"
+        let text = open.map { "\($0.kind) \($0.attempt) \($0.lost) item\($0.rest)" } ?? "run 1 0 item"
         return redisCommand("HSET", keys.open(run.id), step, text)
     }
 

@@ -1,6 +1,6 @@
 internal import StepwiseRedis
 
-// How workers come and go, and what they do with claims that they do not carry out.
+// How workers come and go, and what they do with claims that they do not execute.
 
 extension ScriptLibrary {
     static let format = Script("format", PackageResources.format_lua, keys: ["meta"], arguments: ["format"])

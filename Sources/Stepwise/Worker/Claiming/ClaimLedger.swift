@@ -32,7 +32,7 @@ final class ClaimLedger: Sendable {
 
     /// Remembers a claimed item. `nil` if an equal work item is held; it is taken up again at that one's end.
     ///
-    /// - Parameter isRaw: pushed items may be equal and are counted.
+    /// - Parameter isPushed: pushed items may be equal and are counted.
     func begin(_ item: [UInt8], isPushed: Bool = false) -> Claim? {
         state.withLock { state in
             if !isPushed, state.held[Item(item)] != nil {

@@ -10,7 +10,7 @@ actor Maintenance {
     private var lastClaims: Set<[UInt8]> = []
     private var nextSweep = ContinuousClock.now
     /// The queues of the dead, which do not change.
-    private var queuesOfBuried: [String: [String]] = [:]
+    private var queuesOfDead: [String: [String]] = [:]
     private var nextExpiry = ContinuousClock.now + .seconds(5)
     private var nextRearm = ContinuousClock.now
 
@@ -64,7 +64,7 @@ actor Maintenance {
         for dead in still where dead.name != session.name { try await declareDead(dead.name, beat: dead.beat) }
         if leads, now >= nextSweep {
             nextSweep = now + max(session.configuration.lease / 2, .seconds(2))
-            try await sweepTheBuried()
+            try await sweepTheDead()
         }
         if let lists = beat.lists {
             for index in lists.unserved { session.reclaim(session.workflowNames[index]) }
@@ -156,7 +156,7 @@ actor Maintenance {
     }
 
     /// Looks after the dead: a claim that was frozen with its worker may still be served, and names leave in the end.
-    private func sweepTheBuried() async throws {
+    private func sweepTheDead() async throws {
         let keys = session.keys
         var known: [String: [String]] = [:]
         for page in 0..<20 {
@@ -170,7 +170,7 @@ actor Maintenance {
             if dead.isEmpty { break }
             let time = try await session.command(["TIME"]).array?.first?.integer ?? 0
             for (name, _) in dead {
-                if let queues = queuesOfBuried[name] {
+                if let queues = queuesOfDead[name] {
                     known[name] = queues
                 } else {
                     let queues = try await session.command(["HGET", .init(keys.worker(name)), "queues"]).string ?? ""
@@ -185,7 +185,7 @@ actor Maintenance {
                 try await session.sweep(name, leaveAfter: Self.deadNameMilliseconds)
             }
         }
-        queuesOfBuried = known
+        queuesOfDead = known
     }
 
     // MARK: The worker's own claims

@@ -7,7 +7,7 @@ extension RunDriver {
     func take(_ text: String, _ first: FirstTurn, _ claim: Claim) {
         // Nobody takes tasks any more.
         if session.isOver { return end(claim) }
-        // A function that may lose no worker is executed alone: `load` tells.
+        // A function that may lose no worker is executed alone: `take_turn` tells.
         guard about == nil, instance == nil, session.configuration.maximumWorkerLosses > 1, !session.isDraining,
             session.reasonToWait(first.workflow, incompatibleVersions: []) == nil,
             let function = session.functions[first.workflow],
@@ -24,7 +24,7 @@ extension RunDriver {
         guard let step = plan.onlyPlainOpening?.step else {
             return end(claim) { try await self.load(text, step: nil, claim) }
         }
-        // Should its answer be lost, and the run change meanwhile, `load` knows by the token that it was taken here.
+        // Should its answer be lost, and the run change meanwhile, `take_turn` knows by the token that it was taken here.
         let token = session.nextToken()
         send(store.takeTurnPlainCall(run, text: text, step: step, token: token)) { driver, reply in
             guard case .success(.integer(1)) = reply, instance === driver.instance,
