@@ -1,4 +1,4 @@
-package import Testing
+internal import Testing
 
 /// Whether a run's function stays in memory between work items.
 package enum Memory: String, CaseIterable, Sendable, CustomTestStringConvertible {

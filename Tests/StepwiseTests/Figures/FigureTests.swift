@@ -148,14 +148,33 @@ extension Scenarios {
         @Test func `Quick branches that are claimed together are asked for together`() async throws {
             var configuration = StepwiseWorker.Configuration()
             configuration.quickBody = .seconds(1)
+            configuration.claimAtOnce = .seconds(1)
             configuration.concurrency = 64
-            try await withWorker([fan], configuration: configuration) { client, server in
+            let gate = Latch()
+            let held = Tally()
+            let hold = Workflow("hold") { (context, _: Int) async throws -> Void in
+                try await context.run("hold") {
+                    held.add("hold")
+                    await gate.wait()
+                }
+            }
+            let wide = Workflow("wide") { (context, count: Int) async throws -> Int in
+                try await context.map(0..<count, "part") { number in
+                    if count > 100, number == 0 { gate.open() }
+                    return number
+                }.count
+            }
+            try await withWorker([hold, wide], configuration: configuration) { client, server in
                 // Its bodies are known to be quick then.
-                _ = try await client.enqueue(fan, 20).result(timeout: patience)
+                _ = try await client.enqueue(wide, 20).result(timeout: patience)
+                // All slots but one are taken when it fans out, and come back together while the others wait in the queue.
+                let holders = try await client.enqueue(hold.workflowName, each: 0..<63)
+                try await eventually("the slots are free") { held.all.count == 63 }
                 let monitor = try await ScriptMonitor(server)
-                _ = try await client.enqueue(fan, 500).result(timeout: patience)
+                _ = try await client.enqueue(wide, 500).result(timeout: patience)
                 let requests = try await monitor.requests()
                 monitor.stop()
+                for run in holders { try await run.result(timeout: patience) }
                 let reads = requests.filter { $0.contains("GET\" \"stepwise:{default}:open:") }
                 #expect(!reads.isEmpty && reads.count < 200)
             }

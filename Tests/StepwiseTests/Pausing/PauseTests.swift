@@ -99,7 +99,7 @@ extension Scenarios {
                 try await eventually("it does not wait") { try await client.queueTotals().delayed == 1 }
                 try await run.pause()
                 try await eventually("it is not due") {
-                    try await client.openSteps(ofRun: run.id).map(\.state.place) == ["parked"]
+                    try await client.openSteps(ofRun: run.id).map(\.state.place) == ["held"]
                 }
                 try await expectSound(client)
                 #expect(tally.all == ["1"])

@@ -10,8 +10,6 @@ struct ClaimLoop: Sendable {
 
     /// The most that one round claims.
     private static let most = 64
-    /// A blocking move that took less has met a queue that was not empty.
-    private static let atOnce = Duration.microseconds(500)
 
     func run() async {
         var pause = Duration.milliseconds(50)
@@ -60,7 +58,7 @@ struct ClaimLoop: Sendable {
                 return 1
             }
             await accept(item)
-            return ContinuousClock.now - begin < Self.atOnce ? 8 : 1
+            return ContinuousClock.now - begin < session.configuration.claimAtOnce ? 8 : 1
         } catch {
             session.slots.release()
             throw error

@@ -42,6 +42,9 @@ extension StepwiseWorker {
         public var observer: (@Sendable (Observation) async -> Void)?
         /// How long a body takes that is begun on the worker's own thread.
         package var quickBody = BodyPaces.quickest
+        /// A blocking claim that is answered sooner found its queue not empty: the next claims are several at once. A test says otherwise, so that
+        /// a busy machine does not decide.
+        package var claimAtOnce = Duration.microseconds(500)
 
         public init(
             namespace: String? = nil, queues: [String] = ["default"], concurrency: Int = 100,
