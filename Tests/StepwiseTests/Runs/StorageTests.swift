@@ -122,11 +122,20 @@ extension Scenarios {
 
         @Test func `Retention keeps up with thousands of runs that end at once`() async throws {
             let empty = Workflow("empty") { (_: WorkflowContext, _: Int) async throws -> Int in 0 }
-            let configuration = StepwiseWorker.Configuration(completedRetention: .milliseconds(1))
-            try await withWorker([empty], configuration: configuration) { client, server in
-                _ = try await client.enqueue(empty.workflowName, each: 0..<4500)
-                // Gone are all of them, not only the 2,000 of one round.
-                try await eventually("the runs stay") { try await server.command("DBSIZE").integer ?? 100 < 10 }
+            let count = 4500
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                try await withWorkers(server, empty) {
+                    _ = try await client.enqueue(empty.workflowName, each: 0..<count)
+                    try await eventually("the runs go on", within: .seconds(120)) {
+                        try await server.command("ZCARD", "stepwise:{default}:runs:completed").integer == count
+                    }
+                }
+                // A worker looks for them when it starts, and once a minute: gone are all of them, not only the 2,000 of one look.
+                try await withWorkers(server, empty, configuration: .init(completedRetention: .milliseconds(1))) {
+                    try await eventually("the runs stay") { try await server.command("DBSIZE").integer ?? 100 < 10 }
+                }
+                await client.close()
             }
         }
 
