@@ -3,9 +3,9 @@
 
 Usage: .ci/rooms.py INDEX-STORE [--list]
 
-1. Arrows between the folders run one way, in the order of ROOMS. The index that the compiler writes (`swift build --enable-index-store`)
+1. Arrows between the folders run one way, in the order of ROOMS. The index that the compiler writes (`swift build` in debug)
    says which declaration each name means, so that members, extensions and operators count as well as types.
-2. Redis commands are sent from Store alone; what else does it is counted in .ci/rooms.
+2. Redis commands are made and sent by Store alone; what else does it is counted in .ci/rooms.
 3. A stored property of a class or actor in Worker or Replay is private to its file; the others are named in .ci/rooms.
 .ci/rooms only shrinks: an entry that is no longer needed is an error, too. --list prints what the file would have to say.
 """
@@ -15,7 +15,7 @@ import collections, ctypes, os, pathlib, re, shutil, sys
 ROOMS = [("Support",), ("Model",), ("Replay",), ("Store",), ("Workflow",), ("Schedule",), ("Worker", "Client")]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = ROOT / "Sources/Stepwise"
-# What sends a command to Redis: the client's calls, and what session and client make of them.
+# What sends a command to Redis. What Store makes of these takes its own calls only.
 SENDERS = re.compile(r"^(send|pipeline|submit)\(")
 DEFINITION = 1 << 1
 
@@ -64,7 +64,7 @@ def occurrences(path):
 
     store = function("store_create", pointer, ctypes.c_char_p, out)(str(path).encode(), None)
     if not store:
-        sys.exit(f"rooms: there is no index at {path}: swift build --enable-index-store")
+        sys.exit(f"rooms: there is no index at {path}: swift build --build-tests")
     names, records, found = [], {}, []
     units(store, 0, None, each_text(lambda _, text: names.append(str(text)) or True))
     for unit_name in names:
@@ -123,9 +123,13 @@ def arrows(found):
 
 
 def senders(found):
-    """How many commands each file outside Store sends to Redis."""
+    """How many Redis commands each file outside Store makes: sends one by itself, or puts one together."""
+    ours = {usr for _, _, roles, usr, _ in found if roles & DEFINITION}
+    commands = {usr for file, _, roles, usr, name in found
+                if roles & DEFINITION and file == "Store/StoreCommand.swift" and name.startswith("init(")}
+
     def is_sender(usr, name):
-        return SENDERS.match(name) and usr.startswith("s:13StepwiseRedis") or name.startswith("command(")
+        return usr in commands or SENDERS.match(name) and usr.startswith("s:13StepwiseRedis") and usr not in ours
 
     places = {(file, line, name) for file, line, roles, usr, name in found
               if not roles & DEFINITION and room(file) != "Store" and is_sender(usr, name)}

@@ -94,28 +94,31 @@ public final class StepwiseClient: Service, Sendable {
         try call.reply(try await evaluate(call.script.redis, call.keys, call.arguments, doing: what()))
     }
 
-    func command(_ arguments: [RedisArgument], doing what: @autoclosure () -> String) async throws(StepwiseError)
-        -> RedisValue
+    /// Sends one command and reads its reply.
+    ///
+    /// - Parameter what: names the call in the error.
+    func command<Reply>(_ command: StoreCommand<Reply>, doing what: @autoclosure () -> String)
+        async throws(StepwiseError) -> Reply
     {
         try await prepare()
-        do { return try await commands.send(arguments) } catch { throw StepwiseError(error, doing: what()) }
+        do { return try await commands.send(command) } catch { throw StepwiseError(error, doing: what()) }
     }
 
-    /// Reads many keys at once. One of a wrong type is as if it were not there: the doctor names it, and it hides no other.
-    func pipeline(_ arguments: [[RedisArgument]], doing what: @autoclosure () -> String) async throws(StepwiseError)
-        -> [RedisValue]
+    /// Sends many commands in one write. A key of a wrong type is as if it were not there: the doctor names it, and it hides no other.
+    func all<Reply>(_ several: [StoreCommand<Reply>], doing what: @autoclosure () -> String)
+        async throws(StepwiseError) -> [Reply]
     {
         try await prepare()
         do {
-            var values: [RedisValue] = []
-            for result in try await commands.pipeline(arguments) {
+            var replies: [Reply] = []
+            for (command, result) in zip(several, try await commands.send(several)) {
                 if case .failure(let error) = result, error.message.hasPrefix("WRONGTYPE") {
-                    values.append(.null)
+                    replies.append(command.read(.null))
                 } else {
-                    values.append(try result.get())
+                    replies.append(try result.get())
                 }
             }
-            return values
+            return replies
         } catch {
             throw StepwiseError(error, doing: what())
         }

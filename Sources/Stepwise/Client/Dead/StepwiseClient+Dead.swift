@@ -19,8 +19,7 @@ extension StepwiseClient {
     ) async throws -> DeadRunPage {
         var rank = 0
         if let after {
-            let reply = try await command(["ZREVRANK", .init(keys.dead), .init(after)], doing: "listing failed runs")
-            guard let place = reply.integer else {
+            guard let place = try await command(.deadPlace(keys, of: after), doing: "listing failed runs") else {
                 throw StepwiseError(
                     .noSuchRun,
                     "run \(after) is no longer in \(keys.dead): begin the list anew, or give a time until which runs failed"
@@ -28,23 +27,14 @@ extension StepwiseClient {
             }
             rank = place + 1
         } else if let until = filter.until {
-            let score = "(\(Int((until.timeIntervalSince1970 * 1000).rounded(.down)))"
-            let later = try await command(
-                ["ZCOUNT", .init(keys.dead), .init(score), "+inf"], doing: "listing failed runs")
-            rank = later.integer ?? 0
+            let time = Int((until.timeIntervalSince1970 * 1000).rounded(.down))
+            rank = try await command(.deadCount(keys, after: time), doing: "listing failed runs")
         }
         var found: [DeadRun] = []
         while true {
             let size = min(max(limit, 50), 500)
-            let reply = try await command(
-                ["ZRANGE", .init(keys.dead), .init(rank), .init(rank + size - 1), "REV", "WITHSCORES"],
-                doing: "listing failed runs")
-            let flat = reply.array ?? []
-            let entries = stride(from: 0, to: flat.count - 1, by: 2).compactMap { at in
-                flat[at].string.map {
-                    (id: $0, failed: flat[at + 1].string.flatMap { Double($0) }.map { Int($0) } ?? 0)
-                }
-            }
+            let entries = try await command(
+                .deadRuns(keys, from: rank, count: size), doing: "listing failed runs")
             for run in try await deadRuns(entries) {
                 if let since = filter.since, Double(run.failed) < since.timeIntervalSince1970 * 1000 {
                     return DeadRunPage(runs: found, next: nil)
@@ -58,27 +48,28 @@ extension StepwiseClient {
         }
     }
 
-    private func deadRuns(_ entries: [(id: String, failed: Int)]) async throws -> [DeadRun] {
-        let fields: [RedisArgument] = ["workflow", "queue", "labels", "recorded", "created", "error", "restarted"]
-        let replies = try await pipeline(
-            entries.map { ["HMGET", .init(keys.run($0.id))] + fields }, doing: "reading failed runs")
-        return zip(entries, replies).compactMap { entry, reply in
-            guard let v = reply.array, v.count == fields.count, let workflow = v[0].string else { return nil }
+    private func deadRuns(_ entries: [IndexEntry]) async throws -> [DeadRun] {
+        let runs = try await all(
+            entries.map {
+                .run(keys, $0.id, .workflow, .queue, .labels, .recorded, .created, .error, .restarted)
+            }, doing: "reading failed runs")
+        return zip(entries, runs).compactMap { entry, run in
+            guard let workflow = run.text(.workflow) else { return nil }
             return DeadRun(
-                id: entry.id, workflow: workflow, queue: v[1].string ?? "",
-                labels: RunLabels(stored: v[2].string).values,
-                recorded: v[3].integer ?? 0, created: v[4].integer, failed: entry.failed,
-                error: RunFailure(stored: v[5].string), restarted: v[6].string)
+                id: entry.id, workflow: workflow, queue: run.text(.queue) ?? "",
+                labels: RunLabels(stored: run.text(.labels)).values,
+                recorded: run.integer(.recorded) ?? 0, created: run.integer(.created), failed: entry.at,
+                error: RunFailure(stored: run.text(.error)), restarted: run.text(.restarted))
         }
     }
 
     /// Lets a failed run go on, under the same id, with every recorded value. Without a step it tries again what failed; with one it forgets
     /// that step and everything recorded after it.
     func revive(_ id: String, from step: String?) async throws {
-        let generation = try await command(["HGET", .init(keys.run(id)), "generation"], doing: "reading run \(id)")
+        let generation = try await command(.run(keys, id, .generation), doing: "reading run \(id)").text(.generation)
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
         let revival = try await revival(of: details, from: step)
-        while try await forgetPage(ofRun: details, generation: generation.string ?? "", revival) {}
+        while try await forgetPage(ofRun: details, generation: generation ?? "", revival) {}
     }
 
     /// One page of a resume.
@@ -160,9 +151,8 @@ extension StepwiseClient {
         if let newID {
             try Identifier.check(newID, what: "run id")
             // Once noted it stays: then neither this run could be resumed nor a new one begun for it.
-            let taken = try await command(
-                ["HMGET", .init(keys.run(newID)), "workflow", "origin"], doing: "reading run \(newID)")
-            if let workflow = taken.array?.first?.string, taken.array?.last?.string != id {
+            let taken = try await command(.run(keys, newID, .workflow, .origin), doing: "reading run \(newID)")
+            if let workflow = taken.text(.workflow), taken.text(.origin) != id {
                 throw StepwiseError(
                     .invalidIdentifier,
                     "run id \(newID) belongs to a run of workflow \"\(workflow)\" that is no restart of run \(id); choose another id"
@@ -189,7 +179,7 @@ extension StepwiseClient {
         let run: WorkflowRun<Void> = try await enqueue(
             try reader.text(2), payload: payload, id: try reader.text(1), options)
         // It is dealt with. Should this not arrive, the next call does it.
-        _ = try await command(["ZREM", .init(keys.dead), .init(id)], doing: "restarting run \(id)")
+        try await command(.removeDead(keys, id), doing: "restarting run \(id)")
         return run
     }
 

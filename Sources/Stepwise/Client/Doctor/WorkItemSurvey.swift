@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 /// Every work item of a namespace that a walk over its lists found, by run.
 struct WorkItemSurvey: Sendable {
     /// Keyed by run id.
@@ -68,7 +66,7 @@ extension StepwiseClient {
             }
         }
         if try await isType("hash", keys.schedules) {
-            try await scanFields(keys.schedules) { fields in
+            try await scanHash(keys.schedules) { fields in
                 for (name, json) in fields { survey.namespace.addSchedule(name, json) }
             }
         }
@@ -77,7 +75,7 @@ extension StepwiseClient {
         }
         for workflow in lists.unfit.sorted() where try await isType("hash", keys.unfit(workflow)) {
             try await scanHash(keys.unfit(workflow)) { fields in
-                for run in fields where wanted?.contains(run) ?? true {
+                for (run, _) in fields where wanted?.contains(run) ?? true {
                     survey.unfit[run, default: []].append(workflow)
                 }
             }
@@ -116,7 +114,7 @@ extension StepwiseClient {
 
     /// A key of another type is named by itself; it must not end the walk.
     private func isType(_ type: String, _ key: String) async throws -> Bool {
-        try await command(["TYPE", .init(key)], doing: "reading \(key)").string == type
+        try await command(.type(key), doing: "reading \(key)") == type
     }
 }
 

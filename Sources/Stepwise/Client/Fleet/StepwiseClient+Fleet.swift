@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials
 #else
@@ -59,8 +57,7 @@ extension StepwiseClient {
         for start in stride(from: 0, to: sorted.count, by: Self.page) {
             let some = Array(sorted[start..<min(start + Self.page, sorted.count)])
             let now = try await redisTime()
-            let entries = try await pipeline(
-                some.map { ["HGETALL", .init(keys.worker($0))] }, doing: "reading the workers")
+            let entries = try await all(some.map { .worker(keys, $0) }, doing: "reading the workers")
             for (name, entry) in zip(some, entries) {
                 let worker = Self.listing(name, entry, beat: beats[name], now: now)
                 if worker.isIndexed || worker.hasEntry { workers.append(worker) }
@@ -68,22 +65,19 @@ extension StepwiseClient {
         }
         for index in workers.indices {
             let lists = workers[index].queues.map { keys.claimed(workers[index].name, $0) }
-            let lengths = try await pipeline(lists.map { ["LLEN", .init($0)] }, doing: "reading the claims")
-            workers[index].claims = lengths.compactMap(\.integer).reduce(0, +)
+            workers[index].claims = try await all(lists.map { .length($0) }, doing: "reading the claims").reduce(0, +)
         }
         return workers.sorted { ($1.lastBeat ?? 0, $0.name) < ($0.lastBeat ?? 0, $1.name) }
     }
 
     /// Redis' clock, in milliseconds since 1970.
     package func redisTime() async throws -> Int {
-        let parts = try await command(["TIME"], doing: "asking for the time").array?.compactMap(\.integer) ?? []
-        return parts.count == 2 ? parts[0] * 1000 + parts[1] / 1000 : 0
+        (try await command(.time, doing: "asking for the time") ?? 0) / 1000
     }
 
-    private static func listing(_ name: String, _ entry: RedisValue, beat: Int?, now: Int) -> WorkerListing {
-        let flat = entry.array ?? []
-        var fields: [String: String] = [:]
-        for at in stride(from: 0, to: flat.count - 1, by: 2) { fields[flat[at].string ?? ""] = flat[at + 1].string }
+    private static func listing(
+        _ name: String, _ fields: [String: String], beat: Int?, now: Int
+    ) -> WorkerListing {
         func words(_ field: String) -> [String] { fields[field]?.split(separator: " ").map(String.init) ?? [] }
         let age = beat.map { max(0, now - $0) }
         var state = WorkerListing.State.silent
@@ -94,7 +88,7 @@ extension StepwiseClient {
             concurrency: fields["concurrency"].flatMap { Int($0) } ?? 0,
             version: fields["version"] ?? "", started: fields["started"].flatMap { Int($0) }, lastBeat: beat,
             lastClaim: fields["lastClaim"].flatMap { Int($0) }, beatAge: age, isIndexed: beat != nil,
-            hasEntry: !flat.isEmpty)
+            hasEntry: !fields.isEmpty)
     }
 
     /// `<workflow>=<version>`, separated by spaces. A workflow's name may hold a `=`, a version may not.
@@ -109,9 +103,8 @@ extension StepwiseClient {
     package func turnHolderVersion(of run: RunDetails) async throws -> String? {
         let worker = String(run.turn.prefix { $0 != " " })
         guard run.turn.contains(" ") else { return nil }
-        let reply = try await command(
-            ["HGET", .init(keys.worker(worker)), "versions"], doing: "reading worker \(worker)")
-        return Self.versions(reply.string)[run.workflow]
+        let text = try await command(.versions(keys, ofWorker: worker), doing: "reading worker \(worker)")
+        return Self.versions(text)[run.workflow]
     }
 
     /// Whether the fleet can do anything at all.

@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 /// What waits in a namespace, by queue.
 package struct QueueListing: Sendable, Hashable {
     package var name: String
@@ -63,21 +61,19 @@ extension StepwiseClient {
         for workflow in workflows { totals.unserved[workflow] = try await length(keys.unserved(workflow)) }
         totals.queues = queues.values.sorted { $0.name < $1.name }
         totals.malformed = try await length(keys.malformed)
-        totals.delayed =
-            try await command(["ZCARD", .init(keys.delayed)], doing: "reading \(keys.delayed)").integer ?? 0
+        totals.delayed = try await command(.delayedCount(keys), doing: "reading \(keys.delayed)")
         return totals
     }
 
     /// The length of a list.
     func length(_ key: String) async throws -> Int {
-        try await command(["LLEN", .init(key)], doing: "reading \(key)").integer ?? 0
+        try await command(.length(key), doing: "reading \(key)")
     }
 
     /// The newest rejected items, as the JSON that is stored of each: `reason`, `queue`, `item` or `itemHex`, `at`.
     package func malformed(limit: Int) async throws -> [MalformedItem] {
-        let reply = try await command(
-            ["LRANGE", .init(keys.malformed), "0", .init(max(0, limit - 1))], doing: "reading \(keys.malformed)")
-        return reply.array?.compactMap(\.bytes).map(MalformedItem.init) ?? []
+        try await command(.items(keys.malformed, count: max(1, limit)), doing: "reading \(keys.malformed)")
+            .map(MalformedItem.init)
     }
 
     /// The types of keys, as `TYPE` tells; `none` for one that is gone.
@@ -85,9 +81,7 @@ extension StepwiseClient {
         var types: [String] = []
         for start in stride(from: 0, to: names.count, by: Self.page) {
             let some = names[start..<min(start + Self.page, names.count)]
-            types += try await pipeline(some.map { ["TYPE", .init(keys.prefix + $0)] }, doing: "reading the keys").map {
-                $0.string ?? "none"
-            }
+            types += try await all(some.map { .type(keys.prefix + $0) }, doing: "reading the keys")
         }
         return types
     }

@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 /// What is stored of a run, without its steps.
 public struct RunDetails: Sendable, Hashable, Codable {
     public var id: String

@@ -178,7 +178,7 @@ private final class EndWatch: Sendable {
 
     private func ask(_ limit: Duration) {
         let call = ScriptCall.await(client.keys, id)
-        client.commands.send(call.script.redis, keys: call.keys, arguments: call.arguments) { reply in
+        client.commands.send(call) { reply in
             switch reply.map(Standing.init) {
             case .success(.missing): self.finish(.missing)
             case .success(.ended(let end)): self.finish(.ended(end))

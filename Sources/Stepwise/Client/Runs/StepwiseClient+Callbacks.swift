@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 extension StepwiseClient {
     /// Answers a callback: see ``WorkflowContext/callback(_:as:)``. It may be repeated after any error; the first answer counts.
     ///
@@ -22,8 +20,9 @@ extension StepwiseClient {
     package func complete(_ token: String, json: [UInt8]) async throws -> EventDelivery {
         let parts = try parts(of: token)
         // The run has made the token: it exists, unless it was removed.
-        let status = try await command(["EXISTS", .init(keys.run(parts.run))], doing: "looking for run \(parts.run)")
-        guard status.integer == 1 else { throw noSuchRun(parts.run) }
+        guard try await command(.runExists(keys, parts.run), doing: "looking for run \(parts.run)") else {
+            throw noSuchRun(parts.run)
+        }
         return try await notify(parts.event, json: json, run: parts.run, id: parts.event)
     }
 

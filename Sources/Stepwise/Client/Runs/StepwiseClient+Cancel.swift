@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 /// What came of a request to cancel a run.
 public enum Cancellation: Sendable, Hashable {
     /// The function will learn of it: bodies that run are cancelled within two heartbeats, waiting steps are withdrawn, and what the

@@ -1,36 +1,24 @@
-internal import StepwiseRedis
-
 extension StepwiseClient {
     /// What is stored of a run; `nil` if there is none.
     package func details(ofRun id: String) async throws -> RunDetails? {
-        let fields = [
-            "workflow", "status", "queue", "recorded", "turn", "created", "ended", "reason", "warning", "payload",
-            "output",
-            "error", "cancelled", "labels", "origin", "restarted", "deadline", "divergence", "unfit",
-            "patches", "delivered", "opened",
-            "parent", "parentQueue", "startsAt", "continued",
-        ]
-        let reply = try await command(
-            ["HMGET", .init(keys.run(id))] + fields.map { .init($0) }, doing: "reading run \(id)")
-        guard let v = reply.array, v.count == fields.count, let workflow = v[0].string, let status = v[1].string else {
-            return nil
-        }
-        let parent = v[22].string.flatMap { ParentStep($0) }
+        let run = try await command(
+            .run(
+                keys, id, .workflow, .status, .queue, .recorded, .turn, .created, .ended, .reason, .warning, .payload,
+                .output, .error, .cancelled, .labels, .origin, .restarted, .deadline, .divergence, .unfit, .patches,
+                .delivered, .opened, .parent, .parentQueue, .startsAt, .continued), doing: "reading run \(id)")
+        guard let workflow = run.text(.workflow), let status = run.status else { return nil }
         return RunDetails(
-            id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
-            recorded: v[3].integer ?? 0,
-            turn: v[4].string ?? "", created: v[5].integer, ended: v[6].integer,
-            continued: v[25].integer ?? 0, reason: v[7].string,
-            divergence: v[17].bytes.flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
-            patches: v[19].bytes.map { PatchMarks.read($0) } ?? [:], delivered: v[20].integer,
-            opened: v[21].integer,
-            incompatibleVersions: v[18].string?.split(separator: " ").map(String.init) ?? [],
-            cancelled: v[12].string,
-            warning: v[8].string,
-            payload: v[9].string ?? "null", output: v[10].string, error: v[11].string, deadline: v[16].integer,
-            startsAt: v[24].integer,
-            labels: RunLabels(stored: v[13].string).values, origin: v[14].string, restarted: v[15].string,
-            parent: parent?.run, parentStep: parent?.step, parentQueue: v[23].string)
+            id: id, workflow: workflow, status: status, queue: run.text(.queue) ?? "",
+            recorded: run.integer(.recorded) ?? 0, turn: run.text(.turn) ?? "", created: run.integer(.created),
+            ended: run.integer(.ended), continued: run.integer(.continued) ?? 0, reason: run.text(.reason),
+            divergence: run.bytes(.divergence).flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
+            patches: run.bytes(.patches).map { PatchMarks.read($0) } ?? [:], delivered: run.integer(.delivered),
+            opened: run.integer(.opened), incompatibleVersions: run.incompatibleVersions,
+            cancelled: run.text(.cancelled), warning: run.text(.warning), payload: run.text(.payload) ?? "null",
+            output: run.text(.output), error: run.text(.error), deadline: run.integer(.deadline),
+            startsAt: run.integer(.startsAt), labels: RunLabels(stored: run.text(.labels)).values,
+            origin: run.text(.origin), restarted: run.text(.restarted), parent: run.parent?.run,
+            parentStep: run.parent?.step, parentQueue: run.text(.parentQueue))
     }
 
     /// A run's outcomes in their order, read in pages.

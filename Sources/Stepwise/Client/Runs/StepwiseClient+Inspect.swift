@@ -39,10 +39,8 @@ extension StepwiseClient {
 
     private func lookAtChildren(of run: inout RunSnapshot) async throws {
         for child in Set(run.open.values.compactMap { OpenStep($0)?.child }).sorted() {
-            let reply = try await command(
-                ["HMGET", .init(keys.run(child)), "status", "parent"], doing: "looking at run \(child)")
-            run.children[child] = .init(
-                status: reply.array?.first?.string.map { RunStatus(rawValue: $0) }, parent: reply.array?.last?.string)
+            let fields = try await command(.run(keys, child, .status, .parent), doing: "looking at run \(child)")
+            run.children[child] = .init(status: fields.status, parent: fields.text(.parent))
         }
     }
 
@@ -54,10 +52,10 @@ extension StepwiseClient {
             let mail = MailWaiter(
                 event: event.name, generation: fields.generation, number: event.number, step: step)
             async let isListed = command(
-                ["ZSCORE", .init(keys.event(event.name)), .init(waiter.text)], doing: "looking at run \(run.id)")
+                .isWaiting(keys, for: event.name, waiter), doing: "looking at run \(run.id)")
             let isInMail = try await command(
-                ["ZSCORE", .init(keys.mail(run.id)), .init(mail.text)], doing: "looking at run \(run.id)")
-            if try await isListed.string != nil, isInMail.string != nil { run.listening.insert(step) }
+                .isWaiting(keys, inMailOf: run.id, mail), doing: "looking at run \(run.id)")
+            if try await isListed, isInMail { run.listening.insert(step) }
         }
     }
 
@@ -115,14 +113,10 @@ extension StepwiseClient {
     /// A run's open steps, at most about 1,000 of them: step and text.
     package func openSteps(ofRun id: String) async throws -> [(step: String, state: OpenStep)] {
         let what = "reading run \(id)"
-        let inline = try await command(["HGET", .init(keys.run(id)), "inline"], doing: what).string ?? ""
-        let reply = try await command(
-            ["HSCAN", .init(keys.open(id)), "0", "COUNT", .init(Self.page)], doing: what)
-        guard let items = reply.array, items.count == 2, let flat = items[1].array else { return [] }
+        let inline = try await command(.run(keys, id, .inline), doing: what).text(.inline) ?? ""
+        let page = try await command(.openSteps(keys, of: id, after: "0"), doing: what)
         var open: [String: OpenStep] = inline.isEmpty ? [:] : [inline: .unwritten]
-        for at in stride(from: 0, to: flat.count - 1, by: 2) {
-            if let step = flat[at].string { open[step] = flat[at + 1].string.flatMap { OpenStep($0) } }
-        }
+        for (step, state) in page.elements { open[step] = state }
         return open.map { (step: $0.key, state: $0.value) }.sorted { $0.step < $1.step }
     }
 }

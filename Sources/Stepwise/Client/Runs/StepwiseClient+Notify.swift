@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 /// What came of an event that was sent to a run.
 public enum EventDelivery: Sendable, Hashable {
     /// A step of the run waited for it, and has it now.

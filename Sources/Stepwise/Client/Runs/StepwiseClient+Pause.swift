@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 extension StepwiseClient {
     /// Pauses a run: bodies that run end and are recorded, and nothing new begins until ``resume(_:from:)``. Time limits go on.
     ///
@@ -78,11 +76,8 @@ extension StepwiseClient {
     ///
     /// - Throws: ``StepwiseError``, one of the `redis…` codes.
     public func paused() async throws -> PausedWork {
-        let flat = try await command(["HGETALL", .init(keys.paused)], doing: "reading \(keys.paused)").array ?? []
         var paused = PausedWork()
-        for at in stride(from: 0, to: flat.count - 1, by: 2) {
-            let name = flat[at].string ?? ""
-            let since = flat[at + 1].integer ?? 0
+        for (name, since) in try await command(.paused(keys), doing: "reading \(keys.paused)") {
             if name.hasPrefix("queue:") { paused.queues[String(name.dropFirst(6))] = since }
             if name.hasPrefix("workflow:") { paused.workflows[String(name.dropFirst(9))] = since }
         }
@@ -91,14 +86,11 @@ extension StepwiseClient {
 
     private func pause(_ name: String) async throws -> Bool {
         try await prepare(writes: true)
-        let since = try await redisTime()
-        let reply = try await command(
-            ["HSETNX", .init(keys.paused), .init(name), .init(since)], doing: "pausing \(name)")
-        return reply.integer == 1
+        return try await command(.pause(keys, name, since: try await redisTime()), doing: "pausing \(name)")
     }
 
     private func resume(paused name: String) async throws -> Bool {
-        try await command(["HDEL", .init(keys.paused), .init(name)], doing: "resuming \(name)").integer == 1
+        try await command(.resume(keys, paused: name), doing: "resuming \(name)")
     }
 }
 

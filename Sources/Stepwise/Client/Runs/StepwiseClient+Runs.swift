@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 /// A run in a listing.
 package struct RunListing: Sendable, Hashable {
     package var id: String
@@ -33,9 +31,9 @@ extension StepwiseClient {
                 try await readPage(&indexes[index], limit: limit)
             }
             // Of the pages at hand, what is newer than everything that is not.
-            var batch: [RunIndex.Entry] = []
+            var batch: [IndexEntry] = []
             while let next = indexes.indices.filter({ !indexes[$0].entries.isEmpty })
-                .max(by: { indexes[$0].entries[0].since < indexes[$1].entries[0].since })
+                .max(by: { indexes[$0].entries[0].at < indexes[$1].entries[0].at })
             {
                 batch.append(indexes[next].entries.removeFirst())
                 if indexes[next].needsPage || batch.count >= 200 { break }
@@ -53,48 +51,31 @@ extension StepwiseClient {
 
     private func readPage(_ index: inout RunIndex, limit: Int) async throws {
         let size = min(max(limit, 50), Self.page)
-        let reply = try await command(
-            [
-                "ZRANGE", .init(keys.runs(index.status)), .init(index.offset), .init(index.offset + size - 1), "REV",
-                "WITHSCORES",
-            ], doing: "listing the \(index.status) runs")
-        let flat = reply.array ?? []
-        index.entries = stride(from: 0, to: flat.count - 1, by: 2).compactMap { at in
-            guard let id = flat[at].string, let since = flat[at + 1].string.flatMap({ Double($0) }) else { return nil }
-            return RunIndex.Entry(id: id, since: Int(since))
-        }
+        index.entries = try await command(
+            .runs(keys, index.status, from: index.offset, count: size), doing: "listing the \(index.status) runs")
         index.offset += index.entries.count
         index.isAtEnd = index.entries.count < size
     }
 
-    private func listings(_ entries: [RunIndex.Entry]) async throws -> [RunListing] {
-        let fields: [RedisArgument] = [
-            "workflow", "status", "queue", "recorded", "created", "ended", "reason", "startsAt",
-        ]
-        let replies = try await pipeline(
-            entries.map { ["HMGET", .init(keys.run($0.id))] + fields }, doing: "reading runs")
-        return zip(entries, replies).compactMap { entry, reply in
-            guard let v = reply.array, v.count == fields.count, let workflow = v[0].string, let status = v[1].string
-            else {
-                return nil
-            }
+    private func listings(_ entries: [IndexEntry]) async throws -> [RunListing] {
+        let runs = try await all(
+            entries.map {
+                .run(keys, $0.id, .workflow, .status, .queue, .recorded, .created, .ended, .reason, .startsAt)
+            }, doing: "reading runs")
+        return zip(entries, runs).compactMap { entry, run in
+            guard let workflow = run.text(.workflow), let status = run.status else { return nil }
             return RunListing(
-                id: entry.id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
-                recorded: v[3].integer ?? 0, created: v[4].integer, ended: v[5].integer, since: entry.since,
-                reason: v[6].string, startsAt: v[7].integer)
+                id: entry.id, workflow: workflow, status: status, queue: run.text(.queue) ?? "",
+                recorded: run.integer(.recorded) ?? 0, created: run.integer(.created), ended: run.integer(.ended),
+                since: entry.at, reason: run.text(.reason), startsAt: run.integer(.startsAt))
         }
     }
 }
 
 /// Where a listing stands in one of the indexes.
 private struct RunIndex {
-    struct Entry {
-        var id: String
-        var since: Int
-    }
-
     var status: RunStatus
-    var entries: [Entry] = []
+    var entries: [IndexEntry] = []
     var offset = 0
     var isAtEnd = false
 

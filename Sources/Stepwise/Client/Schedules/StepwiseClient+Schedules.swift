@@ -3,7 +3,6 @@ public import FoundationEssentials
 #else
 public import Foundation
 #endif
-internal import StepwiseRedis
 
 /// A schedule, and how it stands.
 public struct ScheduleDetails: Sendable, Hashable {
@@ -121,9 +120,8 @@ public struct Schedules: Sendable {
         try Identifier.check(runID, what: "run id")
         let workflow = try await stored(name).schedule.definition.workflow
         let there = try await client.command(
-            ["HGET", .init(client.keys.run(runID)), "workflow"], doing: "looking for run \(runID)"
-        ).string
-        if let there {
+            .run(client.keys, runID, .workflow), doing: "looking for run \(runID)")
+        if let there = there.text(.workflow) {
             if there == workflow { return WorkflowRun(id: runID, isNew: false, source: client) }
             throw StepwiseError(
                 .invalidIdentifier,
@@ -193,7 +191,7 @@ public struct Schedules: Sendable {
     public func list() async throws -> (schedules: [ScheduleDetails], unreadable: [String: String]) {
         var schedules: [String: ScheduleDetails] = [:]
         var unreadable: [String: String] = [:]
-        try await client.scanFields(client.keys.schedules) { fields in
+        try await client.scanHash(client.keys.schedules) { fields in
             for (name, json) in fields {
                 do throws(StoredSchedule.Problem) {
                     schedules[name] = ScheduleDetails(try StoredSchedule(name: name, json: json))
@@ -220,9 +218,7 @@ public struct Schedules: Sendable {
 
     private func json(of name: String) async throws -> [UInt8]? {
         try Identifier.check(name, what: "schedule name")
-        return try await client.command(
-            ["HGET", .init(client.keys.schedules), .init(name)], doing: "reading schedule \"\(name)\""
-        ).bytes
+        return try await client.command(.schedule(client.keys, name), doing: "reading schedule \"\(name)\"")
     }
 
     private func stored(_ name: String) async throws -> (json: [UInt8], schedule: StoredSchedule) {
@@ -256,11 +252,10 @@ public struct Schedules: Sendable {
 
     /// Of a schedule that cannot be read, which does not say when its timer is due.
     private func removeTimers(of name: String) async throws {
-        let delayed = client.keys.delayed
-        try await client.scanSortedSet(delayed) { entries in
+        try await client.scanSortedSet(client.keys.delayed) { entries in
             for (entry, _) in entries where ScheduleTimer(entry)?.schedule == name {
-                _ = try await client.command(
-                    ["ZREM", .init(delayed), .init(entry)], doing: "removing schedule \"\(name)\"")
+                try await client.command(
+                    .removeDelayed(client.keys, entry), doing: "removing schedule \"\(name)\"")
             }
         }
     }

@@ -52,8 +52,9 @@ struct ClaimLoop: Sendable {
         }
         do throws(RedisError) {
             let begin = ContinuousClock.now
-            let reply = try await blocking.send(move("BLMOVE") + [.init(WorkerConnections.blockingTimeout)])
-            guard let item = reply.bytes else {
+            let claim = StoreCommand.awaitClaim(
+                session.keys, from: queue, for: session.name, seconds: WorkerConnections.blockingTimeout)
+            guard let item = try await blocking.send(claim) else {
                 session.slots.release()
                 return 1
             }
@@ -69,10 +70,10 @@ struct ClaimLoop: Sendable {
         let slots = 1 + session.slots.take(upTo: batch - 1)
         var free = slots
         defer { session.slots.release(free) }
-        let replies = try await session.connections.commands.pipeline(Array(repeating: move("LMOVE"), count: slots))
+        let claim = StoreCommand.claim(session.keys, from: queue, for: session.name)
         var items: [[UInt8]] = []
-        for reply in replies {
-            if let item = try reply.get().bytes { items.append(item) }
+        for reply in try await session.connections.commands.send(Array(repeating: claim, count: slots)) {
+            if let item = try reply.get() { items.append(item) }
         }
         // What goes back at once goes back in its old order: the oldest last, to be the next.
         if goesBack { items.reverse() }
@@ -83,10 +84,6 @@ struct ClaimLoop: Sendable {
         let taken = slots - free
         if taken == 0 { return 1 }
         return free == 0 ? min(batch * 2, Self.most) : max(2, taken)
-    }
-
-    private func move(_ command: RedisArgument) -> [RedisArgument] {
-        [command, .init(session.keys.queue(queue)), .init(session.keys.claimed(session.name, queue)), "RIGHT", "LEFT"]
     }
 
     private var goesBack: Bool { session.isDraining || session.isPaused(queue: queue) }

@@ -30,9 +30,9 @@ extension WorkerSession {
     /// What was released and claimed again before its first handling had ended has no slot, and would be lost with the process.
     private func releaseRest() async {
         for queue in configuration.queues {
-            let list = try? await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "-1"])
+            let list = try? await command(.items(keys.claimed(name, queue)))
             let held = ledger.items
-            for item in list?.array?.compactMap(\.bytes) ?? [] where !held.contains(item) {
+            for item in list ?? [] where !held.contains(item) {
                 try? await release(item, queue: queue)
             }
         }
@@ -43,6 +43,6 @@ extension WorkerSession {
     /// Ends a blocking move that waits on an empty queue.
     func unblock(_ blocking: RedisClient) async {
         guard let redis = blocking.session, redis.clientID != 0 else { return }
-        _ = try? await connections.commands.send(["CLIENT", "UNBLOCK", .init(redis.clientID)])
+        try? await connections.commands.send(.unblock(redis.clientID))
     }
 }

@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 extension WorkerSession {
     /// Claims unserved work items of a workflow, the oldest first, of the queues that this worker serves, until none is left. Stands in line
     /// for slots with the claim loops.
@@ -30,17 +28,14 @@ extension WorkerSession {
     }
 
     private func reclaimOne(of workflow: String, passing passed: Int) async throws -> Reclaiming {
-        let item = try await command(["LINDEX", .init(keys.unserved(workflow)), .init(-1 - passed)])
-        guard let text = item.string else { return .none }
+        guard let text = try await command(.unserved(keys, of: workflow, passing: passed)) else { return .none }
         guard let workItem = WorkItem(text), let run = workItem.run else { return .notForUs }
-        let about = try await command(["HMGET", .init(keys.run(run)), "queue", "unfit", "status"]).array ?? []
-        guard about.count == 3 else { return .notForUs }
-        let queue = about[0].string ?? "default"
-        let incompatibleVersions = about[1].string?.split(separator: " ").map(String.init) ?? []
+        let about = try await command(.run(keys, run, .queue, .unfit, .status))
+        let queue = about.text(.queue) ?? "default"
         // What belongs to no live run is dropped by whoever claims it.
-        let isLive = about[2].string.map { !RunStatus(rawValue: $0).isEnded } ?? false
+        let isLive = about.status.map { !$0.isEnded } ?? false
         guard configuration.queues.contains(queue), !isPaused(queue: queue),
-            !isLive || reasonToWait(workflow, incompatibleVersions: incompatibleVersions) == nil
+            !isLive || reasonToWait(workflow, incompatibleVersions: about.incompatibleVersions) == nil
         else {
             return .notForUs
         }

@@ -1,5 +1,4 @@
 internal import Logging
-internal import StepwiseRedis
 
 extension WorkerSession {
     /// Why a claimed work item of a workflow waits for another worker; `nil` if this one can do it.
@@ -37,23 +36,19 @@ extension WorkerSession {
     private func retryVersionPages(of workflow: String, _ version: String) async throws {
         var cursor = unfitCursors[workflow] ?? "0"
         repeat {
-            let reply = try await command([
-                "HSCAN", .init(keys.unfit(workflow)), .init(cursor), "COUNT", "500",
-            ])
-            guard let items = reply.array, items.count == 2, let next = items[0].string else { return }
-            let flat = items[1].array?.map { $0.string ?? "" } ?? []
+            let page = try await command(.fields(keys.unfit(workflow), after: cursor, count: 500))
             var hasFound = false
-            for at in stride(from: 0, to: flat.count - 1, by: 2) {
-                let words = flat[at + 1].split(separator: " ").map(String.init)
+            for (run, text) in page.elements {
+                let words = String(decoding: text, as: UTF8.self).split(separator: " ").map(String.init)
                 guard let queue = words.first, configuration.queues.contains(queue), !isPaused(queue: queue),
                     !words.dropFirst().contains(version)
                 else { continue }
                 hasFound = true
                 guard await slots.acquire() else { return }
-                if try await !retryVersion(flat[at], of: workflow, version, queue: queue) { slots.release() }
+                if try await !retryVersion(run, of: workflow, version, queue: queue) { slots.release() }
             }
-            cursor = next
-            unfitCursors[workflow] = next
+            cursor = page.next
+            unfitCursors[workflow] = page.next
             if !hasFound { return }
         } while cursor != "0"
     }

@@ -1,5 +1,4 @@
 import Logging
-internal import StepwiseRedis
 
 /// What a worker does besides its claims, driven by its beats: due entries, the dead, the unserved, the expired, and the comparison
 /// of its memory with its claim lists.
@@ -94,14 +93,8 @@ actor Maintenance {
         var count = count
         var pages = 0
         while count == Heartbeat.duePage, pages < 50 {
-            let time = try await session.command(["TIME"]).array?.compactMap(\.integer) ?? []
-            guard time.count == 2 else { return }
-            let due = try await session.command([
-                "ZRANGEBYSCORE", .init(session.keys.delayed), "-inf", .init(time[0] * 1000 + time[1] / 1000), "LIMIT",
-                "0",
-                .init(Heartbeat.duePage),
-            ])
-            let entries = due.array?.compactMap(\.string) ?? []
+            let now = try await session.redisMicroseconds() / 1000
+            let entries = try await session.command(.due(session.keys, at: now, count: Heartbeat.duePage))
             try await promote(entries)
             count = entries.count
             pages += 1
@@ -135,10 +128,10 @@ actor Maintenance {
             try await session.reportEnd(of: limit.run)
             // If it was parked for changed code, it need not be looked at any more; nor if no worker has its workflow.
             let keys = session.keys
-            let workflow = try await session.command(["HGET", .init(keys.run(limit.run)), "workflow"]).string ?? ""
-            _ = try await session.command(["HDEL", .init(keys.unfit(workflow)), .init(limit.run)])
+            let workflow = try await session.command(.run(keys, limit.run, .workflow)).text(.workflow) ?? ""
+            try await session.command(.removeUnfit(keys, of: workflow, run: limit.run))
             let turn = WorkItem.turnText(run: limit.run, generation: limit.generation)
-            _ = try await session.command(["LREM", .init(keys.unserved(workflow)), "1", .init(turn)])
+            try await session.command(.removeUnserved(keys, of: workflow, turn))
         } catch is SessionEnded {} catch {
             session.logger.error(
                 "a time limit could not be applied; see the run with stepwise doctor",
@@ -160,28 +153,20 @@ actor Maintenance {
         let keys = session.keys
         var known: [String: [String]] = [:]
         for page in 0..<20 {
-            let reply = try await session.command([
-                "ZRANGEBYSCORE", .init(keys.workers), "-inf", "0", "WITHSCORES", "LIMIT", .init(page * 500), "500",
-            ])
-            let flat = reply.array?.compactMap(\.string) ?? []
-            let dead = stride(from: 0, to: flat.count - 1, by: 2).map {
-                (name: flat[$0], at: -(Int(flat[$0 + 1]) ?? 0))
-            }
+            let dead = try await session.command(.dead(keys, from: page * 500, count: 500))
             if dead.isEmpty { break }
-            let time = try await session.command(["TIME"]).array?.first?.integer ?? 0
+            let now = try await session.redisMicroseconds() / 1000
             for (name, _) in dead {
                 if let queues = queuesOfDead[name] {
                     known[name] = queues
                 } else {
-                    let queues = try await session.command(["HGET", .init(keys.worker(name)), "queues"]).string ?? ""
-                    known[name] = queues.split(separator: " ").map(String.init)
+                    known[name] = try await session.command(.queues(keys, ofWorker: name))
                 }
             }
             let lists = dead.flatMap { dead in (known[dead.name] ?? []).map { keys.claimed(dead.name, $0) } }
             // One question for all of them: mostly there is nothing.
-            let holding =
-                lists.isEmpty ? 0 : try await session.command(["EXISTS"] + lists.map { .init($0) }).integer ?? 0
-            for (name, at) in dead where holding > 0 || time * 1000 - at > Self.deadNameMilliseconds {
+            let holding = lists.isEmpty ? 0 : try await session.command(.count(existing: lists))
+            for (name, at) in dead where holding > 0 || now - at > Self.deadNameMilliseconds {
                 try await session.sweep(name, leaveAfter: Self.deadNameMilliseconds)
             }
         }

@@ -12,7 +12,7 @@ extension WorkerSession {
     }
 
     private func stored(_ name: String) async throws -> [UInt8]? {
-        try await command(["HGET", .init(keys.schedules), .init(name)]).bytes
+        try await command(.schedule(keys, name))
     }
 
     // MARK: Declaring
@@ -134,26 +134,23 @@ extension WorkerSession {
 
     private func postpone(_ timer: ScheduleTimer, by milliseconds: Int) async throws {
         let later = try await redisTime() + milliseconds
-        _ = try await command(["ZADD", .init(keys.delayed), "XX", .init(later), .init(timer.entry)])
+        try await command(.postpone(keys, timer.entry, to: later))
     }
 
     private func stillLive(_ runs: [String]) async throws -> [String] {
         var live: [String] = []
         for run in runs {
-            if let status = try await command(["HGET", .init(keys.run(run)), "status"]).string,
-                !RunStatus(rawValue: status).isEnded
-            {
-                live.append(run)
-            }
+            if try await command(.run(keys, run, .status)).status?.isEnded == false { live.append(run) }
         }
         return live
     }
 
     private func cancel(_ id: String, reason: String) async throws {
-        let reply = try await command(["HMGET", .init(keys.run(id)), "queue", "workflow", "parentQueue"])
-        guard let v = reply.array, v.count == 3, let queue = v[0].string, let workflow = v[1].string else { return }
+        let run = try await command(.run(keys, id, .queue, .workflow, .parentQueue))
+        guard let queue = run.text(.queue), let workflow = run.text(.workflow) else { return }
         _ = try await evaluate(
-            .cancel(keys, id, reason: reason, queue: queue, workflow: workflow, parentQueue: v[2].string))
+            .cancel(
+                keys, id, reason: reason, queue: queue, workflow: workflow, parentQueue: run.text(.parentQueue)))
     }
 
     // MARK: Lost timers
@@ -162,23 +159,17 @@ extension WorkerSession {
     func rearmSchedules() async throws {
         var cursor = "0"
         repeat {
-            let reply = try await command(["HSCAN", .init(keys.schedules), .init(cursor), "COUNT", "200"])
-            guard let items = reply.array, items.count == 2, let next = items[0].string, let flat = items[1].array
-            else { return }
+            let page = try await command(.fields(keys.schedules, after: cursor, count: 200))
             var readable: [(json: [UInt8], timer: ScheduleTimer)] = []
-            for at in stride(from: 0, to: flat.count - 1, by: 2) {
-                guard let name = flat[at].string, let json = flat[at + 1].bytes else { continue }
+            for (name, json) in page.elements {
                 do {
                     if let timer = try StoredSchedule(name: name, json: json).timer { readable.append((json, timer)) }
                 } catch { warnOfUnreadable(name, error) }
             }
-            cursor = next
+            cursor = page.next
             if readable.isEmpty { continue }
-            let scores =
-                try await command(
-                    ["ZMSCORE", .init(keys.delayed)] + readable.map { .init($0.timer.entry) }
-                ).array ?? []
-            for ((json, timer), score) in zip(readable, scores) where score.string == nil {
+            let areThere = try await command(.areDelayed(keys, readable.map(\.timer.entry)))
+            for ((json, timer), isThere) in zip(readable, areThere) where !isThere {
                 var change = ScheduleChange(timer, before: json, after: json)
                 (change.due, change.arrives) = (nil, (timer.entry, timer.tick))
                 guard case .done = try await self.change(change) else { continue }

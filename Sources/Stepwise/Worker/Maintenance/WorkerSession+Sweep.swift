@@ -4,10 +4,9 @@ internal import StepwiseRedis
 extension WorkerSession {
     /// Gives back what a dead worker held, and lets its name go once it has been dead for `leaveAfter` milliseconds.
     func sweep(_ dead: String, leaveAfter: Int) async throws {
-        let queues = try await command(["HGET", .init(keys.worker(dead)), "queues"]).string ?? ""
-        let names = queues.split(separator: " ").map(String.init)
-        for queue in names { try await releaseAll(of: dead, queue: queue, lost: true) }
-        try await evaluate(.deregister(keys, dead, queues: names, age: leaveAfter))
+        let queues = try await command(.queues(keys, ofWorker: dead))
+        for queue in queues { try await releaseAll(of: dead, queue: queue, lost: true) }
+        try await evaluate(.deregister(keys, dead, queues: queues, age: leaveAfter))
     }
 
     /// Moves a claim list back to its queue, the newest first, so that the oldest is the next to be claimed.
@@ -15,9 +14,7 @@ extension WorkerSession {
         // A frozen worker's blocking claim may still be served, with the very item that goes back. That is no second loss.
         var counted: Set<String> = []
         while true {
-            let items =
-                try await command(["LRANGE", .init(keys.claimed(name, queue)), "0", "99"]).array?.compactMap(\.bytes)
-                ?? []
+            let items = try await command(.items(keys.claimed(name, queue), count: 100))
             if items.isEmpty { return }
             var moved = false
             for item in items {

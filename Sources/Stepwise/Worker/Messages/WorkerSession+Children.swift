@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 /// Messages from one run to another, delivered by whoever claims them.
 extension WorkerSession {
     func deliver(_ text: String, _ message: WorkItem, from queue: String) async throws {
@@ -28,15 +26,12 @@ extension WorkerSession {
 
     /// `nil` if it is not there.
     private func about(child: String) async throws -> ChildAbout? {
-        let fields: [RedisArgument] = ["workflow", "queue", "status", "parent", "parentQueue", "output", "error"]
-        let reply = try await command(["HMGET", .init(keys.run(child))] + fields)
-        guard let v = reply.array, v.count == fields.count, let workflow = v[0].string, let status = v[2].string else {
-            return nil
-        }
+        let run = try await command(
+            .run(keys, child, .workflow, .queue, .status, .parent, .parentQueue, .output, .error))
+        guard let workflow = run.text(.workflow), let status = run.status else { return nil }
         return ChildAbout(
-            workflow: workflow, queue: v[1].string ?? "default", parentQueue: v[4].string,
-            parent: v[3].string.flatMap { ParentStep($0) }, status: RunStatus(rawValue: status),
-            output: v[5].bytes ?? JSON.null, error: v[6].bytes ?? [])
+            workflow: workflow, queue: run.text(.queue) ?? "default", parentQueue: run.text(.parentQueue),
+            parent: run.parent, status: status, output: run.bytes(.output) ?? JSON.null, error: run.bytes(.error) ?? [])
     }
 
     /// A child's end as the outcome of the step that waits for it; `nil` if it has not ended.
@@ -66,6 +61,6 @@ extension WorkerSession {
 
     /// The queue of the run that waits for this one's end; `nil` if none does.
     func parentQueue(of id: String) async throws -> String? {
-        try await command(["HGET", .init(keys.run(id)), "parentQueue"]).string
+        try await command(.run(keys, id, .parentQueue)).text(.parentQueue)
     }
 }

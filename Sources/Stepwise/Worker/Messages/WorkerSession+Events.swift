@@ -9,12 +9,8 @@ extension WorkerSession {
     /// Tells an event to whoever waits for it since before a time; page after page, because each that is told leaves the list.
     func tell(_ event: String, since time: Int, _ value: [UInt8], text: String, queue: String) async throws {
         let claim = (list: keys.claimed(name, queue), text: text)
-        let key = keys.event(event)
         while true {
-            let reply = try await command([
-                "ZRANGEBYSCORE", .init(key), "-inf", .init(time), "LIMIT", "0", .init(Self.tellPage),
-            ])
-            let waiters = reply.array?.compactMap(\.string) ?? []
+            let waiters = try await command(.waiters(keys, of: event, since: time, count: Self.tellPage))
             if waiters.isEmpty { break }
             let isMine = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for text in waiters {
@@ -25,7 +21,7 @@ extension WorkerSession {
             // Another worker goes on with it.
             guard isMine else { return }
         }
-        _ = try await command(["LREM", .init(claim.list), "-1", .init(text)])
+        try await command(.endClaim(text, in: claim.list))
     }
 
     private func tell(_ message: EventMessage, _ text: String, _ claim: (list: String, text: String)) async throws
@@ -42,7 +38,7 @@ extension WorkerSession {
             logger.error(
                 "an event cannot reach a step; its wait is taken out of the event's list, see the run with stepwise doctor",
                 metadata: ["event": "\(message.event)", "waiter": "\(text)", "error": "\(error)"])
-            _ = try await command(["ZREM", .init(keys.event(message.event)), .init(text)])
+            try await command(.removeWaiter(keys, of: message.event, text))
             return true
         }
     }

@@ -63,7 +63,7 @@ final class Heartbeat: Sendable {
             session.keys, session.name, duePage: Self.duePage, withLists: withLists,
             hasClaimed: session.takeClaimNote(), cancels: known, queues: session.configuration.queues,
             workflows: session.workflowNames, versioned: session.versionedWorkflows, pausables: session.pausables)
-        let future = client.submit(call.script.redis, keys: call.keys, arguments: call.arguments)
+        let future = client.submit(call)
         return future.map { [self] reply in
             let cancels = reply.array?.dropFirst(6).first?.string ?? known
             // What was claimed since the last look is looked at twice.

@@ -1,5 +1,4 @@
 internal import Logging
-internal import StepwiseRedis
 
 /// What is paused, as the last beat told: `queue:<queue>` and `workflow:<workflow>`.
 extension WorkerSession {
@@ -34,7 +33,6 @@ extension WorkerSession {
 
     /// Asked before the first claim.
     func askForPaused() async throws {
-        let reply = try await command(["HMGET", .init(keys.paused)] + pausables.map { .init($0) })
-        setPaused(Set(zip(pausables, reply.array ?? []).compactMap { $1.string == nil ? nil : $0 }))
+        setPaused(try await command(.paused(keys, among: pausables)))
     }
 }

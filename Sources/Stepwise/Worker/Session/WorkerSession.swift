@@ -309,10 +309,7 @@ final class WorkerSession: Sendable {
             let hasSlot = self.slots.take(upTo: 1) == 1
             // Of several queues only one list has it; the scripts find out which.
             for queue in self.configuration.queues {
-                let held = try? await self.command([
-                    "LPOS", .init(self.keys.claimed(self.name, queue)), .init(item),
-                ])
-                if held?.integer != nil {
+                if (try? await self.command(.isClaimed(item, in: self.keys.claimed(self.name, queue)))) == true {
                     if hasSlot {
                         self.accept(item, from: queue)
                     } else {

@@ -1,5 +1,3 @@
-internal import StepwiseRedis
-
 /// PendingReport the worker's observer. Outcomes are told in their order by the holder of the turn, once the script that took the function past them
 /// has answered: so each is told once, whoever wrote it, and by nobody who has lost the turn.
 extension RunDriver {
@@ -99,12 +97,12 @@ extension WorkerSession {
     /// Tells of a run that has ended without its function.
     func reportEnd(of id: String) async throws {
         guard let observer else { return }
-        let reply = try await command(["HMGET", .init(keys.run(id)), "workflow", "generation", "status"])
-        guard let v = reply.array, v.count == 3, let status = v[2].string else { return }
+        let run = try await command(.run(keys, id, .workflow, .generation, .status))
+        guard let status = run.status else { return }
         observer.report(
             .ended(
                 ObservedRun(
-                    run: id, workflow: v[0].string ?? "", generation: Generation.number(of: v[1].string ?? ""),
-                    status: RunStatus(rawValue: status))))
+                    run: id, workflow: run.text(.workflow) ?? "",
+                    generation: Generation.number(of: run.text(.generation) ?? ""), status: status)))
     }
 }

@@ -94,8 +94,7 @@ extension RunDriver {
         _ call: ScriptCall<Bool>,
         _ body: @escaping @Sendable (isolated RunDriver, Result<RedisValue, RedisError>) -> Void
     ) {
-        session.connections.commands.send(call.script.redis, keys: call.keys, arguments: call.arguments) {
-            [executor] reply in
+        session.connections.commands.send(call) { [executor] reply in
             executor.execute { self.assumeIsolated { body($0, reply) } }
         }
     }
@@ -127,9 +126,8 @@ extension RunDriver {
         let parts = Swift.exchange(&self.parts, with: [])
         // Nobody takes tasks any more.
         if session.isOver { return parts.forEach { end($0.claim) } }
-        session.connections.commands.pipeline(session.openCommands(run, steps: parts.map(\.step))) { [self] replies in
-            let open = session.open(
-                replies.compactMap { try? $0.get() }, of: run, parts.map { _ in 1 }, evenIfPaused: false)
+        let check = OpenCheck(run: run, steps: parts.map { ($0.step, 1) }, evenIfPaused: false)
+        check.send(over: session.connections.commands) { [self] open in
             // Each in its turn, so that the first are recorded while the others are executed.
             for (part, open) in zip(parts, open) {
                 executor.execute { self.assumeIsolated { $0.take(part, isOpen: open?.lost == 0) } }

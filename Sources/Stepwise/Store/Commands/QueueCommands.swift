@@ -1,0 +1,147 @@
+internal import StepwiseRedis
+
+extension StoreCommand<Int> {
+    /// The length of a list.
+    static func length(_ key: String) -> Self { Self(counting: ["LLEN", .init(key)]) }
+}
+
+extension StoreCommand<[[UInt8]]> {
+    /// Items of a list, from its left end, where items are pushed.
+    ///
+    /// - Parameter count: the most; `nil` for all.
+    static func items(_ key: String, from start: Int = 0, count: Int? = nil) -> Self {
+        Self(["LRANGE", .init(key), .init(start), .init(count.map { start + $0 - 1 } ?? -1)]) {
+            $0.array?.compactMap(\.bytes) ?? []
+        }
+    }
+}
+
+extension StoreCommand<String> {
+    /// The type of a key; `none` for one that is not there.
+    static func type(_ key: String) -> Self { Self(["TYPE", .init(key)]) { $0.string ?? "none" } }
+}
+
+extension StoreCommand<Page<String>> {
+    /// Keys of the namespace, without its prefix; one may come twice.
+    ///
+    /// - Parameter start: how the names begin.
+    static func keys(_ keys: Keys, _ start: String, after cursor: String, count: Int) -> Self {
+        let prefix = keys.prefix.utf8.count
+        return Self(["SCAN", .init(cursor), "MATCH", .init(keys.pattern(start)), "COUNT", .init(count)]) { reply in
+            Page(reply) { $0.compactMap(\.bytes).map { String(decoding: $0.dropFirst(prefix), as: UTF8.self) } }
+        }
+    }
+}
+
+extension StoreCommand<Page<(field: String, value: [UInt8])>> {
+    /// Fields of a hash; what stays in it all the while is seen, perhaps twice.
+    static func fields(_ key: String, after cursor: String, count: Int) -> Self {
+        Self(["HSCAN", .init(key), .init(cursor), "COUNT", .init(count)]) { reply in
+            Page(reply) { flat in
+                flat.pairs { field, value in
+                    guard let field = field.string, let value = value.bytes else { return nil }
+                    return (field, value)
+                }
+            }
+        }
+    }
+}
+
+extension StoreCommand<Page<(member: String, score: String)>> {
+    /// Members of a sorted set; what stays in it all the while is seen, perhaps twice.
+    static func members(_ key: String, after cursor: String, count: Int) -> Self {
+        Self(["ZSCAN", .init(key), .init(cursor), "COUNT", .init(count)]) { reply in
+            Page(reply) { flat in
+                flat.pairs { member, score in
+                    guard let member = member.string, let score = score.string else { return nil }
+                    return (member, score)
+                }
+            }
+        }
+    }
+}
+
+// MARK: Claims
+
+extension StoreCommand<[UInt8]?> {
+    /// Claims the oldest item of a queue: moves it to the worker's list.
+    static func claim(_ keys: Keys, from queue: String, for worker: String) -> Self {
+        Self(["LMOVE"] + move(keys, queue, worker)) { $0.bytes }
+    }
+
+    /// The same, and waits for an item.
+    ///
+    /// - Parameter seconds: how long; 0: forever.
+    static func awaitClaim(_ keys: Keys, from queue: String, for worker: String, seconds: Int) -> Self {
+        Self(["BLMOVE"] + move(keys, queue, worker) + [.init(seconds)]) { $0.bytes }
+    }
+
+    private static func move(_ keys: Keys, _ queue: String, _ worker: String) -> [RedisArgument] {
+        [.init(keys.queue(queue)), .init(keys.claimed(worker, queue)), "RIGHT", "LEFT"]
+    }
+}
+
+extension StoreCommand<Bool> {
+    /// Whether a worker's list has a claim.
+    static func isClaimed(_ item: [UInt8], in list: String) -> Self {
+        Self(["LPOS", .init(list), .init(item)]) { $0.integer != nil }
+    }
+}
+
+extension StoreCommand<Void> {
+    /// Takes a claim that is done out of its worker's list.
+    static func endClaim(_ text: String, in list: String) -> Self {
+        Self(doing: ["LREM", .init(list), "-1", .init(text)])
+    }
+}
+
+// MARK: What waits for a worker that can do it
+
+extension StoreCommand<String?> {
+    /// An unserved work item of a workflow.
+    ///
+    /// - Parameter passed: how many older ones are passed over.
+    static func unserved(_ keys: Keys, of workflow: String, passing passed: Int) -> Self {
+        Self(["LINDEX", .init(keys.unserved(workflow)), .init(-1 - passed)]) { $0.string }
+    }
+}
+
+extension StoreCommand<Void> {
+    static func removeUnserved(_ keys: Keys, of workflow: String, _ text: String) -> Self {
+        Self(doing: ["LREM", .init(keys.unserved(workflow)), "1", .init(text)])
+    }
+
+    static func removeUnfit(_ keys: Keys, of workflow: String, run: String) -> Self {
+        Self(doing: ["HDEL", .init(keys.unfit(workflow)), .init(run)])
+    }
+}
+
+// MARK: What is paused
+
+extension StoreCommand<[(name: String, since: Int)]> {
+    /// Everything that is paused besides runs: `queue:<queue>` and `workflow:<workflow>`, each with the time of its pause.
+    static func paused(_ keys: Keys) -> Self {
+        Self(["HGETALL", .init(keys.paused)]) { $0.pairs { ($0.string ?? "", $1.integer ?? 0) } }
+    }
+}
+
+extension StoreCommand<Set<String>> {
+    /// Which of these are paused.
+    static func paused(_ keys: Keys, among names: [String]) -> Self {
+        Self(["HMGET", .init(keys.paused)] + names.map { .init($0) }) { reply in
+            Set(zip(names, reply.array ?? []).compactMap { $1.string == nil ? nil : $0 })
+        }
+    }
+}
+
+extension StoreCommand<Bool> {
+    /// `false` if it was paused before.
+    static func pause(_ keys: Keys, _ name: String, since: Int) -> Self {
+        Self(asking: ["HSETNX", .init(keys.paused), .init(name), .init(since)])
+    }
+
+    /// Whether it was paused.
+    static func resume(_ keys: Keys, paused name: String) -> Self {
+        Self(asking: ["HDEL", .init(keys.paused), .init(name)])
+    }
+}
