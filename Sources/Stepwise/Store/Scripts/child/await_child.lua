@@ -20,6 +20,7 @@
 local run_key, steps_key, open_key, claimed_key, queue_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local worker, text, number, step, generation, attempt, upto, child = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local policy, cancel_text = ARGV[9], ARGV[10]
+upto = tonumber(upto) or 0
 local run = read_run(run_key)
 redis.call('LLEN', queue_key)
 local open = run and find_open(run, open_key, step)
@@ -27,36 +28,19 @@ local has_turn = number ~= ''
 local place = 'child:' .. policy .. ':' .. child
 local holds
 if has_turn then holds = is_live(run) and holds_turn(run, worker, number) else holds = prove_claim(claimed_key, text) end
-local function more_reply()
-  return { 'more', run.opened, run.recorded, run.delivered, outcomes_after(steps_key, tonumber(upto), run.recorded) }
-end
 if not holds or (has_turn and run.inline ~= step) then
-  if holds then return more_reply() end
+  if holds then return more_reply(run, steps_key, upto) end
   return { open and open.where == place and 'waits' or 'stale' }
 end
 local wanted = is_live(run) and open and run.generation == generation and open.attempt == attempt
   and open.where == (has_turn and 'inline' or 'item')
-local function wait()
+local held = { run = run_key, claimed = claimed_key, text = text, has_turn = has_turn, upto = upto }
+local outcome = hand_over_step(run, held, wanted, function()
   open.kind, open.where = 'invoke', place
   redis.call('HSET', open_key, step, open_text(open, open.where))
   if run.children == '' then redis.call('HSET', run_key, 'children', '1') end
-end
-if not has_turn then
-  drop_claim(claimed_key, text)
-  if not wanted then
-    if policy == 'cancel' then redis.call('RPUSH', queue_key, cancel_text) end
-    return { 'withdrawn' }
-  end
-  wait()
-  return { 'waits' }
-end
-redis.call('HDEL', run_key, 'inline', 'joins')
-if not wanted then return more_reply() end
-if run.recorded > tonumber(upto) then
-  wait()
-  return more_reply()
-end
-drop_claim(claimed_key, text)
-wait()
-redis.call('HSET', run_key, 'turn', '', 'delivered', upto)
-return { 'waits' }
+end)
+if outcome == 'more' then return more_reply(run, steps_key, upto) end
+if outcome == 'done' then return { 'waits' } end
+if policy == 'cancel' then redis.call('RPUSH', queue_key, cancel_text) end
+return { 'withdrawn' }

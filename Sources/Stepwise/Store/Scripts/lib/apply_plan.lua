@@ -286,7 +286,7 @@ local function apply_plan(call, plan)
   if not ends then
     -- What a later page opens was called before the next outcome, too.
     redis.call('HSET', keys.run, 'opened', run.opened, 'delivered', call.is_last and call.upto or run.delivered)
-    return { 'more', run.opened, run.recorded, run.delivered, outcomes_after(keys.steps, call.upto, run.recorded) }
+    return more_reply(run, keys.steps, call.upto)
   end
   drop_claim(keys.claimed, call.text)
   call_in_bites('LPUSH', keys.claimed, kept)

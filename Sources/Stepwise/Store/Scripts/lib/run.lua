@@ -321,6 +321,31 @@ local function call_in_bites(command, key, values)
   end
 end
 
+-- The answer to a turn's holder that has received the outcomes up to `upto`, and keeps the turn for what came after.
+local function more_reply(run, steps_key, upto)
+  return { 'more', run.opened, run.recorded, run.delivered, outcomes_after(steps_key, upto, run.recorded) }
+end
+
+-- The caller, whose step it is by a claim or as the inline step of its turn, hands an open step to something else. `hand_over` writes to
+-- whom, and is called if the step is still `wanted`. `held`: the claim's text, whether it is a turn's, up to which outcome the turn has
+-- received them, and the keys.
+-- Returns 'done'; 'withdrawn' of a claimed step that is not wanted; 'more' if the turn stays for what was recorded meanwhile.
+local function hand_over_step(run, held, wanted, hand_over)
+  if not held.has_turn then
+    drop_claim(held.claimed, held.text)
+    if not wanted then return 'withdrawn' end
+    hand_over()
+    return 'done'
+  end
+  redis.call('HDEL', held.run, 'inline', 'joins')
+  local stays = not wanted or run.recorded > held.upto
+  if not stays then drop_claim(held.claimed, held.text) end
+  if wanted then hand_over() end
+  if stays then return 'more' end
+  redis.call('HSET', held.run, 'turn', '', 'delivered', held.upto)
+  return 'done'
+end
+
 -- Writes the run's next outcome, and with its number further fields of the run, given as names and values.
 local function append_outcome(run, run_key, steps_key, record, ...)
   run.recorded = run.recorded + 1

@@ -78,9 +78,7 @@ if ending == '' and opens_one(call, plan) and is_nothing_open(call) then
 end
 check_keys(keys, plan)
 if already_applied(call, plan) then return inline_reply(call) end
-if ending == 'continued' and run.recorded > upto then
-  return { 'more', run.opened, run.recorded, run.delivered, outcomes_after(steps_key, upto, run.recorded) }
-end
+if ending == 'continued' and run.recorded > upto then return more_reply(run, steps_key, upto) end
 if ending == 'continued' then return renew(call, plan) end
 if ending ~= '' then return finish(call, plan) end
 return apply_plan(call, plan)

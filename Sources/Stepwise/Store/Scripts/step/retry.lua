@@ -23,6 +23,7 @@
 local run_key, steps_key, open_key, claimed_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, worker, text, number, step, generation, attempt, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local queue, upto, failure, took, max_elapsed = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+upto = tonumber(upto) or 0
 local run = read_run(run_key)
 redis.call('ZCARD', delayed_key)
 local open = run and find_open(run, open_key, step)
@@ -30,11 +31,8 @@ local next_attempt = tonumber(attempt) + 1
 local has_turn = number ~= ''
 local holds
 if has_turn then holds = is_live(run) and holds_turn(run, worker, number) else holds = prove_claim(claimed_key, text) end
-local function more_reply()
-  return { 'more', run.opened, run.recorded, run.delivered, outcomes_after(steps_key, tonumber(upto), run.recorded) }
-end
 if not holds or (has_turn and run.inline ~= step) then
-  if has_turn and holds then return more_reply() end
+  if holds then return more_reply(run, steps_key, upto) end
   return { open and open.attempt == tostring(next_attempt) and 'delayed' or 'stale' }
 end
 local wanted = is_live(run) and open and run.generation == generation and open.attempt == attempt
@@ -45,7 +43,8 @@ if wanted then
   if not since then since, lines = string.format('%.0f', now() - tonumber(took)), '' end
   if max_elapsed ~= '' and now() + tonumber(delay) - since > tonumber(max_elapsed) then return { 'exhausted' } end
 end
-local function put_off()
+local held = { run = run_key, claimed = claimed_key, text = text, has_turn = has_turn, upto = upto }
+local outcome = hand_over_step(run, held, wanted, function()
   lines = lines .. '\n' .. failure .. ',"at":' .. now() .. ',"delay":' .. delay .. '}'
   local _, count = string.gsub(lines, '\n', '')
   if count > 20 then lines = string.match(lines, '^\n[^\n]*(.*)$') end
@@ -53,20 +52,6 @@ local function put_off()
   redis.call('HSET', open_key, step, open_text(again, 'item'))
   redis.call('ZADD', delayed_key, now() + tonumber(delay),
     queue .. ' ' .. step_text(id, generation, next_attempt, step))
-end
-if not has_turn then
-  drop_claim(claimed_key, text)
-  if not wanted then return { 'withdrawn' } end
-  put_off()
-  return { 'delayed' }
-end
-redis.call('HDEL', run_key, 'inline', 'joins')
-if not wanted then return more_reply() end
-if run.recorded > tonumber(upto) then
-  put_off()
-  return more_reply()
-end
-drop_claim(claimed_key, text)
-put_off()
-redis.call('HSET', run_key, 'turn', '', 'delivered', upto)
-return { 'delayed' }
+end)
+if outcome == 'more' then return more_reply(run, steps_key, upto) end
+return { outcome == 'done' and 'delayed' or 'withdrawn' }
