@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOSSL
+import Stepwise
 import StepwiseHTTP
 import TestSupport
 import Testing

@@ -11,7 +11,7 @@ func atMost(_ limit: Duration, _ body: @escaping @Sendable () async -> Void) asy
 }
 
 /// Something that happens once and is waited for.
-final class Latch: Sendable {
+package final class Latch: Sendable {
     private struct State {
         var isOpen = false
         var next = 0
@@ -21,9 +21,11 @@ final class Latch: Sendable {
 
     private let state = Mutex(State())
 
-    var isOpen: Bool { state.withLock { $0.isOpen } }
+    package init() {}
 
-    func open() {
+    package var isOpen: Bool { state.withLock { $0.isOpen } }
+
+    package func open() {
         let waiters = state.withLock { state in
             state.isOpen = true
             defer { state.waiters = [:] }
@@ -50,7 +52,7 @@ final class Latch: Sendable {
     }
 
     /// Returns once it is open, or when the task is cancelled.
-    func wait() async {
+    package func wait() async {
         let number = state.withLock { state in
             state.next += 1
             return state.next
