@@ -5,7 +5,7 @@
 # make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
 # make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
 #                                      ARGS='sleepers --count 1000000' for runs that sleep and wake
-# make lint                            formats, scripts, compose file, and a release build without warnings
+# make lint                            formats, scripts, compose file, a build without warnings, and the rooms of Sources/Stepwise
 # make guard                           fails if a step costs more instructions, allocations, scripts, commands or bytes than .ci/figures allows
 # make nightly                         mutants, chaos with three seeds, bench --long: all of them, also if one fails; hours
 # make deps                            installs what these need; with YES=1 without asking
@@ -15,6 +15,7 @@ ONLY ?=
 SECONDS ?= 40
 SEED ?=
 FILTER ?=
+export STEPWISE_WARNINGS_AS_ERRORS ?= 1
 export FILTER  # a recipe has it as it was written, with its spaces and quotes
 
 .PHONY: help demo test smoke mutants chaos bench lint guard nightly deps

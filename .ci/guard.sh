@@ -12,11 +12,11 @@ figures=.ci/figures
 if [ "$(uname -s)" = Darwin ]; then echo "guard: there is no valgrind on a Mac; nothing was counted"; exit 0; fi
 
 echo "guard: a release build of the bench (some minutes, the first time)"
-# As make lint builds it, so that nothing is built twice.
+# As make has it, so that nothing is built twice.
 export STEPWISE_WARNINGS_AS_ERRORS=1
 log=$(mktemp "${TMPDIR:-/tmp}/stepwise-guard.XXXXXX")
 trap 'rm -f "$log"' EXIT
-if ! swift build -c release --enable-index-store --product StepwiseBench >"$log" 2>&1; then
+if ! swift build -c release --product StepwiseBench >"$log" 2>&1; then
     grep -avE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 200
     exit 1
 fi
