@@ -28,7 +28,7 @@ extension StepwiseClient {
             }
             rank = place + 1
         } else if let until = filter.until {
-            let score = "(\(Int((until.timeIntervalSince1970 * 1000).rounded(.down)))"
+            let score = "(\(until.wholeMilliseconds)"
             let later = try await command(
                 ["ZCOUNT", .init(keys.dead), .init(score), "+inf"], doing: "listing failed runs")
             rank = later.integer ?? 0
@@ -46,7 +46,7 @@ extension StepwiseClient {
                 }
             }
             for run in try await deadRuns(entries) {
-                if let since = filter.since, Double(run.failed) < since.timeIntervalSince1970 * 1000 {
+                if let since = filter.since, run.failed < since {
                     return DeadRunPage(runs: found, next: nil)
                 }
                 guard filter.matches(run) else { continue }
@@ -67,7 +67,8 @@ extension StepwiseClient {
             return DeadRun(
                 id: entry.id, workflow: workflow, queue: v[1].string ?? "",
                 labels: RunLabels(stored: v[2].string).values,
-                recorded: v[3].integer ?? 0, created: v[4].integer, failed: entry.failed,
+                recorded: v[3].integer ?? 0, created: Date(milliseconds: v[4].integer),
+                failed: Date(milliseconds: entry.failed),
                 error: RunFailure(stored: v[5].string), restarted: v[6].string)
         }
     }

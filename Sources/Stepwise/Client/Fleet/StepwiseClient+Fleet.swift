@@ -106,12 +106,12 @@ extension StepwiseClient {
     }
 
     /// The version of a run's workflow at the worker that holds its turn now; `nil` if nobody does, or it has none.
-    package func turnHolderVersion(of run: RunDetails) async throws -> String? {
+    package func turnHolderVersion(of run: RunRecord) async throws -> String? {
         let worker = String(run.turn.prefix { $0 != " " })
         guard run.turn.contains(" ") else { return nil }
         let reply = try await command(
             ["HGET", .init(keys.worker(worker)), "versions"], doing: "reading worker \(worker)")
-        return Self.versions(reply.string)[run.workflow]
+        return Self.versions(reply.string)[run.details.workflow]
     }
 
     /// Whether the fleet can do anything at all.

@@ -1,8 +1,16 @@
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
 internal import StepwiseRedis
 
 extension StepwiseClient {
     /// What is stored of a run; `nil` if there is none.
-    package func details(ofRun id: String) async throws -> RunDetails? {
+    package func details(ofRun id: String) async throws -> RunDetails? { try await record(ofRun: id)?.details }
+
+    /// The same, with the protocol's own fields.
+    package func record(ofRun id: String) async throws -> RunRecord? {
         let fields = [
             "workflow", "status", "queue", "recorded", "turn", "created", "ended", "reason", "warning", "payload",
             "output",
@@ -16,21 +24,23 @@ extension StepwiseClient {
             return nil
         }
         let parent = v[22].string.flatMap { ParentStep($0) }
-        return RunDetails(
+        let details = RunDetails(
             id: id, workflow: workflow, status: RunStatus(rawValue: status), queue: v[2].string ?? "",
             recorded: v[3].integer ?? 0,
-            turn: v[4].string ?? "", created: v[5].integer, ended: v[6].integer,
+            created: Date(milliseconds: v[5].integer), ended: Date(milliseconds: v[6].integer),
             continued: v[25].integer ?? 0, reason: v[7].string,
             divergence: v[17].bytes.flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
-            patches: v[19].bytes.map { PatchMarks.read($0) } ?? [:], delivered: v[20].integer,
-            opened: v[21].integer,
-            incompatibleVersions: v[18].string?.split(separator: " ").map(String.init) ?? [],
+            patches: v[19].bytes.map { PatchMarks.read($0) } ?? [:],
             cancelled: v[12].string,
             warning: v[8].string,
-            payload: v[9].string ?? "null", output: v[10].string, error: v[11].string, deadline: v[16].integer,
-            startsAt: v[24].integer,
+            payload: v[9].string ?? "null", output: v[10].string, error: v[11].string,
+            deadline: Date(milliseconds: v[16].integer), startsAt: Date(milliseconds: v[24].integer),
             labels: RunLabels(stored: v[13].string).values, origin: v[14].string, restarted: v[15].string,
-            parent: parent?.run, parentStep: parent?.step, parentQueue: v[23].string)
+            parent: parent?.run, parentStep: parent?.step)
+        return RunRecord(
+            details: details, turn: v[4].string ?? "", delivered: v[20].integer, opened: v[21].integer,
+            incompatibleVersions: v[18].string?.split(separator: " ").map(String.init) ?? [],
+            parentQueue: v[23].string)
     }
 
     /// A run's outcomes in their order, read in pages.

@@ -1,3 +1,8 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
 internal import StepwiseRedis
 
 extension StepwiseClient {
@@ -29,10 +34,10 @@ extension StepwiseClient {
 
 /// What is paused besides runs.
 public struct PausedWork: Sendable, Hashable {
-    /// Queue to the time of its pause, in milliseconds since 1970 by Redis' clock.
-    public var queues: [String: Int] = [:]
+    /// Queue to the time of its pause, by Redis' clock.
+    public var queues: [String: Date] = [:]
     /// Workflow to that time.
-    public var workflows: [String: Int] = [:]
+    public var workflows: [String: Date] = [:]
 
     package init() {}
 }
@@ -82,7 +87,7 @@ extension StepwiseClient {
         var paused = PausedWork()
         for at in stride(from: 0, to: flat.count - 1, by: 2) {
             let name = flat[at].string ?? ""
-            let since = flat[at + 1].integer ?? 0
+            let since = Date(milliseconds: flat[at + 1].integer ?? 0)
             if name.hasPrefix("queue:") { paused.queues[String(name.dropFirst(6))] = since }
             if name.hasPrefix("workflow:") { paused.workflows[String(name.dropFirst(9))] = since }
         }
