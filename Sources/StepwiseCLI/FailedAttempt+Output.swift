@@ -12,7 +12,8 @@ extension FailedAttempt {
     var json: JSONDocument {
         .object([
             ("attempt", .number(attempt)), ("type", .string(type)), ("message", .string(message)),
-            ("worker", .string(worker)), ("took", .number(took)), ("at", .number(at)), ("delay", .number(delay)),
+            ("worker", .string(worker)), ("took", JSONDocument(took)), ("at", JSONDocument(at)),
+            ("delay", JSONDocument(delay)),
         ])
     }
 }

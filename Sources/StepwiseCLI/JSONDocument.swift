@@ -1,3 +1,4 @@
+import Foundation
 import Stepwise
 
 /// A JSON document whose members stay in their order, and in which stored JSON stands as it is stored.
@@ -13,6 +14,10 @@ indirect enum JSONDocument {
 
     init(_ value: Int?) { self = value.map { .number($0) } ?? .null }
     init(_ value: String?) { self = value.map { .string($0) } ?? .null }
+    /// Whole milliseconds since 1970.
+    init(_ time: Date?) { self.init(time?.wholeMilliseconds) }
+    /// Whole milliseconds.
+    init(_ length: Duration?) { self.init(length?.wholeMilliseconds) }
     init(_ values: [String]) { self = .array(values.map { .string($0) }) }
     /// Stored JSON; as a string if it is none after all.
     init(stored text: String?) {

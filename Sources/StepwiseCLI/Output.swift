@@ -1,4 +1,5 @@
 import Foundation
+import Stepwise
 
 /// Where words go: answers to stdout, complaints to stderr.
 enum Output {
@@ -27,15 +28,20 @@ enum Output {
 
     // MARK: Times
 
-    /// Milliseconds since 1970 as `2026-01-31 12:00:00` in UTC; `-` for none.
-    static func time(_ milliseconds: Int?) -> String {
-        guard let milliseconds else { return "-" }
-        let date = Date(timeIntervalSince1970: Double(milliseconds) / 1000)
-        return date.formatted(Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: .gmt)).replacing(
+    /// A time as `2026-01-31 12:00:00` in UTC; `-` for none.
+    static func time(_ time: Date?) -> String {
+        guard let time else { return "-" }
+        return time.formatted(Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: .gmt)).replacing(
             "Z", with: "")
     }
 
+    /// Of milliseconds since 1970.
+    static func time(_ milliseconds: Int?) -> String { time(Date(milliseconds: milliseconds)) }
+
     /// A length of time in its two largest units, such as `2h 5m` or `340ms`; `-` for none.
+    static func length(_ length: Duration?) -> String { Self.length(length?.wholeMilliseconds) }
+
+    /// Of milliseconds.
     static func length(_ milliseconds: Int?) -> String {
         guard let milliseconds else { return "-" }
         if milliseconds < 1000 { return "\(milliseconds)ms" }

@@ -21,20 +21,31 @@ public struct RecordedHistory: Sendable {
     let opened: Int
     let open: [String]
 
+    /// Of a run that was under way only the outcomes are compared: what `stepwise history` prints has its open steps as well.
+    ///
     /// - Parameters:
     ///   - run: how the run stood when the history was read.
     ///   - steps: its outcomes, in their order.
-    ///   - open: the steps that were open.
-    public init(run: RunDetails, steps: [RecordedStep], open: [String] = []) {
+    public init(run: RunDetails, steps: [RecordedStep]) {
+        self.init(run: run, steps: steps, delivered: steps.count, opened: 0, open: [])
+    }
+
+    /// - Parameter open: the steps that were open.
+    package init(run: RunRecord, steps: [RecordedStep], open: [String]) {
+        self.init(
+            run: run.details, steps: steps, delivered: run.delivered ?? -1, opened: run.opened ?? 0, open: open)
+    }
+
+    private init(run: RunDetails, steps: [RecordedStep], delivered: Int, opened: Int, open: [String]) {
         self.run = run.id
         workflow = run.workflow
         payload = Array(run.payload.utf8)
         outcomes = steps.map(\.outcome)
         patches = run.patches
-        (created, continued) = (run.created ?? 0, run.continued)
+        (created, continued) = (run.created?.wholeMilliseconds ?? 0, run.continued)
         let isOver = run.status.isEnded
-        delivered = isOver ? .max : run.delivered ?? -1
-        opened = isOver ? 0 : run.opened ?? 0
+        self.delivered = isOver ? .max : delivered
+        self.opened = isOver ? 0 : opened
         self.open = isOver ? [] : open
     }
 

@@ -1,5 +1,6 @@
 import ExampleSupport
 import Examples
+import Foundation
 import Stepwise
 import StepwiseTesting
 import TestSupport
@@ -32,7 +33,8 @@ extension ExampleTests {
                 #expect(try await run.result(timeout: patience) == 3)
                 #expect(try await run.history().map(\.step).suffix(2) == ["unsubscribe", "farewell"])
                 let status = try await run.details()
-                #expect((status.ended ?? 0) - (status.created ?? 0) >= 19 * 86_400_000)
+                let (created, ended) = (try #require(status.created), try #require(status.ended))
+                #expect(ended.timeIntervalSince(created) >= 19 * 86_400)
                 let mails = try world.books.lines(in: "mail").map { $0.dropFirst("Ada: ".count) }
                 #expect(mails.sorted() == ["farewell", "reminder", "tips", "tips", "tips", "welcome"])
             }

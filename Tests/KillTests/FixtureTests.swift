@@ -58,12 +58,12 @@ import TestWorkflows
             let workflows = TestWorkflows(ledger: ledger).all
             for id in ["queued", "inline", "fanned", "failing", "done"] {
                 let run = client.handle(id)
-                let details = try await run.details()
+                let record = try #require(try await client.record(ofRun: id))
                 let open = try await client.openSteps(ofRun: id).map(\.step)
-                let history = RecordedHistory(run: details, steps: try await run.history(), open: open)
-                let workflow = try #require(workflows.first { $0.name == details.workflow })
+                let history = RecordedHistory(run: record, steps: try await run.history(), open: open)
+                let workflow = try #require(workflows.first { $0.name == record.details.workflow })
                 try await ReplayCheck(workflow).check(history)
-                let other = Workflow(WorkflowName<String, String>(details.workflow)) { context, _ in
+                let other = Workflow(WorkflowName<String, String>(record.details.workflow)) { context, _ in
                     try await context.run("another") { "" }
                 }
                 // Of a run that has not begun, every code is right.

@@ -101,7 +101,7 @@ struct CommandTests {
         try await Fixture.with { fixture in
             #expect(try await fixture.stepwise("enqueue", "double", "1", "--id", "later", "--after", "5m").code == 0)
             let details = try await fixture.client.handle("later").details()
-            #expect(details.startsAt == details.created.map { $0 + 300_000 })
+            #expect(details.startsAt == details.created.map { Date(milliseconds: $0.wholeMilliseconds + 300_000) })
             #expect(
                 try await fixture.stepwise("enqueue", "double", "1", "--id", "at", "--at", "2099-12-01T09:00:00Z").code
                     == 0)

@@ -89,7 +89,7 @@ struct WorkflowTestTests {
         #expect(test.now == Date(timeIntervalSince1970: 1_767_225_600 + 300))
         #expect(ContinuousClock.now - begin < .seconds(5))
         let step = try #require(test.recorded("flaky"))
-        #expect(step.attempts == 3 && step.failed.map(\.delay) == [100_000, 200_000])
+        #expect(step.attempts == 3 && step.failed.map(\.delay) == [.seconds(100), .seconds(200)])
         #expect(step.failed.map(\.type) == ["Declined", "Declined"])
     }
 

@@ -1,3 +1,9 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
+
 /// An attempt at a step's body that failed and was followed by another.
 public struct FailedAttempt: Sendable, Hashable, Codable {
     /// From 1 on.
@@ -8,14 +14,14 @@ public struct FailedAttempt: Sendable, Hashable, Codable {
     public var message: String
     /// The worker on which it failed.
     public var worker: String
-    /// How long it took, in milliseconds by the worker's clock.
-    public var took: Int
-    /// When it was noted, in milliseconds since 1970 by Redis' clock.
-    public var at: Int
-    /// How long the step waited before it was queued again, in milliseconds.
-    public var delay: Int
+    /// How long it took, by the worker's clock.
+    public var took: Duration
+    /// When it was noted, by Redis' clock.
+    public var at: Date
+    /// How long the step waited before it was queued again.
+    public var delay: Duration
 
-    /// How it is noted: one JSON object without what only the store knows (`at`, `delay`) and the closing brace.
+    /// How it is noted, `took` in milliseconds: one JSON object without what only the store knows (`at`, `delay`) and the closing brace.
     package static func note(attempt: Int, error: any Error, worker: String, took: Int) -> String {
         let words = ErrorWords(error)
         return

@@ -44,11 +44,13 @@ struct HistoryCommand: AsyncParsableCommand {
     private func document(_ client: StepwiseClient) async throws -> JSONDocument {
         var look = 0
         while true {
-            let before = try await client.handle(run).details()
+            let before = try await client.record(run)
             let steps = try await client.handle(run).history()
-            let open = before.status.isEnded ? [] : try await client.openSteps(ofRun: run).map(\.step)
-            var after = try await client.handle(run).details()
-            if (before.recorded, before.opened, before.delivered) == (after.recorded, after.opened, after.delivered) {
+            let open = before.details.status.isEnded ? [] : try await client.openSteps(ofRun: run).map(\.step)
+            var after = try await client.record(run)
+            if (before.details.recorded, before.opened, before.delivered)
+                == (after.details.recorded, after.opened, after.delivered)
+            {
                 return document(after, steps, open)
             }
             look += 1
@@ -59,12 +61,13 @@ struct HistoryCommand: AsyncParsableCommand {
         }
     }
 
-    private func document(_ run: RunDetails, _ steps: [RecordedStep], _ open: [String]) -> JSONDocument {
-        .object([
+    private func document(_ record: RunRecord, _ steps: [RecordedStep], _ open: [String]) -> JSONDocument {
+        let run = record.details
+        return .object([
             ("run", .string(run.id)), ("workflow", .string(run.workflow)), ("status", .string(run.status.rawValue)),
             ("created", JSONDocument(run.created)), ("continued", .number(run.continued)),
-            ("payload", JSONDocument(stored: run.payload)), ("delivered", JSONDocument(run.delivered)),
-            ("opened", JSONDocument(run.opened)), ("patches", JSONDocument(patches: run.patches)),
+            ("payload", JSONDocument(stored: run.payload)), ("delivered", JSONDocument(record.delivered)),
+            ("opened", JSONDocument(record.opened)), ("patches", JSONDocument(patches: run.patches)),
             ("open", JSONDocument(open)), ("steps", .array(steps.map(json))),
         ])
     }

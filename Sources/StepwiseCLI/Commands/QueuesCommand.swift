@@ -42,7 +42,7 @@ struct QueuesCommand: AsyncParsableCommand {
                     ("queues", .array(queues)), ("delayed", .number(totals.delayed)),
                     ("malformed", .number(totals.malformed)),
                     ("unserved", .object(unserved.map { ($0.key, .number($0.value)) })),
-                    ("pausedWorkflows", .object(paused.map { ($0.key, .number($0.value)) })),
+                    ("pausedWorkflows", .object(paused.map { ($0.key, JSONDocument($0.value)) })),
                 ]).text)
             return
         }

@@ -11,30 +11,32 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withClient { client in
-            let details = try await client.handle(run).details()
+            let record = try await client.record(run)
+            let details = record.details
             let open = try await client.openSteps(ofRun: run)
             let unserved = open.isEmpty ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow)
-            let version = try await client.turnHolderVersion(of: details)
+            let version = try await client.turnHolderVersion(of: record)
             Output.print(
                 connection.json
-                    ? json(details, open, unserved, version).text
+                    ? json(record, open, unserved, version).text
                     : text(
-                        details, open, unserved, version, details.status.isEnded ? .init() : try await client.paused()))
+                        record, open, unserved, version, details.status.isEnded ? .init() : try await client.paused()))
         }
     }
 
     private func text(
-        _ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int, _ version: String?,
+        _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ unserved: Int, _ version: String?,
         _ paused: PausedWork
     ) -> String {
+        let details = record.details
         var table = Table("run", details.id)
         table.add("workflow", details.workflow)
         if let version { table.add("version", "\(version) (of the worker that holds its turn)") }
         table.add("status", details.status.rawValue)
         if let reason = details.reason { table.add("reason", reason) }
         if !details.patches.isEmpty { table.add("patches", details.patches.keys.sorted().joined(separator: ", ")) }
-        if !details.incompatibleVersions.isEmpty {
-            table.add("unfit versions", details.incompatibleVersions.joined(separator: " "))
+        if !record.incompatibleVersions.isEmpty {
+            table.add("unfit versions", record.incompatibleVersions.joined(separator: " "))
         }
         if let cancelled = details.cancelled { table.add("cancelled", cancelled) }
         if let since = paused.queues[details.queue] {
@@ -52,7 +54,7 @@ struct StatusCommand: AsyncParsableCommand {
         if let restarted = details.restarted { table.add("restarted as", restarted) }
         if let parent = details.parent { table.add("child of", "\(parent), step \(details.parentStep ?? "")") }
         table.add("queue", details.queue)
-        table.add("turn", details.turn.isEmpty ? "-" : details.turn)
+        table.add("turn", record.turn.isEmpty ? "-" : record.turn)
         table.add("recorded", String(details.recorded))
         table.add("created", Output.time(details.created))
         table.add("ended", Output.time(details.ended))
@@ -95,11 +97,12 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private func json(
-        _ details: RunDetails, _ open: [(step: String, state: OpenStep)], _ unserved: Int, _ version: String?
+        _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ unserved: Int, _ version: String?
     ) -> JSONDocument {
-        .object([
+        let details = record.details
+        return .object([
             ("id", .string(details.id)), ("workflow", .string(details.workflow)),
-            ("version", JSONDocument(version)), ("unfit", JSONDocument(details.incompatibleVersions)),
+            ("version", JSONDocument(version)), ("unfit", JSONDocument(record.incompatibleVersions)),
             ("patches", JSONDocument(patches: details.patches)),
             ("status", .string(details.status.rawValue)),
             ("reason", JSONDocument(details.reason)), ("divergence", details.divergence.map(\.json) ?? .null),
@@ -109,7 +112,7 @@ struct StatusCommand: AsyncParsableCommand {
             ("restarted", JSONDocument(details.restarted)),
             ("parent", JSONDocument(details.parent)), ("parentStep", JSONDocument(details.parentStep)),
             ("queue", .string(details.queue)), ("unserved", .number(unserved)),
-            ("turn", .string(details.turn)), ("recorded", .number(details.recorded)),
+            ("turn", .string(record.turn)), ("recorded", .number(details.recorded)),
             ("created", JSONDocument(details.created)),
             ("ended", JSONDocument(details.ended)), ("startsAt", JSONDocument(details.startsAt)),
             ("continued", .number(details.continued)),

@@ -41,8 +41,7 @@ public final class WorkflowTest<Input: Sendable, Output: Sendable>: Sendable {
     ) {
         self.workflow = workflow
         script = TestScript(
-            runID: runID, start: Int((start.timeIntervalSince1970 * 1000).rounded()), bodyLimit: bodyLimit,
-            logger: logger)
+            runID: runID, start: start.wholeMilliseconds, bodyLimit: bodyLimit, logger: logger)
     }
 
     // MARK: Running
@@ -115,7 +114,7 @@ public final class WorkflowTest<Input: Sendable, Output: Sendable>: Sendable {
 
     /// The virtual time at which the last run has ended.
     public var now: Date {
-        Date(timeIntervalSince1970: Double(script.start + script.outcome.withLock { $0.elapsed }) / 1000)
+        Date(milliseconds: script.start + script.outcome.withLock { $0.elapsed })
     }
 }
 

@@ -32,11 +32,15 @@ extension Scenarios {
             }
         }
 
-        private func areParked(_ runs: [WorkflowRun<String>], incompatibleVersions: [String]) async throws {
+        private func areParked(
+            _ client: StepwiseClient, _ runs: [WorkflowRun<String>], incompatibleVersions: [String]
+        ) async throws {
             try await eventually("they are not parked by \(incompatibleVersions)") {
                 for run in runs {
-                    let details = try await run.details()
-                    if details.status != .parked || details.incompatibleVersions.sorted() != incompatibleVersions {
+                    let record = try #require(try await client.record(ofRun: run.id))
+                    if record.details.status != .parked
+                        || record.incompatibleVersions.sorted() != incompatibleVersions
+                    {
                         return false
                     }
                 }
@@ -61,7 +65,7 @@ extension Scenarios {
             let new = workflow("uno slow two+three+four five", version: "2")
             try await begin(old, runs: 3) { client, server, runs in
                 try await withWorkers(server, new) {
-                    try await areParked(runs, incompatibleVersions: ["2"])
+                    try await areParked(client, runs, incompatibleVersions: ["2"])
                     #expect(try await runs[0].details().reason?.contains("changed code") == true)
                     gate.open()
                     // Few slots: what is in parallel goes through the queue that both serve.
@@ -85,7 +89,7 @@ extension Scenarios {
             let third = workflow("trois slow", version: "3")
             try await begin(old, runs: 20) { client, server, runs in
                 try await withWorkers(server, second, second, third, third) {
-                    try await areParked(runs, incompatibleVersions: ["2", "3"])
+                    try await areParked(client, runs, incompatibleVersions: ["2", "3"])
                     var before: [Int] = []
                     for run in runs { before.append(try await turns(server, run)) }
                     let monitor = try await ScriptMonitor(server)
@@ -96,7 +100,7 @@ extension Scenarios {
                     for (run, before) in zip(runs, before) { #expect(try await turns(server, run) == before) }
                     try await client.resume(runs[0].id)
                     // Both are asked once more.
-                    try await areParked([runs[0]], incompatibleVersions: ["2", "3"])
+                    try await areParked(client, [runs[0]], incompatibleVersions: ["2", "3"])
                 }
                 gate.open()
                 try await withWorkers(server, old) {
@@ -109,7 +113,7 @@ extension Scenarios {
             let old = workflow("one slow", version: "1")
             try await begin(old) { client, server, runs in
                 try await withWorkers(server, workflow("zwei slow")) {
-                    try await areParked(runs, incompatibleVersions: [])
+                    try await areParked(client, runs, incompatibleVersions: [])
                 }
                 gate.open()
                 try await withWorkers(server, old) {
@@ -127,7 +131,7 @@ extension Scenarios {
             let old = workflow("one slow last", version: "1")
             let new = workflow("uno slow last", version: "2")
             try await begin(old) { client, server, runs in
-                try await withWorkers(server, new) { try await areParked(runs, incompatibleVersions: ["2"]) }
+                try await withWorkers(server, new) { try await areParked(client, runs, incompatibleVersions: ["2"]) }
                 // The old version begins the step again and leaves it.
                 try await withWorkers(server, old, grace: .zero) {
                     try await eventually("the slow step begins again") { tally.all.count { $0 == "slow" } == 2 }
@@ -155,7 +159,7 @@ extension Scenarios {
             try await begin(old) { client, server, runs in
                 let run = runs[0]
                 let keys = try Keys(namespace: "default")
-                try await withWorkers(server, new) { try await areParked(runs, incompatibleVersions: ["2"]) }
+                try await withWorkers(server, new) { try await areParked(client, runs, incompatibleVersions: ["2"]) }
                 // As if the old version had taken it up, and given its turn back.
                 _ = try await server.command("HDEL", .init(keys.unfit("changed")), .init(run.id))
                 try await client.resume(run.id)
@@ -173,7 +177,7 @@ extension Scenarios {
         @Test func `A run of changed code that is cancelled leaves nothing behind`() async throws {
             try await begin(workflow("one slow", version: "1")) { client, server, runs in
                 try await withWorkers(server, workflow("uno slow", version: "2")) {
-                    try await areParked(runs, incompatibleVersions: ["2"])
+                    try await areParked(client, runs, incompatibleVersions: ["2"])
                     #expect(try await client.cancel(runs[0].id) == .cancelled)
                     #expect(try await server.command("EXISTS", "stepwise:{default}:unfit:changed").integer == 0)
                 }

@@ -49,6 +49,7 @@ extension Scenarios {
                 #expect(try await client.deadRuns(.init(labels: ["tenant": "acme"])).runs.map(\.id) == ["first"])
                 #expect(try await client.deadRuns(.init(labels: ["tenant": "emca"])).runs.isEmpty)
                 #expect(try await client.deadRuns(.init(errorText: "INK")).runs.map(\.id) == [runs[1].id])
+                #expect(try await client.deadRuns(.init(since: run.failed, until: run.failed)).runs.contains(run))
                 #expect(try await client.deadRuns(.init(until: .distantPast)).runs.isEmpty)
                 #expect(try await client.deadRuns(.init(since: .distantFuture)).runs.isEmpty)
 
@@ -85,7 +86,7 @@ extension Scenarios {
                 #expect(completed.history.map(\.step) == ["load", "print", "bind"])
                 #expect(completed.recorded("print")?.attempts == 1)
                 // The key of a retry, a resume and the first attempt is one.
-                let created = try #require(completed.details.created)
+                let created = try #require(completed.details.created).wholeMilliseconds
                 #expect(completed.output == "book/\(created)/print")
                 #expect(try await client.deadRuns().runs.isEmpty)
                 try await expectSound(client)
@@ -179,7 +180,7 @@ extension Scenarios {
                 #expect(bodies.all == ["charge", "refund", "charge"])
                 #expect(completed.history.map(\.step) == ["charge", "ship"])
                 // It is another step now: a service that drops duplicates must not take it for the refunded one.
-                let created = try #require(completed.details.created)
+                let created = try #require(completed.details.created).wholeMilliseconds
                 #expect(completed.output == "order-1/\(created + 1)/charge")
                 try await expectSound(client)
             }
@@ -230,7 +231,7 @@ extension Scenarios {
                 #expect(try await run.details().status == .failed)
                 try await expectSound(client)
                 try await client.resume("many")
-                let created = try #require(try await run.details().created)
+                let created = try #require(try await run.details().created).wholeMilliseconds
                 #expect(try await run.result(timeout: patience) == "many/\(created + 1)/work#1500")
                 try await expectSound(client)
             }

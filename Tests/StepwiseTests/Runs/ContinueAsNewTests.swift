@@ -38,7 +38,7 @@ extension Scenarios {
                 #expect(completed.history.map(\.step) == ["turn"])
                 let details = completed.details
                 #expect(details.continued == 3 && details.created == created && details.labels == ["shop": "7"])
-                #expect(details.deadline == created + 3_600_000)
+                #expect(details.deadline?.wholeMilliseconds == created.wholeMilliseconds + 3_600_000)
                 #expect(details.payload.contains("\"number\":4"))
                 try await expectNothingLeft(client, server)
             }

@@ -41,8 +41,8 @@ extension Scenarios {
             #expect(run.output == run.output.sorted())
             for (time, step) in zip(run.output, run.history) {
                 let milliseconds = time.timeIntervalSince1970 * 1000
-                let recorded = Double(step.at ?? 0)
-                #expect(milliseconds >= Double(run.details.created ?? .max))
+                let recorded = Double(step.at?.wholeMilliseconds ?? 0)
+                #expect(milliseconds >= Double(run.details.created?.wholeMilliseconds ?? .max))
                 #expect(milliseconds < recorded + 1 && milliseconds > recorded - 30_000)
             }
         }

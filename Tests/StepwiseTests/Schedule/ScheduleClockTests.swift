@@ -30,12 +30,13 @@ extension Scenarios {
                 try await server.advance(by: .seconds(12 * 3600))
                 try await withWorkers(server, note) {
                     try await eventually("nothing is caught up") {
-                        try await client.schedules.details("hourly").next > first + 11 * 3_600_000
+                        try await client.schedules.details("hourly").next > first.addingTimeInterval(11 * 3600)
                     }
                 }
                 let details = try await client.schedules.details("hourly")
                 #expect(details.started == 3 && details.missed == 9 && details.skipped == 0)
-                let expected = [3, 2, 1].map { details.schedule.runID(ofTick: details.next - $0 * 3_600_000) }
+                let next = details.next.wholeMilliseconds
+                let expected = [3, 2, 1].map { details.schedule.runID(ofTick: next - $0 * 3_600_000) }
                 #expect(try await runs(client) == expected)
                 try await expectSound(client)
                 await client.close()
@@ -77,7 +78,7 @@ extension Scenarios {
                     try await client.schedules.pause("weekly")
                     try await server.advance(by: .seconds(21 * 86_400))
                     try await client.schedules.resume("weekly")
-                    let next = try await client.schedules.details("weekly").next
+                    let next = try await client.schedules.details("weekly").next.wholeMilliseconds
                     #expect(next > ticks[change + 1] + 21 * 86_400_000)
                     try await advance(to: next + 100)
                     try await started(4)

@@ -1,3 +1,4 @@
+import Foundation
 import Stepwise
 import Synchronization
 import TestSupport
@@ -74,9 +75,9 @@ extension Scenarios {
             #expect(step.attempts == 3 && step.lost == 0)
             #expect(step.failed.map(\.attempt) == [1, 2])
             #expect(step.failed.map(\.type) == ["Hiccup", "Declined"])
-            #expect(step.failed[1].delay == 30)
+            #expect(step.failed[1].delay == .milliseconds(30))
             #expect(step.failed[1].message.contains("line"))
-            #expect(step.failed.allSatisfy { $0.at > 0 && !$0.worker.isEmpty })
+            #expect(step.failed.allSatisfy { $0.at > Date(milliseconds: 0) && !$0.worker.isEmpty })
         }
 
         @Test(arguments: StepPlace.allCases)
@@ -107,7 +108,7 @@ extension Scenarios {
                 }
                 let open = try #require(try await client.openSteps(ofRun: run.id).first { $0.step == "later" }).state
                 #expect(open.failed.map(\.type) == ["Declined"])
-                #expect(open.failed.first?.delay == 3_600_000)
+                #expect(open.failed.first?.delay == .seconds(3600))
                 #expect(open.place == "item")
                 try await expectSound(client)
             }

@@ -8,7 +8,8 @@ func replay(_ workflow: any AnyWorkflow, _ details: RunDetails, _ history: some 
     let context = WorkflowContext(
         workflow: workflow.name, runID: details.id, payload: Array(details.payload.utf8),
         options: workflow.function.options,
-        logger: .silent, instance: instance, created: details.created ?? 0, continued: details.continued)
+        logger: .silent, instance: instance, created: details.created?.wholeMilliseconds ?? 0,
+        continued: details.continued)
     _ = instance.learn(marks: details.patches, delivered: .max, opened: 0)
     instance.start(context, silent: true, function: workflow.function.body)
     for step in history { instance.deliver(step.outcome, silent: true) }

@@ -9,7 +9,9 @@ extension Scenarios {
     @Suite("Sleep")
     struct Sleep {
         /// When an outcome was recorded, in milliseconds by Redis' clock.
-        private func time(_ step: String, _ run: Completed<some Sendable>) -> Int { run.recorded(step)?.at ?? 0 }
+        private func time(_ step: String, _ run: Completed<some Sendable>) -> Int {
+            run.recorded(step)?.at?.wholeMilliseconds ?? 0
+        }
 
         @Test(.scenario(30), arguments: Memory.allCases)
         func `A sleep never ends early, by Redis' clock, and the function goes on`(_ memory: Memory) async throws {
@@ -51,7 +53,7 @@ extension Scenarios {
             try await withWorker([workflow], memory: memory) { client, _ in
                 let run = try await complete(client.enqueue(workflow, 40), of: workflow)
                 #expect(run.output.sorted() == Array(0..<40))
-                let beginning = run.history.compactMap(\.at).min() ?? 0
+                let beginning = run.history.compactMap(\.at?.wholeMilliseconds).min() ?? 0
                 for number in 0..<40 {
                     #expect(time("nap \(number)", run) >= beginning + (40 - number) * 20)
                 }

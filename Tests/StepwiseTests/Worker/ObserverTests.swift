@@ -37,7 +37,8 @@ extension Scenarios {
                 #expect(told.map(\.attempts) == completed.history.map(\.attempts))
                 #expect(told.map(\.error) == completed.history.map(\.error))
                 #expect(told.first?.attempts == 2 && told.last?.error?.step == "hopeless")
-                #expect(told.allSatisfy { $0.workflow == "busy" && $0.generation == completed.details.created })
+                let generation = try #require(completed.details.created).wholeMilliseconds
+                #expect(told.allSatisfy { $0.workflow == "busy" && $0.generation == generation })
                 #expect(watcher.ends(of: run.id) == [.completed])
                 if case .ended? = watcher.all.last {} else { Issue.record("\(watcher.all)") }
             }

@@ -33,10 +33,10 @@ public struct DeadRun: Sendable, Hashable, Codable {
     public var labels: [String: String]
     /// How many outcomes are recorded.
     public var recorded: Int
-    /// Milliseconds since 1970 by Redis' clock.
-    public var created: Int?
-    /// When it failed, in the same way.
-    public var failed: Int
+    /// When it was created, by Redis' clock.
+    public var created: Date?
+    /// When it failed, by the same clock.
+    public var failed: Date
     public var error: RunFailure
     /// The run that a restart has begun for it, of which the end is not known to have been noted.
     public var restarted: String?
@@ -67,8 +67,8 @@ public struct DeadRunFilter: Sendable, Hashable {
     package func matches(_ run: DeadRun) -> Bool {
         if let workflow, run.workflow != workflow { return false }
         if !RunLabels(run.labels).contains(RunLabels(labels)) { return false }
-        if let since, Double(run.failed) < since.timeIntervalSince1970 * 1000 { return false }
-        if let until, Double(run.failed) > until.timeIntervalSince1970 * 1000 { return false }
+        if let since, run.failed < since { return false }
+        if let until, run.failed > until { return false }
         guard let wanted = errorText?.lowercased() else { return true }
         return [run.error.type, run.error.message, run.error.step ?? ""].contains { $0.lowercased().contains(wanted) }
     }

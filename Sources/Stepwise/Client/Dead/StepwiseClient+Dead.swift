@@ -27,8 +27,8 @@ extension StepwiseClient {
             }
             rank = place + 1
         } else if let until = filter.until {
-            let time = Int((until.timeIntervalSince1970 * 1000).rounded(.down))
-            rank = try await command(.deadCount(keys, after: time), doing: "listing failed runs")
+            rank = try await command(
+                .deadCount(keys, after: until.wholeMilliseconds), doing: "listing failed runs")
         }
         var found: [DeadRun] = []
         while true {
@@ -36,7 +36,7 @@ extension StepwiseClient {
             let entries = try await command(
                 .deadRuns(keys, from: rank, count: size), doing: "listing failed runs")
             for run in try await deadRuns(entries) {
-                if let since = filter.since, Double(run.failed) < since.timeIntervalSince1970 * 1000 {
+                if let since = filter.since, run.failed < since {
                     return DeadRunPage(runs: found, next: nil)
                 }
                 guard filter.matches(run) else { continue }
@@ -58,8 +58,9 @@ extension StepwiseClient {
             return DeadRun(
                 id: entry.id, workflow: workflow, queue: run.text(.queue) ?? "",
                 labels: RunLabels(stored: run.text(.labels)).values,
-                recorded: run.integer(.recorded) ?? 0, created: run.integer(.created), failed: entry.at,
-                error: RunFailure(stored: run.text(.error)), restarted: run.text(.restarted))
+                recorded: run.integer(.recorded) ?? 0, created: run.date(.created),
+                failed: Date(milliseconds: entry.at), error: RunFailure(stored: run.text(.error)),
+                restarted: run.text(.restarted))
         }
     }
 

@@ -100,11 +100,11 @@ extension StepwiseClient {
     }
 
     /// The version of a run's workflow at the worker that holds its turn now; `nil` if nobody does, or it has none.
-    package func turnHolderVersion(of run: RunDetails) async throws -> String? {
+    package func turnHolderVersion(of run: RunRecord) async throws -> String? {
         let worker = String(run.turn.prefix { $0 != " " })
         guard run.turn.contains(" ") else { return nil }
         let text = try await command(.versions(keys, ofWorker: worker), doing: "reading worker \(worker)")
-        return Self.versions(text)[run.workflow]
+        return Self.versions(text)[run.details.workflow]
     }
 
     /// Whether the fleet can do anything at all.

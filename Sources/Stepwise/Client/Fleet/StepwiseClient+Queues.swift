@@ -1,3 +1,9 @@
+#if canImport(FoundationEssentials)
+package import FoundationEssentials
+#else
+package import Foundation
+#endif
+
 /// What waits in a namespace, by queue.
 package struct QueueListing: Sendable, Hashable {
     package var name: String
@@ -5,8 +11,8 @@ package struct QueueListing: Sendable, Hashable {
     package var ready = 0
     /// Work items that workers hold.
     package var claimed = 0
-    /// Since when it is paused, in milliseconds since 1970 by Redis' clock.
-    package var pausedSince: Int?
+    /// Since when it is paused, by Redis' clock.
+    package var pausedSince: Date?
     /// How many living workers claim from it.
     package var workers = 0
 }
@@ -18,7 +24,7 @@ package struct QueueTotals: Sendable, Hashable {
     /// Workflow to work items that wait for a worker that has it.
     package var unserved: [String: Int] = [:]
     /// Workflow to since when it is paused.
-    package var pausedWorkflows: [String: Int] = [:]
+    package var pausedWorkflows: [String: Date] = [:]
 }
 
 extension StepwiseClient {

@@ -1,3 +1,9 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
+
 /// What is stored of a run, without its steps.
 public struct RunDetails: Sendable, Hashable, Codable {
     public var id: String
@@ -6,11 +12,10 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var queue: String
     /// How many outcomes are recorded.
     public var recorded: Int
-    /// Who has the turn: `queue`, `unserved`, a worker, or nobody (empty).
-    public var turn: String
-    /// Milliseconds since 1970 by Redis' clock.
-    public var created: Int?
-    public var ended: Int?
+    /// When it was created, by Redis' clock, as all times here.
+    public var created: Date?
+    /// When it ended.
+    public var ended: Date?
     /// How often it has begun anew (`continueAsNew`); what is told of its input and its outcomes is the last time's.
     public var continued: Int
     /// Why a parked, paused or unserved run waits.
@@ -19,12 +24,6 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var divergence: Divergence?
     /// The patches that were applied in it: id → how many outcomes its function had had when it asked.
     public var patches: [String: Int]
-    /// Up to which outcome its function was taken; `nil` before the first time.
-    public var delivered: Int?
-    /// How many step calls of its function were opened.
-    public var opened: Int?
-    /// The versions of the workflow that could not replay it, since it was last resumed.
-    public var incompatibleVersions: [String]
     /// Why its end was asked for, if it was.
     public var cancelled: String?
     /// A misuse that was noticed, such as a step called from `Task {}`.
@@ -35,10 +34,10 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var output: String?
     /// The error's JSON of a failed run.
     public var error: String?
-    /// Until when it has to be done, if it has to; in the same way as `created`.
-    public var deadline: Int?
-    /// When it starts, or was to start, if it was enqueued for later; in the same way as `created`.
-    public var startsAt: Int?
+    /// Until when it has to be done, if it has to.
+    public var deadline: Date?
+    /// When it starts, or was to start, if it was enqueued for later.
+    public var startsAt: Date?
     /// What its enqueuer said of it.
     public var labels: [String: String]
     /// The failed run whose work this one began anew.
@@ -49,16 +48,13 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var parent: String?
     /// The step of the parent that made it.
     public var parentStep: String?
-    /// The parent's queue, if it waits for this run's end.
-    package var parentQueue: String?
 }
 
 extension RunDetails {
     /// A run of which nothing else is known.
     package init(id: String, workflow: String, status: RunStatus, queue: String, payload: String) {
         self.init(
-            id: id, workflow: workflow, status: status, queue: queue, recorded: 0, turn: "", continued: 0,
-            patches: [:], incompatibleVersions: [],
+            id: id, workflow: workflow, status: status, queue: queue, recorded: 0, continued: 0, patches: [:],
             payload: payload, labels: [:])
     }
 }
@@ -69,10 +65,10 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var number: Int
     public var step: String
     public var attempts: Int
-    /// How long the last attempt took, in milliseconds.
-    public var took: Int?
-    /// When it was recorded, in milliseconds since 1970 by Redis' clock.
-    public var at: Int?
+    /// How long the last attempt took, by the worker's clock.
+    public var took: Duration?
+    /// When it was recorded, by Redis' clock.
+    public var at: Date?
     /// The worker that recorded it.
     public var worker: String
     /// The value's JSON, or
@@ -96,7 +92,8 @@ public struct RecordedStep: Sendable, Hashable, Codable {
 extension RecordedStep {
     package init(number: Int, _ record: OutcomeRecord) {
         self.init(
-            number: number, step: record.outcome.step, attempts: record.attempts, took: record.took, at: record.at,
+            number: number, step: record.outcome.step, attempts: record.attempts,
+            took: record.took.map { .milliseconds($0) }, at: Date(milliseconds: record.at),
             worker: String(record.claim.prefix { $0 != "/" }), lost: record.lost, failed: record.failed)
         key = record.outcome.key
         (kind, child) = (record.outcome.kind, record.child)

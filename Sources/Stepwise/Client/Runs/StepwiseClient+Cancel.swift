@@ -20,11 +20,11 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``: `noSuchRun`, `redisAmbiguous` (it may be repeated), or another of the `redis…` codes.
     @discardableResult
     public func cancel(_ id: String, reason: String = "a client asked for it") async throws -> Cancellation {
-        guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
+        guard let run = try await record(ofRun: id) else { throw noSuchRun(id) }
         let reader = try await evaluate(
             .cancel(
-                keys, id, reason: String(reason.prefix(1000)), queue: details.queue, workflow: details.workflow,
-                parentQueue: details.parentQueue), doing: "cancelling run \(id)")
+                keys, id, reason: String(reason.prefix(1000)), queue: run.details.queue,
+                workflow: run.details.workflow, parentQueue: run.parentQueue), doing: "cancelling run \(id)")
         switch reader.word {
         case "requested": return .requested
         case "already": return .alreadyRequested

@@ -1,24 +1,29 @@
 extension StepwiseClient {
     /// What is stored of a run; `nil` if there is none.
-    package func details(ofRun id: String) async throws -> RunDetails? {
+    package func details(ofRun id: String) async throws -> RunDetails? { try await record(ofRun: id)?.details }
+
+    /// The same, with the protocol's own fields.
+    package func record(ofRun id: String) async throws -> RunRecord? {
         let run = try await command(
             .run(
                 keys, id, .workflow, .status, .queue, .recorded, .turn, .created, .ended, .reason, .warning, .payload,
                 .output, .error, .cancelled, .labels, .origin, .restarted, .deadline, .divergence, .unfit, .patches,
                 .delivered, .opened, .parent, .parentQueue, .startsAt, .continued), doing: "reading run \(id)")
         guard let workflow = run.text(.workflow), let status = run.status else { return nil }
-        return RunDetails(
+        let details = RunDetails(
             id: id, workflow: workflow, status: status, queue: run.text(.queue) ?? "",
-            recorded: run.integer(.recorded) ?? 0, turn: run.text(.turn) ?? "", created: run.integer(.created),
-            ended: run.integer(.ended), continued: run.integer(.continued) ?? 0, reason: run.text(.reason),
+            recorded: run.integer(.recorded) ?? 0, created: run.date(.created), ended: run.date(.ended),
+            continued: run.integer(.continued) ?? 0, reason: run.text(.reason),
             divergence: run.bytes(.divergence).flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
-            patches: run.bytes(.patches).map { PatchMarks.read($0) } ?? [:], delivered: run.integer(.delivered),
+            patches: run.bytes(.patches).map { PatchMarks.read($0) } ?? [:], cancelled: run.text(.cancelled),
+            warning: run.text(.warning), payload: run.text(.payload) ?? "null", output: run.text(.output),
+            error: run.text(.error), deadline: run.date(.deadline), startsAt: run.date(.startsAt),
+            labels: RunLabels(stored: run.text(.labels)).values, origin: run.text(.origin),
+            restarted: run.text(.restarted), parent: run.parent?.run, parentStep: run.parent?.step)
+        return RunRecord(
+            details: details, turn: run.text(.turn) ?? "", delivered: run.integer(.delivered),
             opened: run.integer(.opened), incompatibleVersions: run.incompatibleVersions,
-            cancelled: run.text(.cancelled), warning: run.text(.warning), payload: run.text(.payload) ?? "null",
-            output: run.text(.output), error: run.text(.error), deadline: run.integer(.deadline),
-            startsAt: run.integer(.startsAt), labels: RunLabels(stored: run.text(.labels)).values,
-            origin: run.text(.origin), restarted: run.text(.restarted), parent: run.parent?.run,
-            parentStep: run.parent?.step, parentQueue: run.text(.parentQueue))
+            parentQueue: run.text(.parentQueue))
     }
 
     /// A run's outcomes in their order, read in pages.

@@ -1,3 +1,9 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
+
 extension StepwiseClient {
     /// Pauses a run: bodies that run end and are recorded, and nothing new begins until ``resume(_:from:)``. Time limits go on.
     ///
@@ -27,10 +33,10 @@ extension StepwiseClient {
 
 /// What is paused besides runs.
 public struct PausedWork: Sendable, Hashable {
-    /// Queue to the time of its pause, in milliseconds since 1970 by Redis' clock.
-    public var queues: [String: Int] = [:]
+    /// Queue to the time of its pause, by Redis' clock.
+    public var queues: [String: Date] = [:]
     /// Workflow to that time.
-    public var workflows: [String: Int] = [:]
+    public var workflows: [String: Date] = [:]
 
     package init() {}
 }
@@ -78,6 +84,7 @@ extension StepwiseClient {
     public func paused() async throws -> PausedWork {
         var paused = PausedWork()
         for (name, since) in try await command(.paused(keys), doing: "reading \(keys.paused)") {
+            let since = Date(milliseconds: since)
             if name.hasPrefix("queue:") { paused.queues[String(name.dropFirst(6))] = since }
             if name.hasPrefix("workflow:") { paused.workflows[String(name.dropFirst(9))] = since }
         }

@@ -7,14 +7,14 @@ public import Foundation
 /// A schedule, and how it stands.
 public struct ScheduleDetails: Sendable, Hashable {
     public var schedule: Schedule
-    /// Milliseconds since 1970 by Redis' clock, as all times here.
-    public var created: Int
+    /// When it was made, by Redis' clock, as all times here.
+    public var created: Date
     /// Since when it is paused; `nil` if it is not.
-    public var paused: Int?
+    public var paused: Date?
     /// The first tick that was not dealt with. It has passed if no worker was there, or if it waits for another run's end.
-    public var next: Int
+    public var next: Date
     /// The last tick whose run was started, and the last run.
-    public var lastTick: Int?
+    public var lastTick: Date?
     public var lastRun: String?
     /// How many ticks' runs were started, how many ticks were skipped for a live run, and how many were too late.
     public var started: Int
@@ -25,11 +25,20 @@ public struct ScheduleDetails: Sendable, Hashable {
 
     init(_ stored: StoredSchedule) {
         schedule = stored.definition
-        (created, paused, next) = (stored.created, stored.paused, stored.next)
-        (lastTick, lastRun) = (stored.lastTick, stored.lastRun)
+        (created, next) = (Date(milliseconds: stored.created), Date(milliseconds: stored.next))
+        (paused, lastTick) = (Date(milliseconds: stored.paused), Date(milliseconds: stored.lastTick))
+        lastRun = stored.lastRun
         (started, skipped, missed) = (stored.started, stored.skipped, stored.missed)
         triggered = stored.triggered
     }
+}
+
+/// The schedules of a namespace.
+public struct ScheduleListing: Sendable, Hashable {
+    /// Those that can be read, by name.
+    public var schedules: [ScheduleDetails]
+    /// The others: name to what is wrong with it. These start nothing.
+    public var unreadable: [String: String]
 }
 
 extension StepwiseClient {
@@ -147,7 +156,7 @@ public struct Schedules: Sendable {
     public func backfill(_ name: String, from start: Date, to end: Date) async throws -> [WorkflowRun<Void>] {
         let stored = try await stored(name).schedule
         let now = try await client.redisTime()
-        let (first, last) = (milliseconds(start), milliseconds(end))
+        let (first, last) = (start.wholeMilliseconds, end.wholeMilliseconds)
         if last > now || first >= last {
             throw StepwiseError(
                 .invalidSchedule,
@@ -188,7 +197,7 @@ public struct Schedules: Sendable {
     }
 
     /// All schedules, by name; and those that cannot be read, with the reason.
-    public func list() async throws -> (schedules: [ScheduleDetails], unreadable: [String: String]) {
+    public func list() async throws -> ScheduleListing {
         var schedules: [String: ScheduleDetails] = [:]
         var unreadable: [String: String] = [:]
         try await client.scanHash(client.keys.schedules) { fields in
@@ -198,7 +207,8 @@ public struct Schedules: Sendable {
                 } catch { unreadable[name] = error.reason }
             }
         }
-        return (schedules.values.sorted { $0.schedule.name < $1.schedule.name }, unreadable)
+        return ScheduleListing(
+            schedules: schedules.values.sorted { $0.schedule.name < $1.schedule.name }, unreadable: unreadable)
     }
 
     /// The ticks that come next, by Redis' clock; also of a paused schedule.
@@ -208,7 +218,7 @@ public struct Schedules: Sendable {
         let stored = try await stored(name).schedule
         let ticks = try Ticks(stored.definition.timing)
         return try ticks.next(min(max(0, count), 1000), after: try await client.redisTime()).map {
-            Date(timeIntervalSince1970: Double($0) / 1000)
+            Date(milliseconds: $0)
         }
     }
 
@@ -269,5 +279,3 @@ public struct Schedules: Sendable {
             .redisAmbiguous, "schedule \"\(name)\" was changed by others all the while; nothing was done, try again")
     }
 }
-
-private func milliseconds(_ date: Date) -> Int { Int(exactly: (date.timeIntervalSince1970 * 1000).rounded()) ?? .max }

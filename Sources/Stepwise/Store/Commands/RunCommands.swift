@@ -1,5 +1,11 @@
 internal import StepwiseRedis
 
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
+
 /// A field of `run:<id>` that is read by itself.
 enum RunField: String, Sendable {
     case workflow, status, queue, generation, payload, created, ended, labels, deadline, startsAt, continued
@@ -32,6 +38,7 @@ struct RunFields: Sendable {
     func text(_ field: RunField) -> String? { value(field).string }
     func integer(_ field: RunField) -> Int? { value(field).integer }
     func bytes(_ field: RunField) -> [UInt8]? { value(field).bytes }
+    func date(_ field: RunField) -> Date? { Date(milliseconds: integer(field)) }
     var status: RunStatus? { text(.status).map { RunStatus(rawValue: $0) } }
     var parent: ParentStep? { text(.parent).flatMap { ParentStep($0) } }
     /// The versions of the workflow that could not replay the run.

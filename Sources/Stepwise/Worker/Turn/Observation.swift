@@ -23,8 +23,8 @@ public struct ObservedStep: Sendable, Hashable {
     /// `nil` for a step with a body, else the word for its kind: `sleep`, `waitForEvent`, `invoke` and others.
     public var kind: String?
     public var attempts: Int
-    /// How long the last attempt took, in milliseconds.
-    public var took: Int?
+    /// How long the last attempt took, by the worker's clock.
+    public var took: Duration?
     /// The error, if it ended in one.
     public var error: StepFailure?
     /// Why the run was cancelled, or is out of time, if that is what was recorded.

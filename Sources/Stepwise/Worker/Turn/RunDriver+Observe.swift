@@ -5,14 +5,14 @@ extension RunDriver {
     func note(_ record: OutcomeRecord, number: Int, delivered: Int) {
         guard session.observer != nil, number > delivered else { return }
         var step = observed(record.outcome.step, number: number, record.outcome.kind, record.outcome.result)
-        (step.attempts, step.took) = (record.attempts, record.took)
+        (step.attempts, step.took) = (record.attempts, record.took.map { .milliseconds($0) })
         unreported.append(step)
     }
 
     /// An outcome that the instance has had before it is recorded.
     func observed(_ record: RunStore.Record, number: Int) -> [ObservedStep] {
         var step = observed(record.step, number: number, record.kind, record.result)
-        (step.attempts, step.took) = (record.attempt, record.took)
+        (step.attempts, step.took) = (record.attempt, .milliseconds(record.took))
         return [step]
     }
 

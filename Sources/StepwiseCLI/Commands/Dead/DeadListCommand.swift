@@ -36,7 +36,7 @@ extension DeadRun {
         .object([
             ("id", .string(id)), ("workflow", .string(workflow)), ("queue", .string(queue)),
             ("labels", Labels.json(labels)), ("recorded", .number(recorded)), ("created", JSONDocument(created)),
-            ("failed", .number(failed)), ("restarted", JSONDocument(restarted)),
+            ("failed", JSONDocument(failed)), ("restarted", JSONDocument(restarted)),
             (
                 "error",
                 .object([

@@ -160,7 +160,7 @@ struct ScheduleShowCommand: AsyncParsableCommand {
             table.add("triggered", String(details.triggered))
             table.add("created", Output.time(details.created))
             for (index, tick) in ticks.enumerated() {
-                table.add(index == 0 ? "next" : "", Output.time(Int(tick.timeIntervalSince1970 * 1000)))
+                table.add(index == 0 ? "next" : "", Output.time(tick))
             }
             Output.print(table.text)
         }

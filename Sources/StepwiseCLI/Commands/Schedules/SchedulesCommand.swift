@@ -17,14 +17,14 @@ struct SchedulesCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withClient { client in
-            let (schedules, unreadable) = try await client.schedules.list()
+            let listing = try await client.schedules.list()
             var rows: [(ScheduleDetails, [Date])] = []
-            for details in schedules {
+            for details in listing.schedules {
                 // One that was removed meanwhile has no next times.
                 let ticks = try? await client.schedules.nextTicks(of: details.schedule.name, count: next)
                 rows.append((details, ticks ?? []))
             }
-            let broken = unreadable.sorted { $0.key < $1.key }
+            let broken = listing.unreadable.sorted { $0.key < $1.key }
             if connection.json {
                 Output.print(
                     JSONDocument.object([
@@ -35,7 +35,7 @@ struct SchedulesCommand: AsyncParsableCommand {
             }
             var table = Table("SCHEDULE", "WORKFLOW", "TIMING", "NEXT", "STARTED", "SKIPPED", "MISSED", "LAST RUN")
             for (details, ticks) in rows {
-                let times = ticks.map { Output.time(Int($0.timeIntervalSince1970 * 1000)) }.joined(separator: ", ")
+                let times = ticks.map { Output.time($0) }.joined(separator: ", ")
                 table.add(
                     details.schedule.name, details.schedule.workflow, "\(details.schedule.timing)",
                     details.paused == nil ? times : "paused", String(details.started), String(details.skipped),
@@ -65,8 +65,8 @@ extension ScheduleDetails {
         members += [
             ("overlap", .string(schedule.overlap.rawValue)), ("catchUp", .number(schedule.catchUp)),
             ("timeout", JSONDocument(schedule.timeout)), ("version", .number(schedule.version)),
-            ("created", .number(created)), ("paused", JSONDocument(paused)),
-            ("next", .array(ticks.map { .number(Int($0.timeIntervalSince1970 * 1000)) })),
+            ("created", JSONDocument(created)), ("paused", JSONDocument(paused)),
+            ("next", .array(ticks.map { JSONDocument($0) })),
             ("lastTick", JSONDocument(lastTick)), ("lastRun", JSONDocument(lastRun)), ("started", .number(started)),
             ("skipped", .number(skipped)), ("missed", .number(missed)), ("triggered", .number(triggered)),
         ]
