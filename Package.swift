@@ -46,15 +46,24 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The lowest room of Stepwise: it cannot know those above it. It has no public symbol.
+        .target(
+            name: "StepwiseSupport",
+            dependencies: [.product(name: "NIOCore", package: "swift-nio")],
+            path: "Sources/Stepwise/Support",
+            swiftSettings: settings
+        ),
         .target(
             name: "Stepwise",
             dependencies: [
                 "StepwiseRedis",
+                "StepwiseSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            exclude: ["Support"],
             resources: [.embedInCode("Store/Scripts")],
             swiftSettings: settings
         ),

@@ -1,6 +1,6 @@
 extension String {
     /// The parts between spaces, by bytes: there are characters that swallow the space before them.
-    func words(atMost count: Int, between separator: Unicode.Scalar = " ") -> [String] {
+    package func words(atMost count: Int, between separator: Unicode.Scalar = " ") -> [String] {
         var text = self
         return text.withUTF8 { bytes in
             var words: [String] = []

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Lets something be done, and waits for it no longer than `limit`: what needs a thread that user code holds may never be done.
-func atMost(_ limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
+package func atMost(_ limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
     let isDone = Latch()
     Task.detached {
         await body()
@@ -37,7 +37,7 @@ package final class Latch: Sendable {
     /// Calls `body` once it is open, at once if it is.
     ///
     /// - Returns: for ``forget(_:)``.
-    func whenOpen(_ body: @escaping @Sendable () -> Void) -> Int {
+    package func whenOpen(_ body: @escaping @Sendable () -> Void) -> Int {
         let (number, isOpen) = state.withLock { state in
             state.next += 1
             if !state.isOpen { state.waiters[state.next] = body }
@@ -47,7 +47,7 @@ package final class Latch: Sendable {
         return number
     }
 
-    func forget(_ number: Int) {
+    package func forget(_ number: Int) {
         state.withLock { _ = $0.waiters.removeValue(forKey: number) }
     }
 
@@ -77,7 +77,7 @@ package final class Latch: Sendable {
         state.withLock { _ = $0.cancelled.remove(number) }
     }
 
-    func wait(atMost limit: Duration) async {
+    package func wait(atMost limit: Duration) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.wait() }
             group.addTask { try? await Task.sleep(for: limit) }

@@ -20,7 +20,7 @@ package final class Slots: Sendable {
     }
 
     /// Waits for a slot and takes it; `false` once stopped.
-    func acquire() async -> Bool {
+    package func acquire() async -> Bool {
         await withCheckedContinuation { continuation in
             let answer: Bool? = state.withLock { state in
                 if state.isStopped { return false }
@@ -103,10 +103,10 @@ package final class Slots: Sendable {
         for waiter in waiters { waiter.resume(returning: true) }
     }
 
-    var isPaused: Bool { state.withLock { $0.isPaused } }
+    package var isPaused: Bool { state.withLock { $0.isPaused } }
 
     /// Nobody gets a slot any more.
-    func stop() {
+    package func stop() {
         let waiters = state.withLock { state in
             state.isStopped = true
             defer { state.waiters = [] }

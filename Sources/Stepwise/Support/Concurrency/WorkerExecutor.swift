@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import Synchronization
 
 #if canImport(Glibc)
@@ -13,7 +13,7 @@ internal import Darwin
 ///
 /// The worker's tasks prefer it as their executor, and its actors have ``actors`` for theirs; both take turns on one queue. What a batch of
 /// replies has woken is executed in slices, and what a slice sends leaves behind it in one piece.
-final class WorkerExecutor: TaskExecutor {
+package final class WorkerExecutor: TaskExecutor {
     private enum Job {
         case task(UnownedJob)
         case actor(UnownedJob)
@@ -28,8 +28,8 @@ final class WorkerExecutor: TaskExecutor {
     }
 
     /// The same thread for actors.
-    let actors = ActorExecutor()
-    let eventLoop: any EventLoop
+    package let actors = ActorExecutor()
+    package let eventLoop: any EventLoop
     /// The most jobs of one batch.
     private static let slice = 8
     /// What is being executed; only ``drain()`` touches it, and there is one of that at a time.
@@ -38,12 +38,12 @@ final class WorkerExecutor: TaskExecutor {
     private let drainer = Atomic<UInt>(0)
     private let state = Mutex(State())
 
-    init(_ eventLoop: any EventLoop) {
+    package init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
         actors.executor = self
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         add(.task(UnownedJob(job)))
     }
 
@@ -60,7 +60,7 @@ final class WorkerExecutor: TaskExecutor {
     private static var thread: UInt { withUnsafeBytes(of: pthread_self()) { $0.loadUnaligned(as: UInt.self) } }
 
     /// The event loop is about to end: what comes from now on is executed elsewhere, still one job at a time.
-    func close() async {
+    package func close() async {
         state.withLock { $0.isClosed = true }
         // What was scheduled before is executed by then.
         try? await eventLoop.submit {}.get()
@@ -110,20 +110,20 @@ final class WorkerExecutor: TaskExecutor {
 }
 
 /// A executor as the executor of actors: one job at a time.
-final class ActorExecutor: SerialExecutor {
+package final class ActorExecutor: SerialExecutor {
     /// Set once, by the executor that owns it. Not retained, or neither would end: whoever has an actor here keeps its worker, and that the executor.
     fileprivate nonisolated(unsafe) unowned(unsafe) var executor: WorkerExecutor!
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         executor.enqueue(forActor: UnownedJob(job))
     }
 
     /// Has `body` called in its turn. It may use what is isolated to the executor's actors.
-    func execute(_ body: @escaping @Sendable () -> Void) {
+    package func execute(_ body: @escaping @Sendable () -> Void) {
         executor.execute(body)
     }
 
-    func checkIsolated() {
+    package func checkIsolated() {
         precondition(executor.isCurrent, "called from outside of the worker's own thread")
     }
 }

@@ -1,7 +1,7 @@
 #if canImport(FoundationEssentials)
-internal import FoundationEssentials
+package import FoundationEssentials
 #else
-internal import Foundation
+package import Foundation
 #endif
 
 /// Values to and from the JSON that is stored. Keys are sorted, so that equal values give equal bytes in every process.
@@ -138,12 +138,12 @@ package enum JSON {
 }
 
 /// `Date` as ISO 8601 in UTC with microseconds, which is what comes back.
-enum DateText {
+package enum DateText {
     /// Seconds since 1970 from `Date.distantPast` to the end of the year 9999, which ISO 8601 writes with four digits.
     private static let writable = -62_135_769_600.0...253_402_300_799.0
 
     /// `nil` for NaN, infinity, and years that cannot be written.
-    static func text(of date: Date) -> String? {
+    package static func text(of date: Date) -> String? {
         let microseconds = (date.timeIntervalSince1970 * 1_000_000).rounded()
         let whole = (microseconds / 1_000_000).rounded(.down)
         guard writable.contains(whole) else { return nil }
@@ -153,7 +153,7 @@ enum DateText {
         return seconds.dropLast() + "." + String(repeating: "0", count: 6 - digits.count) + digits + "Z"
     }
 
-    static func date(from text: String) -> Date? {
+    package static func date(from text: String) -> Date? {
         guard let dot = text.firstIndex(of: ".") else { return try? Date(text, strategy: Date.ISO8601FormatStyle()) }
         let digits = text[text.index(after: dot)...].prefix { $0.isASCII && $0.isNumber }
         let rest = text[text.index(dot, offsetBy: digits.count + 1)...]
