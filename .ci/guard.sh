@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Fails when a step has become more expensive than .ci/figures allows, and names the figure.
 #
-# Counts, and measures no time, so that a busy machine changes nothing: what one worker process (valgrind's callgrind executes it) and Redis
-# do for each step of runs of ten steps in a row. Two workers execute different numbers of runs; the difference is the steps' alone. Half a
-# minute; valgrind sees no debug information of this compiler, so it executes a copy without.
+# Counts, and measures no time: what one worker process (valgrind's callgrind executes it) and Redis do for each step of runs of ten steps in
+# a row. Two workers execute different numbers of runs; the difference is the steps' alone, and what a worker does by the clock in the
+# meantime: on a busy machine up to 2 % of the instructions. That only ever adds, so what is too much is counted again, three times at most.
+# Half a minute; valgrind sees no debug information of this compiler, so it executes a copy without.
 #
 # The profiles stay in .build/guard: `callgrind_annotate .build/guard/callgrind.600` shows where the instructions go.
 set -euo pipefail
@@ -27,33 +28,37 @@ mkdir -p "$work"
 strip -g "$bench" -o "$work/worker"
 cc -shared -fPIC -O1 -Wall -o "$work/guard.so" .ci/guard.c
 
-echo "guard: counting"
 launcher="env LD_PRELOAD=$PWD/$work/guard.so GUARD_ALLOCATIONS=$PWD/$work/allocations.{runs}"
 launcher+=" valgrind -q --tool=callgrind --fair-sched=yes --callgrind-out-file=$PWD/$work/callgrind.{runs}"
 launcher+=" --log-file=$PWD/$work/valgrind.{runs} $PWD/$work/worker"
-if ! timeout 300 "$bench" counts --runs 200,600 --launcher "$launcher" \
-    --callgrind "$work/callgrind.{runs}" --allocations "$work/allocations.{runs}" >"$work/counts" 2>"$log"; then
-    echo "guard: the steps could not be counted; what was said:" >&2
-    for file in "$log" "$work"/valgrind.*; do if [ -s "$file" ]; then tail -n 20 "$file" >&2; fi; done
-    exit 2
-fi
+for try in 1 2 3; do
+    echo "guard: counting"
+    rm -f "$work"/callgrind.* "$work"/allocations.* "$work"/valgrind.*
+    if ! timeout 300 "$bench" counts --runs 200,600 --launcher "$launcher" \
+        --callgrind "$work/callgrind.{runs}" --allocations "$work/allocations.{runs}" >"$work/counts" 2>"$log"; then
+        echo "guard: the steps could not be counted; what was said:" >&2
+        for file in "$log" "$work"/valgrind.*; do if [ -s "$file" ]; then tail -n 20 "$file" >&2; fi; done
+        exit 2
+    fi
 
-# A figure without a limit, and a limit without a figure, are mistakes too.
-status=0
-awk '
-    /^#/ || NF == 0 { next }
-    FNR == NR { counted[$1] = $2; next }
-    !($1 in counted) { printf "guard: .ci/figures has a limit for \"%s\", which nobody counts\n", $1; failed = 1; next }
-    {
-        limited[$1] = 1
-        over = counted[$1] + 0 > $3 + 0
-        printf "guard: %-20s %12.2f a step; was %.2f, allowed %.2f%s\n", $1, counted[$1], $2, $3, over ? "   TOO MANY" : ""
-        if (over) failed = 1
-    }
-    END {
-        for (name in counted) if (!(name in limited)) { printf "guard: .ci/figures has no limit for \"%s\"\n", name; failed = 1 }
-        exit failed
-    }' "$work/counts" "$figures" || status=1
+    # A figure without a limit, and a limit without a figure, are mistakes too.
+    status=0
+    awk '
+        /^#/ || NF == 0 { next }
+        FNR == NR { counted[$1] = $2; next }
+        !($1 in counted) { printf "guard: .ci/figures has a limit for \"%s\", which nobody counts\n", $1; failed = 1; next }
+        {
+            limited[$1] = 1
+            over = counted[$1] + 0 > $3 + 0
+            printf "guard: %-20s %12.2f a step; was %.2f, allowed %.2f%s\n", $1, counted[$1], $2, $3, over ? "   TOO MANY" : ""
+            if (over) failed = 1
+        }
+        END {
+            for (name in counted) if (!(name in limited)) { printf "guard: .ci/figures has no limit for \"%s\"\n", name; failed = 1 }
+            exit failed
+        }' "$work/counts" "$figures" || status=1
+    if [ "$status" -eq 0 ]; then break; fi
+done
 if [ "$status" -ne 0 ]; then
     cat <<EOF
 guard: a step has become more expensive. Where the worker's instructions go, functions and what they call:
