@@ -15,7 +15,6 @@ ONLY ?=
 SECONDS ?= 40
 SEED ?=
 FILTER ?=
-export STEPWISE_WARNINGS_AS_ERRORS ?= 1
 export FILTER  # a recipe has it as it was written, with its spaces and quotes
 
 .PHONY: help demo test smoke mutants chaos bench lint guard nightly deps

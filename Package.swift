@@ -7,8 +7,7 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("InternalImportsByDefault"),
     ]
-    // `make` sets it; after a `swift build` by hand, which does not, the next make builds Stepwise again. Not -Xswiftc
-    // -warnings-as-errors: that meets the dependencies too, where warnings are suppressed.
+    // `make lint` and .ci/run set it. Not -Xswiftc -warnings-as-errors: that meets the dependencies too, where warnings are suppressed.
     + (Context.environment["STEPWISE_WARNINGS_AS_ERRORS"] == "1" ? [.treatAllWarnings(as: .error)] : [])
 
 let package = Package(

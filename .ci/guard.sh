@@ -2,9 +2,9 @@
 # Fails when a step has become more expensive than .ci/figures allows, and names the figure.
 #
 # Counts, and measures no time: what one worker process (valgrind's callgrind executes it) and Redis do for each step of runs of ten steps in
-# a row. Two workers execute different numbers of runs; the difference is the steps' alone, and what a worker does by the clock in the
-# meantime: on a busy machine up to 2 % of the instructions. That only ever adds, so what is too much is counted again, three times at most.
-# Half a minute; valgrind sees no debug information of this compiler, so it executes a copy without.
+# a row. Two workers execute different numbers of runs. The difference is what the steps cost, and what a worker does by the clock meanwhile:
+# on a busy machine up to 2 % of the instructions. That only adds. So the script counts again, at most three times, while a figure is above
+# its limit. A count takes half a minute; valgrind sees no debug information of this compiler, so it executes a copy without.
 #
 # The profiles stay in .build/guard: `callgrind_annotate .build/guard/callgrind.600` shows where the instructions go.
 set -euo pipefail
@@ -13,8 +13,6 @@ figures=.ci/figures
 if [ "$(uname -s)" = Darwin ]; then echo "guard: there is no valgrind on a Mac; nothing was counted"; exit 0; fi
 
 echo "guard: a release build of the bench (some minutes, the first time)"
-# As make has it, so that nothing is built twice.
-export STEPWISE_WARNINGS_AS_ERRORS=1
 log=$(mktemp "${TMPDIR:-/tmp}/stepwise-guard.XXXXXX")
 trap 'rm -f "$log"' EXIT
 if ! swift build -c release --product StepwiseBench >"$log" 2>&1; then
@@ -50,7 +48,7 @@ for try in 1 2 3; do
         {
             limited[$1] = 1
             over = counted[$1] + 0 > $3 + 0
-            printf "guard: %-20s %12.2f a step; was %.2f, allowed %.2f%s\n", $1, counted[$1], $2, $3, over ? "   TOO MANY" : ""
+            printf "guard: %-20s %12.3f a step; was %.3f, allowed %.3f%s\n", $1, counted[$1], $2, $3, over ? "   TOO MANY" : ""
             if (over) failed = 1
         }
         END {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that reads the code without executing it. Stops at the first that complains.
 set -euo pipefail
-# As make has it, so that nothing is built twice.
+# With this in a shell's environment `make test` builds nothing that `make lint` has built; .ci/run has it.
 export STEPWISE_WARNINGS_AS_ERRORS=1
 cd "$(dirname "$0")/.."
 

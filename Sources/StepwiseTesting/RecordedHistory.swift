@@ -27,7 +27,7 @@ public struct RecordedHistory: Sendable {
     ///   - run: how the run stood when the history was read.
     ///   - steps: its outcomes, in their order.
     public init(run: RunDetails, steps: [RecordedStep]) {
-        self.init(run: run, steps: steps, delivered: steps.count, opened: 0, open: [])
+        self.init(run: run, steps: steps, delivered: steps.isEmpty ? -1 : steps.count, opened: 0, open: [])
     }
 
     /// - Parameter open: the steps that were open.

@@ -19,7 +19,8 @@ public struct ReplayCheck: Sendable {
         self.workflow = workflow
     }
 
-    /// Replays a history. A history of a run that was under way is compared with its open steps as well. What the code does behind the
+    /// Replays a history. A history of a run that was under way is compared with its open steps as well if it comes from
+    /// `stepwise history --json`. What the code does behind the
     /// history's end is not looked at.
     ///
     /// - Throws: ``ReplayFailure`` if a run with this history would be parked.

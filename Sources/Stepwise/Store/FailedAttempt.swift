@@ -21,6 +21,10 @@ public struct FailedAttempt: Sendable, Hashable, Codable {
     /// How long the step waited before it was queued again.
     public var delay: Duration
 
+    private enum CodingKeys: String, MillisecondKeys {
+        case attempt, type, message, worker, took, at, delay
+    }
+
     /// How it is noted, `took` in milliseconds: one JSON object without what only the store knows (`at`, `delay`) and the closing brace.
     package static func note(attempt: Int, error: any Error, worker: String, took: Int) -> String {
         let words = ErrorWords(error)

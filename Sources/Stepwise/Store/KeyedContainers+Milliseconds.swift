@@ -4,9 +4,13 @@ internal import FoundationEssentials
 internal import Foundation
 #endif
 
-/// In the JSON of this library's own types, times and lengths of time are whole milliseconds, whatever the coder does with a `Date`. The coding that
-/// the compiler writes for a type of this module takes these overloads, because they are nearer than the generic calls.
-extension KeyedDecodingContainer {
+/// The coding keys of a type whose JSON has times and lengths of time as whole milliseconds, whatever the coder does with a `Date`.
+///
+/// A type says so by its `CodingKeys`. The coding that the compiler writes then takes the calls below: they are more specific than the
+/// coder's own.
+protocol MillisecondKeys: CodingKey {}
+
+extension KeyedDecodingContainer where Key: MillisecondKeys {
     func decode(_: Date.Type, forKey key: Key) throws -> Date { Date(milliseconds: try decode(Int.self, forKey: key)) }
 
     func decodeIfPresent(_: Date.Type, forKey key: Key) throws -> Date? {
@@ -22,7 +26,7 @@ extension KeyedDecodingContainer {
     }
 }
 
-extension KeyedEncodingContainer {
+extension KeyedEncodingContainer where Key: MillisecondKeys {
     mutating func encode(_ time: Date, forKey key: Key) throws { try encode(time.wholeMilliseconds, forKey: key) }
 
     mutating func encodeIfPresent(_ time: Date?, forKey key: Key) throws {

@@ -15,6 +15,8 @@ extension Date {
     }
 
     /// The nearest: what ``init(milliseconds:)`` was given comes back, though a `Date` counts seconds, and in binary. For 70,000 years it does; what
-    /// is beyond every `Int` counts as the largest.
-    package var wholeMilliseconds: Int { Int(exactly: (timeIntervalSince1970 * 1000).rounded()) ?? .max }
+    /// is beyond every `Int` counts as the largest or the smallest, and what is not a number as the largest.
+    package var wholeMilliseconds: Int {
+        Int(exactly: (timeIntervalSince1970 * 1000).rounded()) ?? (timeIntervalSince1970 < 0 ? .min : .max)
+    }
 }

@@ -79,7 +79,7 @@ struct RenewalTests {
     }
 }
 
-/// Without `Never` as its result: the compiler lets code follow that is not to be reached.
+/// Returns `Void`, not `Never`, so that the compiler accepts code after the call.
 nonisolated(nonsending) private func beginAnew(_ context: WorkflowContext) async throws {
     try await context.continueAsNew(2)
 }

@@ -131,7 +131,7 @@ extension Scenarios {
                         try await server.command("ZCARD", "stepwise:{default}:runs:completed").integer == count
                     }
                 }
-                // A worker looks for them when it starts, and once a minute: gone are all of them, not only the 2,000 of one look.
+                // A worker looks for them some seconds after it starts, and once a minute: gone are all of them, not only the 2,000 of one look.
                 try await withWorkers(server, empty, configuration: .init(completedRetention: .milliseconds(1))) {
                     try await eventually("the runs stay") { try await server.command("DBSIZE").integer ?? 100 < 10 }
                 }

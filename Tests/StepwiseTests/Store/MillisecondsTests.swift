@@ -31,7 +31,7 @@ import Testing
         #expect(Date(milliseconds: Int?.none) == nil)
     }
 
-    @Test func `The JSON of runs, outcomes, failed attempts and failed runs keeps its names and units`() throws {
+    @Test func `The JSON of runs, outcomes and failed attempts has these names, and times in milliseconds`() throws {
         let run = #"""
             {"cancelled":"c","continued":2,"created":1764447999999,"deadline":1764451599999,"ended":1764448000001,"error":"{}",\#
             "id":"r","labels":{"tenant":"acme"},"origin":"o","output":"1","parent":"p","parentStep":"s","patches":{"p1":3},\#
@@ -103,9 +103,19 @@ import Testing
         #expect(try json(note).contains("\"at\":\(number),"))
         let limit = Duration.days(3_650_000)
         #expect(note.took.wholeMilliseconds == min(max(number, -limit.wholeMilliseconds), limit.wholeMilliseconds))
-        for absurd in [Double.infinity, -.infinity, .nan, 1e300, -1e300] {
-            _ = Date(timeIntervalSince1970: absurd).wholeMilliseconds
+        for absurd in [Double.infinity, .nan, 1e300] {
+            #expect(Date(timeIntervalSince1970: absurd).wholeMilliseconds == .max)
+        }
+        for absurd in [-Double.infinity, -1e300] {
+            #expect(Date(timeIntervalSince1970: absurd).wholeMilliseconds == .min)
         }
         for absurd in [Int64.max, .min] { _ = Duration.seconds(absurd).wholeMilliseconds }
+    }
+
+    @Test func `What users throw and store keeps the coding that Swift gives it`() throws {
+        let text = #"{"limit":[0,1500000000000000],"name":"all"}"#
+        let timeout = try read(WorkflowTimeout.self, text)
+        #expect(timeout.limit == .microseconds(1500))
+        #expect(try json(timeout) == text)
     }
 }

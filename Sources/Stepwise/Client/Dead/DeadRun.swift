@@ -40,6 +40,10 @@ public struct DeadRun: Sendable, Hashable, Codable {
     public var error: RunFailure
     /// The run that a restart has begun for it, of which the end is not known to have been noted.
     public var restarted: String?
+
+    private enum CodingKeys: String, MillisecondKeys {
+        case id, workflow, queue, labels, recorded, created, failed, error, restarted
+    }
 }
 
 /// Which failed runs are meant; what is not said does not matter.

@@ -48,6 +48,12 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var parent: String?
     /// The step of the parent that made it.
     public var parentStep: String?
+
+    private enum CodingKeys: String, MillisecondKeys {
+        case id, workflow, status, queue, recorded, created, ended, continued, reason, divergence, patches, cancelled,
+            warning
+        case payload, output, error, deadline, startsAt, labels, origin, restarted, parent, parentStep
+    }
 }
 
 extension RunDetails {
@@ -87,6 +93,10 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var kind: String?
     /// The id of the run that it made.
     public var child: String?
+
+    private enum CodingKeys: String, MillisecondKeys {
+        case number, step, attempts, took, at, worker, value, error, lost, failed, cancel, key, kind, child
+    }
 }
 
 extension RecordedStep {

@@ -6,7 +6,7 @@ extension StoreCommand<Int> {
 }
 
 extension StoreCommand<[[UInt8]]> {
-    /// Items of a list, from its left end, where items are pushed.
+    /// Items of a list, from its left end.
     ///
     /// - Parameter count: the most; `nil` for all.
     static func items(_ key: String, from start: Int = 0, count: Int? = nil) -> Self {

@@ -9,7 +9,7 @@ package enum JSON {
     package static let null: [UInt8] = Array("null".utf8)
 
     /// - Throws: what Foundation's decoder throws.
-    static func value<T: Decodable>(_ type: T.Type, from bytes: [UInt8]) throws -> T {
+    package static func value<T: Decodable>(_ type: T.Type, from bytes: [UInt8]) throws -> T {
         // Without a copy: what is decoded owns what it keeps.
         try bytes.withUnsafeBytes { bytes in
             guard let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress), !bytes.isEmpty else {
@@ -62,7 +62,7 @@ package enum JSON {
     }
 
     /// What to do about a value that has no JSON form, where that is known.
-    static func advice(_ error: any Error) -> String {
+    package static func advice(_ error: any Error) -> String {
         guard case EncodingError.invalidValue(let value, let context) = error else { return "" }
         if value is any BinaryFloatingPoint {
             return ". NaN and infinity have no JSON form: return an optional or a string instead"
@@ -85,7 +85,7 @@ package enum JSON {
         }
     }
 
-    static func words(_ error: any Error) -> String {
+    package static func words(_ error: any Error) -> String {
         func place(_ context: DecodingError.Context) -> String {
             let path = path(context.codingPath)
             return path.isEmpty ? context.debugDescription : "\(context.debugDescription) (at \(path))"
@@ -107,7 +107,7 @@ package enum JSON {
         }
     }
 
-    static let encoder: JSONEncoder = {
+    package static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in

@@ -102,8 +102,8 @@ extension WorkerSession {
         var steps = inline.map { [$0] } ?? []
         var cursor = "0"
         repeat {
-            let page = try await command(.openSteps(keys, of: run.id, after: cursor))
-            steps += page.elements.map(\.step).filter { $0 != inline }
+            let page = try await command(.fields(keys.open(run.id), after: cursor, count: 1000))
+            steps += page.elements.map(\.field).filter { $0 != inline }
             cursor = page.next
         } while cursor != "0"
         return steps

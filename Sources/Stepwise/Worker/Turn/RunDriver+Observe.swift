@@ -1,4 +1,4 @@
-/// PendingReport the worker's observer. Outcomes are told in their order by the holder of the turn, once the script that took the function past them
+/// Tells the worker's observer. Outcomes are told in their order by the holder of the turn, once the script that took the function past them
 /// has answered: so each is told once, whoever wrote it, and by nobody who has lost the turn.
 extension RunDriver {
     /// Keeps an outcome that the instance has had until it can be told.

@@ -20,7 +20,7 @@
 local run_key, steps_key, open_key, claimed_key, queue_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local worker, text, number, step, generation, attempt, upto, child = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local policy, cancel_text = ARGV[9], ARGV[10]
-upto = tonumber(upto) or 0
+upto = tonumber(upto)
 local run = read_run(run_key)
 redis.call('LLEN', queue_key)
 local open = run and find_open(run, open_key, step)

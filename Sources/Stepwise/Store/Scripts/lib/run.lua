@@ -326,9 +326,9 @@ local function more_reply(run, steps_key, upto)
   return { 'more', run.opened, run.recorded, run.delivered, outcomes_after(steps_key, upto, run.recorded) }
 end
 
--- The caller, whose step it is by a claim or as the inline step of its turn, hands an open step to something else. `hand_over` writes to
--- whom, and is called if the step is still `wanted`. `held`: the claim's text, whether it is a turn's, up to which outcome the turn has
--- received them, and the keys.
+-- The caller, whose step it is by a claim or as the inline step of its turn, hands an open step over. `hand_over` writes who has the step
+-- next; it is called only if the step is still `wanted`. `held`: the claim's text, whether it is a turn's, up to which outcome the turn has
+-- received them (nil for a claimed step), and the keys.
 -- Returns 'done'; 'withdrawn' of a claimed step that is not wanted; 'more' if the turn stays for what was recorded meanwhile.
 local function hand_over_step(run, held, wanted, hand_over)
   if not held.has_turn then

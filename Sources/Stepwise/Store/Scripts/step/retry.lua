@@ -23,7 +23,7 @@
 local run_key, steps_key, open_key, claimed_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, worker, text, number, step, generation, attempt, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local queue, upto, failure, took, max_elapsed = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
-upto = tonumber(upto) or 0
+upto = tonumber(upto)
 local run = read_run(run_key)
 redis.call('ZCARD', delayed_key)
 local open = run and find_open(run, open_key, step)
