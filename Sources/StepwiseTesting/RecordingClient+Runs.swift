@@ -6,7 +6,7 @@ extension RecordingClient {
     /// Records a run; the calls with typed inputs come here.
     public func enqueue(_ order: RunOrder) async throws -> EnqueuedRun {
         try order.check(maximumPayloadSize: 1_048_576)
-        let id = order.id ?? Identifier.random(milliseconds: Int(Date().timeIntervalSince1970 * 1000))
+        let id = order.id ?? Identifier.random(milliseconds: wallClockMilliseconds())
         let run = RecordedOrder(id: id, workflow: order.workflow, payload: order.payload, options: order.options)
         let (other, end, waiters) = state.withLock { state in
             let other = state.runs.first { $0.id == id }

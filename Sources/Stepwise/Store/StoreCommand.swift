@@ -42,6 +42,11 @@ struct Page<Element: Sendable>: Sendable {
         }
         (elements, self.next) = (read(flat), next)
     }
+
+    /// The reply of HSCAN and ZSCAN. A pair that cannot be read is left out.
+    init(_ reply: RedisValue, pairs read: (RedisValue, RedisValue) -> Element?) {
+        self.init(reply) { $0.pairs(read) }
+    }
 }
 
 extension RedisValue {

@@ -37,12 +37,12 @@ extension StoreCommand<Page<(field: String, value: [UInt8])>> {
     /// Fields of a hash; what stays in it all the while is seen, perhaps twice.
     static func fields(_ key: String, after cursor: String, count: Int) -> Self {
         Self(["HSCAN", .init(key), .init(cursor), "COUNT", .init(count)]) { reply in
-            Page(reply) { flat in
-                flat.pairs { field, value in
+            Page(
+                reply,
+                pairs: { field, value in
                     guard let field = field.string, let value = value.bytes else { return nil }
                     return (field, value)
-                }
-            }
+                })
         }
     }
 }
@@ -51,12 +51,12 @@ extension StoreCommand<Page<(member: String, score: String)>> {
     /// Members of a sorted set; what stays in it all the while is seen, perhaps twice.
     static func members(_ key: String, after cursor: String, count: Int) -> Self {
         Self(["ZSCAN", .init(key), .init(cursor), "COUNT", .init(count)]) { reply in
-            Page(reply) { flat in
-                flat.pairs { member, score in
+            Page(
+                reply,
+                pairs: { member, score in
                     guard let member = member.string, let score = score.string else { return nil }
                     return (member, score)
-                }
-            }
+                })
         }
     }
 }

@@ -84,9 +84,7 @@ extension StoreCommand<Page<(step: String, state: OpenStep?)>> {
     /// A page of about 1,000 of a run's open steps.
     static func openSteps(_ keys: Keys, of id: String, after cursor: String) -> Self {
         Self(["HSCAN", .init(keys.open(id)), .init(cursor), "COUNT", "1000"]) { reply in
-            Page(reply) { flat in
-                flat.pairs { step, text in step.string.map { ($0, text.string.flatMap { OpenStep($0) }) } }
-            }
+            Page(reply, pairs: { step, text in step.string.map { ($0, text.string.flatMap { OpenStep($0) }) } })
         }
     }
 }

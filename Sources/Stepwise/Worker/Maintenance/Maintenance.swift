@@ -93,7 +93,7 @@ actor Maintenance {
         var count = count
         var pages = 0
         while count == Heartbeat.duePage, pages < 50 {
-            let now = try await session.redisMicroseconds() / 1000
+            let now = try await session.redisTime()
             let entries = try await session.command(.due(session.keys, at: now, count: Heartbeat.duePage))
             try await promote(entries)
             count = entries.count
@@ -155,7 +155,7 @@ actor Maintenance {
         for page in 0..<20 {
             let dead = try await session.command(.dead(keys, from: page * 500, count: 500))
             if dead.isEmpty { break }
-            let now = try await session.redisMicroseconds() / 1000
+            let now = try await session.redisTime()
             for (name, _) in dead {
                 if let queues = queuesOfDead[name] {
                     known[name] = queues

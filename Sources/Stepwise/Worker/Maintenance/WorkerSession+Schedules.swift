@@ -7,10 +7,6 @@ extension WorkerSession {
         try await evaluate(.schedule(keys, change))
     }
 
-    private func redisTime() async throws -> Int {
-        try await redisMicroseconds() / 1000
-    }
-
     private func stored(_ name: String) async throws -> [UInt8]? {
         try await command(.schedule(keys, name))
     }

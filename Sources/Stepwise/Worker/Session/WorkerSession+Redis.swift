@@ -57,6 +57,9 @@ extension WorkerSession {
         return time
     }
 
+    /// Milliseconds since 1970 by Redis' clock.
+    func redisTime() async throws -> Int { try await redisMicroseconds() / 1000 }
+
     /// How many workers were lost with an open step.
     func lost(with step: String, of run: RunStore.Run) async throws -> Int {
         try await command(.openStep(keys, of: run.id, step))?.lost ?? 0
