@@ -93,7 +93,7 @@ def push():
     if workflow in endless or random.random() < 0.15:
         order["timeout"] = random.choice([300, 3000, 8000])
     runs[run] = workflow
-    redis("LPUSH", key + "queue:default", json.dumps(order))
+    redis("LPUSH", key + "inbox:default", json.dumps(order))
 
 
 def strike():

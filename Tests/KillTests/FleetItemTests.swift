@@ -46,7 +46,7 @@ extension FleetTests {
             let first = try stage.worker("first")
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in", id: "taken")
             _ = try await stage.redis(
-                "LPUSH", .init(stage.keys.queue("default")), #"{"workflow":"race","payload":"in","id":"taken"}"#)
+                "LPUSH", .init(stage.keys.inbox("default")), #"{"workflow":"race","payload":"in","id":"taken"}"#)
             #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
             try await eventually("the item is rejected") {
                 try await stage.redis("LLEN", .init(stage.keys.malformed)).integer == 1
@@ -91,7 +91,7 @@ extension FleetTests {
                 "nonsense", "{", "[]", #"{"payload":1}"#, #"{"workflow":"a b"}"#, #"{"workflow":"sequential","id":7}"#,
                 #"{"workflow":"sequential","payoad":"typo"}"#, .bytes([0xff, 0xfe]), "step", "turn x",
             ]
-            for item in items { _ = try await stage.redis("LPUSH", .init(stage.keys.queue("default")), item) }
+            for item in items { _ = try await stage.redis("LPUSH", .init(stage.keys.inbox("default")), item) }
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
             #expect(try await run.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
             try await eventually("all items are rejected") {
@@ -133,7 +133,7 @@ extension FleetTests {
                 redis: RedisEndpoint(stage.server.url), workflows: [echo], configuration: .init(namespace: "fleet"),
                 logger: .silent)
             let service = RunningWorker(worker)
-            _ = try await stage.redis("LPUSH", .init(stage.keys.queue("default")), .init(item))
+            _ = try await stage.redis("LPUSH", .init(stage.keys.inbox("default")), .init(item))
             try await eventually("the run completes") {
                 (try? await stage.client.handle("r1").details().status) == .completed
             }

@@ -287,7 +287,7 @@ struct CommandTests {
     @Test
     func `Workers and queues are shown with what they hold, and rejected items with their reasons`() async throws {
         try await Fixture.with { fixture in
-            try await fixture.send("LPUSH ~queue:default", "{\"payload\":1}")
+            try await fixture.send("LPUSH ~inbox:default", "{\"payload\":1}")
             try await fixture.withWorker([double]) {
                 try await eventually("the item is rejected") { try await fixture.client.queueTotals().malformed == 1 }
                 let workers =
@@ -331,7 +331,7 @@ struct CommandTests {
             try await fixture.withWorker([double]) {
                 for (item, reason) in items {
                     try await fixture.send("DEL ~malformed")
-                    _ = try await fixture.redis.send(["LPUSH", "stepwise:{default}:queue:default", .bytes(item)])
+                    _ = try await fixture.redis.send(["LPUSH", "stepwise:{default}:inbox:default", .bytes(item)])
                     try await eventually("the item is rejected") {
                         try await fixture.client.queueTotals().malformed == 1
                     }

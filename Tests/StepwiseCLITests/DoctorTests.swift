@@ -203,7 +203,9 @@ struct DoctorTests {
 
     @Test(
         arguments: [
-            "workers", "worker:w-1-a", "delayed", "malformed", "queue:default", "claimed:w-1-a:default", "unserved:pay",
+            "workers", "worker:w-1-a", "delayed", "malformed", "queue:default", "claimed:w-1-a:default",
+            "inbox:default",
+            "accepting:w-1-a:default", "unserved:pay",
             "run:r",
             "steps:r", "join:r", "runs:queued", "meta",
         ]

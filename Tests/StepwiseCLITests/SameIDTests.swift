@@ -39,7 +39,7 @@ struct SameIDTests {
                             try await fixture.client.enqueue(once, "client", id: "order-1").isNew ? 1 : 0
                         }
                         group.addTask {
-                            try await fixture.send("LPUSH ~queue:default", item)
+                            try await fixture.send("LPUSH ~inbox:default", item)
                             return 0
                         }
                     }
@@ -57,9 +57,9 @@ struct SameIDTests {
                 let run = fixture.client.handle("order-1", as: String.self)
                 let output = try await run.result(timeout: .seconds(30))
                 // And once it has ended.
-                try await fixture.send("LPUSH ~queue:default", item)
+                try await fixture.send("LPUSH ~inbox:default", item)
                 #expect(try await fixture.client.enqueue(once, "late", id: "order-1").isNew == false)
-                try await eventually("the item is taken") { try await fixture.send("LLEN ~queue:default").integer == 0 }
+                try await eventually("the item is taken") { try await fixture.send("LLEN ~inbox:default").integer == 0 }
                 #expect(try await run.result(timeout: .seconds(30)) == output)
                 #expect(try await run.history().count == 1)
                 #expect(bodies.all == [output])

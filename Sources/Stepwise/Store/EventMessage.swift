@@ -25,11 +25,11 @@ struct EventMessage: Sendable {
     /// Sends the event to one run.
     ///
     /// - Parameters:
-    ///   - claim: the list and the text of the claimed item that asks for it; `nil` for a client or a step.
+    ///   - claim: the pushed item that asks for it; `nil` for a client or a step.
     ///   - sender: is recorded with the outcome.
     ///   - evaluate: sends one script.
     func send(
-        to run: String, claim: (list: String, text: [UInt8])?, sender: String, maximumRunSize: Int, keys: Keys,
+        to run: String, claim: PushedClaim?, sender: String, maximumRunSize: Int, keys: Keys,
         _ evaluate: (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
     ) async throws -> Reply {
         // The script knows better which queue the run has, and says so.
@@ -58,13 +58,13 @@ struct EventMessage: Sendable {
     /// - Parameters:
     ///   - keep: for how many milliseconds it is kept for those who come later.
     ///   - sender: the run that sends it, if one does.
-    ///   - item: the claimed item that asks for it, in the list `claims`.
+    ///   - claim: the pushed item that asks for it, if one does.
     /// - Returns: the text of the work item that tells them; `nil` if there is nothing to tell.
     func send(
-        queue: String, keep: Int?, sender: String? = nil, item: (list: String, text: [UInt8])? = nil, keys: Keys,
+        queue: String, keep: Int?, sender: String? = nil, claim: PushedClaim? = nil, keys: Keys,
         _ evaluate: (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
     ) async throws -> String? {
-        let call = ScriptCall.broadcast(keys, self, queue: queue, keep: keep, sender: sender, item: item)
+        let call = ScriptCall.broadcast(keys, self, queue: queue, keep: keep, sender: sender, claim: claim)
         return try call.reply(try await evaluate(call.script.redis, call.keys, call.arguments))
     }
 }

@@ -25,8 +25,13 @@ package struct Keys: Sendable, Hashable {
         return key
     }
 
+    /// Work items that are ready; the engine alone writes here.
     package func queue(_ queue: String) -> String { key("queue:", queue) }
+    /// Pushed items: the only kind of key that other services write.
+    package func inbox(_ queue: String) -> String { key("inbox:", queue) }
     package func claimed(_ worker: String, _ queue: String) -> String { key("claimed:", worker, queue) }
+    /// The pushed items that a worker has claimed and has not accepted or refused yet.
+    package func accepting(_ worker: String, _ queue: String) -> String { key("accepting:", worker, queue) }
     package var workers: String { "\(prefix)workers" }
     package func worker(_ worker: String) -> String { "\(prefix)worker:\(worker)" }
     package func run(_ id: String) -> String { key("run:", id) }

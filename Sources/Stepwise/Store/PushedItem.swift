@@ -1,4 +1,12 @@
-/// What another service pushed onto a queue: a run to start, `{"workflow": …}`, or an event, `{"event": …}`.
+/// A pushed item that a worker has claimed from a queue's inbox.
+struct PushedClaim: Sendable {
+    var worker: String
+    var queue: String
+    /// As it was pushed.
+    var item: [UInt8]
+}
+
+/// What another service pushed into a queue's inbox: a run to start, `{"workflow": …}`, or an event, `{"event": …}`.
 ///
 /// It is parsed and validated here, once. What is neither goes to `malformed`, with the reason.
 enum PushedItem: Sendable {
@@ -17,6 +25,10 @@ enum PushedItem: Sendable {
                 reason: "it has \(item.count) bytes, and the limit is \(maximumPayloadSize) "
                     + "(maximumPayloadSize of the worker's configuration)")
         }
+        guard item.first(where: { $0 > 32 }) == UInt8(ascii: "{") else {
+            throw Problem(
+                reason: "it is not a JSON object: push one with \"workflow\" and, if wanted, \"payload\" and \"id\"")
+        }
         if let problem = JSON.problem(with: item) { throw Problem(reason: problem) }
         guard let members = JSONMembers(item) else { throw Problem(reason: "not a JSON object") }
         if members.values["event"] != nil, members.values["workflow"] == nil {
@@ -26,10 +38,10 @@ enum PushedItem: Sendable {
         }
     }
 
-    /// Why an item is refused that is neither a work item nor begins like a JSON object.
-    static func reasonAgainst(_ item: [UInt8]) -> String {
-        "this is not a work item (\(JSON.problem(with: item) ?? "not a JSON object")): "
-            + "push a JSON object with \"workflow\" and, if wanted, \"payload\" and \"id\""
+    /// Why an item on a queue is refused: it is none of the engine's work items.
+    static func reason(againstQueued item: [UInt8], queue: String) -> String {
+        "this is not a work item: Stepwise alone writes to queue:\(queue); "
+            + "push JSON objects onto inbox:\(queue)"
     }
 }
 

@@ -7,8 +7,8 @@ package enum ScriptLibrary {
         recordAndCompletePlain, park, wake,
         recordPlain, record, markAttempt, retry, promote, notify, broadcast, deliver, withdraw, callback, extend,
         purgeMail,
-        awaitChild, childEnded, format, registerWorker, beat, declareDead, deregister, release, reject, setUnserved,
-        reclaim, schedule,
+        awaitChild, childEnded, format, registerWorker, beat, declareDead, deregister, release, releasePushed, reject,
+        setUnserved, reclaim, schedule,
     ]
 
     /// For the plain case of another script: it does without the library.

@@ -3,8 +3,8 @@
 /// `turn <run> <generation>` takes the run's function forward (the first may bring along what it begins with, see ``FirstTurn``); `step <run> <generation> <attempt> <step>` executes one step's
 /// body; `ended <run> <generation> <child> <step>` tells the step that its child has ended; `cancel <child> <workflow> <run> <generation>
 /// <step>` ends the child for which that step no longer waits; `broadcast <event> <time> <value>` reaches everybody who waits for the event since
-/// before that time, in microseconds since 1970; `withdraw <run> <generation> <number> <event> <step>` lets the event's list forget a step;
-/// anything that begins with `{` is a pushed item, a run or an event that another service pushed. Scripts compare the text whole.
+/// before that time, in microseconds since 1970; `withdraw <run> <generation> <number> <event> <step>` lets the event's list forget a step.
+/// The engine alone writes them: what others push lies on a list of its own and is a ``PushedItem``. Scripts compare the text whole.
 package enum WorkItem: Sendable, Hashable {
     case turn(run: String, generation: String)
     case step(run: String, generation: String, attempt: Int, step: String)
@@ -16,14 +16,9 @@ package enum WorkItem: Sendable, Hashable {
     case broadcast(event: String, time: Int, value: [UInt8])
     /// A step no longer waits for an event.
     case withdraw(run: String, generation: String, number: Int, event: String, step: String)
-    case pushed
 
     /// `nil` if the text is none of them.
     package init?(_ text: String) {
-        if text.utf8.first(where: { $0 > 32 }) == UInt8(ascii: "{") {
-            self = .pushed
-            return
-        }
         // The value of a `broadcast` may be long: it is one word.
         let parts = text.words(atMost: text.utf8.starts(with: "broadcast ".utf8) ? 4 : 5)
         switch (parts.first, parts.count) {
@@ -68,7 +63,7 @@ package enum WorkItem: Sendable, Hashable {
         case .turn(let run, _), .step(let run, _, _, _), .ended(let run, _, _, _), .cancel(let run, _, _, _, _),
             .withdraw(let run, _, _, _, _):
             run
-        case .pushed, .broadcast: nil
+        case .broadcast: nil
         }
     }
 

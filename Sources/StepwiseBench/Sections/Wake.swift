@@ -10,7 +10,7 @@ extension Bench {
                 let id = "pushed-\(number)"
                 var start = Moment.now
                 _ = try await server.send(
-                    "LPUSH", server.keys.queue("default"), #"{"workflow":"times","payload":1,"id":"\#(id)"}"#)
+                    "LPUSH", server.keys.inbox("default"), #"{"workflow":"times","payload":1,"id":"\#(id)"}"#)
                 pushed.add(try await server.firstStep(of: id) - start)
 
                 let waiting = try await server.client.enqueue(BenchWorkflows.afterEvent, 0)

@@ -33,7 +33,8 @@ struct QueuesCommand: AsyncParsableCommand {
         if connection.json {
             let queues = totals.queues.map { queue in
                 JSONDocument.object([
-                    ("name", .string(queue.name)), ("ready", .number(queue.ready)), ("claimed", .number(queue.claimed)),
+                    ("name", .string(queue.name)), ("pushed", .number(queue.pushed)), ("ready", .number(queue.ready)),
+                    ("claimed", .number(queue.claimed)),
                     ("workers", .number(queue.workers)), ("pausedSince", JSONDocument(queue.pausedSince)),
                 ])
             }
@@ -46,10 +47,10 @@ struct QueuesCommand: AsyncParsableCommand {
                 ]).text)
             return
         }
-        var table = Table("QUEUE", "READY", "CLAIMED", "WORKERS", "PAUSED SINCE")
+        var table = Table("QUEUE", "PUSHED", "READY", "CLAIMED", "WORKERS", "PAUSED SINCE")
         for queue in totals.queues {
             table.add(
-                queue.name, String(queue.ready), String(queue.claimed), String(queue.workers),
+                queue.name, String(queue.pushed), String(queue.ready), String(queue.claimed), String(queue.workers),
                 queue.pausedSince.map { Output.time($0) } ?? "")
         }
         var lines = [table.text, "", "delayed    \(totals.delayed)", "malformed  \(totals.malformed)"]

@@ -138,7 +138,7 @@ extension Scenarios {
                 for (id, returns) in [("fails", false), ("returns", true)] {
                     if whose == "push" {
                         _ = try await server.command(
-                            "LPUSH", "stepwise:{default}:queue:default",
+                            "LPUSH", "stepwise:{default}:inbox:default",
                             .string(#"{"workflow":"long","payload":\#(returns),"id":"\#(id)","timeout":400}"#))
                         try await eventually("no run") { (try? await client.handle(id).details()) != nil }
                     } else if whose == "enqueuer" {

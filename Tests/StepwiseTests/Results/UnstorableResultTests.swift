@@ -224,7 +224,7 @@ extension Scenarios {
                 #expect(code == .runFailed)
                 #expect(try await run.details().error?.contains("is 3002 bytes of JSON") == true)
                 let item = #"{"workflow":"large","payload":"\#(String(repeating: "x", count: 3000))"}"#
-                _ = try await server.command("LPUSH", "stepwise:{default}:queue:default", .string(item))
+                _ = try await server.command("LPUSH", "stepwise:{default}:inbox:default", .string(item))
                 try await eventually("the item is not rejected") { try await client.queueTotals().malformed == 1 }
             }
         }

@@ -118,6 +118,29 @@ extension Scenarios {
             }
         }
 
+        @Test(.rule(6), arguments: [#"completed @ "FORGED""#, "ended", "\u{1B}[31m"])
+        func `A forged publication is no end: who waits for a result asks Redis`(_ message: String) async throws {
+            let name: WorkflowName<Int, String> = "nobody-has-it"
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let run = try await client.enqueue(name, 1)
+                let waiter = Task { await errorCode { _ = try await run.result() } }
+                let channel = RedisArgument("stepwise:{default}:ended:\(run.id)")
+                try await eventually("the waiter is told of the run's end") {
+                    try await server.command("PUBSUB", "NUMSUB", channel).array?.last?.integer == 1
+                }
+                let generation =
+                    try await server.command("HGET", .init("stepwise:{default}:run:\(run.id)"), "generation").string
+                    ?? ""
+                let forged = message.replacing("@", with: generation)
+                #expect(try await server.command("PUBLISH", channel, .init(forged)).integer == 1)
+                // The end that counts is the one that Redis knows.
+                try await run.cancel()
+                #expect(await waiter.value == .runCancelled)
+                await client.close()
+            }
+        }
+
         @Test(.scenario(51))
         func `The same id twice is one run, in each namespace, and the second call says that it is not new`()
             async throws

@@ -13,6 +13,7 @@ extension Scenarios {
         }
 
         private let queue = RedisArgument("stepwise:{default}:queue:default")
+        private let inbox = RedisArgument("stepwise:{default}:inbox:default")
 
         private func delayed(_ server: RedisServer) async throws -> [String] {
             try await server.command("ZRANGE", "stepwise:{default}:delayed", "0", "-1").array?.compactMap(\.string)
@@ -77,8 +78,8 @@ extension Scenarios {
                 #expect(try await client.enqueue(echo, "hello", id: "once").isNew == false)
                 #expect(try await client.enqueue(echo, "hello", id: "once", .after(.seconds(1))).isNew == false)
                 let item = #"{"workflow":"echo","payload":"hello","id":"once","after":1}"#
-                _ = try await server.command("LPUSH", queue, .init(item))
-                try await eventually("the item is taken") { try await server.command("LLEN", queue).integer == 0 }
+                _ = try await server.command("LPUSH", inbox, .init(item))
+                try await eventually("the item is taken") { try await server.command("LLEN", inbox).integer == 0 }
                 #expect(try await run.details().startsAt == starts)
                 #expect(try await run.details().status == .queued)
                 #expect(try await delayed(server).count == 1)
@@ -100,7 +101,7 @@ extension Scenarios {
                     default: #""at":"\#(at.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))""#
                     }
                 let item = #"{"workflow":"echo","payload":"hello","id":"pushed",\#(when)}"#
-                _ = try await server.command("LPUSH", queue, .init(item))
+                _ = try await server.command("LPUSH", inbox, .init(item))
                 let run = client.handle("pushed", as: String.self)
                 try await eventually("the run is there") { (try? await run.details()) != nil }
                 let details = try await run.details()
@@ -117,7 +118,7 @@ extension Scenarios {
                 let bad = [#""after":"5m""#, #""at":"tomorrow""#, #""after":5,"at":5"#, #""after":1.5"#]
                 for (index, when) in bad.enumerated() {
                     let item = #"{"workflow":"echo","payload":"x","id":"bad\#(index)",\#(when)}"#
-                    _ = try await server.command("LPUSH", queue, .init(item))
+                    _ = try await server.command("LPUSH", inbox, .init(item))
                 }
                 try await eventually("all are rejected") {
                     try await server.command("LLEN", "stepwise:{default}:malformed").integer == bad.count

@@ -33,7 +33,7 @@ extension Scenarios {
                 try execute(
                     "/usr/bin/env",
                     [
-                        "redis-cli", "-s", server.folder + "/redis.sock", "LPUSH", "stepwise:{default}:queue:default",
+                        "redis-cli", "-s", server.folder + "/redis.sock", "LPUSH", "stepwise:{default}:inbox:default",
                         item,
                     ])
                 let run = client.handle("from-cli", as: Order.self)
@@ -56,7 +56,7 @@ extension Scenarios {
             try await withWorker([text, number, maybe, none]) { client, server in
                 for (index, (workflow, payload, output)) in cases.enumerated() {
                     _ = try await server.command(
-                        "LPUSH", "stepwise:{default}:queue:default",
+                        "LPUSH", "stepwise:{default}:inbox:default",
                         .init("{\"workflow\":\"\(workflow)\",\"id\":\"r\(index)\"\(payload)}"))
                     let run = client.handle("r\(index)")
                     try await eventually("run \(index) ends") { (try? await run.details())?.status.isEnded == true }
@@ -71,7 +71,7 @@ extension Scenarios {
                     import json, redis, sys
                     r = redis.Redis(unix_socket_path=sys.argv[1])
                     for count in (1, 2):
-                        r.lpush("stepwise:{default}:queue:default",
+                        r.lpush("stepwise:{default}:inbox:default",
                                 json.dumps({"workflow": "order", "id": "from-python", "payload": {"sku": "ü", "count": 21}}))
                     """
                 // Debian's own Python is the one that has Debian's python3-redis.

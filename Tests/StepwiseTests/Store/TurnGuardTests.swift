@@ -60,7 +60,7 @@ extension Scenarios {
             case "claimed": prefix + "claimed:w:default"
             case "queue", "parent_queue": prefix + "queue:default"
             case "unfit": prefix + "unfit:greet"
-            case "delayed", "dead", "redelivered": prefix + name
+            case "delayed", "dead": prefix + name
             default: prefix + "runs:" + name
             }
         }

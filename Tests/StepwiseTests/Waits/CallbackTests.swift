@@ -55,7 +55,7 @@ extension Scenarios {
                 let guess = "r:" + String(repeating: "0", count: 32)
                 #expect(await errorCode { try await client.complete(guess, "x") } == .invalidIdentifier)
                 let item = #"{"event":"callback:\#(String(repeating: "0", count: 32))","run":"r","payload":"x"}"#
-                _ = try await server.command("LPUSH", "stepwise:{default}:queue:default", .string(item))
+                _ = try await server.command("LPUSH", "stepwise:{default}:inbox:default", .string(item))
                 try await eventually("it is rejected") { try await client.malformed(limit: 9).count == 1 }
                 #expect(try await server.command("ZCARD", "stepwise:{default}:mail:r").integer == 2)
                 #expect(try await client.complete(tokens.all[0], "yes") == .received)

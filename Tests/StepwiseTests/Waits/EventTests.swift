@@ -296,7 +296,7 @@ extension Scenarios {
         {
             try await withWorker([twice], memory: .cold) { client, server in
                 func push(_ item: String) async throws {
-                    _ = try await server.command("LPUSH", "stepwise:{default}:queue:default", .string(item))
+                    _ = try await server.command("LPUSH", "stepwise:{default}:inbox:default", .string(item))
                 }
                 try await push(#"{"event":"answer","run":"r","payload":{"by":"first"},"id":"e1"}"#)
                 try await push(#"{"event":"answer","run":"r","payload":{"by":"first"},"id":"e1"}"#)

@@ -13,6 +13,8 @@ package struct NamespaceSnapshot: Sendable, Hashable {
     package var workers: [String: Worker] = [:]
     /// The claim lists that hold something, with their lengths.
     package var claims: [ClaimList: Int] = [:]
+    /// The lists of claimed pushed items that hold something, with their lengths.
+    package var accepting: [ClaimList: Int] = [:]
     /// Entries of `delayed` that are no `<queue> <work item>`.
     package var unreadableDelayed: [String] = []
 
@@ -102,8 +104,14 @@ package struct NamespaceSnapshot: Sendable, Hashable {
     }
 
     private func claimViolations(_ keys: Keys) -> [Violation] {
-        claims.sorted { ($0.key.worker, $0.key.queue) < ($1.key.worker, $1.key.queue) }.compactMap { list, count in
-            let key = keys.claimed(list.worker, list.queue)
+        claimViolations(keys, claims, "work items") { keys.claimed($0.worker, $0.queue) }
+            + claimViolations(keys, accepting, "pushed items") { keys.accepting($0.worker, $0.queue) }
+    }
+
+    private func claimViolations(
+        _ keys: Keys, _ lists: [ClaimList: Int], _ items: String, key: (ClaimList) -> String
+    ) -> [Violation] {
+        lists.sorted { ($0.key.worker, $0.key.queue) < ($1.key.worker, $1.key.queue) }.compactMap { list, count in
             let worker = workers[list.worker]
             if let worker, worker.isIndexed, worker.queues.contains(list.queue) { return nil }
             let why =
@@ -111,8 +119,8 @@ package struct NamespaceSnapshot: Sendable, Hashable {
                 ? "worker \(list.worker) does not name queue \"\(list.queue)\""
                 : "worker \(list.worker) is not in \(keys.workers)"
             return Violation(
-                .claimsWithoutWorker, key: key,
-                "\(count) work items are claimed there, but \(why), so nobody releases them",
+                .claimsWithoutWorker, key: key(list),
+                "\(count) \(items) are claimed there, but \(why), so nobody releases them",
                 advice: "register a dead worker, which is swept: "
                     + redisCommand(
                         "HSET", keys.worker(list.worker), "state", "dead", "queues", list.queue, "declaredDead", "0")

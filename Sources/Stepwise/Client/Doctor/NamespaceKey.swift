@@ -2,6 +2,8 @@
 package enum NamespaceKey: Sendable, Hashable {
     case queue(String)
     case claimed(worker: String, queue: String)
+    case inbox(String)
+    case accepting(worker: String, queue: String)
     case unserved(String)
     case unfit(String)
     case worker(String)
@@ -36,12 +38,12 @@ package enum NamespaceKey: Sendable, Hashable {
         switch name[..<colon] {
         case "queue": self = .queue(rest)
         case "claimed":
-            // A worker's name has no colon; a queue's may.
-            guard let second = rest.utf8.firstIndex(of: UInt8(ascii: ":")), second != rest.startIndex,
-                let worker = String(rest.utf8[..<second]),
-                let queue = String(rest.utf8[rest.utf8.index(after: second)...])
-            else { return nil }
+            guard let (worker, queue) = Self.workerAndQueue(rest) else { return nil }
             self = .claimed(worker: worker, queue: queue)
+        case "inbox": self = .inbox(rest)
+        case "accepting":
+            guard let (worker, queue) = Self.workerAndQueue(rest) else { return nil }
+            self = .accepting(worker: worker, queue: queue)
         case "unserved": self = .unserved(rest)
         case "unfit": self = .unfit(rest)
         case "worker": self = .worker(rest)
@@ -61,10 +63,18 @@ package enum NamespaceKey: Sendable, Hashable {
         }
     }
 
+    /// A worker's name has no colon; a queue's may.
+    private static func workerAndQueue(_ rest: String) -> (worker: String, queue: String)? {
+        guard let colon = rest.utf8.firstIndex(of: UInt8(ascii: ":")), colon != rest.startIndex,
+            let worker = String(rest.utf8[..<colon]), let queue = String(rest.utf8[rest.utf8.index(after: colon)...])
+        else { return nil }
+        return (worker, queue)
+    }
+
     /// What `TYPE` says of it.
     package var type: String? {
         switch self {
-        case .queue, .claimed, .unserved: "list"
+        case .queue, .claimed, .inbox, .accepting, .unserved: "list"
         case .worker, .run, .steps, .open, .unfit: "hash"
         case .join, .kept: "string"
         case .runs, .event, .mail, .seen: "zset"

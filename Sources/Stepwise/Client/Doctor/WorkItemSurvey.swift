@@ -3,7 +3,7 @@ struct WorkItemSurvey: Sendable {
     /// Keyed by run id.
     var movers: [String: [Mover]] = [:]
     var count = 0
-    /// Pushed items: runs that other services pushed and nobody has claimed yet.
+    /// Pushed items that no worker has accepted yet.
     var pushed = 0
     /// Items that are not work items; who claims one moves it to `malformed`.
     var unreadable = 0
@@ -16,9 +16,11 @@ struct WorkItemSurvey: Sendable {
     /// What a walk has to go over.
     struct Lists: Sendable {
         var queues: Set<String> = []
+        var inboxes: Set<String> = []
         var unserved: Set<String> = []
         var unfit: Set<String> = []
         var claims: Set<NamespaceSnapshot.ClaimList> = []
+        var accepting: Set<NamespaceSnapshot.ClaimList> = []
         /// Workers that have an entry, in the index or not.
         var workers: Set<String> = []
 
@@ -29,6 +31,8 @@ struct WorkItemSurvey: Sendable {
             case .unfit(let workflow): unfit.insert(workflow)
             case .worker(let name): workers.insert(name)
             case .claimed(let worker, let queue): claims.insert(.init(worker: worker, queue: queue))
+            case .inbox(let name): inboxes.insert(name)
+            case .accepting(let worker, let queue): accepting.insert(.init(worker: worker, queue: queue))
             default: break
             }
         }
@@ -37,7 +41,6 @@ struct WorkItemSurvey: Sendable {
     mutating func add(_ item: [UInt8], _ place: Mover.Place, of wanted: Set<String>?) {
         let text = String(decoding: item, as: UTF8.self)
         switch WorkItem(text) {
-        case .pushed?: pushed += 1
         case nil: unreadable += 1
         case let workItem?:
             guard let run = workItem.run else { return }
@@ -80,6 +83,9 @@ extension StepwiseClient {
                 }
             }
         }
+        for queue in lists.inboxes.union(lists.queues) where try await isType("list", keys.inbox(queue)) {
+            survey.pushed += try await length(keys.inbox(queue))
+        }
         for queue in lists.queues.sorted() { try await walk(keys.queue(queue), .queue(queue), of: wanted, &survey) }
 
         // Who registered since then claimed what was still on a queue.
@@ -88,15 +94,25 @@ extension StepwiseClient {
             (entry.isIndexed, entry.hasEntry, entry.queues) = (worker.isIndexed, worker.hasEntry, worker.queues)
             survey.namespace.workers[worker.name] = entry
             if worker.state == .alive { survey.served.formUnion(worker.workflows) }
-            for queue in worker.queues { lists.claims.insert(.init(worker: worker.name, queue: queue)) }
+            for queue in worker.queues {
+                lists.claims.insert(.init(worker: worker.name, queue: queue))
+                lists.accepting.insert(.init(worker: worker.name, queue: queue))
+            }
         }
         for list in lists.claims.sorted(by: { ($0.worker, $0.queue) < ($1.worker, $1.queue) }) {
-            let before = survey.count + survey.pushed + survey.unreadable
+            let before = survey.count + survey.unreadable
             try await walk(
                 keys.claimed(list.worker, list.queue), .claimed(worker: list.worker, queue: list.queue), of: wanted,
                 &survey)
-            let found = survey.count + survey.pushed + survey.unreadable - before
+            let found = survey.count + survey.unreadable - before
             if found > 0 { survey.namespace.claims[list] = found }
+        }
+        for list in lists.accepting {
+            let key = keys.accepting(list.worker, list.queue)
+            guard try await isType("list", key) else { continue }
+            let count = try await length(key)
+            survey.pushed += count
+            if count > 0 { survey.namespace.accepting[list] = count }
         }
         return survey
     }
@@ -148,7 +164,7 @@ extension WorkItemSurvey {
             return
         }
         switch WorkItem(String(decoding: text, as: UTF8.self)) {
-        case .pushed?, nil: namespace.unreadableDelayed.append(entry)
+        case nil: namespace.unreadableDelayed.append(entry)
         default: add(text, .delayed(queue: String(decoding: bytes[..<space], as: UTF8.self)), of: wanted)
         }
     }

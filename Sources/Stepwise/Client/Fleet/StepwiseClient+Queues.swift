@@ -7,6 +7,8 @@ package import Foundation
 /// What waits in a namespace, by queue.
 package struct QueueListing: Sendable, Hashable {
     package var name: String
+    /// Pushed items that no worker has claimed yet.
+    package var pushed = 0
     /// Work items that are ready to be claimed.
     package var ready = 0
     /// Work items that workers hold.
@@ -49,7 +51,7 @@ extension StepwiseClient {
         try await scanKeys { names in
             for name in names {
                 switch NamespaceKey(name) {
-                case .queue(let queue)?: queues[queue, default: QueueListing(name: queue)].ready = 0
+                case .queue(let queue)?, .inbox(let queue)?: queues[queue, default: QueueListing(name: queue)].ready = 0
                 case .unserved(let workflow)?: workflows.insert(workflow)
                 case .claimed(let worker, let queue)?: claims.insert(.init(worker: worker, queue: queue))
                 default: break
@@ -63,7 +65,10 @@ extension StepwiseClient {
             queues[list.queue, default: QueueListing(name: list.queue)].claimed += try await length(
                 keys.claimed(list.worker, list.queue))
         }
-        for name in queues.keys { queues[name]?.ready = try await length(keys.queue(name)) }
+        for name in queues.keys {
+            queues[name]?.ready = try await length(keys.queue(name))
+            queues[name]?.pushed = try await length(keys.inbox(name))
+        }
         for workflow in workflows { totals.unserved[workflow] = try await length(keys.unserved(workflow)) }
         totals.queues = queues.values.sorted { $0.name < $1.name }
         totals.malformed = try await length(keys.malformed)
@@ -76,7 +81,7 @@ extension StepwiseClient {
         try await command(.length(key), doing: "reading \(key)")
     }
 
-    /// The newest rejected items, as the JSON that is stored of each: `reason`, `queue`, `item` or `itemHex`, `at`.
+    /// The newest rejected items, as the JSON that is stored of each: `reason`, `queue`, `item` or `itemHex`, of a long one `length`, `at`.
     package func malformed(limit: Int) async throws -> [MalformedItem] {
         try await command(.items(keys.malformed, count: max(1, limit)), doing: "reading \(keys.malformed)")
             .map(MalformedItem.init)
@@ -97,7 +102,10 @@ extension StepwiseClient {
 package struct MalformedItem: Sendable, Hashable {
     package var reason: String
     package var queue: String
+    /// How the item begins, at most 4 KiB of it.
     package var item: String
+    /// How many bytes a longer item has.
+    package var length: Int?
     /// When it was rejected, in milliseconds since 1970 by Redis' clock.
     package var at: Int?
     /// The stored JSON.
@@ -109,6 +117,7 @@ package struct MalformedItem: Sendable, Hashable {
         reason = members?.string("reason") ?? "this entry was not written by Stepwise"
         queue = members?.string("queue") ?? ""
         item = members?.string("item") ?? members?.string("itemHex").map { "hex " + $0 } ?? json
+        length = members?.integer("length")
         at = members?.integer("at")
     }
 }

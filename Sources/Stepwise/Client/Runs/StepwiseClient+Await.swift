@@ -70,37 +70,19 @@ extension StepwiseClient {
 
 private enum Standing: Sendable {
     case missing
-    case live(generation: String)
+    case live
     case ended(RunEnd)
 
     /// - Parameter reply: of the script `await`.
     init(_ reply: RedisValue) {
-        guard let items = reply.array, items.count == 4, let status = items[0].string.map(RunStatus.init(rawValue:))
+        guard let items = reply.array, items.count == 3, let status = items[0].string.map(RunStatus.init(rawValue:))
         else {
             self = .missing
             return
         }
         self =
             status.isEnded
-            ? .ended(RunEnd(status: status, output: items[1].bytes ?? [], error: items[2].bytes ?? []))
-            : .live(generation: items[3].string ?? "")
-    }
-}
-
-/// What a publication tells of a run's end, if it tells more than that there is one: the status, the run's generation, and the output's or
-/// the error's JSON.
-private struct AnnouncedEnd: Sendable {
-    let generation: String
-    let end: RunEnd
-
-    init?(_ message: [UInt8]) {
-        let parts = message.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3 else { return nil }
-        let status = RunStatus(rawValue: String(decoding: parts[0], as: UTF8.self))
-        guard status.isEnded else { return nil }
-        generation = String(decoding: parts[1], as: UTF8.self)
-        let json = Array(parts[2])
-        end = RunEnd(status: status, output: status == .completed ? json : [], error: status == .completed ? [] : json)
+            ? .ended(RunEnd(status: status, output: items[1].bytes ?? [], error: items[2].bytes ?? [])) : .live
     }
 }
 
@@ -118,10 +100,10 @@ private final class EndWatch: Sendable {
         var waiter: CheckedContinuation<Sight, Never>?
         var timer: Scheduled<Void>?
         var subscription: RedisSubscriber.Subscription?
-        /// The run's, as the last question was answered; `nil` before.
-        var generation: String?
-        /// What was published since the last look began.
-        var announced: [AnnouncedEnd?] = []
+        /// Whether the run was live when it was last asked for.
+        var isLive = false
+        /// Whether an end was published since the last look began.
+        var isTold = false
         var isOver = false
     }
 
@@ -161,8 +143,8 @@ private final class EndWatch: Sendable {
 
     private func begin(_ limit: Duration) {
         if state.withLock({ $0.subscription != nil }) { return ask(limit) }
-        client.subscriber.subscribe(client.keys.ended(id)) { message in
-            self.receive(AnnouncedEnd(message))
+        client.subscriber.subscribe(client.keys.ended(id)) { _ in
+            self.receive()
         } onEnd: { result in
             switch result {
             case .success(let subscription):
@@ -182,13 +164,12 @@ private final class EndWatch: Sendable {
             switch reply.map(Standing.init) {
             case .success(.missing): self.finish(.missing)
             case .success(.ended(let end)): self.finish(.ended(end))
-            case .success(.live(let generation)):
-                let announced = self.state.withLock { state in
-                    state.generation = generation
-                    return state.announced
+            case .success(.live):
+                let isTold = self.state.withLock { state in
+                    state.isLive = true
+                    return state.isTold
                 }
-                for end in announced { self.judge(end, generation) }
-                if announced.isEmpty { self.wait(limit) }
+                if isTold { self.finish(.live) } else { self.wait(limit) }
             case .failure(let error): self.finish(.failed(error, doing: "asking for run \(self.id)"))
             }
         }
@@ -199,23 +180,19 @@ private final class EndWatch: Sendable {
         state.withLock { $0.timer = timer }
     }
 
-    private func receive(_ end: AnnouncedEnd?) {
-        let generation = state.withLock { state in
-            state.announced.append(end)
-            return state.generation
+    /// Whoever may publish can say anything: it is a hint to ask again, never a result.
+    private func receive() {
+        let isLive = state.withLock { state in
+            state.isTold = true
+            return state.isLive
         }
-        if let generation { judge(end, generation) }
-    }
-
-    /// What is told of another life of the id, or of the run before it was resumed, is no answer: the next question is.
-    private func judge(_ end: AnnouncedEnd?, _ generation: String) {
-        if let end, end.generation == generation { finish(.ended(end.end)) } else { finish(.live) }
+        if isLive { finish(.live) }
     }
 
     /// The first counts.
     private func finish(_ sight: Sight) {
         let (waiter, timer) = state.withLock { state in
-            defer { (state.waiter, state.timer, state.generation, state.announced) = (nil, nil, nil, []) }
+            defer { (state.waiter, state.timer, state.isLive, state.isTold) = (nil, nil, false, false) }
             return (state.waiter, state.timer)
         }
         timer?.cancel()

@@ -6,10 +6,11 @@ extension ScriptLibrary {
     static let notify = Script(
         "notify", PackageResources.notify_lua, after: delivering,
         keys: [
-            "run", "steps", "open", "join", "queue", "delayed", "mail", "event", "meta", "seen", "expected", "claimed",
+            "run", "steps", "open", "join", "queue", "delayed", "mail", "event", "meta", "seen", "expected",
+            "accepting",
         ], arguments: ["id", "name", "value", "event_id", "text", "sender", "max_bytes", "max_messages"])
     static let broadcast = Script(
-        "broadcast", PackageResources.broadcast_lua, keys: ["queue", "kept", "seen", "claimed", "event"],
+        "broadcast", PackageResources.broadcast_lua, keys: ["queue", "kept", "seen", "accepting", "claimed", "event"],
         arguments: ["name", "value", "keep", "id", "item"])
     static let deliver = Script(
         "deliver", PackageResources.deliver_lua, after: delivering,
@@ -30,9 +31,9 @@ extension ScriptLibrary {
 extension ScriptCall<ReplyReader> {
     /// An event goes to one run.
     ///
-    /// - Parameter claim: the list and the text of the claimed item that asks for it; `nil` for a client or a step.
+    /// - Parameter claim: the pushed item that asks for it; `nil` for a client or a step.
     static func notify(
-        _ keys: Keys, _ message: EventMessage, to run: String, queue: String, claim: (list: String, text: [UInt8])?,
+        _ keys: Keys, _ message: EventMessage, to run: String, queue: String, claim: PushedClaim?,
         sender: String, maximumRunSize: Int
     ) -> Self {
         Self(
@@ -40,11 +41,11 @@ extension ScriptCall<ReplyReader> {
             keys: [
                 keys.run(run), keys.steps(run), keys.open(run), keys.join(run), keys.queue(queue), keys.delayed,
                 keys.mail(run), keys.event(message.event), keys.meta, keys.seen(run), keys.expected,
-                claim?.list ?? keys.queue(queue),
+                claim.map { keys.accepting($0.worker, $0.queue) } ?? keys.queue(queue),
             ],
             arguments: [
                 .init(run), .init(message.event), .init(message.value), .init(message.id ?? ""),
-                .init(claim?.text ?? []), .init(sender), .init(maximumRunSize), .init(EventMessage.mostMessages),
+                .init(claim?.item ?? []), .init(sender), .init(maximumRunSize), .init(EventMessage.mostMessages),
             ])
     }
 
@@ -62,18 +63,18 @@ extension ScriptCall<ReplyReader> {
 extension ScriptCall<String?> {
     /// An event goes to everybody who waits for it. The reply is the text of the work item that tells them; `nil` if there is nothing to tell.
     static func broadcast(
-        _ keys: Keys, _ message: EventMessage, queue: String, keep: Int?, sender: String?,
-        item: (list: String, text: [UInt8])?
+        _ keys: Keys, _ message: EventMessage, queue: String, keep: Int?, sender: String?, claim: PushedClaim?
     ) -> Self {
         Self(
             ScriptLibrary.broadcast,
             keys: [
                 keys.queue(queue), keys.kept(message.event), sender.map(keys.seen) ?? keys.expected,
-                item?.list ?? keys.queue(queue), keys.event(message.event),
+                claim.map { keys.accepting($0.worker, $0.queue) } ?? keys.queue(queue),
+                claim.map { keys.claimed($0.worker, $0.queue) } ?? keys.queue(queue), keys.event(message.event),
             ],
             arguments: [
                 .init(message.event), .init(message.value), .init(keep.map { String(max(1, $0)) } ?? ""),
-                .init(message.id ?? ""), .init(item?.text ?? []),
+                .init(message.id ?? ""), .init(claim?.item ?? []),
             ]
         ) { reader in
             switch reader.word {

@@ -5,7 +5,7 @@ internal import StepwiseRedis
 extension ScriptLibrary {
     static let acceptPushed = Script(
         "accept_pushed", PackageResources.accept_pushed_lua,
-        keys: ["run", "claimed", "running", "delayed", "queued", "queue"],
+        keys: ["run", "accepting", "claimed", "running", "delayed", "queued", "queue"],
         arguments: [
             "id", "workflow", "queue", "payload", "item", "worker", "token", "labels", "timeout", "start",
         ])
@@ -76,8 +76,8 @@ extension RunStore {
             ScriptCall(
                 ScriptLibrary.acceptPushed,
                 keys: [
-                    keys.run(id), keys.claimed(worker, queue), keys.runs(.running), keys.delayed, keys.runs(.queued),
-                    keys.queue(queue),
+                    keys.run(id), keys.accepting(worker, queue), keys.claimed(worker, queue), keys.runs(.running),
+                    keys.delayed, keys.runs(.queued), keys.queue(queue),
                 ],
                 arguments: [
                     .init(id), .init(order.workflow), .init(queue), .init(order.payload), .init(item), .init(worker),

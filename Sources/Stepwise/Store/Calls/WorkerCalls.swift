@@ -20,14 +20,18 @@ extension ScriptLibrary {
     static let release = Script(
         "release", PackageResources.release_lua,
         keys: [
-            "run", "open", "claimed", "queue", "redelivered", "steps", "join", "running", "failed", "dead",
-            "parent_queue",
+            "run", "open", "claimed", "queue", "steps", "join", "running", "failed", "dead", "parent_queue",
         ],
         arguments: [
             "text", "worker", "kind", "generation", "step", "attempt", "is_lost", "max_losses", "id",
         ])
+    static let releasePushed = Script(
+        "release_pushed", PackageResources.release_pushed_lua,
+        keys: ["accepting", "inbox", "redelivered", "malformed"],
+        arguments: ["item", "is_lost", "max_losses", "max_size", "entry", "max_entries"])
     static let reject = Script(
-        "reject", PackageResources.reject_lua, keys: ["claimed", "malformed"], arguments: ["item", "entry"])
+        "reject", PackageResources.reject_lua, keys: ["claims", "malformed"],
+        arguments: ["item", "length", "entry", "max_entries"])
     static let setUnserved = Script(
         "set_unserved", PackageResources.set_unserved_lua,
         keys: ["run", "claimed", "unserved_items", "running", "unserved"],
@@ -56,7 +60,7 @@ extension ScriptCall<Void> {
     static func deregister(_ keys: Keys, _ name: String, queues: [String], age: Int?) -> Self {
         Self(
             ScriptLibrary.deregister,
-            keys: [keys.workers, keys.worker(name)] + queues.map { keys.claimed(name, $0) },
+            keys: [keys.workers, keys.worker(name)] + ClaimSource.all(queues).map { $0.claims(keys, name) },
             arguments: [.init(name), .init(age.map(String.init) ?? "")])
     }
 }
@@ -79,7 +83,8 @@ extension ScriptCall<ReplyReader> {
         Self(
             ScriptLibrary.beat,
             keys: [keys.workers, keys.worker(name), keys.delayed, keys.meta, keys.paused]
-                + queues.map { keys.claimed(name, $0) } + workflows.map { keys.unserved($0) }
+                + queues.map { keys.claimed(name, $0) } + queues.map { keys.accepting(name, $0) }
+                + workflows.map { keys.unserved($0) }
                 + versioned.map { keys.unfit($0) },
             arguments: [
                 .init(name), .init(duePage), withLists ? "1" : "", .init(queues.count), hasClaimed ? "1" : "",
@@ -111,7 +116,8 @@ extension ScriptCall<String> {
         keys: Keys, item: RedisArgument, workItem: WorkItem?, worker: String, queue: String, lost: Bool,
         maximumWorkerLosses: Int, parentQueue: String? = nil
     ) -> Self {
-        var kind = "pushed"
+        // What is no work item has no run; it goes back as it is.
+        var kind = "message"
         var generation = ""
         var step = ""
         var attempt = ""
@@ -122,16 +128,15 @@ extension ScriptCall<String> {
         case .step(_, let itsGeneration, let itsAttempt, let itsStep):
             kind = "step"
             (generation, attempt, step) = (itsGeneration, String(itsAttempt), itsStep)
-        case .ended, .cancel, .broadcast, .withdraw: kind = "message"
-        case .pushed, nil:
+        case .ended, .cancel, .broadcast, .withdraw, nil:
             break
         }
         let run = workItem?.run ?? ""
         return Self(
             ScriptLibrary.release,
             keys: [
-                keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.redelivered,
-                keys.steps(run), keys.join(run), keys.runs(.running), keys.runs(.failed), keys.dead,
+                keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.steps(run),
+                keys.join(run), keys.runs(.running), keys.runs(.failed), keys.dead,
                 keys.queue(parentQueue ?? queue),
             ],
             arguments: [
@@ -139,6 +144,28 @@ extension ScriptCall<String> {
                 .init(maximumWorkerLosses), .init(run),
             ]
         ) { $0.word }
+    }
+}
+
+extension ScriptCall<Int> {
+    /// Claimed pushed items go back to their inbox; used by workers for themselves and for the dead. The reply is how many.
+    ///
+    /// - Parameters:
+    ///   - item: one of them; `nil` for all, a page a call.
+    ///   - lost: whether the worker died with them.
+    ///   - maximumSize: how many bytes an item may have.
+    static func releasePushed(
+        keys: Keys, item: [UInt8]? = nil, worker: String, queue: String, lost: Bool, maximumWorkerLosses: Int,
+        maximumSize: Int
+    ) -> Self {
+        Self(
+            ScriptLibrary.releasePushed,
+            keys: [keys.accepting(worker, queue), keys.inbox(queue), keys.redelivered, keys.malformed],
+            arguments: [
+                .init(item ?? []), lost ? "1" : "", .init(maximumWorkerLosses), .init(maximumSize),
+                .init("{\"queue\":\(JSON.string(queue))"), .init(RefusedItem.mostEntries),
+            ]
+        ) { $0.reply.integer ?? 0 }
     }
 }
 
@@ -155,18 +182,12 @@ extension RunStore {
                 ], arguments: [.init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason)]))
     }
 
-    func reject(_ item: [UInt8], queue: String, reason: String) async throws {
-        let text = String(validating: item, as: UTF8.self)
-        let shown = text.map { "\"item\":\(JSON.string($0))" } ?? "\"itemHex\":\"\(Self.hex(item))\""
-        let entry = "{\"reason\":\(JSON.string(reason)),\"queue\":\(JSON.string(queue)),\(shown)"
+    /// A claimed item goes to `malformed`.
+    func reject(_ item: [UInt8], from source: ClaimSource, reason: String) async throws {
+        let refused = RefusedItem(item, queue: source.queue, reason: reason)
         try await send(
             ScriptCall<Void>(
-                ScriptLibrary.reject, keys: [keys.claimed(worker, queue), keys.malformed],
-                arguments: [.init(item), .init(entry)]))
-    }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+                ScriptLibrary.reject, keys: [source.claims(keys, worker), keys.malformed],
+                arguments: [.init(item), "", .init(refused.entry), .init(RefusedItem.mostEntries)]))
     }
 }

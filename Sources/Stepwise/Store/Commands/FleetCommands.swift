@@ -56,6 +56,7 @@ extension StoreCommand<Int> {
 }
 
 extension StoreCommand<Void> {
-    /// Ends what a connection waits for.
-    static func unblock(_ clientID: Int) -> Self { Self(doing: ["CLIENT", "UNBLOCK", .init(clientID)]) }
+    /// Ends a connection, and whatever it waits for: after the reply its blocking move takes no item any more. `CLIENT UNBLOCK` aborts
+    /// some Redis servers whose writes are paused.
+    static func kill(_ clientID: Int) -> Self { Self(doing: ["CLIENT", "KILL", "ID", .init(clientID)]) }
 }

@@ -64,20 +64,20 @@ extension StoreCommand<Page<(member: String, score: String)>> {
 // MARK: Claims
 
 extension StoreCommand<[UInt8]?> {
-    /// Claims the oldest item of a queue: moves it to the worker's list.
-    static func claim(_ keys: Keys, from queue: String, for worker: String) -> Self {
-        Self(["LMOVE"] + move(keys, queue, worker)) { $0.bytes }
+    /// Claims the oldest item of a list: moves it to the worker's.
+    static func claim(_ keys: Keys, from source: ClaimSource, for worker: String) -> Self {
+        Self(["LMOVE"] + move(keys, source, worker)) { $0.bytes }
     }
 
     /// The same, and waits for an item.
     ///
     /// - Parameter seconds: how long; 0: forever.
-    static func awaitClaim(_ keys: Keys, from queue: String, for worker: String, seconds: Int) -> Self {
-        Self(["BLMOVE"] + move(keys, queue, worker) + [.init(seconds)]) { $0.bytes }
+    static func awaitClaim(_ keys: Keys, from source: ClaimSource, for worker: String, seconds: Int) -> Self {
+        Self(["BLMOVE"] + move(keys, source, worker) + [.init(seconds)]) { $0.bytes }
     }
 
-    private static func move(_ keys: Keys, _ queue: String, _ worker: String) -> [RedisArgument] {
-        [.init(keys.queue(queue)), .init(keys.claimed(worker, queue)), "RIGHT", "LEFT"]
+    private static func move(_ keys: Keys, _ source: ClaimSource, _ worker: String) -> [RedisArgument] {
+        [.init(source.list(keys)), .init(source.claims(keys, worker)), "RIGHT", "LEFT"]
     }
 }
 

@@ -1,12 +1,15 @@
 import Synchronization
 
-/// How many work items a worker may still take. A slot is held from before the claim to the work item's end.
+/// How many work items a worker may still take. A slot is held from the claim to the work item's end; who waits for an item on an empty list
+/// holds none.
 package final class Slots: Sendable {
     private struct State {
         var free: Int
         var isStopped = false
         /// While one work item is executed alone: slots come back and nobody gets one.
         var isPaused = false
+        /// How many wait for an item.
+        var waiting = 0
         var quietWaiter: CheckedContinuation<Void, Never>?
         var waiters: [CheckedContinuation<Bool, Never>] = []
     }
@@ -45,6 +48,28 @@ package final class Slots: Sendable {
         }
     }
 
+    /// Gives back a slot and begins to wait for an item, which would need one. To be followed by ``endWaiting()``.
+    ///
+    /// - Returns: `false` if nobody gets a slot now; then nothing is begun, and the slot is given back all the same.
+    package func beginWaiting() -> Bool {
+        let begins = state.withLock { state in
+            if state.isStopped || state.isPaused { return false }
+            state.waiting += 1
+            return true
+        }
+        release()
+        return begins
+    }
+
+    /// What was waited for has come and has a slot, or went back.
+    package func endWaiting() {
+        let quiet = state.withLock { state in
+            state.waiting -= 1
+            return Self.takeQuietWaiter(&state, count)
+        }
+        quiet?.resume()
+    }
+
     package func release(_ number: Int = 1) {
         for _ in 0..<number {
             let (waiter, quiet) = state.withLock { state in
@@ -59,14 +84,14 @@ package final class Slots: Sendable {
         }
     }
 
-    /// Who waits to be alone, once all slots but one are free.
+    /// Who waits to be alone, once all slots but one are free and nobody waits for an item.
     private static func takeQuietWaiter(_ state: inout State, _ count: Int) -> CheckedContinuation<Void, Never>? {
-        guard state.isPaused, state.free >= count - 1 || state.isStopped else { return nil }
+        guard state.isPaused, state.free >= count - 1 && state.waiting == 0 || state.isStopped else { return nil }
         defer { state.quietWaiter = nil }
         return state.quietWaiter
     }
 
-    /// Lets nobody have a slot, and waits until the caller's is the only one that is taken, or ``stop()``.
+    /// Lets nobody have a slot, and waits until the caller's is the only one that is taken and nobody waits for an item, or ``stop()``.
     ///
     /// - Parameter onPause: called once nobody gets a slot any more.
     /// - Returns: whether it is so; `false` at once if somebody else is alone already, or once stopped.
@@ -80,7 +105,7 @@ package final class Slots: Sendable {
         onPause()
         await withCheckedContinuation { continuation in
             let isQuiet = state.withLock { state in
-                if state.free >= count - 1 || state.isStopped { return true }
+                if state.free >= count - 1 && state.waiting == 0 || state.isStopped { return true }
                 state.quietWaiter = continuation
                 return false
             }

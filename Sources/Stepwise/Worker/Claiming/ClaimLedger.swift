@@ -32,10 +32,10 @@ final class ClaimLedger: Sendable {
 
     /// Remembers a claimed item. `nil` if an equal work item is held; it is taken up again at that one's end.
     ///
-    /// - Parameter isPushed: pushed items may be equal and are counted.
-    func begin(_ item: [UInt8], isPushed: Bool = false) -> Claim? {
+    /// - Parameter isCounted: items that are no work items may be equal, and are counted.
+    func begin(_ item: [UInt8], isCounted: Bool = false) -> Claim? {
         state.withLock { state in
-            if !isPushed, state.held[Item(item)] != nil {
+            if !isCounted, state.held[Item(item)] != nil {
                 state.again.insert(item)
                 return nil
             }
@@ -71,6 +71,7 @@ final class ClaimLedger: Sendable {
         if isAgain { redo(item) }
     }
 
+    var count: Int { state.withLock { $0.count } }
     var isEmpty: Bool { state.withLock { $0.count == 0 } }
     var items: [[UInt8]] { state.withLock { $0.held.keys.map(\.bytes) } }
 

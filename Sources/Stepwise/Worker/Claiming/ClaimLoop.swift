@@ -1,11 +1,11 @@
 internal import Logging
 internal import StepwiseRedis
 
-/// Claims work items from one queue for as long as there are slots: several at once while the queue is busy, by a blocking move
-/// while it is empty. What pops knows no run: it moves list to list.
+/// Claims items from one list for as long as there are slots: several at once while it is busy, by a blocking move while it is empty. What
+/// pops knows no run: it moves list to list.
 struct ClaimLoop: Sendable {
     let session: WorkerSession
-    let queue: String
+    let source: ClaimSource
     let blocking: RedisClient
 
     /// The most that one round claims.
@@ -19,17 +19,18 @@ struct ClaimLoop: Sendable {
                 session.slots.release()
                 return
             }
-            if session.isPaused(queue: queue) {
+            if session.isPaused(queue: source.queue) {
                 session.slots.release()
                 continue
             }
             do {
-                batch = try await claim(batch)
+                batch = batch > 1 ? try await claimSeveral(batch) : try await claimNext()
                 pause = .milliseconds(50)
             } catch {
                 if error.kind == .closed { return }
-                if error.kind != .unavailable {
-                    session.logger.warning("claiming failed", metadata: ["queue": "\(queue)", "error": "\(error)"])
+                if error.kind != .unavailable, !session.isDraining {
+                    session.logger.warning(
+                        "claiming failed", metadata: ["list": "\(source.list(session.keys))", "error": "\(error)"])
                 }
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(2))
@@ -38,71 +39,73 @@ struct ClaimLoop: Sendable {
     }
 
     private func slot() async -> Bool {
-        await session.waitWhilePaused(queue: queue)
+        await session.waitWhilePaused(queue: source.queue)
         return await session.slots.acquire()
     }
 
-    /// One round; it holds one slot already.
+    /// Waits for an item. The caller's slot is given back meanwhile, so that a loop over an empty list keeps none from the others.
     ///
-    /// - Parameter batch: 1 to wait for a work item, more to take so many without waiting: the queue is not empty.
-    /// - Returns: the same for the next round.
-    private func claim(_ batch: Int) async throws(RedisError) -> Int {
-        if batch > 1 {
-            return try await claimSeveral(batch)
-        }
-        do throws(RedisError) {
-            let begin = ContinuousClock.now
-            let claim = StoreCommand.awaitClaim(
-                session.keys, from: queue, for: session.name, seconds: WorkerConnections.blockingTimeout)
-            guard let item = try await blocking.send(claim) else {
-                session.slots.release()
-                return 1
-            }
-            await accept(item)
-            return ContinuousClock.now - begin < session.configuration.claimAtOnce ? 8 : 1
-        } catch {
-            session.slots.release()
-            throw error
-        }
+    /// - Returns: how many to claim in the next round: 1 to wait, more to take so many without waiting.
+    private func claimNext() async throws(RedisError) -> Int {
+        guard session.slots.beginWaiting() else { return 1 }
+        // Only at the very end: who waits to be alone would else end the process while an item is still claimed.
+        defer { session.slots.endWaiting() }
+        let begin = ContinuousClock.now
+        let claim = StoreCommand.awaitClaim(
+            session.keys, from: source, for: session.name, seconds: WorkerConnections.blockingTimeout)
+        guard let item = try await blocking.send(claim) else { return 1 }
+        let hasSlot = session.slots.take(upTo: 1) == 1
+        await accept(item, hasSlot: hasSlot)
+        return hasSlot && ContinuousClock.now - begin < session.configuration.claimAtOnce ? 8 : 1
     }
 
+    /// Takes up to `batch` items without waiting; the caller holds one slot already.
     private func claimSeveral(_ batch: Int) async throws(RedisError) -> Int {
         let slots = 1 + session.slots.take(upTo: batch - 1)
         var free = slots
         defer { session.slots.release(free) }
-        let claim = StoreCommand.claim(session.keys, from: queue, for: session.name)
+        let claim = StoreCommand.claim(session.keys, from: source, for: session.name)
         var items: [[UInt8]] = []
+        var failure: RedisError?
         for reply in try await session.connections.commands.send(Array(repeating: claim, count: slots)) {
-            if let item = try reply.get() { items.append(item) }
+            do throws(RedisError) {
+                if let item = try reply.get() { items.append(item) }
+            } catch {
+                // What came before it is claimed all the same.
+                failure = error
+            }
         }
         // What goes back at once goes back in its old order: the oldest last, to be the next.
         if goesBack { items.reverse() }
         for item in items {
             free -= 1
-            await accept(item)
+            await accept(item, hasSlot: true)
         }
+        if let failure { throw failure }
         let taken = slots - free
         if taken == 0 { return 1 }
         return free == 0 ? min(batch * 2, Self.most) : max(2, taken)
     }
 
-    private var goesBack: Bool { session.isDraining || session.isPaused(queue: queue) }
+    private var goesBack: Bool { session.isDraining || session.isPaused(queue: source.queue) }
 
-    /// What arrives after the worker has begun to drain, or the queue was paused, goes back at once.
-    private func accept(_ item: [UInt8]) async {
+    /// What arrives after the worker has begun to drain, after the queue was paused, or while there is no slot, goes back at once.
+    private func accept(_ item: [UInt8], hasSlot: Bool) async {
         session.noteClaim()
-        if goesBack {
-            // What cannot be released now is released with the worker's end.
-            try? await session.release(item, queue: queue)
-            // Only now: who waits to be alone would else end the process while the item is still claimed.
-            session.slots.release()
-        } else {
-            session.accept(item, from: queue)
+        if hasSlot, !goesBack {
+            switch source {
+            case .queue(let queue): session.accept(item, from: queue)
+            case .inbox(let queue): session.acceptPushed(item, from: queue)
+            }
+            return
         }
+        // What cannot be released now is released with the worker's end.
+        try? await session.release(item, to: source)
+        if hasSlot { session.slots.release() }
     }
 
-    /// Ends a blocking move that waits on an empty queue.
-    func unblock() async {
-        await session.unblock(blocking)
+    /// Ends a blocking move that waits on an empty list.
+    func stopWaiting() async {
+        await session.stopWaiting(blocking)
     }
 }

@@ -15,7 +15,7 @@ extension WorkerSession {
                 "\(what) has lost workers and is executed alone, for the last time; nothing is claimed until it is done",
                 metadata: ["run": "\(run)", "lost": "\(lost)"])
             for client in connections.blocking.values {
-                Task { await self.unblock(client) }
+                spawn { await self.stopWaiting(client) }
             }
         }
         guard isAlone else { return false }
@@ -33,16 +33,19 @@ extension WorkerSession {
             let list = try? await command(.items(keys.claimed(name, queue)))
             let held = ledger.items
             for item in list ?? [] where !held.contains(item) {
-                try? await release(item, queue: queue)
+                try? await release(item, to: .queue(queue))
             }
+            // Nobody handles a pushed item now.
+            try? await releasePushed(of: name, queue: queue, lost: false)
         }
     }
 
     func endAlone() { slots.resume() }
 
-    /// Ends a blocking move that waits on an empty queue.
-    func unblock(_ blocking: RedisClient) async {
+    /// Ends a blocking move that waits on an empty list, with its connection: once this returns, Redis moves nothing for it any more. What it
+    /// may have moved before is in the claim list, and is found there.
+    func stopWaiting(_ blocking: RedisClient) async {
         guard let redis = blocking.session, redis.clientID != 0 else { return }
-        try? await connections.commands.send(.unblock(redis.clientID))
+        try? await connections.commands.send(.kill(redis.clientID))
     }
 }

@@ -42,7 +42,7 @@ extension RunDriver {
             case .over:
                 return nil
             case .givenBack:
-                try await session.release(Array(text.utf8), queue: run.queue)
+                try await session.release(Array(text.utf8), to: .queue(run.queue))
                 return nil
             case .cancelled, .interrupted:
                 // Stale or lost, then it is dropped; still wanted, then it is executed again.

@@ -7,6 +7,8 @@ actor Maintenance {
     private var fleet: FleetWatch
     private var overdue: Set<String> = []
     private var lastClaims: Set<[UInt8]> = []
+    /// Whether the last look saw more pushed items than are handled.
+    private var hadSurplus = false
     private var nextSweep = ContinuousClock.now
     /// The queues of the dead, which do not change.
     private var queuesOfDead: [String: [String]] = [:]
@@ -52,6 +54,7 @@ actor Maintenance {
         // First, while the lists are fresh.
         if let lists = beat.lists {
             await compare(with: lists.claims)
+            try await releaseForgotten(pushed: lists.pushed)
             try await cancelUnwanted(among: lists.claims)
         }
         let still = fleet.look(beat.workers, at: now)
@@ -163,7 +166,9 @@ actor Maintenance {
                     known[name] = try await session.command(.queues(keys, ofWorker: name))
                 }
             }
-            let lists = dead.flatMap { dead in (known[dead.name] ?? []).map { keys.claimed(dead.name, $0) } }
+            let lists = dead.flatMap { dead in
+                ClaimSource.all(known[dead.name] ?? []).map { $0.claims(keys, dead.name) }
+            }
             // One question for all of them: mostly there is nothing.
             let holding = lists.isEmpty ? 0 : try await session.command(.count(existing: lists))
             for (name, at) in dead where holding > 0 || now - at > Self.deadNameMilliseconds {
@@ -193,6 +198,27 @@ actor Maintenance {
         }
     }
 
+    /// Pushed items whose claim's reply was lost go back to their inbox. Their texts are others', and are read only while there are too many.
+    private func releaseForgotten(pushed count: Int) async throws {
+        let isSurplus = count > session.pushedLedger.count
+        defer { hadSurplus = isSurplus }
+        guard isSurplus, hadSurplus else { return }
+        var lists: [(source: ClaimSource, items: [[UInt8]])] = []
+        for queue in session.configuration.queues {
+            let items = try await session.command(.items(session.keys.accepting(session.name, queue), count: 100))
+            lists.append((.inbox(queue), items))
+        }
+        var unknown = session.pushedLedger.difference(to: lists.flatMap(\.items)).unknown
+        for (source, items) in lists {
+            for item in items {
+                guard let index = unknown.firstIndex(of: item) else { continue }
+                unknown.remove(at: index)
+                session.logger.notice("a pushed item whose claim's reply was lost goes back")
+                try await session.release(item, to: source)
+            }
+        }
+    }
+
     /// Cancels bodies that have run since the last look and whose steps were closed meanwhile: they lost a race, or their run has ended.
     /// Of a body that runs under its run's turn, the turn's holder learns what was recorded from outside.
     private func cancelUnwanted(among list: [[UInt8]]) async throws {
@@ -212,7 +238,7 @@ actor Maintenance {
                     break
                 }
                 if try await session.hasMoved(run, beyond: delivered) { await driver.lookUp() }
-            case .ended, .cancel, .broadcast, .withdraw, .pushed, nil:
+            case .ended, .cancel, .broadcast, .withdraw, nil:
                 break
             }
         }

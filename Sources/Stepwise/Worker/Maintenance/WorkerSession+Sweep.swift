@@ -5,8 +5,19 @@ extension WorkerSession {
     /// Gives back what a dead worker held, and lets its name go once it has been dead for `leaveAfter` milliseconds.
     func sweep(_ dead: String, leaveAfter: Int) async throws {
         let queues = try await command(.queues(keys, ofWorker: dead))
-        for queue in queues { try await releaseAll(of: dead, queue: queue, lost: true) }
+        for queue in queues {
+            try await releaseAll(of: dead, queue: queue, lost: true)
+            try await releasePushed(of: dead, queue: queue, lost: true)
+        }
         try await evaluate(.deregister(keys, dead, queues: queues, age: leaveAfter))
+    }
+
+    /// Moves pushed items that were claimed and not accepted back to their inbox.
+    func releasePushed(of name: String, queue: String, lost: Bool) async throws {
+        let call = ScriptCall.releasePushed(
+            keys: keys, worker: name, queue: queue, lost: lost, maximumWorkerLosses: configuration.maximumWorkerLosses,
+            maximumSize: configuration.maximumPayloadSize)
+        while try await evaluate(call) > 0 {}
     }
 
     /// Moves a claim list back to its queue, the newest first, so that the oldest is the next to be claimed.

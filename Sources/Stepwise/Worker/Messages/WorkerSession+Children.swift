@@ -1,6 +1,9 @@
 /// Messages from one run to another, delivered by whoever claims them.
 extension WorkerSession {
     func deliver(_ text: String, _ message: WorkItem, from queue: String) async throws {
+        if let problem = Self.problem(with: message) {
+            return try await store.reject(Array(text.utf8), from: .queue(queue), reason: problem)
+        }
         switch message {
         case .ended(let id, let generation, let child, let step):
             let about = try await self.about(child: child)
@@ -20,7 +23,16 @@ extension WorkerSession {
                 RunStore.Run(id: id, generation: generation, queue: queue, keys: keys), text: text, number: number,
                 event: event,
                 step: step)
-        case .turn, .step, .pushed: break
+        case .turn, .step: break
+        }
+    }
+
+    /// Why a message is refused: what it says would be written as it stands. The engine writes no such one.
+    private static func problem(with message: WorkItem) -> String? {
+        switch message {
+        case .broadcast(_, _, let value): JSON.problem(with: value).map { "its value is not JSON: \($0)" }
+        case .cancel(let child, _, _, _, _): Identifier.problem(with: child).map { "\"\(child.prefix(200))\" \($0)" }
+        case .turn, .step, .ended, .withdraw: nil
         }
     }
 

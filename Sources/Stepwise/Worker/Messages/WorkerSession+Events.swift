@@ -46,11 +46,11 @@ extension WorkerSession {
     /// Does what a pushed item asks for.
     func send(_ event: PushedEvent, _ item: [UInt8], from queue: String, _ claim: Claim) async throws {
         let message = EventMessage(event: event.event, value: event.payload, id: event.id)
-        let list = keys.claimed(name, queue)
+        let asked = PushedClaim(worker: name, queue: queue, item: item)
         guard let run = event.run else {
             guard
                 let text = try await message.send(
-                    queue: queue, keep: event.keep, item: (list, item), keys: keys, evaluate),
+                    queue: queue, keep: event.keep, claim: asked, keys: keys, evaluate),
                 let told = ledger.begin(Array(text.utf8))
             else { return }
             claim.end()
@@ -59,10 +59,10 @@ extension WorkerSession {
             return try await deliver(text, workItem, from: queue)
         }
         let reply = try await message.send(
-            to: run, claim: (list, item), sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys,
+            to: run, claim: asked, sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys,
             evaluate)
         if let problem = message.problem(reply, run: run) {
-            try await store.reject(item, queue: queue, reason: problem.message)
+            try await store.reject(item, from: .inbox(queue), reason: problem.message)
         }
     }
 

@@ -175,8 +175,8 @@ public final class StepwiseWorker: Service, Sendable {
     }
 
     private func work(as session: WorkerSession) async -> WorkerSession.Ending {
-        let loops = configuration.queues.compactMap { queue in
-            session.connections.blocking[queue].map { ClaimLoop(session: session, queue: queue, blocking: $0) }
+        let loops = ClaimSource.all(configuration.queues).compactMap { source in
+            session.connections.blocking[source].map { ClaimLoop(session: session, source: source, blocking: $0) }
         }
         let (beats, addBeat) = AsyncStream<BeatReply?>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let heartbeat = Heartbeat(session: session) { addBeat.yield($0) }
@@ -198,7 +198,7 @@ public final class StepwiseWorker: Service, Sendable {
             await self.shutdown.wait()
             if Task.isCancelled { return }
             session.drain()
-            Task.detached { for loop in loops { await loop.unblock() } }
+            Task.detached { for loop in loops { await loop.stopWaiting() } }
             await claimingEnded.wait(atMost: .seconds(10))
             await session.waitUntilEmpty(atMost: self.configuration.shutdownGrace)
             session.end(.leaving)

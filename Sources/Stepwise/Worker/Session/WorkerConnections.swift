@@ -3,14 +3,14 @@ import NIOCore
 internal import StepwiseRedis
 import Synchronization
 
-/// A worker's connections: one pipelined for everything, one a queue for the blocking claim, one for the beat.
+/// A worker's connections: one pipelined for everything, one a list for the blocking claim, one for the beat.
 ///
 /// The event loops are the worker's own: one for its executor, one for the beat, which nothing in user code can block.
 final class WorkerConnections: Sendable {
     let executor: WorkerExecutor
     let commands: RedisClient
     let beat: RedisClient
-    let blocking: [String: RedisClient]
+    let blocking: [ClaimSource: RedisClient]
 
     /// How long Redis lets a blocking claim wait, in seconds; its reply is awaited a little longer.
     static let blockingTimeout = 2
@@ -29,10 +29,10 @@ final class WorkerConnections: Sendable {
         self.executor = executor
         commands = client("commands", timeout: .seconds(10), executor.eventLoop)
         beat = client("beat", timeout: .seconds(3), loop)
-        var blocking: [String: RedisClient] = [:]
-        for queue in queues {
+        var blocking: [ClaimSource: RedisClient] = [:]
+        for source in ClaimSource.all(queues) {
             // A queue's name may hold characters that a connection's name may not.
-            blocking[queue] = client(
+            blocking[source] = client(
                 "claim-\(blocking.count)", timeout: .seconds(Int64(Self.blockingTimeout) + 2), executor.eventLoop)
         }
         self.blocking = blocking

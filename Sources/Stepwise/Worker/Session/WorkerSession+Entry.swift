@@ -16,6 +16,7 @@ extension WorkerSession {
         await finally {
             for queue in self.configuration.queues {
                 try await self.releaseAll(of: self.name, queue: queue, lost: false)
+                try await self.releasePushed(of: self.name, queue: queue, lost: false)
             }
             try await self.evaluate(
                 .deregister(self.keys, self.name, queues: self.configuration.queues, age: nil))
@@ -28,6 +29,7 @@ extension WorkerSession {
             _ = try await self.evaluate(.declareDead(self.keys, self.name, beat: ""))
             for queue in self.configuration.queues {
                 try await self.releaseAll(of: self.name, queue: queue, lost: false)
+                try await self.releasePushed(of: self.name, queue: queue, lost: false)
             }
         }
     }
@@ -44,6 +46,9 @@ extension WorkerSession {
 
     /// Waits until nothing is held, at most for a while.
     func waitUntilEmpty(atMost limit: Duration) async {
-        await atMost(limit) { await self.ledger.waitUntilEmpty() }
+        await atMost(limit) {
+            await self.pushedLedger.waitUntilEmpty()
+            await self.ledger.waitUntilEmpty()
+        }
     }
 }

@@ -25,9 +25,10 @@ extension WorkerSession {
         logger.notice(
             "what is paused has changed",
             metadata: ["paused": "\(now.sorted().joined(separator: " "))"])
-        for (queue, client) in connections.blocking
-        where now.contains("queue:\(queue)") && !before.contains("queue:\(queue)") {
-            Task { await self.unblock(client) }
+        for (source, client) in connections.blocking {
+            let name = "queue:\(source.queue)"
+            guard now.contains(name), !before.contains(name) else { continue }
+            spawn { await self.stopWaiting(client) }
         }
     }
 

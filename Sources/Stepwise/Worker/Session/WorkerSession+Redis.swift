@@ -124,12 +124,21 @@ extension WorkerSession {
         try await command(.run(keys, run.id, .generation)).text(.generation) == run.generation
     }
 
-    /// Gives a claim of this worker back to its queue, unasked: it drains.
-    func release(_ item: [UInt8], queue: String) async throws {
-        let workItem = String(validating: item, as: UTF8.self).flatMap { WorkItem($0) }
-        _ = try await evaluate(
-            .release(
-                keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue, lost: false,
-                maximumWorkerLosses: configuration.maximumWorkerLosses))
+    /// Gives a claim of this worker back to where it came from.
+    func release(_ item: [UInt8], to source: ClaimSource) async throws {
+        switch source {
+        case .queue(let queue):
+            let workItem = String(validating: item, as: UTF8.self).flatMap { WorkItem($0) }
+            _ = try await evaluate(
+                .release(
+                    keys: keys, item: .init(item), workItem: workItem, worker: name, queue: queue, lost: false,
+                    maximumWorkerLosses: configuration.maximumWorkerLosses))
+        case .inbox(let queue):
+            _ = try await evaluate(
+                .releasePushed(
+                    keys: keys, item: item, worker: name, queue: queue, lost: false,
+                    maximumWorkerLosses: configuration.maximumWorkerLosses,
+                    maximumSize: configuration.maximumPayloadSize))
+        }
     }
 }

@@ -122,6 +122,8 @@ final class WorkerSession: Sendable {
     private let jobs: AsyncStream<@Sendable () async -> Void>
     private let addJob: AsyncStream<@Sendable () async -> Void>.Continuation
     private let ledgerBox = Mutex<ClaimLedger?>(nil)
+    /// The pushed items that are handled here. Not among the work items: a pushed text may read like one.
+    let pushedLedger = ClaimLedger { _ in }
     private let hasClaimed = Atomic(false)
     private let sortedNames: [String]
 
@@ -258,7 +260,7 @@ final class WorkerSession: Sendable {
     func accept(_ item: [UInt8], from queue: String) {
         let text = String(validating: item, as: UTF8.self)
         let workItem = text.flatMap { WorkItem($0) }
-        guard let claim = ledger.begin(item, isPushed: workItem == nil || workItem == .pushed) else {
+        guard let claim = ledger.begin(item, isCounted: workItem == nil) else {
             slots.release()
             return
         }
@@ -285,8 +287,6 @@ final class WorkerSession: Sendable {
                 self.slots.release()
             }
             switch workItem {
-            case .pushed:
-                await self.start(item, from: queue, claim)
             case .turn(let id, let generation)?, .step(let id, let generation, _, _)?:
                 guard let text, let workItem else { return }
                 await self.with(id, generation, queue) { await $0.handle(text, workItem, claim) }
@@ -295,9 +295,22 @@ final class WorkerSession: Sendable {
                 await self.guarding { try await self.deliver(text, workItem, from: queue) }
             case nil:
                 await self.guarding {
-                    try await self.store.reject(item, queue: queue, reason: PushedItem.reasonAgainst(item))
+                    try await self.store.reject(
+                        item, from: .queue(queue), reason: PushedItem.reason(againstQueued: item, queue: queue))
                 }
             }
+        }
+    }
+
+    /// Handles a claimed pushed item. Its slot is taken already and is released at the end.
+    func acceptPushed(_ item: [UInt8], from queue: String) {
+        guard let claim = pushedLedger.begin(item, isCounted: true) else { return slots.release() }
+        spawn {
+            defer {
+                claim.end()
+                self.slots.release()
+            }
+            await self.start(item, from: queue, claim)
         }
     }
 
@@ -313,7 +326,7 @@ final class WorkerSession: Sendable {
                     if hasSlot {
                         self.accept(item, from: queue)
                     } else {
-                        try? await self.release(item, queue: queue)
+                        try? await self.release(item, to: .queue(queue))
                     }
                     return
                 }
@@ -341,7 +354,7 @@ final class WorkerSession: Sendable {
             do throws(PushedItem.Problem) {
                 pushed = try PushedItem(item, maximumPayloadSize: self.configuration.maximumPayloadSize)
             } catch {
-                return try await self.store.reject(item, queue: queue, reason: error.reason)
+                return try await self.store.reject(item, from: .inbox(queue), reason: error.reason)
             }
             let order: PushedStart
             switch pushed {
@@ -352,17 +365,17 @@ final class WorkerSession: Sendable {
                 order.id ?? self.newRunID(), order, item: item, queue: queue, token: self.nextToken())
             if case .other(let workflow) = reply {
                 try await self.store.reject(
-                    item, queue: queue,
+                    item, from: .inbox(queue),
                     reason:
                         "run id \(order.id ?? "") belongs to a run of workflow \"\(workflow)\", not \"\(order.workflow)\": choose another id"
                 )
             }
             guard case .started(let run) = reply else { return }
-            claim.end()
             let about = RunAbout(
                 workflow: order.workflow, queue: queue, payload: order.payload,
                 created: Generation.number(of: run.generation))
             guard let turn = self.ledger.begin(Array(run.turnText.utf8)) else { return }
+            claim.end()
             await self.with(run.id, run.generation, run.queue) { await $0.begin(about, turn) }
             turn.end()
         }

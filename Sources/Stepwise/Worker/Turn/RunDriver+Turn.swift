@@ -155,7 +155,7 @@ extension RunDriver {
         number: Int, step: String, attempt: Int, lost: Int, opened: Int
     ) async throws -> InlineEnd {
         if session.isDraining || isWorkflowPaused, bodies[step] == nil {
-            try await session.release(Array(run.turnText.utf8), queue: run.queue)
+            try await session.release(Array(run.turnText.utf8), to: .queue(run.queue))
             return .over
         }
         guard let instance else { return .goesOn(.rebuild, opened: opened) }
@@ -169,7 +169,7 @@ extension RunDriver {
         case .over, .cancelled:
             throw SessionEnded()
         case .givenBack:
-            try await session.release(Array(run.turnText.utf8), queue: run.queue)
+            try await session.release(Array(run.turnText.utf8), to: .queue(run.queue))
             return .over
         case .interrupted:
             // Something was recorded from outside: the function learns of it while the body goes on.

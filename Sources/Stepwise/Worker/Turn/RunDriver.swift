@@ -54,7 +54,7 @@ actor RunDriver {
             switch workItem {
             case .turn: return try await self.load(text, step: nil, claim)
             case .step(_, _, let attempt, let id): return try await self.take(text, step: (id, attempt), claim)
-            case .ended, .cancel, .broadcast, .withdraw, .pushed: return nil
+            case .ended, .cancel, .broadcast, .withdraw: return nil
             }
         }
         claim.end()
@@ -125,7 +125,10 @@ actor RunDriver {
         switch reply {
         case .obsolete, .stale:
             // What was begun before Redis was asked.
-            if step == nil, !holdsTurn, bodies.isEmpty, instance?.delivered == 0 { dropInstance() }
+            if step == nil, !holdsTurn, bodies.isEmpty, instance?.delivered == 0 {
+                dropInstance()
+                about = nil
+            }
             return nil
         case .reset:
             session.end(.historyLost(run.id))
@@ -139,7 +142,7 @@ actor RunDriver {
             let isAlone = step == nil && session.isLastDelivery(lost: lost)
             if isAlone {
                 guard await session.beginAlone("the function", run: run.id, lost: lost) else {
-                    try await session.release(Array(text.utf8), queue: run.queue)
+                    try await session.release(Array(text.utf8), to: .queue(run.queue))
                     return nil
                 }
             }

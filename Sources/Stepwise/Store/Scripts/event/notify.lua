@@ -1,16 +1,16 @@
 -- notify: an event is sent to one run: the first of its steps that waits for it gets it; else it is kept until the run asks.
--- KEYS  run       run:<id>
---       steps     steps:<id>
---       open      open:<id>
---       join      join:<id>
---       queue     queue:<queue> of the run
+-- KEYS  run        run:<id>
+--       steps      steps:<id>
+--       open       open:<id>
+--       join       join:<id>
+--       queue      queue:<queue> of the run
 --       delayed
---       mail      mail:<id>
---       event     event:<name>
+--       mail       mail:<id>
+--       event      event:<name>
 --       meta
---       seen      seen:<id>
+--       seen       seen:<id>
 --       expected
---       claimed   claimed:<worker>:<queue>, for a worker
+--       accepting  accepting:<worker>:<queue>, for a pushed item
 -- ARGV  id
 --       name
 --       value         as JSON
@@ -28,7 +28,7 @@
 -- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
 --       exist yet is noted in `expected`.
 local run_key, steps_key, open_key, join_key, queue_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local mail_key, event_key, meta_key, seen_key, expected_key, claimed_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local mail_key, event_key, meta_key, seen_key, expected_key, accepting_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local id, name, value, event_id, text, sender, max_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local max_messages = tonumber(ARGV[8])
 local keys = {
@@ -36,7 +36,7 @@ local keys = {
   event = event_key, meta = meta_key,
 }
 local has_claim = text ~= ''
-if has_claim and not prove_claim(claimed_key, text) then return { 'stale' } end
+if has_claim and not prove_claim(accepting_key, text) then return { 'stale' } end
 local run = read_run(run_key)
 if run then
   local queue = redis.call('HGET', run_key, 'queue')
@@ -45,7 +45,7 @@ end
 redis.call('ZCARD', expected_key)
 check_delivery(keys)
 if event_id ~= '' and redis.call('ZSCORE', seen_key, event_id) then
-  if has_claim then drop_claim(claimed_key, text) end
+  if has_claim then drop_claim(accepting_key, text) end
   return { 'seen' }
 end
 -- A failed run may be resumed.
@@ -56,7 +56,7 @@ if string.sub(name, 1, 9) == 'callback:' then
   local answers = redis.call('ZLEXCOUNT', mail_key, '[' .. name .. ' m ', '(' .. name .. ' m!')
   if not last then return { 'unknown' } end
   if answers > 0 then
-    if has_claim then drop_claim(claimed_key, text) end
+    if has_claim then drop_claim(accepting_key, text) end
     return { 'seen' }
   end
 end
@@ -82,7 +82,7 @@ end
 local is_at_rest = step and run.turn == '' and run.recorded == tonumber(run.delivered)
 if not is_at_rest and count >= max_messages then return { 'full' } end
 
-if has_claim then drop_claim(claimed_key, text) else redis.call('HDEL', run_key, '-') end
+if has_claim then drop_claim(accepting_key, text) else redis.call('HDEL', run_key, '-') end
 if #obsolete > 0 then redis.call('ZREM', mail_key, unpack(obsolete)) end
 if event_id ~= '' then
   redis.call('ZADD', seen_key, now(), event_id)

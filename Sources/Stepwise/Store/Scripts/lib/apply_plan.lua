@@ -86,7 +86,7 @@ local function finish(call, plan)
   keep_patches(keys.run, plan)
   if run.deadline ~= '' then table.insert(plan.unlimited, limit_entry(keys.queue, call.id, call.generation, '')) end
   end_run(run, call.id, keys, {
-    status = call.ending, result = call.result, texts = plan.cancels, limits = plan.unlimited,
+    status = call.ending, texts = plan.cancels, limits = plan.unlimited,
     fields = { call.ending == 'completed' and 'output' or 'error', call.result, 'recorded', run.recorded, 'bytes', run.bytes },
   })
   return finished_reply(call, call.ending)

@@ -17,12 +17,10 @@ local function record_text(head, before, tail)
   return head .. ',"at":' .. now() .. before .. ',' .. tail .. '}'
 end
 
--- Tells clients that wait for a run, if `awaited` says that some do, that it has ended. With `ending` and `result`, the output or error, they
--- need not ask, unless it is long.
-local function publish_end(run_key, awaited, ending, generation, result)
+-- Tells clients that wait for a run, if `awaited` says that some do, that it has ended. A hint: they ask how.
+local function publish_end(run_key, awaited)
   if not awaited or awaited == '' then return end
-  local message = result and #result <= 4096 and ending .. ' ' .. generation .. ' ' .. result or 'ended'
-  redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), message)
+  redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), 'ended')
 end
 
 -- Whether a record is one too many: it has a value, and a run's outcomes take more bytes with it than they may.

@@ -52,6 +52,22 @@ local function drop_claim(claimed_key, text)
   redis.call('LREM', claimed_key, -1, text)
 end
 
+-- What `malformed` keeps of an item: how it begins, and of a long one its length and the SHA-1 of that beginning.
+local function refused_entry(entry, reason, item)
+  local excerpt = string.sub(item, 1, 4096)
+  local shown = string.find(excerpt, '[\128-\255]')
+    and '"itemHex":"' .. string.gsub(excerpt, '.', function(c) return string.format('%02x', string.byte(c)) end) .. '"'
+    or '"item":' .. cjson.encode(excerpt)
+  if #item > #excerpt then shown = shown .. ',"length":' .. #item .. ',"sha1":"' .. redis.sha1hex(excerpt) .. '"' end
+  return entry .. ',"reason":' .. cjson.encode(reason) .. ',' .. shown
+end
+
+-- Writes an entry of `malformed`, the oldest of which leave.
+local function refuse(malformed_key, entry, max_entries)
+  redis.call('LPUSH', malformed_key, entry .. ',"at":' .. now() .. '}')
+  redis.call('LTRIM', malformed_key, 0, max_entries - 1)
+end
+
 -- Moves a run from one of the lists runs:<status> to another. `keys` has both by the status.
 local function move_status(keys, id, from, to)
   redis.pcall('ZREM', keys[from], id)
@@ -118,9 +134,9 @@ local function ended_text(parent, child)
 end
 
 -- The run has ended: the run that waits for it is told, by its queue, and so are clients that do, who also ask from time to time.
-local function announce_end(run, id, run_key, parent_queue_key, ending, result)
+local function announce_end(run, id, run_key, parent_queue_key)
   if run.parentQueue ~= '' then redis.call('RPUSH', parent_queue_key, ended_text(run.parent, id)) end
-  publish_end(run_key, run.awaited, ending, run.generation, result)
+  publish_end(run_key, run.awaited)
 end
 
 -- The function has something to learn: if it has no turn, and somebody takes it forward, one is queued.
@@ -376,7 +392,7 @@ end
 -- join:<id>, which frees.
 -- `keys`: run, queue, parent_queue, delayed, the lists runs:<status> that it leaves and enters, and dead if it may fail.
 -- `ending`: status; leaves, the status under which it was listed, if not its own; fields, names and values that say how; texts, the work
--- items that end what it leaves outside; limits, the entries of `delayed` that go; result, what waiting clients are told, or nil: they ask.
+-- items that end what it leaves outside; limits, the entries of `delayed` that go.
 local function end_run(run, id, keys, ending)
   local time, fields = now(), ending.fields
   redis.call('HSET', keys.run, 'status', ending.status, 'ended', time, 'turn', '', 'inline', '', unpack(fields))
@@ -385,5 +401,5 @@ local function end_run(run, id, keys, ending)
   if ending.status == 'failed' then redis.pcall('ZADD', keys.dead, time, id) end
   drop_limits(keys.delayed, ending.limits or {})
   call_in_bites('RPUSH', keys.queue, ending.texts)
-  announce_end(run, id, keys.run, keys.parent_queue, ending.status, ending.result)
+  announce_end(run, id, keys.run, keys.parent_queue)
 end

@@ -43,5 +43,5 @@ redis.call('HSET', run_key, 'status', 'completed', 'output', output, 'ended', no
   'bytes', bytes)
 redis.pcall('ZREM', running_key, id)
 redis.pcall('ZADD', completed_key, now(), id)
-publish_end(run_key, v[7], 'completed', generation, output)
+publish_end(run_key, v[7])
 return 1

@@ -52,6 +52,10 @@ if step == '' then
     end
     return { 'obsolete' }
   elseif run.turn == 'queue' then
+    if text ~= taken_text then
+      local own = redis.call('HMGET', run_key, 'workflow', 'payload')
+      if text ~= taken_text .. ' ' .. (own[1] or '') .. ' ' .. (own[2] or '') then return obsolete() end
+    end
     number = run.turns + 1
     if run.status ~= 'running' then redis.pcall('ZREM', run.status == 'queued' and queued_key or unserved_key, id) end
     if run.status == 'running' or about[1] then redis.call('HDEL', run_key, 'reason') end

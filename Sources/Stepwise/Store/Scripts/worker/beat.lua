@@ -4,8 +4,8 @@
 --       delayed
 --       meta
 --       paused
---       lists...  claimed:<worker>:<queue> of each queue, then unserved:<workflow> of each workflow, then unfit:<workflow> of each that has a
---                 version
+--       lists...  claimed:<worker>:<queue> of each queue, then accepting:<worker>:<queue> of each, then unserved:<workflow> of each workflow,
+--                 then unfit:<workflow> of each that has a version
 -- ARGV  worker
 --       max_due        most due entries to return
 --       is_look_asked  '1' to look through the lists as well
@@ -17,7 +17,7 @@
 -- Reply {'alive' or 'dead', due entries, {worker, beat, ...} of those that are not dead,
 --       {work item, ...}, {index of an unserved list that is not empty, ...}, the data format's number or '',
 --       how many runs were cancelled or '', 1 if it has looked through the lists, {index of an unfit hash that is not empty, ...},
---       {what is paused of what was asked for, ...}}
+--       {what is paused of what was asked for, ...}, how many pushed items the worker holds}
 -- Guarantees: renews an entry and never makes one.
 local workers_key, worker_key, delayed_key, meta_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local key_list, lists_at = KEYS, 6
@@ -33,13 +33,17 @@ if alive then
 end
 local due = redis.call('ZRANGEBYSCORE', delayed_key, '-inf', time, 'LIMIT', 0, max_due)
 local meta = redis.call('HMGET', meta_key, 'format', 'cancels')
-local claims, unserved, unfit = {}, {}, {}
+local claims, pushed, unserved, unfit = {}, 0, {}, {}
 local looks = is_look_asked or (meta[2] or '') ~= cancels
 if looks then
-  local unserved_at, unfit_at = lists_at + queues, lists_at + queues + workflows
-  for n = lists_at, unserved_at - 1 do
+  local accepting_at = lists_at + queues
+  local unserved_at = accepting_at + queues
+  local unfit_at = unserved_at + workflows
+  for n = lists_at, accepting_at - 1 do
     for _, text in ipairs(redis.call('LRANGE', key_list[n], 0, 1999)) do claims[#claims + 1] = text end
   end
+  -- Their texts are others', and may be long.
+  for n = accepting_at, unserved_at - 1 do pushed = pushed + redis.call('LLEN', key_list[n]) end
   for n = unserved_at, unfit_at - 1 do
     if redis.call('LLEN', key_list[n]) > 0 then unserved[#unserved + 1] = n - unserved_at end
   end
@@ -54,4 +58,5 @@ if redis.call('HLEN', paused_key) > 0 then
   end
 end
 local living = redis.call('ZREVRANGEBYSCORE', workers_key, '+inf', '(0', 'WITHSCORES', 'LIMIT', 0, 2000)
-return { alive and 'alive' or 'dead', due, living, claims, unserved, meta[1] or '', meta[2] or '', looks and 1 or 0, unfit, paused }
+return { alive and 'alive' or 'dead', due, living, claims, unserved, meta[1] or '', meta[2] or '', looks and 1 or 0, unfit, paused,
+  pushed }

@@ -1,7 +1,7 @@
 -- deregister: a worker's name leaves the index: at a clean exit, or an hour after it was declared dead. Only with empty claim lists.
 -- KEYS  workers
 --       worker     worker:<worker>
---       claims...  claimed:<worker>:<queue>
+--       claims...  claimed:<worker>:<queue> and accepting:<worker>:<queue> of each queue
 -- ARGV  worker
 --       age     how many ms it must have been dead, '' for a clean exit
 -- Reply 1 if it left, else 0

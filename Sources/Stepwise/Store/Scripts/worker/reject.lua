@@ -1,13 +1,30 @@
--- reject: a claimed item that is not a work item goes to `malformed`, where it can be read with the reason.
--- KEYS  claimed    claimed:<worker>:<queue>
+-- reject: a claimed item that nobody can accept goes to `malformed`, where it can be read with the reason.
+-- KEYS  claims     accepting:<worker>:<queue>, or claimed:<worker>:<queue> for what no work item is
 --       malformed
--- ARGV  item
---       entry  JSON without its closing brace
+-- ARGV  item         of a long one how it begins
+--       length       how many bytes a long one has, '' if `item` is all of it
+--       entry        JSON without its closing brace
+--       max_entries  how many entries `malformed` keeps
 -- Reply 1, or 0 if the item is not in the list
-local claimed_key, malformed_key = KEYS[1], KEYS[2]
-local item, entry = ARGV[1], ARGV[2]
-if not prove_claim(claimed_key, item) then return 0 end
+-- Guarantees: the caller need not hold, nor send, more of a long item than its beginning.
+local claims_key, malformed_key = KEYS[1], KEYS[2]
+local item, length, entry, max_entries = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+if length then
+  -- The oldest first: mostly it is that one, and each look copies an item.
+  local found
+  for n = 1, redis.call('LLEN', claims_key) do
+    local text = redis.call('LINDEX', claims_key, -n)
+    if #text == length and string.sub(text, 1, #item) == item then
+      found = text
+      break
+    end
+  end
+  if not found then return 0 end
+  item = found
+elseif not prove_claim(claims_key, item) then
+  return 0
+end
 redis.call('LLEN', malformed_key)
-drop_claim(claimed_key, item)
-redis.call('LPUSH', malformed_key, entry .. ',"at":' .. now() .. '}')
+drop_claim(claims_key, item)
+refuse(malformed_key, entry, max_entries)
 return 1

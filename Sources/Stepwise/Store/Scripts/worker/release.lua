@@ -1,10 +1,9 @@
 -- release: one claimed work item goes back to its queue: its worker died, drains, or cannot start it now. A step that has lost as many
 -- workers as it may is not delivered again: that is its outcome. A function that loses them between its steps ends its run.
--- KEYS  run           run:<id>; of a pushed item any key
+-- KEYS  run           run:<id>; of a message any key
 --       open          open:<id>
 --       claimed       claimed:<worker>:<queue>
 --       queue         queue:<queue>
---       redelivered
 --       steps         steps:<id>
 --       join          join:<id>
 --       running       runs:running
@@ -13,7 +12,7 @@
 --       parent_queue  queue:<queue> of the run that waits for it, or any list
 -- ARGV  text
 --       worker
---       kind        'turn', 'step', 'pushed' or 'message'
+--       kind        'turn', 'step' or 'message'
 --       generation
 --       step
 --       attempt
@@ -22,16 +21,15 @@
 --       id
 -- Reply {'moved'}, {'obsolete'} (dropped), {'gone'} (it is not in the list), {'failed'} (the run has ended)
 -- Guarantees: list to list; a turn is marked as queued in the same step, so its old holder can change nothing any more.
-local run_key, open_key, claimed_key, queue_key, redelivered_key, steps_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local join_key, running_key, failed_key, dead_key, parent_queue_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local run_key, open_key, claimed_key, queue_key, steps_key, join_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local running_key, failed_key, dead_key, parent_queue_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local text, worker, kind, generation, step, attempt, is_lost = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
 local max_losses, id = tonumber(ARGV[8]), ARGV[9]
 if not prove_claim(claimed_key, text) then return { 'gone' } end
 redis.call('LLEN', queue_key)
-if kind == 'pushed' or kind == 'message' then
+if kind == 'message' then
   drop_claim(claimed_key, text)
   redis.call('RPUSH', queue_key, text)
-  if is_lost and kind == 'pushed' then redis.pcall('HINCRBY', redelivered_key, redis.sha1hex(text), 1) end
   return { 'moved' }
 end
 local run = read_run(run_key)

@@ -1,0 +1,177 @@
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import TestSupport
+import Testing
+
+extension Scenarios {
+    /// What comes by a queue's inbox is a pushed item and nothing else, whoever reads it.
+    @Suite("Inbox", .serialized) struct InboxTests {
+        private let pay = Workflow("pay") { (context, amount: Int) async throws -> Int in
+            try await context.run("charge") { amount }
+        }
+
+        private static let prefix = "stepwise:{default}:"
+        private static let inbox = RedisArgument(prefix + "inbox:default")
+        private static let malformed = RedisArgument(prefix + "malformed")
+
+        /// Everything that Redis has of a run.
+        private func state(of run: String, _ server: RedisServer) async throws -> [String] {
+            let fields = try await server.command("HGETALL", .init(Self.prefix + "run:" + run)).array ?? []
+            let steps = try await server.command("HGETALL", .init(Self.prefix + "steps:" + run)).array ?? []
+            return (fields + steps).map { $0.string ?? "" }
+        }
+
+        /// A dead worker that has claimed an item from the inbox.
+        private func plantDeadWorker(_ name: String, holding item: String, _ server: RedisServer) async throws {
+            _ = try await server.command("LPUSH", .init(Self.prefix + "accepting:\(name):default"), .init(item))
+            _ = try await server.command(
+                "HSET", .init(Self.prefix + "worker:\(name)"), "state", "dead", "queues", "default", "declaredDead", "1"
+            )
+            _ = try await server.command("ZADD", .init(Self.prefix + "workers"), "-1", .init(name))
+        }
+
+        private func rejected(_ server: RedisServer) async throws -> Int {
+            try await server.command("LLEN", Self.malformed).integer ?? 0
+        }
+
+        private func entry(_ server: RedisServer) async throws -> JSONMembers? {
+            JSONMembers(try await server.command("LINDEX", Self.malformed, "0").bytes ?? [])
+        }
+
+        @Test(
+            .rule(8),
+            arguments: [
+                "turn victim @", "turn victim @ pay 999999", "step victim @ 1 charge", "ended victim @ nobody charge",
+                "cancel victim - other @ child", "withdraw victim @ 0 prices prices",
+                "broadcast news 99999999999999999 \"x\"},\"oops",
+            ])
+        func `A pushed text that reads like a work item is rejected, and no run learns of it`(_ text: String)
+            async throws
+        {
+            try await withWorker([pay]) { client, server in
+                let victim = try await client.enqueue(pay, 100, id: "victim", .after(.seconds(3600)))
+                let generation =
+                    try await server.command("HGET", .init(Self.prefix + "run:victim"), "generation").string ?? ""
+                let before = try await state(of: victim.id, server)
+                let item = text.replacing("@", with: generation)
+                _ = try await server.command("LPUSH", Self.inbox, .init(item))
+                try await eventually("the item is rejected") { try await rejected(server) == 1 }
+                #expect(try await state(of: victim.id, server) == before)
+                #expect(try await entry(server)?.string("item") == item)
+                try await expectSound(client)
+            }
+        }
+
+        @Test(.rule(8))
+        func `What a dead worker had claimed from the inbox is read as a pushed item by whoever takes it up`()
+            async throws
+        {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let victim = try await client.enqueue(pay, 100, id: "victim", .after(.seconds(3600)))
+                let generation =
+                    try await server.command("HGET", .init(Self.prefix + "run:victim"), "generation").string ?? ""
+                let before = try await state(of: victim.id, server)
+                try await plantDeadWorker("gone-1-a", holding: "turn victim \(generation)", server)
+                try await plantDeadWorker("gone-2-a", holding: #"{"workflow":"pay","id":"late","payload":7}"#, server)
+                try await withWorkers(server, pay, configuration: .init(lease: .seconds(1))) {
+                    let late = client.handle("late", as: Int.self)
+                    try await eventually("the pushed run is there") { (try? await late.details()) != nil }
+                    #expect(try await late.result(timeout: patience) == 7)
+                    try await eventually("the item is rejected") { try await rejected(server) == 1 }
+                    #expect(try await state(of: victim.id, server) == before)
+                    try await expectSound(client)
+                }
+                await client.close()
+            }
+        }
+
+        @Test(.rule(8))
+        func `A pushed item with which workers die is rejected after so many losses, with their number`() async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let item = #"{"workflow":"pay","id":"poison","payload":7}"#
+                // It serves another queue, so that what goes back stays there.
+                let configuration = StepwiseWorker.Configuration(
+                    queues: ["other"], lease: .seconds(1), maximumWorkerLosses: 3)
+                try await withWorkers(server, pay, configuration: configuration) {
+                    for loss in 1...3 {
+                        try await plantDeadWorker("gone-\(loss)-a", holding: item, server)
+                        let list = RedisArgument(Self.prefix + "accepting:gone-\(loss)-a:default")
+                        try await eventually("the dead worker's list is empty") {
+                            try await server.command("EXISTS", list).integer == 0
+                        }
+                        let waiting = try await server.command("LPOP", Self.inbox).string
+                        #expect(waiting == (loss < 3 ? item : nil))
+                    }
+                    #expect(try await rejected(server) == 1)
+                    let entry = try await entry(server)
+                    #expect(entry?.string("item") == item)
+                    #expect(entry?.string("reason")?.hasPrefix("3 workers ended while they accepted it") == true)
+                    #expect(try await server.command("EXISTS", .init(Self.prefix + "redelivered")).integer == 0)
+                }
+                await client.close()
+            }
+        }
+
+        @Test(.rule(8))
+        func `Of rejected items the newest are kept, and how a long one begins`() async throws {
+            try await withWorker([pay]) { client, server in
+                let long = String(repeating: "é", count: 100_000)
+                for number in 0..<1005 { _ = try await server.command("LPUSH", Self.inbox, .init("junk \(number)")) }
+                _ = try await server.command("LPUSH", Self.inbox, .init(long))
+                try await eventually("the long item is rejected") {
+                    try await client.malformed(limit: 1).first?.length == 200_000
+                }
+                try await eventually("all are taken") {
+                    let queues = try await client.queueTotals().queues
+                    return queues.allSatisfy { $0.pushed == 0 }
+                }
+                try await eventually("the newest thousand are there") { try await rejected(server) == 1000 }
+                let bytes = try await server.command("LINDEX", Self.malformed, "0").bytes ?? []
+                #expect(bytes.count < 10_000)
+                #expect(JSON.problem(with: bytes) == nil)
+            }
+        }
+
+        @Test(.rule(8))
+        func `What nobody of the engine wrote to a queue is rejected, and the reason names the inbox`() async throws {
+            try await withWorker([pay]) { client, server in
+                let item = #"{"workflow":"pay","payload":1}"#
+                _ = try await server.command("LPUSH", .init(Self.prefix + "queue:default"), .init(item))
+                try await eventually("the item is rejected") { try await rejected(server) == 1 }
+                #expect(try await entry(server)?.string("reason")?.contains("inbox:default") == true)
+                #expect(try await client.runs(limit: 1).isEmpty)
+            }
+        }
+
+        /// How long each connection that waits for an item has waited for it, in seconds.
+        private func waits(_ server: RedisServer) async throws -> [Int] {
+            let clients = try await server.command("CLIENT", "LIST").string ?? ""
+            return clients.split(separator: "\n").filter { $0.contains("cmd=blmove") }.compactMap { line in
+                line.split(separator: " ").first { $0.hasPrefix("idle=") }.flatMap { Int($0.dropFirst(5)) }
+            }
+        }
+
+        @Test(.rule(10))
+        func `A worker that leaves while writes are paused leaves the server alive`() async throws {
+            try await RedisServer.withServer { server in
+                let worker = RunningWorker(
+                    try StepwiseWorker(redis: RedisEndpoint(server.url), workflows: [pay], logger: .silent))
+                try await eventually("both lists are waited for") { try await waits(server).count == 2 }
+                _ = try await server.command("CLIENT", "PAUSE", "60000", "WRITE")
+                try await eventually("the waits grow old") { try await waits(server).allSatisfy { $0 > 0 } }
+                // What is sent while writes are paused is postponed; ended by UNBLOCK, it aborts this server.
+                try await eventually("new ones are postponed") { try await waits(server) == [0, 0] }
+                worker.leave()
+                try await eventually("nobody waits") { try await waits(server).isEmpty }
+                _ = try await server.command("CLIENT", "UNPAUSE")
+                try await worker.end()
+                #expect(try await server.command("PING").string == "PONG")
+                let calls = try await server.command("INFO", "commandstats").string ?? ""
+                #expect(!calls.contains("client|unblock") && calls.contains("client|kill"))
+            }
+        }
+    }
+}
