@@ -30,6 +30,9 @@ case $status in
     *) exit "$status" ;;
 esac
 
+echo "lint: numbers and texts from outside are bounded in one place"
+python3 .ci/numbers.py
+
 echo "lint: a build of everything, tests too, in which a warning is an error (some minutes, the first time)"
 log=$(mktemp "${TMPDIR:-/tmp}/stepwise-lint.XXXXXX")
 trap 'rm -f "$log"' EXIT

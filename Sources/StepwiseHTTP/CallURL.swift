@@ -3,6 +3,7 @@ internal import FoundationEssentials
 #else
 internal import Foundation
 #endif
+internal import Stepwise
 
 /// A URL that is read in one way only: what the policy checks is what AsyncHTTPClient connects to.
 package struct CallURL: Sendable, Hashable {
@@ -58,6 +59,6 @@ package struct CallURL: Sendable, Hashable {
         let head = text.prefix { $0 != "?" && $0 != "#" }
         // Whatever it is, what stands before the last @ may be a password.
         let shown = head.lastIndex(of: "@").map { "…" + head[$0...] } ?? String(head)
-        return String(shown.prefix(300))
+        return shown.prefix(bytes: 300)
     }
 }

@@ -1,5 +1,6 @@
 internal import AsyncHTTPClient
 internal import NIOCore
+internal import Stepwise
 import Synchronization
 
 /// AsyncHTTPClient's clients, one for each host and address.
@@ -58,7 +59,8 @@ final class ClientPool: Sendable {
 
     private func make(_ key: Key) -> Lease {
         var configuration = configuration
-        configuration.timeout = .init(connect: .init(key.connectTimeout), read: key.readTimeout.map { .init($0) })
+        configuration.timeout = .init(
+            connect: TimeAmount(atMost: key.connectTimeout), read: key.readTimeout.map(TimeAmount.init(atMost:)))
         configuration.dnsOverride = key.address.map { [key.host: $0] } ?? [:]
         return Lease(HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration))
     }

@@ -68,7 +68,7 @@ public struct HTTPCallError: Error, Sendable, Hashable, Codable, CustomStringCon
         room = Self.limit + Self.limit / 2
         let text = String(
             String.UnicodeScalarView(
-                String(decoding: body.prefix(Self.limit), as: UTF8.self).unicodeScalars.prefix { scalar in
+                String(cutting: body, to: Self.limit).unicodeScalars.prefix { scalar in
                     room -= Self.size(String(scalar))
                     return room >= 0
                 }))
@@ -76,7 +76,7 @@ public struct HTTPCallError: Error, Sendable, Hashable, Codable, CustomStringCon
         let hint =
             (300..<400).contains(status) && headers["location"] != nil
             ? "; .followRedirects(atMost:) follows such an answer" : ""
-        let excerpt = text.isEmpty ? "" : ": " + String(text.prefix(500))
+        let excerpt = text.isEmpty ? "" : ": " + text.prefix(bytes: 500)
         message = "\(request) was answered with status \(status)\(hint)\(excerpt)"
     }
 

@@ -1,3 +1,5 @@
+internal import Stepwise
+
 /// The limit was reached first.
 struct TimeIsUp: Error {}
 
@@ -8,7 +10,7 @@ func within<T: Sendable>(_ limit: Duration, _ work: @escaping @Sendable () async
     try await withThrowingTaskGroup(of: T.self) { group in
         group.addTask(operation: work)
         group.addTask {
-            try await Task.sleep(for: limit)
+            try await Task.sleep(atMost: limit)
             throw TimeIsUp()
         }
         defer { group.cancelAll() }

@@ -46,7 +46,7 @@ extension RecordingClient: RunSource {
                 group.addTask { try await self.wait { self.order(id)?.end != nil } }
                 if let timeout {
                     group.addTask {
-                        try await Task.sleep(for: timeout)
+                        try await Task.sleep(atMost: timeout)
                         throw StepwiseError(
                             .timedOut,
                             "run \(id) had not ended after \(timeout): the test has neither finished nor failed it")

@@ -1,4 +1,5 @@
 import Foundation
+import Stepwise
 import Synchronization
 
 /// What makes a redis-server's clock one that can be moved: Debian's libfaketime, loaded into it, adds what a file says.
@@ -41,9 +42,9 @@ final class SkippableClock: Sendable {
     }
 
     private func write(_ offset: Duration) throws {
-        let (seconds, attoseconds) = offset.components
-        let milliseconds = String(attoseconds / 1_000_000_000_000_000)
-        let text = "+\(seconds).\(String(repeating: "0", count: 3 - milliseconds.count))\(milliseconds)\n"
+        let milliseconds = offset.wholeMilliseconds
+        let rest = String(milliseconds % 1000)
+        let text = "+\(milliseconds / 1000).\(String(repeating: "0", count: 3 - rest.count))\(rest)\n"
         // In one piece: the server reads it at any moment.
         try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
     }

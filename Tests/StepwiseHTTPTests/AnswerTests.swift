@@ -1,3 +1,4 @@
+import NIOCore
 import Stepwise
 import StepwiseHTTP
 import TestSupport
@@ -52,6 +53,21 @@ struct AnswerTests {
             #expect(date.after ?? .zero > .seconds(86_400 * 365))
             let final = try await refusal(.get(server.url + "/final"))
             #expect(final.isFinal)
+        }
+    }
+
+    @Test func `A limit that is longer than any is as good as none, and one below zero is over at once`() async throws {
+        let (forever, negative) = (Duration.seconds(Int64.max), Duration.seconds(Int64.min))
+        #expect(TimeAmount(atMost: forever) == .seconds(3_153_600_000) && TimeAmount(atMost: negative) == .zero)
+        #expect(TimeAmount(atMost: .microseconds(1500)) == .microseconds(1500))
+        try await TestServer.with { request in
+            request.path == "/silent" ? .stall([]) : .answer(200, text: "done")
+        } _: { server in
+            let call = HTTPCall.get(
+                server.url, .timeout(forever), .connectTimeout(forever), .readTimeout(forever))
+            #expect(try await caller.send(call, as: firstTry()).text == "done")
+            let late = try await refusal(.get(server.url + "/silent", .timeout(negative)))
+            #expect(late.error.code == .timedOut && !late.isFinal)
         }
     }
 

@@ -28,6 +28,22 @@ struct WaitTests {
         #expect(test.recorded("long")?.kind == "sleep")
     }
 
+    @Test func `Lengths and moments that nobody means are bounded, as in Redis`() async throws {
+        let forever = Duration.seconds(Int64.max)
+        let endOfTime = Date(timeIntervalSince1970: .infinity)
+        let workflow = Workflow("w", .timeout(forever)) { (context, _: Int) async throws -> Int in
+            try await context.sleep(for: forever)
+            try await context.sleep(until: endOfTime)
+            try await context.notify("over", 1, keep: .seconds(Int64.min))
+            return try await context.run("a", .totalTimeout(forever)) { 1 }
+        }
+        let test = WorkflowTest(workflow, bodyLimit: forever)
+        #expect(try await test.run(0) == 1)
+        #expect(test.elapsed == .longest)
+        let late = WorkflowTest(workflow, start: endOfTime)
+        #expect(try await late.run(0) == 1)
+    }
+
     private let approval = Workflow("approval") { (context, timeout: Int) async throws -> String in
         do {
             return try await context.waitForEvent("approved", as: String.self, timeout: .seconds(timeout))

@@ -22,13 +22,13 @@ public struct EnqueueOption: Sendable {
     /// How long the run may take in all, from now on, by Redis' clock; see ``WorkflowOption/runTimeout(_:)``. Counts also while it waits in
     /// its queue. `nil`: as the workflow says.
     public static func runTimeout(_ limit: Duration?) -> EnqueueOption {
-        EnqueueOption { $0.timeout = limit.map { max(1, Int($0.milliseconds.rounded(.up))) } }
+        EnqueueOption { $0.timeout = limit.map { max(1, $0.wholeMilliseconds(rounded: .up)) } }
     }
 
     /// The run starts so long from now, by Redis' clock, and waits until then without taking a worker; zero or less: at once. Of several
     /// `.after` and `.at` the last counts. A run's ``runTimeout(_:)`` begins now and not then.
     public static func after(_ delay: Duration) -> EnqueueOption {
-        EnqueueOption { $0.start = StartTime(after: Int(min(max(0, delay.milliseconds), 1e15).rounded(.up))) }
+        EnqueueOption { $0.start = StartTime(after: delay.wholeMilliseconds(rounded: .up)) }
     }
 
     /// The run starts then, by Redis' clock; in the past: at once. Else as ``after(_:)``.

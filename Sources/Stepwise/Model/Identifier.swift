@@ -12,7 +12,8 @@ package enum Identifier {
         if text.isEmpty || text.utf8.count > 100 || !allowed {
             throw StepwiseError(
                 .invalidIdentifier,
-                "the namespace \"\(text.prefix(120))\" cannot be one: use 1 to 100 of the characters A-Z a-z 0-9 _ -")
+                "the namespace \"\(text.prefix(bytes: 120))\" cannot be one: use 1 to 100 of the characters A-Z a-z 0-9 _ -"
+            )
         }
     }
 
@@ -20,7 +21,7 @@ package enum Identifier {
     /// because Redis compares bytes and Swift compares characters: what is one name to the one must be one to the other.
     package static func check(_ text: String, what: String) throws(StepwiseError) {
         if let problem = problem(with: text) {
-            throw StepwiseError(.invalidIdentifier, "the \(what) \(JSON.string(String(text.prefix(220)))) \(problem)")
+            throw StepwiseError(.invalidIdentifier, "the \(what) \(JSON.string(text.prefix(bytes: 220))) \(problem)")
         }
     }
 
@@ -39,7 +40,7 @@ package enum Identifier {
         {
             throw StepwiseError(
                 .invalidIdentifier,
-                "the version \(JSON.string(String(version.prefix(120)))) of workflow \"\(workflow)\" cannot be one: use 1 to 100 printable ASCII "
+                "the version \(JSON.string(version.prefix(bytes: 120))) of workflow \"\(workflow)\" cannot be one: use 1 to 100 printable ASCII "
                     + "characters without spaces and =")
         }
     }
@@ -56,7 +57,7 @@ package enum Identifier {
             let text = String(hash, radix: 16)
             return String(repeating: "0", count: 16 - text.count) + text
         }
-        return "\(run.prefix(160))/" + digits.joined()
+        return "\(run.prefix(bytes: 160))/" + digits.joined()
     }
 
     /// A new id: 20 characters of `0-9a-z`, the first 9 of them the time in milliseconds, so that ids sort by age.

@@ -24,8 +24,8 @@ package enum Obstacle: Sendable, Hashable, CustomStringConvertible {
         case .divergence(let divergence):
             "changed code: \(divergence); bring the fitting code back, then resume the run"
         case .undecodable(let sentence):
-            "changed code: \(sentence); bring the fitting type back, then resume the run"
-        case .other(let sentence): sentence
+            "changed code: \(sentence.prefix(bytes: ErrorWords.limit)); bring the fitting type back, then resume the run"
+        case .other(let sentence): sentence.prefix(bytes: ErrorWords.limit)
         }
     }
 }

@@ -90,7 +90,7 @@ public struct Retry: Sendable {
 
     /// Whole milliseconds from 0 to ten years.
     private static func bounded(_ milliseconds: Double) -> Int {
-        Int(min(max(0, milliseconds), 315_360_000_000).rounded())
+        min(max(0, Int(saturating: milliseconds.rounded())), 315_360_000_000)
     }
 }
 

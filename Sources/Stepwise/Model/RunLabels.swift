@@ -43,7 +43,7 @@ package struct RunLabels: Sendable, Hashable {
         for (name, value) in values.sorted(by: { $0.key < $1.key }) {
             if Identifier.problem(with: name) != nil || name.contains("=") || name.utf8.count > 100 {
                 return
-                    "have one named \(JSON.string(String(name.prefix(120)))): use 1 to 100 printable ASCII characters without spaces and ="
+                    "have one named \(JSON.string(name.prefix(bytes: 120))): use 1 to 100 printable ASCII characters without spaces and ="
             }
             if value.utf8.count > 200
                 || value.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })

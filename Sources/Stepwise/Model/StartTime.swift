@@ -8,20 +8,17 @@ internal import Foundation
 package struct StartTime: Sendable, Hashable {
     package let text: String
 
-    /// Until the end of the year 9999, which a score of a sorted set holds exactly.
-    private static let limit = 253_402_300_799_999
-
     /// - Parameter after: in milliseconds.
     /// - Returns: `nil` for zero or less: at once.
     package init?(after: Int) {
         if after <= 0 { return nil }
-        text = "+\(min(after, Self.limit))"
+        text = "+\(min(after, Date.latestMilliseconds))"
     }
 
     /// - Parameter at: in milliseconds since 1970.
     package init?(at: Int) {
         if at <= 0 { return nil }
-        text = "\(min(at, Self.limit))"
+        text = "\(min(at, Date.latestMilliseconds))"
     }
 
     /// How many milliseconds are left, at a time in milliseconds since 1970.
@@ -31,7 +28,6 @@ package struct StartTime: Sendable, Hashable {
     }
 
     init?(_ date: Date) {
-        let milliseconds = (date.timeIntervalSince1970 * 1000).rounded(.up)
-        self.init(at: milliseconds > 0 ? Int(min(milliseconds, Double(Self.limit))) : 0)
+        self.init(at: date.boundedMilliseconds(rounded: .up))
     }
 }

@@ -39,7 +39,7 @@ public struct RetryAfter: Error, CustomStringConvertible {
 
     /// - Parameter date: by this worker's clock; in the past: at once.
     public init(_ date: Date, because cause: (any Error)? = nil) {
-        self.init(.seconds(date.timeIntervalSinceNow), because: cause)
+        self.init(Duration(boundedSeconds: date.timeIntervalSinceNow), because: cause)
     }
 
     /// From an HTTP `Retry-After` header: a number of seconds or a date such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §10.2.3).

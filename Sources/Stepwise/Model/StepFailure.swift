@@ -92,7 +92,7 @@ package struct ErrorWords: Sendable, Hashable {
     package var message: String
     package var value: String?
 
-    /// The most characters that are kept of an error's text.
+    /// The most bytes of UTF-8 that are kept of an error's text.
     package static let limit = 4000
     /// The most bytes of an error's JSON.
     private static let valueLimit = 16_384
@@ -100,8 +100,8 @@ package struct ErrorWords: Sendable, Hashable {
     package init(_ error: any Error) {
         // What tells the engine how to go on is no error of its own.
         let error = (error as? NonRetryable)?.cause ?? (error as? RetryAfter)?.cause ?? error
-        type = String(describing: Swift.type(of: error))
-        message = String(String(describing: error).prefix(Self.limit))
+        type = String(describing: Swift.type(of: error)).prefix(bytes: 300)
+        message = String(describing: error).prefix(bytes: Self.limit)
         if let encodable = error as? any Encodable,
             let json = try? JSON.encode(encodable, what: "an error"), json.count <= Self.valueLimit
         {

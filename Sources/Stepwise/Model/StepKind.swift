@@ -30,6 +30,11 @@ package struct Notice: Sendable {
         case everybody(keep: Int?)
     }
 
+    /// For how many milliseconds an event is kept; `nil` for zero and less: not at all.
+    package static func keep(_ length: Duration?) -> Int? {
+        length.map { $0.wholeMilliseconds(rounded: .up) }.flatMap { $0 > 0 ? $0 : nil }
+    }
+
     package var event: String
     package var target: Target
 }

@@ -7,7 +7,7 @@ package enum StepName {
     ///   `#` and digits, which is how repeated uses of a name are told apart.
     package static func check(_ name: String) throws(StepwiseError) {
         func refuse(_ why: String) -> StepwiseError {
-            StepwiseError(.invalidStepName, "the step name \"\(name.prefix(80))\" \(why)")
+            StepwiseError(.invalidStepName, "the step name \"\(name.prefix(bytes: 80))\" \(why)")
         }
         if name.isEmpty {
             throw StepwiseError(

@@ -95,7 +95,7 @@ package struct StepOptions: Sendable {
     package var limits: String {
         if !hasLimits { return "" }
         return [("total", totalTimeout), ("claim", claimTimeout)].compactMap { name, limit in
-            limit.map { "\(name)=\(Int(max(0, $0.milliseconds.rounded(.up))))" }
+            limit.map { "\(name)=\(max(0, $0.wholeMilliseconds(rounded: .up)))" }
         }.joined(separator: " ")
     }
 

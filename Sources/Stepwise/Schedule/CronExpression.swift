@@ -21,7 +21,7 @@ package struct CronExpression: Sendable, Hashable {
     ]
 
     package init(_ text: String) throws(Problem) {
-        let text = text.utf8.count > 1000 ? String(text.prefix(1000)) : text
+        let text = text.prefix(bytes: 1000)
         if text.first == "@", Self.shortcuts[text.lowercased()] == nil {
             throw Problem(
                 reason: "is no shortcut that is known: use \(Self.shortcuts.keys.sorted().joined(separator: ", "))")

@@ -57,7 +57,7 @@ package struct CronField: Sendable, Hashable {
     }
 
     private mutating func add(_ item: Substring, of field: Substring, _ kind: Kind) throws(Problem) {
-        let shown = JSON.string(String(field.prefix(100)))
+        let shown = JSON.string(field.prefix(bytes: 100))
         func problem(_ what: String) -> Problem { Problem(reason: "the \(kind.rawValue) \(shown) \(what)") }
         let parts = item.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         var step = 1
@@ -65,7 +65,8 @@ package struct CronField: Sendable, Hashable {
             guard let number = Self.number(parts[1]), number > 0 else {
                 throw problem("has no step above 0 behind its /")
             }
-            step = number
+            // More comes to the same, and could be more than the sum below holds.
+            step = min(number, 64)
         }
         let range = kind.range
         var low: Int
@@ -82,7 +83,7 @@ package struct CronField: Sendable, Hashable {
                 guard let value = Self.value(end, kind) else {
                     let names = kind.names.isEmpty ? "" : " or \(kind.names[0]) to \(kind.names[kind.names.count - 1])"
                     throw problem(
-                        "names \(JSON.string(String(end.prefix(40)))): use \(range.lowerBound) to \(range.upperBound)\(names)"
+                        "names \(JSON.string(end.prefix(bytes: 40))): use \(range.lowerBound) to \(range.upperBound)\(names)"
                     )
                 }
                 values.append(value)

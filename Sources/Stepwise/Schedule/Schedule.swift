@@ -50,7 +50,7 @@ public struct Schedule: Sendable, Hashable {
         self.payload = payload
         self.queue = queue
         self.labels = labels
-        timeout = runTimeout.map { max(1, $0.wholeMilliseconds) }
+        timeout = runTimeout.map { max(1, $0.wholeMilliseconds(rounded: .up)) }
         self.overlap = overlap
         self.catchUp = catchUp
         self.version = version
@@ -148,7 +148,7 @@ public struct Schedule: Sendable, Hashable {
         if name.utf8.count > 150 {
             throw StepwiseError(
                 .invalidIdentifier,
-                "the schedule name \(JSON.string(String(name.prefix(170)))) is longer than 150 bytes")
+                "the schedule name \(JSON.string(name.prefix(bytes: 170))) is longer than 150 bytes")
         }
         try Identifier.check(workflow, what: "workflow name")
         try Identifier.check(queue, what: "queue")

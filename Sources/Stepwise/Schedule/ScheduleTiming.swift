@@ -32,11 +32,8 @@ public struct ScheduleTiming: Sendable, Hashable {
     public static func every(_ interval: Duration, from start: Date? = nil) -> ScheduleTiming {
         ScheduleTiming(
             kind: .every(
-                whole(interval.milliseconds), from: start.map { whole($0.timeIntervalSince1970 * 1000) } ?? 0))
+                interval.wholeMilliseconds(rounded: .toNearestOrAwayFromZero), from: start?.wholeMilliseconds ?? 0))
     }
-
-    /// What is no number of milliseconds is too large to be used.
-    private static func whole(_ milliseconds: Double) -> Int { Int(exactly: milliseconds.rounded()) ?? .max }
 }
 
 extension ScheduleTiming: CustomStringConvertible {
@@ -65,17 +62,19 @@ package struct Ticks: Sendable {
             let expression: CronExpression
             do { expression = try CronExpression(text) } catch {
                 throw StepwiseError(
-                    .invalidSchedule, "the cron expression \(JSON.string(String(text.prefix(200)))) \(error.reason)")
+                    .invalidSchedule, "the cron expression \(JSON.string(text.prefix(bytes: 200))) \(error.reason)")
             }
             do { kind = .cron(expression, try ZoneRules(identifier: timeZone)) } catch {
                 throw StepwiseError(
-                    .invalidSchedule, "the time zone \(JSON.string(String(timeZone.prefix(100)))) \(error.reason)")
+                    .invalidSchedule, "the time zone \(JSON.string(timeZone.prefix(bytes: 100))) \(error.reason)")
             }
         case .every(let interval, let start):
-            guard interval >= 1000, interval <= 315_360_000_000, abs(start) < 253_402_300_800_000 else {
+            guard (1000...315_360_000_000).contains(interval) else {
+                throw StepwiseError(.invalidSchedule, "the interval is \(interval) ms: use 1 second to 10 years")
+            }
+            guard start.magnitude <= Date.latestMilliseconds else {
                 throw StepwiseError(
-                    .invalidSchedule,
-                    "the interval is \(interval) ms: use 1 second to 10 years, and a start before the year 9999")
+                    .invalidSchedule, "the start is \(start) ms since 1970: use one before the end of the year 9999")
             }
             kind = .every(interval, from: start)
         }

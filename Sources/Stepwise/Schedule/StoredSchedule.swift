@@ -43,7 +43,7 @@ package struct StoredSchedule: Sendable, Hashable {
         }
         func number(_ member: String) throws(Problem) -> Int? {
             guard members.values[member] != nil else { return nil }
-            guard let number = members.integer(member), abs(number) < 1 << 53 else {
+            guard let number = members.integer(member), number.magnitude < 1 << 53 else {
                 throw Problem(reason: "\"\(member)\" is not a whole number")
             }
             return number

@@ -10,7 +10,7 @@ public struct FailedAttempt: Sendable, Hashable, Codable {
     public var attempt: Int
     /// The name of the error's Swift type.
     public var type: String
-    /// The error in words, at most 300 characters.
+    /// The error in words, at most 300 bytes.
     public var message: String
     /// The worker on which it failed.
     public var worker: String
@@ -29,7 +29,7 @@ public struct FailedAttempt: Sendable, Hashable, Codable {
     package static func note(attempt: Int, error: any Error, worker: String, took: Int) -> String {
         let words = ErrorWords(error)
         return
-            "{\"attempt\":\(attempt),\"type\":\(JSON.string(words.type)),\"message\":\(JSON.string(String(words.message.prefix(300)))),"
+            "{\"attempt\":\(attempt),\"type\":\(JSON.string(words.type)),\"message\":\(JSON.string(words.message.prefix(bytes: 300))),"
             + "\"worker\":\(JSON.string(worker)),\"took\":\(took)"
     }
 }

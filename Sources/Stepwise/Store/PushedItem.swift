@@ -63,7 +63,9 @@ extension JSONMembers {
     func duration(_ member: String) throws(PushedItem.Problem) -> Int? {
         guard given(member) != nil else { return nil }
         guard let milliseconds = integer(member), milliseconds > 0, milliseconds < 315_360_000_000 else {
-            throw .init(reason: "\"\(member)\" is not a whole number of milliseconds above 0")
+            throw .init(
+                reason: "\"\(member)\" is not a whole number of milliseconds above 0 and below 315360000000 (ten years)"
+            )
         }
         return milliseconds
     }
@@ -72,7 +74,8 @@ extension JSONMembers {
     func checkNames(_ known: [String]) throws(PushedItem.Problem) {
         if let unknown = keys.first(where: { !known.contains($0) }) {
             let list = known.dropLast().joined(separator: ", ")
-            throw .init(reason: "\"\(unknown)\" is not a known member: use \(list) and \(known.last ?? "")")
+            throw .init(
+                reason: "\"\(unknown.prefix(bytes: 120))\" is not a known member: use \(list) and \(known.last ?? "")")
         }
         if Set(keys).count != keys.count { throw .init(reason: "a member stands in it twice") }
     }

@@ -52,7 +52,7 @@ struct PushedStart: Sendable {
         if let problem = RunLabels.problem(withCount: names.count) { throw .init(reason: "the labels \(problem)") }
         for name in names {
             guard let text = members.string(name) else {
-                throw .init(reason: "label \(JSON.string(String(name.prefix(120)))) is not a string")
+                throw .init(reason: "label \(JSON.string(name.prefix(bytes: 120))) is not a string")
             }
             labels[name] = text
         }

@@ -5,4 +5,4 @@ internal import Foundation
 #endif
 
 /// For ids and nothing else: nothing correct depends on a client's clock.
-package func wallClockMilliseconds() -> Int { Int(Date().timeIntervalSince1970 * 1000) }
+package func wallClockMilliseconds() -> Int { Date().wholeMilliseconds }

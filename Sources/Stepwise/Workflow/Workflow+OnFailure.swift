@@ -49,7 +49,7 @@ extension Workflow {
                     } catch let second where context.instance.isFailure(second) {
                         let words = ErrorWords(second)
                         context.instance.noteMisuse(
-                            "onFailure of workflow \"\(name)\" ended in an error itself: \(words.type): \(words.message.prefix(500))"
+                            "onFailure of workflow \"\(name)\" ended in an error itself: \(words.type): \(words.message.prefix(bytes: 500))"
                         )
                     } catch {}
                     throw error

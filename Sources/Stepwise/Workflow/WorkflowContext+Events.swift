@@ -64,13 +64,13 @@ extension WorkflowContext {
     /// - Parameters:
     ///   - event: the event's name.
     ///   - value: its value, stored as JSON.
-    ///   - keep: for how long those get it who come later; `nil`: nobody. While an event of that name is kept, another one that is to be kept
+    ///   - keep: for how long those get it who come later; `nil`, zero and less: nobody. While an event of that name is kept, another one that is to be kept
     ///     reaches nobody: the first counts.
     ///   - name: the step's name; `nil`: `notify` and the event's.
     public func notify(
         _ event: String, _ value: some Codable & Sendable, keep: Duration? = nil, name: String? = nil
     ) async throws {
-        try await notify(event, value, .everybody(keep: keep?.wholeMilliseconds), name)
+        try await notify(event, value, .everybody(keep: Notice.keep(keep)), name)
     }
 
     private func notify(

@@ -16,31 +16,26 @@ extension WorkflowContext {
     /// would repeat.
     ///
     /// - Parameters:
-    ///   - duration: how long, from the call on; zero and less: at once.
+    ///   - duration: how long, from the call on; zero and less: at once. At most 10,000 years.
     ///   - name: the step's name.
     /// - Throws: `CancellationError` in a cancelled task, and when the run is cancelled; ``StepwiseError`` for a bad name or a call from the
     ///   wrong place.
     public func sleep(for duration: Duration, name: String = "sleep") async throws {
-        let milliseconds = max(.zero, duration).milliseconds.rounded(.up)
-        try await sleep(.after(milliseconds: Int(min(milliseconds, Self.longest))), name)
+        try await sleep(.after(milliseconds: max(0, duration.wholeMilliseconds(rounded: .up))), name)
     }
 
     /// Waits until a moment of Redis' clock; one in the past: not at all.
     ///
     /// - Parameters:
-    ///   - date: when to go on.
+    ///   - date: when to go on; at most the end of the year 9999.
     ///   - name: the step's name.
     /// - Throws: as ``sleep(for:name:)``.
     public func sleep(until date: Date, name: String = "sleep") async throws {
-        let milliseconds = (date.timeIntervalSince1970 * 1000).rounded(.up)
-        try await sleep(.at(milliseconds: Int(max(0, min(milliseconds, Self.longest)))), name)
+        try await sleep(.at(milliseconds: max(0, date.boundedMilliseconds(rounded: .up))), name)
     }
 
     private func sleep(_ wake: StepWait.Wake, _ name: String) async throws {
         try checkPlace(of: "step \"\(name)\"")
         _ = try await instance.call(name: name, options: StepOptions(), .wait(.sleep(wake))) { _ in JSON.null }
     }
-
-    /// 10,000 years, in milliseconds: `.seconds(Int64.max)` is a way to say "for ever".
-    private static var longest: Double { 315_360_000_000_000 }
 }

@@ -45,11 +45,11 @@ struct CallbackCommand: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func validate() throws {
-            if !(by > 0 && by <= 1e9) { throw ValidationError("--by must be more than 0 seconds") }
+            if !(by > 0 && by <= 1e9) { throw ValidationError("--by must be more than 0 and at most 1e9 seconds") }
         }
 
         func run() async throws {
-            let duration = Duration.milliseconds(Int64((by * 1000).rounded(.up)))
+            let duration = Duration(boundedSeconds: by)
             let isExtended = try await connection.withClient { try await $0.extend(token, by: duration) }
             let answer = isExtended ? "extended" : "nobody waits"
             Output.print(connection.json ? JSONDocument.object([("answer", .string(answer))]).text : answer)

@@ -48,10 +48,10 @@ struct EnqueueCommand: AsyncParsableCommand {
         _ = try start()
         if after != nil, at != nil { throw ValidationError("--after and --at both say when to start: use one") }
         if let runTimeout, !(runTimeout > 0 && runTimeout <= 1e9) {
-            throw ValidationError("--run-timeout must be more than 0 seconds")
+            throw ValidationError("--run-timeout must be more than 0 and at most 1e9 seconds")
         }
         if let timeout, !(timeout > 0 && timeout <= 1e9) {
-            throw ValidationError("--timeout must be more than 0 seconds")
+            throw ValidationError("--timeout must be more than 0 and at most 1e9 seconds")
         }
     }
 
@@ -59,9 +59,9 @@ struct EnqueueCommand: AsyncParsableCommand {
         if let after {
             guard let seconds = Times.length(after) else {
                 throw ValidationError(
-                    "--after \(after) is no length of time: use a number with a unit: 30s, 90m, 2h, 3d")
+                    "--after \(after) is no length of time: use a number below 1e9 with a unit: 30s, 90m, 2h, 3d")
             }
-            return .after(.seconds(seconds))
+            return .after(Duration(boundedSeconds: seconds))
         }
         guard let at else { return .after(.zero) }
         guard let date = Times.date(at) else {
@@ -75,7 +75,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         let end = try await connection.withClient { client in
             let run = try await client.enqueue(
                 workflow: workflow, payloadJSON: payload, id: id, .queue(queue), .labels(try Labels.parse(label)),
-                .runTimeout(runTimeout.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) }), start())
+                .runTimeout(runTimeout.map(Duration.init(boundedSeconds:))), start())
             if !run.isNew { Output.complain("run \(run.id) was there already; nothing was started") }
             guard wait else {
                 Output.print(
@@ -84,7 +84,7 @@ struct EnqueueCommand: AsyncParsableCommand {
                 return StepwiseClient.StoredEnd?.none
             }
             let end = try await client.storedEnd(
-                ofRun: run.id, timeout: timeout.map { .milliseconds(Int64($0 * 1000)) })
+                ofRun: run.id, timeout: timeout.map(Duration.init(boundedSeconds:)))
             report(run, end)
             return end
         }

@@ -39,7 +39,7 @@ struct HealthCommand: AsyncParsableCommand {
     /// A Redis that does not answer is a reason like any other.
     private func ask(_ client: StepwiseClient) async -> (alive: [String], reason: String?) {
         let onThisHost = workerOnThisHost
-        let limit = Duration.milliseconds(Int64(timeout * 1000))
+        let limit = Duration(boundedSeconds: timeout)
         return await withTaskGroup(of: (alive: [String], reason: String?)?.self) { group in
             group.addTask {
                 do {
@@ -52,7 +52,7 @@ struct HealthCommand: AsyncParsableCommand {
                 }
             }
             group.addTask {
-                try? await Task.sleep(for: limit)
+                try? await Task.sleep(atMost: limit)
                 return nil
             }
             defer { group.cancelAll() }

@@ -34,7 +34,9 @@ struct NotifyCommand: AsyncParsableCommand {
         if keep != nil, run != nil {
             throw ValidationError("--keep is for an event to everybody; one to a run is kept until the run asks")
         }
-        if let keep, !(keep > 0 && keep <= 1e9) { throw ValidationError("--keep must be more than 0 seconds") }
+        if let keep, !(keep > 0 && keep <= 1e9) {
+            throw ValidationError("--keep must be more than 0 and at most 1e9 seconds")
+        }
     }
 
     func run() async throws {
@@ -48,7 +50,7 @@ struct NotifyCommand: AsyncParsableCommand {
                 case .repeated: answer = "repeated"
                 }
             } else {
-                let keep = keep.map { Duration.milliseconds(Int64(($0 * 1000).rounded(.up))) }
+                let keep = keep.map(Duration.init(boundedSeconds:))
                 try await client.notify(event, json: json, keep: keep, queue: queue)
             }
             Output.print(connection.json ? JSONDocument.object([("answer", .string(answer))]).text : answer)

@@ -111,7 +111,7 @@ enum NewProcess {
         process.standardOutput = log
         process.standardError = log
         let timer = Task {
-            guard (try? await Task.sleep(for: limit)) != nil else { return }
+            guard (try? await Task.sleep(atMost: limit)) != nil else { return }
             process.terminate()
         }
         defer { timer.cancel() }

@@ -21,9 +21,9 @@ public struct TestMoment: Sendable {
 
     /// Sends an event to everybody who waits for it.
     ///
-    /// - Parameter keep: for how long those get it who come later; `nil`: nobody.
+    /// - Parameter keep: for how long those get it who come later; `nil`, zero and less: nobody.
     public func notifyEverybody(_ event: String, _ value: some Encodable & Sendable, keep: Duration? = nil) {
-        script.send(event, value, .everybody(keep: keep?.wholeMilliseconds))
+        script.send(event, value, .everybody(keep: Notice.keep(keep)))
     }
 
     /// Answers a callback of the tested run, as whoever has its token does.

@@ -30,7 +30,7 @@ extension TestWorld {
         let first = FirstOf<Result<[UInt8], any Error>>()
         let work = Task { first.set(await Result { try await body() }) }
         let timer = Task {
-            guard (try? await Task.sleep(for: limit)) != nil else { return }
+            guard (try? await Task.sleep(atMost: limit)) != nil else { return }
             let error: any Error =
                 limit < bodyLimit
                 ? StepTimeout(limit: limit)

@@ -41,7 +41,7 @@ public final class WorkflowTest<Input: Sendable, Output: Sendable>: Sendable {
     ) {
         self.workflow = workflow
         script = TestScript(
-            runID: runID, start: start.wholeMilliseconds, bodyLimit: bodyLimit, logger: logger)
+            runID: runID, start: start.boundedMilliseconds(), bodyLimit: bodyLimit, logger: logger)
     }
 
     // MARK: Running

@@ -103,7 +103,7 @@ import Testing
         #expect(try json(note).contains("\"at\":\(number),"))
         let limit = Duration.days(3_650_000)
         #expect(note.took.wholeMilliseconds == min(max(number, -limit.wholeMilliseconds), limit.wholeMilliseconds))
-        for absurd in [Double.infinity, .nan, 1e300] {
+        for absurd in [Double.infinity, 1e300] {
             #expect(Date(timeIntervalSince1970: absurd).wholeMilliseconds == .max)
         }
         for absurd in [-Double.infinity, -1e300] {

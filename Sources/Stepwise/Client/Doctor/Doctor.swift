@@ -109,7 +109,7 @@ package struct Doctor: Sendable {
         for run in runs { suspicion.open(run) }
         var confirmed: [Violation] = []
         for look in 0..<Self.looks where !suspicion.isEmpty {
-            if look > 0 { try await Task.sleep(for: pause) }
+            if look > 0 { try await Task.sleep(atMost: pause) }
             confirmed += try await lookAgain(&suspicion, namespace)
         }
         return confirmed.sorted { ($0.run ?? "", $0.step ?? "", $0.line) < ($1.run ?? "", $1.step ?? "", $1.line) }

@@ -50,7 +50,7 @@ extension StepwiseClient {
     package func workers(and others: Set<String> = []) async throws -> [WorkerListing] {
         var beats: [String: Int] = [:]
         try await scanSortedSet(keys.workers) { entries in
-            for (name, beat) in entries { beats[name] = abs(Int(Double(beat) ?? 0)) }
+            for (name, beat) in entries { beats[name] = Int(saturating: abs(Double(beat) ?? 0)) }
         }
         let sorted = others.union(beats.keys).sorted()
         var workers: [WorkerListing] = []

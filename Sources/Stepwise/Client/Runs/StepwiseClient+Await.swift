@@ -32,7 +32,7 @@ extension StepwiseClient {
         try await prepare()
         let watch = EndWatch(of: id, client: self)
         defer { watch.end() }
-        let deadline = timeout.map { ContinuousClock.now + $0 }
+        let deadline = timeout.map { ContinuousClock.now + $0.bounded }
         while true {
             let left = deadline.map { $0 - ContinuousClock.now }
             switch await watch.look(atMost: max(.zero, min(left ?? Self.askEvery, Self.askEvery))) {
@@ -176,7 +176,7 @@ private final class EndWatch: Sendable {
     }
 
     private func wait(_ limit: Duration) {
-        let timer = client.eventLoop.scheduleTask(in: TimeAmount(limit)) { self.finish(.live) }
+        let timer = client.eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) { self.finish(.live) }
         state.withLock { $0.timer = timer }
     }
 

@@ -39,7 +39,7 @@ extension StepwiseClient {
             let reader = try await evaluate(
                 .extend(
                     keys, parts.run, event: parts.event, queue: queue,
-                    duration: max(.zero, duration).wholeMilliseconds),
+                    duration: max(0, duration.wholeMilliseconds(rounded: .up))),
                 doing: "extending a callback of run \(parts.run)")
             switch reader.word {
             case "extended": return true

@@ -16,14 +16,14 @@ extension StepwiseClient {
     ///
     /// - Parameters:
     ///   - id: the run.
-    ///   - reason: is kept on the run and shown to people; at most 1,000 characters of it.
+    ///   - reason: is kept on the run and shown to people; at most 1,000 bytes of it.
     /// - Throws: ``StepwiseError``: `noSuchRun`, `redisAmbiguous` (it may be repeated), or another of the `redis…` codes.
     @discardableResult
     public func cancel(_ id: String, reason: String = "a client asked for it") async throws -> Cancellation {
         guard let run = try await record(ofRun: id) else { throw noSuchRun(id) }
         let reader = try await evaluate(
             .cancel(
-                keys, id, reason: String(reason.prefix(1000)), queue: run.details.queue,
+                keys, id, reason: reason.prefix(bytes: 1000), queue: run.details.queue,
                 workflow: run.details.workflow, parentQueue: run.parentQueue), doing: "cancelling run \(id)")
         switch reader.word {
         case "requested": return .requested

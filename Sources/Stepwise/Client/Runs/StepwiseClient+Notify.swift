@@ -37,7 +37,7 @@ extension StepwiseClient {
     /// - Parameters:
     ///   - event: the event's name: 1 to 200 printable ASCII characters without spaces.
     ///   - value: its value, stored as JSON.
-    ///   - keep: for how long those get it who come later; `nil`: nobody. While an event of that name is kept, another one that is to be kept
+    ///   - keep: for how long those get it who come later; `nil`, zero and less: nobody. While an event of that name is kept, another one that is to be kept
     ///     reaches nobody: the first counts.
     ///   - queue: whose workers reach the waiting runs, whatever queues these have.
     /// - Throws: ``StepwiseError``: `invalidIdentifier`, `notStorable`, `tooLarge`, or one of the `redis…` codes.
@@ -74,7 +74,7 @@ extension StepwiseClient {
         try Identifier.check(queue, what: "queue")
         try await prepare(writes: true)
         _ = try await EventMessage(event: event, value: json).send(
-            queue: queue, keep: keep?.wholeMilliseconds, keys: keys
+            queue: queue, keep: Notice.keep(keep), keys: keys
         ) { script, keys, arguments in
             try await self.evaluate(script, keys, arguments, doing: "sending event \"\(event)\"")
         }

@@ -9,14 +9,14 @@ extension StepwiseClient {
     ///
     /// - Parameters:
     ///   - id: the run.
-    ///   - reason: is kept on the run and shown to people; at most 1,000 characters of it.
+    ///   - reason: is kept on the run and shown to people; at most 1,000 bytes of it.
     /// - Returns: whether this call did it; `false` if it was paused before.
     /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if the run has ended or is parked (then nothing moves it anyway), or one of the
     ///   `redis…` codes.
     @discardableResult
     public func pause(_ id: String, reason: String = "a client asked for it") async throws -> Bool {
         let reader = try await evaluate(
-            .pause(keys, id, reason: "paused: " + String(reason.prefix(1000))), doing: "pausing run \(id)")
+            .pause(keys, id, reason: "paused: " + reason.prefix(bytes: 1000)), doing: "pausing run \(id)")
         switch reader.word {
         case "paused": return true
         case "already": return false

@@ -156,7 +156,7 @@ public struct Schedules: Sendable {
     public func backfill(_ name: String, from start: Date, to end: Date) async throws -> [WorkflowRun<Void>] {
         let stored = try await stored(name).schedule
         let now = try await client.redisTime()
-        let (first, last) = (start.wholeMilliseconds, end.wholeMilliseconds)
+        let (first, last) = (start.boundedMilliseconds(), end.boundedMilliseconds())
         if last > now || first >= last {
             throw StepwiseError(
                 .invalidSchedule,

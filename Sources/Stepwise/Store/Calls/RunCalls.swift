@@ -236,6 +236,8 @@ extension RunStore {
     }
 
     nonisolated(nonsending) func note(_ id: String, _ sentence: String) async throws {
-        try await send(ScriptCall<Void>(ScriptLibrary.note, keys: [keys.run(id)], arguments: [.init(sentence)]))
+        try await send(
+            ScriptCall<Void>(
+                ScriptLibrary.note, keys: [keys.run(id)], arguments: [.init(sentence.prefix(bytes: ErrorWords.limit))]))
     }
 }

@@ -80,7 +80,7 @@ package final class Latch: Sendable {
     package func wait(atMost limit: Duration) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.wait() }
-            group.addTask { try? await Task.sleep(for: limit) }
+            group.addTask { try? await Task.sleep(atMost: limit) }
             await group.next()
             group.cancelAll()
         }

@@ -57,7 +57,7 @@ package enum JSON {
     }
 
     package static func excerpt(_ bytes: [UInt8], limit: Int = 200) -> String {
-        let text = String(decoding: bytes.prefix(limit), as: UTF8.self)
+        let text = String(cutting: bytes, to: limit)
         return bytes.count > limit ? "\(text)… (\(bytes.count) bytes)" : text
     }
 
@@ -85,7 +85,10 @@ package enum JSON {
         }
     }
 
-    package static func words(_ error: any Error) -> String {
+    /// What a coder says: at most 1,000 bytes of it, which may be a user's words.
+    package static func words(_ error: any Error) -> String { sentence(error).prefix(bytes: 1000) }
+
+    private static func sentence(_ error: any Error) -> String {
         func place(_ context: DecodingError.Context) -> String {
             let path = path(context.codingPath)
             return path.isEmpty ? context.debugDescription : "\(context.debugDescription) (at \(path))"
@@ -100,7 +103,7 @@ package enum JSON {
             let path = path(context.codingPath)
             // A date that cannot be written cannot be described either: Foundation traps.
             let shown =
-                (value as? Date).map { "\($0.timeIntervalSince1970) s since 1970" } ?? "\("\(value)".prefix(200))"
+                (value as? Date).map { "\($0.timeIntervalSince1970) s since 1970" } ?? "\(value)".prefix(bytes: 200)
             return "\(context.debugDescription) (\(shown)\(path.isEmpty ? "" : " at \(path)"))"
         default:
             return String(describing: error)

@@ -48,7 +48,7 @@ package final class BodyPace: Sendable {
             if took <= quick {
                 if credit < Self.most { credit += 1 }
             } else if wasHere {
-                credit -= Self.enough * Int(min(took.milliseconds.rounded(.up), 10_000))
+                credit -= Self.enough * min(took.wholeMilliseconds(rounded: .up), 10_000)
             } else if credit > 0 {
                 credit = 0
             }

@@ -51,7 +51,7 @@ final class RunningBody: Sendable {
         if let limit {
             tasks.append(
                 Task {
-                    guard (try? await Task.sleep(for: limit)) != nil else { return }
+                    guard (try? await Task.sleep(atMost: limit)) != nil else { return }
                     self.finish(.failure(StepTimeout(limit: limit)))
                     work.cancel()
                 })
@@ -68,7 +68,7 @@ final class RunningBody: Sendable {
         let (waiter, tasks) = state.withLock { state in
             guard state.end == nil else { return (nil as UnsafeContinuation<End?, Never>?, [Task<Void, Never>]()) }
             state.end = end
-            state.took = Int((ContinuousClock.now - begin).milliseconds)
+            state.took = (ContinuousClock.now - begin).wholeMilliseconds
             defer { state.waiter = nil }
             return (state.waiter, state.tasks)
         }

@@ -45,7 +45,7 @@ extension WorkerSession {
                     guard error.kind == .denied || error.isPassing else { throw error }
                     logger.error("redis refused a call; it is sent again", metadata: ["error": "\(error)"])
                 }
-                try? await Task.sleep(for: pause)
+                try? await Task.sleep(atMost: pause)
                 pause = min(pause * 2, .seconds(2))
             }
         }

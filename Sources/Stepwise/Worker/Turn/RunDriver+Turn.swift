@@ -392,7 +392,7 @@ extension RunDriver {
     /// A reason, and what a saga could not undo.
     private static func message(_ reason: String, of error: any Error) -> String {
         guard let saga = error as? SagaFailure else { return reason }
-        return String("\(reason); \(saga.remainder)".prefix(ErrorWords.limit))
+        return "\(reason); \(saga.remainder)".prefix(bytes: ErrorWords.limit)
     }
 
     /// Throws the instance away and makes a new one from the history. `nil` if the turn is gone.

@@ -177,7 +177,7 @@ actor RunDriver {
         if instance != nil, !isTurn { return true }
         guard let about, let function = session.functions[workflow] else { return false }
         if instance == nil, isTurn, let limit = function.options.runTimeout {
-            try await store.setDeadline(run, timeout: Int(max(0, limit.milliseconds)))
+            try await store.setDeadline(run, timeout: max(0, limit.wholeMilliseconds))
             if session.isOver { throw SessionEnded() }
         }
         if instance == nil { makeInstance(about, function, silent: !isTurn || delivered >= 0) }
@@ -264,7 +264,7 @@ actor RunDriver {
             let isBack = await withCheckedContinuation { continuation in
                 returnWaiters[wait] = continuation
                 Task {
-                    try? await Task.sleep(for: limit)
+                    try? await Task.sleep(atMost: limit)
                     self.returnWaiters.removeValue(forKey: wait)?.resume(returning: false)
                 }
             }

@@ -74,14 +74,14 @@ struct ScheduleCreateCommand: AsyncParsableCommand {
         _ = try policy()
         _ = try Labels.parse(label)
         if let runTimeout, !(runTimeout > 0 && runTimeout <= 1e9) {
-            throw ValidationError("--run-timeout must be more than 0 seconds")
+            throw ValidationError("--run-timeout must be more than 0 and at most 1e9 seconds")
         }
     }
 
     func run() async throws {
         let schedule = try Schedule(
             name, timing(), workflow: workflow, payloadJSON: payload, queue: queue, labels: Labels.parse(label),
-            runTimeout: runTimeout.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) }, overlap: policy(),
+            runTimeout: runTimeout.map(Duration.init(boundedSeconds:)), overlap: policy(),
             catchUp: catchUp)
         try await connection.withClient { client in
             var isNew = true
@@ -110,10 +110,10 @@ struct ScheduleCreateCommand: AsyncParsableCommand {
     private func timing() throws -> ScheduleTiming {
         if let cron { return .cron(cron, timeZone: zone ?? "UTC") }
         guard let every, let length = Times.length(every), length >= 1 else {
-            throw ValidationError("--every \(every ?? "") is no interval of at least a second: use 30s, 15m, 2h, 1d")
+            throw ValidationError("--every \(every ?? "") is no interval of 1 second to 10 years: use 30s, 15m, 2h, 1d")
         }
         return .every(
-            .milliseconds(Int64((length * 1000).rounded())),
+            Duration(boundedSeconds: length),
             from: try from.map { try DeadFilterOptions.time($0, "--from") })
     }
 }
