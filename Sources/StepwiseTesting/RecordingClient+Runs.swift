@@ -79,6 +79,7 @@ extension RecordingClient: RunSource {
     package func notify(
         _ event: String, json: [UInt8], run: String, id: String?
     ) async throws -> EventDelivery {
+        try Identifier.check(runID: run)
         if let end = order(run)?.end {
             throw StepwiseError(.wrongStatus, "run \(run) is \(end.status): event \"\(event)\" cannot reach it")
         }

@@ -119,6 +119,31 @@ struct CommandTests {
         }
     }
 
+    @Test(
+        arguments: [
+            (["enqueue", "double", "1", "--queue", "a}:queue:b"], #"holds "}": a queue's name is 1 to 100 of"#),
+            (["notify", "word", "1", "--queue", "a}:queue:b"], #"holds "}": a queue's name is 1 to 100 of"#),
+            (["pause", "--queue", "a}:queue:b"], #"holds "}": a queue's name is 1 to 100 of"#),
+            (["resume", "--queue", "a}:queue:b"], #"holds "}": a queue's name is 1 to 100 of"#),
+            (
+                ["schedule", "create", "daily", "double", "1", "--every", "1h", "--queue", "a}:queue:b"],
+                #"holds "}": a queue's name is 1 to 100 of"#
+            ),
+            (["schedule", "create", "daily~2", "double", "1", "--every", "1h"], #"holds "~", which is reserved"#),
+            (["enqueue", "double", "1", "--id", "order~3"], #"holds "~", which is reserved"#),
+            (["notify", "word", "1", "--run", "order~3"], #"holds "~", which is reserved"#),
+        ]
+    )
+    func `A queue or a run's id that cannot be one is refused with the rule, and nothing is stored`(
+        _ arguments: [String], _ words: String
+    ) async throws {
+        try await Fixture.with { fixture in
+            let refused = try await fixture.run(arguments, [:])
+            #expect(refused.code == 2 && refused.complaint.contains(words), "\(refused)")
+            #expect(try await fixture.send("DBSIZE").integer == 0)
+        }
+    }
+
     @Test
     func `Status shows for which child a run waits, and whose child a run is; a history with children replays`()
         async throws

@@ -139,6 +139,10 @@ struct DoctorTests {
                 ["ZREM ~runs:queued p18"], ["ZADD ~runs:running 1 p18"],
             ], .stepWithoutChild, "run p18, step \"invited\""
         ),
+        (
+            [["LREM ~queue:default 0", "turn p20@"], ["RPUSH ~queue:other", "turn p20@"]], .inOtherQueue,
+            "[stepwise:{default}:queue:other]"
+        ),
         ([["HDEL ~run:parked reason"]], .waitsWithoutReason, "run parked"),
         ([["SET ~join:done 0"]], .leftoverOfEndedRun, "run done"),
         ([["HSET ~steps:ghost 1 x"]], .leftoverWithoutRun, "run ghost"),
@@ -157,6 +161,10 @@ struct DoctorTests {
         ),
         ([["ZADD ~delayed 9", "default schedule ghost4 9000"]], .timerWithoutSchedule, "schedule \"ghost4\""),
         ([["SET ~cache:x 1"]], .unknownKey, "[stepwise:{default}:cache:x]"),
+        (
+            [["LPUSH ~inbox:a}:queue:b", #"{"workflow":"pay"}"#]], .unknownKey,
+            #"its name holds "}": a queue's name is 1 to 100 of"#
+        ),
         ([["SET ~dead 1"]], .wrongType, "[stepwise:{default}:dead]"),
         ([["SET ~open:wrong 1"]], .wrongType, "[stepwise:{default}:open:wrong]"),
     ]
@@ -169,7 +177,7 @@ struct DoctorTests {
         try await Fixture.with { fixture in
             try await populate(fixture)
             var generations: [String: String] = [:]
-            for run in (1...19).map({ "p\($0)" }) {
+            for run in (1...20).map({ "p\($0)" }) {
                 _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: run)
                 generations[run] = try await fixture.generation(of: run)
             }

@@ -36,7 +36,8 @@ struct NamespaceDiagnosisTests {
 
     @Test(
         arguments: [
-            ("queue:a:b", NamespaceKey.queue("a:b")), ("claimed:w-1-a:q:1", .claimed(worker: "w-1-a", queue: "q:1")),
+            ("queue:a.b_C-1", NamespaceKey.queue("a.b_C-1")),
+            ("claimed:w-1-a:q.1", .claimed(worker: "w-1-a", queue: "q.1")),
             ("run:r", .run("r")),
             ("runs:parked", .runs(.parked)), ("delayed", .single("delayed")), ("run:\u{301}x", .run("\u{301}x")),
         ]
@@ -45,7 +46,12 @@ struct NamespaceDiagnosisTests {
         #expect(NamespaceKey(name) == key)
     }
 
-    @Test(arguments: ["", "run:", "runs:odd", "claimed:w", "claimed::q", "queues:a", "delayed:x"])
+    @Test(
+        arguments: [
+            "", "run:", "runs:odd", "claimed:w", "claimed::q", "queues:a", "delayed:x", "queue:a:b", "queue:a}:queue:b",
+            "claimed:w-1-a:q:1", "claimed:w-1-a:a}:queue:b",
+        ]
+    )
     func `Other names are nobody's`(_ name: String) {
         #expect(NamespaceKey(name) == nil)
     }

@@ -37,13 +37,15 @@ struct RunDiagnosisTests {
 
     @Test func `A run that waits for its steps is sound, wherever their work items are`() throws {
         var (run, movers) = Self.waiting()
-        for place: Mover.Place in [.queue("other"), .claimed(worker: "w", queue: "q"), .unserved(workflow: "w")] {
+        for place: Mover.Place in [
+            .queue("default"), .claimed(worker: "w", queue: "default"), .unserved(workflow: "w"),
+        ] {
             movers[0].place = place
             #expect(try Self.diagnosis(run, movers).violations.isEmpty)
         }
         run.fields?.delivered = 1
         run.fields?.turn = "w-1-a 3 w-1-a/9"
-        movers.append(Mover("turn r 1", .claimed(worker: "w-1-a", queue: "q")))
+        movers.append(Mover("turn r 1", .claimed(worker: "w-1-a", queue: "default")))
         #expect(try Self.diagnosis(run, movers).violations.isEmpty)
     }
 
@@ -54,7 +56,8 @@ struct RunDiagnosisTests {
         (run.fields, run.listed) = (fields, [.queued])
         let queued = Mover("turn r 1", .queue("default"))
         #expect(try Self.diagnosis(run, [queued]).violations.isEmpty)
-        #expect(try Self.diagnosis(run, [Mover("turn r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
+        #expect(
+            try Self.diagnosis(run, [Mover("turn r 1", .claimed(worker: "w", queue: "default"))]).violations.isEmpty)
         #expect(try Self.diagnosis(run, [Mover("turn r 1", .delayed(queue: "default"))]).violations.isEmpty)
 
         (fields.status, fields.turn, fields.reason) = (.noWorker, "unserved", "nobody has it")
@@ -65,10 +68,12 @@ struct RunDiagnosisTests {
         (run.fields, run.listed, run.open, run.openCount, run.join) = (
             fields, [.running], ["s": "run 1 0 inline"], 1, "1"
         )
-        #expect(try Self.diagnosis(run, [Mover("turn r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
+        #expect(
+            try Self.diagnosis(run, [Mover("turn r 1", .claimed(worker: "w", queue: "default"))]).violations.isEmpty)
         // It has nothing to tell: `inline` says that it is open.
         (run.open, run.openCount) = ([:], 0)
-        #expect(try Self.diagnosis(run, [Mover("turn r 1", .claimed(worker: "w", queue: "q"))]).violations.isEmpty)
+        #expect(
+            try Self.diagnosis(run, [Mover("turn r 1", .claimed(worker: "w", queue: "default"))]).violations.isEmpty)
 
         (fields.status, fields.turn, fields.inline, fields.recorded) = (.parked, "", "", 1)
         (run.fields, run.listed, run.open, run.outcomeCount, run.outcomes) = (
@@ -96,7 +101,8 @@ struct RunDiagnosisTests {
         #expect(try Self.diagnosis(run, movers).violations.isEmpty)
         run.children["c1"] = .init(status: .failed, parent: "r 1 c")
         movers += [
-            Mover("ended r 1 c1 c", .queue("default")), Mover("ended r 1 c1 c", .claimed(worker: "w", queue: "q")),
+            Mover("ended r 1 c1 c", .queue("default")),
+            Mover("ended r 1 c1 c", .claimed(worker: "w", queue: "default")),
         ]
         let diagnosis = try Self.diagnosis(run, movers)
         #expect(diagnosis.violations.isEmpty && diagnosis.obsolete == 0)
@@ -107,10 +113,30 @@ struct RunDiagnosisTests {
             run.fields?.turn = "queue"
             movers.append(Mover("turn r 1", .delayed(queue: "default")))
         },
-        Plant("a turn that will come to another queue than the run's", .turnMissing) { run, movers in
+        Plant("a turn that will come to another queue than the run's", .inOtherQueue) { run, movers in
             run.fields?.turn = "queue"
             run.fields?.turns = 0
             movers.append(Mover("turn r 1", .delayed(queue: "other")))
+        },
+        Plant("a turn in another queue than the run's", .inOtherQueue) { run, movers in
+            run.fields?.turn = "queue"
+            movers.append(Mover("turn r 1", .queue("other")))
+        },
+        Plant("a step that a worker has claimed from another queue", .inOtherQueue) { _, movers in
+            movers[0].place = .claimed(worker: "w", queue: "other")
+        },
+        Plant("a step whose next attempt will come to another queue", .inOtherQueue) { _, movers in
+            movers[1].place = .delayed(queue: "other")
+        },
+        Plant("a limit that will be applied in another queue", .inOtherQueue) { run, movers in
+            run.open["c"] = "run 1 0 item total=99"
+            movers.append(Mover("timeout r 1 c", .delayed(queue: "other")))
+        },
+        Plant("messages for the run in another queue", .inOtherQueue, .inOtherQueue) { run, movers in
+            run.open["c"] = "invoke 1 0 child:cancel:c1"
+            run.children["c1"] = .init(status: .failed, parent: "r 1 c")
+            movers[0] = Mover("ended r 1 c1 c", .queue("other"))
+            movers.append(Mover("withdraw r 1 0 click b", .queue("other")))
         },
         Plant("a turn in delayed beside one in the queue", .turnTooMany) { run, movers in
             run.fields?.turn = "queue"
@@ -125,7 +151,7 @@ struct RunDiagnosisTests {
             movers[0].text = "step r 0 1 c"
         },
         Plant("a work item that lies twice", .stepWithTwoMovers) { _, movers in
-            movers.append(Mover("step r 1 1 c", .claimed(worker: "w", queue: "q")))
+            movers.append(Mover("step r 1 1 c", .claimed(worker: "w", queue: "default")))
         },
         Plant("a parked step with a work item", .heldStepOfMovingRun, .stepWithTwoMovers) { run, _ in
             run.open["c"] = "run 1 0 held"
@@ -141,20 +167,20 @@ struct RunDiagnosisTests {
         Plant("an inline step that has a work item", .stepNotInline) { run, movers in
             run.fields?.inline = "c"
             run.fields?.turn = "w 1 w/1"
-            movers.append(Mover("turn r 1", .claimed(worker: "w", queue: "q")))
+            movers.append(Mover("turn r 1", .claimed(worker: "w", queue: "default")))
         },
         Plant("an inline step of which a work item lies about", .stepWithTwoMovers) { run, movers in
             run.fields?.inline = "e"
             run.fields?.turn = "w 1 w/1"
             run.join = "3"
             movers += [
-                Mover("turn r 1", .claimed(worker: "w", queue: "q")), Mover("step r 1 1 e", .queue("default")),
+                Mover("turn r 1", .claimed(worker: "w", queue: "default")), Mover("step r 1 1 e", .queue("default")),
             ]
         },
         Plant("an inline step that is not counted", .joinDiffers) { run, movers in
             run.fields?.inline = "e"
             run.fields?.turn = "w 1 w/1"
-            movers.append(Mover("turn r 1", .claimed(worker: "w", queue: "q")))
+            movers.append(Mover("turn r 1", .claimed(worker: "w", queue: "default")))
         },
         Plant("an open step that nobody can read", .unreadableOpenStep) { run, movers in
             run.open["c"] = "later"
@@ -185,11 +211,11 @@ struct RunDiagnosisTests {
         },
         Plant("a turn that another worker holds", .turnMissing) { run, movers in
             run.fields?.turn = "w-1 1 w-1/1"
-            movers.append(Mover("turn r 1", .claimed(worker: "w-10", queue: "q")))
+            movers.append(Mover("turn r 1", .claimed(worker: "w-10", queue: "default")))
         },
         Plant("two turns", .turnTooMany) { run, movers in
             run.fields?.turn = "queue"
-            movers += [Mover("turn r 1", .queue("default")), Mover("turn r 1", .queue("other"))]
+            movers += [Mover("turn r 1", .queue("default")), Mover("turn r 1", .queue("default"))]
         },
         Plant("a turn of a run that says it has none", .turnTooMany) { _, movers in
             movers.append(Mover("turn r 1", .queue("default")))
@@ -253,6 +279,38 @@ struct RunDiagnosisTests {
         #expect(violations.map(\.kind.rawValue).sorted() == plant.expected.map(\.rawValue).sorted())
         #expect(
             violations.allSatisfy { $0.run == "r" && $0.key.hasPrefix("stepwise:{default}:") && !$0.advice.isEmpty })
+    }
+
+    @Test func `What belongs to an older life of a run, and what its parent sent, may lie in another queue`() throws {
+        var (run, movers) = Self.waiting()
+        movers += [
+            Mover("turn r 0", .queue("other")), Mover("step r 0 1 c", .claimed(worker: "w", queue: "other")),
+            Mover("timeout r 0 c", .delayed(queue: "other")), Mover("cancel r w parent 1 s", .queue("other")),
+            Mover("step r 1 1 c", .unserved(workflow: "other")),
+        ]
+        movers.removeFirst()
+        #expect(try Self.diagnosis(run, movers).violations.isEmpty)
+    }
+
+    @Test func `What lies in another queue comes with the commands that put it where it belongs`() throws {
+        var (run, movers) = Self.waiting()
+        run.fields?.deadline = 100
+        run.open["c"] = "run 1 0 item total=99"
+        movers[0].place = .queue("other")
+        movers += [
+            Mover("timeout r 1 c", .delayed(queue: "other")), Mover("timeout r 1", .delayed(queue: "other")),
+        ]
+        let prefix = "stepwise:{default}:"
+        let advice = try Self.diagnosis(run, movers).violations.map(\.advice)
+        #expect(
+            advice == [
+                "redis-cli LREM '\(prefix)queue:other' 1 'step r 1 1 c' && "
+                    + "redis-cli RPUSH '\(prefix)queue:default' 'step r 1 1 c'",
+                "redis-cli ZREM '\(prefix)delayed' 'other timeout r 1 c' && "
+                    + "redis-cli ZADD '\(prefix)delayed' 99 'default timeout r 1 c'",
+                "redis-cli ZREM '\(prefix)delayed' 'other timeout r 1' && "
+                    + "redis-cli ZADD '\(prefix)delayed' 100 'default timeout r 1'",
+            ])
     }
 
     @Test func `An unserved work item of an ended run is no violation while a living worker will take it up`() throws {

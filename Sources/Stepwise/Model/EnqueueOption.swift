@@ -8,7 +8,7 @@ public import Foundation
 public struct EnqueueOption: Sendable {
     package let apply: @Sendable (inout EnqueueOptions) -> Void
 
-    /// The queue to enqueue on. Default: `default`; for a child its parent's.
+    /// The queue to enqueue on: 1 to 100 of the characters `A-Z a-z 0-9 . _ -`. Default: `default`; for a child its parent's.
     public static func queue(_ name: String) -> EnqueueOption {
         EnqueueOption { $0.queue = name }
     }

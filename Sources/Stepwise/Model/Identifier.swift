@@ -17,8 +17,9 @@ package enum Identifier {
         }
     }
 
-    /// Run ids, queues and workflow names: 1 to 200 printable ASCII characters, no spaces (they separate a work item's parts). ASCII,
-    /// because Redis compares bytes and Swift compares characters: what is one name to the one must be one to the other.
+    /// Events and their ids, and with one more rule each workflow names, run ids and schedules: 1 to 200 printable ASCII characters, no
+    /// spaces (they separate a work item's parts). ASCII, because Redis compares bytes and Swift compares characters: what is one name to
+    /// the one must be one to the other.
     package static func check(_ text: String, what: String) throws(StepwiseError) {
         if let problem = problem(with: text) {
             throw StepwiseError(.invalidIdentifier, "the \(what) \(JSON.string(text.prefix(bytes: 220))) \(problem)")
@@ -33,6 +34,59 @@ package enum Identifier {
             ? nil : "holds spaces, control characters or others than ASCII: \(rule)"
     }
 
+    /// A workflow's name: in the message that ends a child, `-` in its place says that the child was made for certain.
+    package static func check(workflow: String) throws(StepwiseError) {
+        if let problem = problem(withWorkflow: workflow) {
+            throw StepwiseError(
+                .invalidIdentifier, "the workflow name \(JSON.string(String(workflow.prefix(220)))) \(problem)")
+        }
+    }
+
+    package static func problem(withWorkflow text: String) -> String? {
+        text == "-" ? "is what work items say for no name: use another" : problem(with: text)
+    }
+
+    /// A queue's name: it stands beside colons in keys, and before a space in entries of `delayed`, `event:<name>` and `unfit:<workflow>`.
+    package static func check(queue: String) throws(StepwiseError) {
+        if let problem = problem(withQueue: queue) {
+            throw StepwiseError(.invalidIdentifier, "the queue \(JSON.string(String(queue.prefix(120)))) \(problem)")
+        }
+    }
+
+    package static func problem(withQueue text: String) -> String? {
+        let rule = "a queue's name is 1 to 100 of the characters A-Z a-z 0-9 . _ -"
+        if text.isEmpty { return "is empty: \(rule)" }
+        let stranger = text.unicodeScalars.first { scalar in
+            switch scalar {
+            case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": false
+            default: true
+            }
+        }
+        if let stranger { return "holds \(JSON.string(String(stranger))): \(rule)" }
+        return text.utf8.count > 100 ? "is longer than 100 characters: \(rule)" : nil
+    }
+
+    /// The id that somebody gives a run, or a run that is to come. `~` is kept for ids that name a shard.
+    package static func check(runID: String) throws(StepwiseError) {
+        if let problem = problem(withRunID: runID) {
+            throw StepwiseError(.invalidIdentifier, "the run id \(JSON.string(String(runID.prefix(220)))) \(problem)")
+        }
+    }
+
+    package static func problem(withRunID text: String) -> String? {
+        if let problem = problem(with: text) { return problem }
+        return text.utf8.contains(UInt8(ascii: "~"))
+            ? "holds \"~\", which is reserved (ids with it are to name a shard): use another character" : nil
+    }
+
+    /// A schedule's name: the ids of its runs begin with it.
+    package static func check(schedule name: String) throws(StepwiseError) {
+        if let problem = problem(withRunID: name) {
+            throw StepwiseError(
+                .invalidIdentifier, "the schedule name \(JSON.string(String(name.prefix(220)))) \(problem)")
+        }
+    }
+
     /// A workflow's version: it stands in lists of versions, and behind a `=`.
     package static func check(version: String, of workflow: String) throws(StepwiseError) {
         if version.isEmpty || version.utf8.count > 100 || version.contains("=")
@@ -45,10 +99,11 @@ package enum Identifier {
         }
     }
 
-    /// The id of the run that a step makes: `<run>/<generation>/<step>`; where that is none, a hash stands for its end.
+    /// The id of the run that a step makes: `<run>/<generation>/<step>`; where a run cannot have that, because the step's name holds a
+    /// space or a `~`, or is too long, a hash stands for its end.
     package static func child(of run: String, generation: String, step: String) -> String {
         let plain = "\(run)/\(generation)/\(step)"
-        if problem(with: plain) == nil { return plain }
+        if problem(withRunID: plain) == nil { return plain }
         var hashes: [UInt64] = [0xcbf2_9ce4_8422_2325, 0x8422_2325_cbf2_9ce4]
         for byte in plain.utf8 {
             for index in hashes.indices { hashes[index] = (hashes[index] ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }

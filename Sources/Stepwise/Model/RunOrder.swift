@@ -16,9 +16,9 @@ public struct RunOrder: Sendable {
 
     /// - Parameter maximumPayloadSize: the most bytes that the input may have.
     package func check(maximumPayloadSize: Int) throws(StepwiseError) {
-        try Identifier.check(workflow, what: "workflow name")
-        try Identifier.check(options.queue, what: "queue")
-        if let id { try Identifier.check(id, what: "run id") }
+        try Identifier.check(workflow: workflow)
+        try Identifier.check(queue: options.queue)
+        if let id { try Identifier.check(runID: id) }
         if let problem = options.labels.problem { throw StepwiseError(.invalidIdentifier, "the labels \(problem)") }
         if payload.count > maximumPayloadSize {
             throw StepwiseError(

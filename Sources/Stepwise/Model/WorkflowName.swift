@@ -6,7 +6,7 @@
 public struct WorkflowName<Input: Sendable, Output: Sendable>: Sendable, Hashable, ExpressibleByStringLiteral,
     CustomStringConvertible
 {
-    /// The name in work items: 1 to 200 characters without spaces or control characters.
+    /// The name in work items: 1 to 200 printable ASCII characters without spaces; not `-` alone.
     public let rawValue: String
 
     public init(_ name: String) {

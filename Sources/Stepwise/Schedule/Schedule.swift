@@ -20,7 +20,7 @@ public enum ScheduleOverlap: String, Sendable, Hashable, CaseIterable {
 /// Each tick starts exactly one run, however many workers there are. The run's id is `<schedule>/<tick>`, such as
 /// `weekly-summary/20261130T080000Z`, and its label `schedule` is the schedule's name.
 public struct Schedule: Sendable, Hashable {
-    /// 1 to 150 printable ASCII characters without spaces.
+    /// 1 to 150 printable ASCII characters without spaces and `~`.
     public var name: String
     public var timing: ScheduleTiming
     /// The name of the workflow whose runs it starts.
@@ -144,14 +144,14 @@ public struct Schedule: Sendable, Hashable {
 
     /// - Throws: ``StepwiseError``: `invalidSchedule` or `invalidIdentifier`.
     func check() throws(StepwiseError) {
-        try Identifier.check(name, what: "schedule name")
+        try Identifier.check(schedule: name)
         if name.utf8.count > 150 {
             throw StepwiseError(
                 .invalidIdentifier,
                 "the schedule name \(JSON.string(name.prefix(bytes: 170))) is longer than 150 bytes")
         }
-        try Identifier.check(workflow, what: "workflow name")
-        try Identifier.check(queue, what: "queue")
+        try Identifier.check(workflow: workflow)
+        try Identifier.check(queue: queue)
         if labels["schedule"] != nil {
             throw StepwiseError(
                 .invalidIdentifier, "the label schedule of schedule \"\(name)\" is its name: use another")

@@ -12,10 +12,10 @@ package struct ScheduleTimer: Sendable, Hashable {
 
     /// `nil` if the entry is another.
     package init?(_ entry: String) {
-        let parts = entry.split(separator: " ", omittingEmptySubsequences: false)
+        let parts = entry.words(atMost: 4)
         guard parts.count == 4, parts[1] == "schedule", !parts[0].isEmpty, !parts[2].isEmpty, let tick = Int(parts[3])
         else { return nil }
-        self.init(queue: String(parts[0]), schedule: String(parts[2]), tick: tick)
+        self.init(queue: parts[0], schedule: parts[2], tick: tick)
     }
 
     package var entry: String { "\(queue) schedule \(schedule) \(tick)" }

@@ -1,4 +1,6 @@
 /// The names of a namespace's keys in Redis. README has the table; a user's id or name is always the last part.
+///
+/// Only ``NamespaceKey`` reads such a name again, for who looks over a whole namespace.
 package struct Keys: Sendable, Hashable {
     package let namespace: String
     /// What every key of the namespace begins with.
@@ -62,7 +64,4 @@ package struct Keys: Sendable, Hashable {
     package func ended(_ id: String) -> String { "\(prefix)ended:\(id)" }
     /// For SCAN: every key of the namespace that begins like this.
     package func pattern(_ start: String) -> String { "\(prefix)\(start)*" }
-    package func suffix(of key: String, after start: String) -> String {
-        String(key.dropFirst(prefix.count + start.count))
-    }
 }

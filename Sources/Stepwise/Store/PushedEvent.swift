@@ -15,7 +15,7 @@ struct PushedEvent: Sendable {
             throw .init(reason: "\"event\" is null: it names the event")
         }
         self.event = event
-        run = try members.identifier("run")
+        run = try members.identifier("run", Identifier.problem(withRunID:))
         id = try members.identifier("id")
         payload = members.values["payload"] ?? JSON.null
         keep = try members.duration("keep")

@@ -52,10 +52,12 @@ extension JSONMembers {
     }
 
     /// A string that can be part of a key; `nil` if the member is absent.
-    func identifier(_ member: String) throws(PushedItem.Problem) -> String? {
+    func identifier(
+        _ member: String, _ rule: (String) -> String? = Identifier.problem(with:)
+    ) throws(PushedItem.Problem) -> String? {
         guard given(member) != nil else { return nil }
         guard let text = string(member) else { throw .init(reason: "\"\(member)\" is not a string") }
-        if let problem = Identifier.problem(with: text) { throw .init(reason: "\"\(member)\" \(problem)") }
+        if let problem = rule(text) { throw .init(reason: "\"\(member)\" \(problem)") }
         return text
     }
 

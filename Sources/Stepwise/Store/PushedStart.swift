@@ -11,11 +11,13 @@ struct PushedStart: Sendable {
     var start: StartTime?
 
     init(_ members: JSONMembers) throws(PushedItem.Problem) {
-        guard members.string("workflow") != nil, let workflow = try members.identifier("workflow") else {
+        guard members.string("workflow") != nil,
+            let workflow = try members.identifier("workflow", Identifier.problem(withWorkflow:))
+        else {
             throw .init(reason: "\"workflow\" is missing or not a string: it names the workflow to run")
         }
         self.workflow = workflow
-        id = try members.identifier("id")
+        id = try members.identifier("id", Identifier.problem(withRunID:))
         payload = members.values["payload"] ?? JSON.null
         if let value = members.given("labels") { labels = try Self.labels(value) }
         timeout = try members.duration("timeout")

@@ -21,5 +21,8 @@ package struct TimeLimit: Sendable, Hashable {
             queue: parts[0], run: parts[2], generation: parts[3], step: parts.count == 5 ? parts[4] : nil)
     }
 
-    package var entry: String { "\(queue) timeout \(run) \(generation)" + (step.map { " \($0)" } ?? "") }
+    package var entry: String { "\(queue) \(text)" }
+
+    /// The entry without its queue.
+    package var text: String { "timeout \(run) \(generation)" + (step.map { " \($0)" } ?? "") }
 }

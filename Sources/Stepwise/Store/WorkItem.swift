@@ -67,6 +67,16 @@ package enum WorkItem: Sendable, Hashable {
         }
     }
 
+    /// The generation of that run; `nil` if it says none, as what is sent to a child does: it comes from its parent's queue.
+    package var ownGeneration: String? {
+        switch self {
+        case .turn(_, let generation), .step(_, let generation, _, _), .ended(_, let generation, _, _),
+            .withdraw(_, let generation, _, _, _):
+            generation
+        case .cancel, .pushed, .broadcast: nil
+        }
+    }
+
     package static func endedText(run: String, generation: String, child: String, step: String) -> String {
         "ended \(run) \(generation) \(child) \(step)"
     }

@@ -141,10 +141,10 @@ extension WorkflowContext {
     ) async throws -> StepResult {
         let step = name ?? workflow
         try checkPlace(of: "step \"\(step)\"")
-        try Identifier.check(workflow, what: "workflow name")
-        if let id { try Identifier.check(id, what: "run id") }
+        try Identifier.check(workflow: workflow)
+        if let id { try Identifier.check(runID: id) }
         let given = EnqueueOptions(options)
-        try Identifier.check(given.queue, what: "queue")
+        try Identifier.check(queue: given.queue)
         if let problem = given.labels.problem { throw StepwiseError(.invalidIdentifier, "the labels \(problem)") }
         let order = ChildOrder(
             workflow: workflow, id: id, options: options, isAwaited: onParentEnd != nil,

@@ -55,7 +55,7 @@ extension WorkflowContext {
     public func notify(
         _ event: String, _ value: some Codable & Sendable, run: String, name: String? = nil
     ) async throws {
-        try Identifier.check(run, what: "run id")
+        try Identifier.check(runID: run)
         try await notify(event, value, .run(run), name)
     }
 

@@ -30,6 +30,20 @@ struct ScriptCallTests {
         #expect(file.rest.filter { $0.contains("KEYS") || $0.contains("ARGV") } == [])
     }
 
+    @Test func `No script takes a key apart: the name in it comes as an argument`() throws {
+        let folders = ["lib", "run", "step", "event", "child", "worker", "schedule"]
+        let taken = try folders.flatMap(ScriptFile.files).flatMap { file in
+            try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
+                .filter { $0.contains(#/string\.\w+\([\w.]*(_key\b|keys\.)|(_key|keys\.\w+):\w+\(/#) }
+                .map { "\(file.lastPathComponent): \($0.trimmingCharacters(in: .whitespaces))" }
+        }
+        // The channel of a run's end is the run's key with another word in it; no name is read.
+        #expect(
+            taken == [
+                "prelude.lua: redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), message)"
+            ])
+    }
+
     @Test func `What scripts share knows the keys and arguments of none`() throws {
         let library = try ScriptFile.files(in: "lib")
         #expect(library.count == 4)

@@ -150,7 +150,7 @@ extension StepwiseClient {
     @discardableResult
     public func restart(_ id: String, as newID: String? = nil) async throws -> WorkflowRun<Void> {
         if let newID {
-            try Identifier.check(newID, what: "run id")
+            try Identifier.check(runID: newID)
             // Once noted it stays: then neither this run could be resumed nor a new one begun for it.
             let taken = try await command(.run(keys, newID, .workflow, .origin), doing: "reading run \(newID)")
             if let workflow = taken.text(.workflow), taken.text(.origin) != id {

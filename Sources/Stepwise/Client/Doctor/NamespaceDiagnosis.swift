@@ -51,8 +51,13 @@ package struct NamespaceSnapshot: Sendable, Hashable {
         strangers.sorted { $0.key < $1.key }.map { name, type in
             let key = keys.prefix + name
             guard let expected = NamespaceKey(name)?.type else {
+                let queue = ["queue:", "inbox:"].first(where: name.hasPrefix).flatMap {
+                    Identifier.problem(withQueue: String(name.dropFirst($0.count)))
+                }
                 return Violation(
-                    .unknownKey, key: key, "the contract knows no such key (a \(type))",
+                    .unknownKey, key: key,
+                    queue.map { "no worker can claim from it, its name \($0)" }
+                        ?? "the contract knows no such key (a \(type))",
                     advice: "keep other data under another prefix: \(redisCommand("RENAME", key, "other:" + name))")
             }
             return Violation(

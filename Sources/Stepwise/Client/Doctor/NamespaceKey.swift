@@ -36,11 +36,15 @@ package enum NamespaceKey: Sendable, Hashable {
         let rest = String(name.utf8[name.utf8.index(after: colon)...]) ?? ""
         if rest.isEmpty { return nil }
         switch name[..<colon] {
-        case "queue": self = .queue(rest)
+        case "queue":
+            guard Identifier.problem(withQueue: rest) == nil else { return nil }
+            self = .queue(rest)
         case "claimed":
             guard let (worker, queue) = Self.workerAndQueue(rest) else { return nil }
             self = .claimed(worker: worker, queue: queue)
-        case "inbox": self = .inbox(rest)
+        case "inbox":
+            guard Identifier.problem(withQueue: rest) == nil else { return nil }
+            self = .inbox(rest)
         case "accepting":
             guard let (worker, queue) = Self.workerAndQueue(rest) else { return nil }
             self = .accepting(worker: worker, queue: queue)
@@ -63,10 +67,11 @@ package enum NamespaceKey: Sendable, Hashable {
         }
     }
 
-    /// A worker's name has no colon; a queue's may.
+    /// Neither a worker's name nor a queue's has a colon.
     private static func workerAndQueue(_ rest: String) -> (worker: String, queue: String)? {
         guard let colon = rest.utf8.firstIndex(of: UInt8(ascii: ":")), colon != rest.startIndex,
-            let worker = String(rest.utf8[..<colon]), let queue = String(rest.utf8[rest.utf8.index(after: colon)...])
+            let worker = String(rest.utf8[..<colon]), let queue = String(rest.utf8[rest.utf8.index(after: colon)...]),
+            Identifier.problem(withQueue: queue) == nil
         else { return nil }
         return (worker, queue)
     }

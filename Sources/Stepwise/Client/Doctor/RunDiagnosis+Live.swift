@@ -48,7 +48,7 @@ extension RunDiagnosis {
     /// later.
     private func isRight(_ place: Mover.Place, _ fields: RunSnapshot.Fields) -> Bool {
         switch (place, fields.turn) {
-        case (.delayed(let queue), "queue"): fields.turns == 0 && queue == fields.queue
+        case (.delayed, "queue"): fields.turns == 0
         case (.queue, "queue"), (.claimed, "queue"), (.unserved, "unserved"): true
         case (.claimed(let worker, _), _): fields.turn.hasPrefix(worker + " ")
         default: false
@@ -197,7 +197,7 @@ extension RunDiagnosis {
     ) {
         guard let time else { return }
         let limit = TimeLimit(queue: fields.queue, run: run.id, generation: fields.generation, step: step)
-        if movers[String(limit.entry.dropFirst(fields.queue.count + 1))]?.isEmpty == false {
+        if movers[limit.text]?.isEmpty == false {
             obsolete -= 1
             return
         }
@@ -205,6 +205,32 @@ extension RunDiagnosis {
             .limitNotKept, step: step, key: keys.delayed,
             "it has to be done until \(time), but nothing there will tell",
             advice: redisCommand("ZADD", keys.delayed, String(time), limit.entry), evidence: grounds)
+    }
+
+    /// Whatever moves this life of the run has the run's own queue: who claims it from another list goes on under that one's name.
+    mutating func judgeQueue(_ fields: RunSnapshot.Fields) {
+        for mover in found {
+            guard let queue = mover.place.queueName, queue != fields.queue else { continue }
+            let limit = TimeLimit("\(queue) \(mover.text)")
+            guard (limit?.generation ?? WorkItem(mover.text)?.ownGeneration) == fields.generation else { continue }
+            var advice = remove(mover.text, from: mover.place)
+            if limit == nil {
+                advice += " && " + self.queue(mover.text, fields)
+            } else if let time = time(of: limit?.step, fields) {
+                let own = TimeLimit(queue: fields.queue, run: run.id, generation: fields.generation, step: limit?.step)
+                advice += " && " + redisCommand("ZADD", keys.delayed, String(time), own.entry)
+            }
+            report(
+                .inOtherQueue, key: keys.key(of: mover.place),
+                "\"\(mover.text)\" is there for queue \"\(queue)\", but the run's queue is \"\(fields.queue)\"",
+                advice: advice, evidence: "\(fields.generation) \(queue) \(mover.text)")
+        }
+    }
+
+    /// Until when a step, or the run, has to be done.
+    private func time(of step: String?, _ fields: RunSnapshot.Fields) -> Int? {
+        guard let step else { return fields.deadline }
+        return run.open[step].flatMap { OpenStep($0) }?.limits.values.min()
     }
 
     mutating func judgeJoin() {

@@ -50,6 +50,7 @@ package struct RunDiagnosis: Sendable {
             judgeSteps(fields)
             judgeReason(fields)
             judgeDeadline(fields)
+            judgeQueue(fields)
         }
     }
 

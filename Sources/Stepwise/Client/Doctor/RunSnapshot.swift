@@ -97,6 +97,16 @@ package struct Mover: Sendable, Hashable {
     }
 }
 
+extension Mover.Place {
+    /// The queue whose workers get what lies there; `nil` for what waits for a workflow.
+    var queueName: String? {
+        switch self {
+        case .queue(let name), .claimed(_, let name), .delayed(let name): name
+        case .unserved: nil
+        }
+    }
+}
+
 extension Keys {
     /// The key that holds what is at a place.
     package func key(of place: Mover.Place) -> String {

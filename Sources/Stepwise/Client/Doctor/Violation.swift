@@ -19,6 +19,8 @@ package struct Violation: Sendable, Hashable {
         case turnMissing
         /// More than one turn, or one that `turn` does not know of.
         case turnTooMany
+        /// A work item or a time limit lies in the list, or under the name, of another queue than its run's.
+        case inOtherQueue
         /// A live run without turn, open steps or reason to wait.
         case nobodyMovesRun
         /// A live run whose history is longer than `delivered` and that has no turn.

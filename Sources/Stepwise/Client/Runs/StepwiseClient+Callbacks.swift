@@ -34,19 +34,14 @@ extension StepwiseClient {
     public func extend(_ token: String, by duration: Duration) async throws -> Bool {
         let parts = try parts(of: token)
         try await prepare(writes: true)
-        var queue = "default"
-        while true {
-            let reader = try await evaluate(
-                .extend(
-                    keys, parts.run, event: parts.event, queue: queue,
-                    duration: max(0, duration.wholeMilliseconds(rounded: .up))),
-                doing: "extending a callback of run \(parts.run)")
-            switch reader.word {
-            case "extended": return true
-            case "nobody": return false
-            case "queue": queue = try reader.text(1)
-            default: throw reader.unexpected
-            }
+        let reader = try await evaluate(
+            .extend(
+                keys, parts.run, event: parts.event, duration: max(0, duration.wholeMilliseconds(rounded: .up))),
+            doing: "extending a callback of run \(parts.run)")
+        switch reader.word {
+        case "extended": return true
+        case "nobody": return false
+        default: throw reader.unexpected
         }
     }
 

@@ -55,7 +55,7 @@ extension StepwiseClient {
 
     package func notify(_ event: String, json: [UInt8], run: String, id: String? = nil) async throws -> EventDelivery {
         try check(event, json)
-        try Identifier.check(run, what: "run id")
+        try Identifier.check(runID: run)
         if let id { try Identifier.check(id, what: "event id") }
         try await prepare(writes: true)
         let message = EventMessage(event: event, value: json, id: id)
@@ -71,7 +71,7 @@ extension StepwiseClient {
 
     package func notify(_ event: String, json: [UInt8], keep: Duration?, queue: String) async throws {
         try check(event, json)
-        try Identifier.check(queue, what: "queue")
+        try Identifier.check(queue: queue)
         try await prepare(writes: true)
         _ = try await EventMessage(event: event, value: json).send(
             queue: queue, keep: Notice.keep(keep), keys: keys

@@ -49,7 +49,7 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``: `invalidIdentifier`, or one of the `redis…` codes.
     @discardableResult
     public func pause(queue: String) async throws -> Bool {
-        try Identifier.check(queue, what: "queue")
+        try Identifier.check(queue: queue)
         return try await pause("queue:\(queue)")
     }
 
@@ -60,16 +60,19 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``: `invalidIdentifier`, or one of the `redis…` codes.
     @discardableResult
     public func pause(workflow: String) async throws -> Bool {
-        try Identifier.check(workflow, what: "workflow name")
+        try Identifier.check(workflow: workflow)
         return try await pause("workflow:\(workflow)")
     }
 
     /// Lets a paused queue go on.
     ///
     /// - Returns: whether it was paused.
-    /// - Throws: ``StepwiseError``, one of the `redis…` codes.
+    /// - Throws: ``StepwiseError``: `invalidIdentifier`, or one of the `redis…` codes.
     @discardableResult
-    public func resume(queue: String) async throws -> Bool { try await resume(paused: "queue:\(queue)") }
+    public func resume(queue: String) async throws -> Bool {
+        try Identifier.check(queue: queue)
+        return try await resume(paused: "queue:\(queue)")
+    }
 
     /// Lets a paused workflow go on. Workers take up what has waited at their next look, within two seconds.
     ///

@@ -126,7 +126,7 @@ public struct Schedules: Sendable {
     @discardableResult
     public func trigger(_ name: String, id: String? = nil) async throws -> WorkflowRun<Void> {
         let runID = id ?? "\(name)/\(Identifier.random(milliseconds: wallClockMilliseconds()))"
-        try Identifier.check(runID, what: "run id")
+        try Identifier.check(runID: runID)
         let workflow = try await stored(name).schedule.definition.workflow
         let there = try await client.command(
             .run(client.keys, runID, .workflow), doing: "looking for run \(runID)")
@@ -227,7 +227,7 @@ public struct Schedules: Sendable {
     private static let tries = 100
 
     private func json(of name: String) async throws -> [UInt8]? {
-        try Identifier.check(name, what: "schedule name")
+        try Identifier.check(schedule: name)
         return try await client.command(.schedule(client.keys, name), doing: "reading schedule \"\(name)\"")
     }
 

@@ -11,7 +11,7 @@ extension ScriptLibrary {
     static let childEnded = Script(
         "child_ended", PackageResources.child_ended_lua,
         keys: ["run", "steps", "open", "join", "queue", "claimed", "delayed"],
-        arguments: ["id", "text", "generation", "step", "child", "tail", "token", "max_bytes"])
+        arguments: ["id", "text", "generation", "step", "child", "tail", "token", "max_bytes", "queue"])
 }
 
 extension RunStore {
@@ -76,7 +76,7 @@ extension RunStore {
                 ],
                 arguments: [
                     .init(run.id), .init(text), .init(run.generation), .init(step), .init(child),
-                    .init(result.map(OutcomeRecord.tail) ?? []), .init(token), .init(maximumRunSize),
+                    .init(result.map(OutcomeRecord.tail) ?? []), .init(token), .init(maximumRunSize), .init(run.queue),
                 ]))
     }
 

@@ -8,21 +8,21 @@ extension ScriptLibrary {
         keys: [
             "run", "steps", "open", "join", "queue", "delayed", "mail", "event", "meta", "seen", "expected",
             "accepting",
-        ], arguments: ["id", "name", "value", "event_id", "text", "sender", "max_bytes", "max_messages"])
+        ], arguments: ["id", "name", "value", "event_id", "text", "sender", "max_bytes", "max_messages", "queue"])
     static let broadcast = Script(
         "broadcast", PackageResources.broadcast_lua, keys: ["queue", "kept", "seen", "accepting", "claimed", "event"],
         arguments: ["name", "value", "keep", "id", "item"])
     static let deliver = Script(
         "deliver", PackageResources.deliver_lua, after: delivering,
         keys: ["run", "steps", "open", "join", "queue", "delayed", "mail", "event", "meta", "claimed"],
-        arguments: ["id", "name", "value", "generation", "step", "text", "worker", "max_bytes"])
+        arguments: ["id", "name", "value", "generation", "step", "text", "worker", "max_bytes", "queue"])
     static let withdraw = Script(
         "withdraw", PackageResources.withdraw_lua, keys: ["claimed", "mail", "event"],
         arguments: ["text", "id", "generation", "number", "name", "step", "queue"])
     static let callback = Script(
         "callback", PackageResources.callback_lua, keys: ["run", "mail"], arguments: ["event", "generation"])
     static let extend = Script(
-        "extend", PackageResources.extend_lua, keys: ["run", "open", "mail", "delayed", "queue"],
+        "extend", PackageResources.extend_lua, keys: ["run", "open", "mail", "delayed"],
         arguments: ["id", "name", "duration"])
     static let purgeMail = Script(
         "purge_mail", PackageResources.purge_mail_lua, keys: ["expected", "runs..."], arguments: ["ids..."])
@@ -46,16 +46,17 @@ extension ScriptCall<ReplyReader> {
             arguments: [
                 .init(run), .init(message.event), .init(message.value), .init(message.id ?? ""),
                 .init(claim?.item ?? []), .init(sender), .init(maximumRunSize), .init(EventMessage.mostMessages),
+                .init(queue),
             ])
     }
 
     /// A callback will still be answered.
     ///
     /// - Parameter duration: for how many milliseconds from now on it is waited for.
-    static func extend(_ keys: Keys, _ run: String, event: String, queue: String, duration: Int) -> Self {
+    static func extend(_ keys: Keys, _ run: String, event: String, duration: Int) -> Self {
         Self(
             ScriptLibrary.extend,
-            keys: [keys.run(run), keys.open(run), keys.mail(run), keys.delayed, keys.queue(queue)],
+            keys: [keys.run(run), keys.open(run), keys.mail(run), keys.delayed],
             arguments: [.init(run), .init(event), .init(duration)])
     }
 }
@@ -120,7 +121,7 @@ extension RunStore {
                 ],
                 arguments: [
                     .init(run.id), .init(message.event), .init(message.value), .init(run.generation), .init(step),
-                    .init(claim.text), .init(worker), .init(maximumRunSize),
+                    .init(claim.text), .init(worker), .init(maximumRunSize), .init(run.queue),
                 ]
             ) { $0.word != "stale" })
     }

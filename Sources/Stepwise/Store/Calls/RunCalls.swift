@@ -29,13 +29,13 @@ extension ScriptLibrary {
         keys: [
             "run", "steps", "open", "join", "queue", "meta", "cancelled", "queued", "running", "unserved", "parked",
             "unfit", "paused", "parent_queue", "unserved_items", "claimed", "delayed",
-        ], arguments: ["id", "reason", "text", "parent?", "workflow?"])
+        ], arguments: ["id", "reason", "text", "queue", "parent?", "workflow?"])
     static let timerFired = Script(
         "timer_fired", PackageResources.timer_fired_lua,
         keys: [
             "run", "steps", "open", "join", "queue", "delayed", "meta", "failed", "dead", "queued", "running",
             "unserved", "parked", "paused", "parent_queue",
-        ], arguments: ["id", "generation", "step", "entry", "worker"])
+        ], arguments: ["id", "generation", "step", "entry", "worker", "queue"])
     static let setDeadline = Script(
         "set_deadline", PackageResources.set_deadline_lua, keys: ["run", "delayed"],
         arguments: ["generation", "timeout", "entry"])
@@ -152,7 +152,7 @@ extension ScriptCall<ReplyReader> {
                 keys.unfit(workflow), keys.runs(.paused), keys.queue(parentQueue ?? queue), keys.unserved(workflow),
                 claim?.list ?? keys.queue(queue), keys.delayed,
             ],
-            arguments: [.init(id), .init(reason), .init(claim?.text ?? "")]
+            arguments: [.init(id), .init(reason), .init(claim?.text ?? ""), .init(queue)]
                 + (claim.map { [.init($0.parent.text), .init($0.workflow)] } ?? []))
     }
 
@@ -224,6 +224,7 @@ extension RunStore {
                 ],
                 arguments: [
                     .init(id), .init(limit.generation), .init(limit.step ?? ""), .init(limit.entry), .init(worker),
+                    .init(limit.queue),
                 ]
             ) { reader in
                 switch reader.word {

@@ -7,7 +7,7 @@ extension ScriptLibrary {
         "record", PackageResources.record_lua, keys: ["run", "steps", "open", "join", "claimed", "delayed"],
         arguments: [
             "id", "worker", "text", "taken_text", "step", "generation", "attempt", "head", "tail", "token", "seen",
-            "max_bytes",
+            "max_bytes", "queue",
         ])
     static let recordPlain = Script(
         "record_plain", PackageResources.record_plain_lua, after: plain,
@@ -15,7 +15,7 @@ extension ScriptLibrary {
         arguments: ["generation", "step", "text", "head", "tail", "max_bytes"])
     static let markAttempt = Script(
         "mark_attempt", PackageResources.mark_attempt_lua, keys: ["run", "open", "claimed", "delayed"],
-        arguments: ["worker", "text", "number", "step", "generation", "attempt", "token", "is_once", "id"])
+        arguments: ["worker", "text", "number", "step", "generation", "attempt", "token", "is_once", "id", "queue"])
     static let retry = Script(
         "retry", PackageResources.retry_lua, keys: ["run", "steps", "open", "claimed", "delayed"],
         arguments: [
@@ -64,7 +64,7 @@ extension RunStore {
                 arguments: [
                     .init(run.id), .init(worker), .init(text), .init(run.turnText), .init(record.step),
                     .init(run.generation), .init(record.attempt), record.head, record.tail, .init(record.token),
-                    .init(seen), .init(maximumRunSize),
+                    .init(seen), .init(maximumRunSize), .init(run.queue),
                 ]
             ) { reader in
                 switch reader.word {
@@ -96,6 +96,7 @@ extension RunStore {
                 arguments: [
                     .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step),
                     .init(run.generation), .init(attempt), .init(token), once ? "1" : "", .init(run.id),
+                    .init(run.queue),
                 ]
             ) { reader in
                 guard let answer = AttemptReply(rawValue: reader.word) else { throw reader.unexpected }

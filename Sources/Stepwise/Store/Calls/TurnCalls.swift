@@ -5,7 +5,7 @@ internal import StepwiseRedis
 extension ScriptLibrary {
     static let acceptPushed = Script(
         "accept_pushed", PackageResources.accept_pushed_lua,
-        keys: ["run", "accepting", "claimed", "running", "delayed", "queued", "queue"],
+        keys: ["run", "accepting", "claimed", "running", "delayed", "queued"],
         arguments: [
             "id", "workflow", "queue", "payload", "item", "worker", "token", "labels", "timeout", "start",
         ])
@@ -26,13 +26,14 @@ extension ScriptLibrary {
             "dead", "delayed", "parent_queue", "mail?", "events...",
         ],
         arguments: [
-            "id", "worker", "number", "text", "generation", "upto", "slots", "is_last", "ending", "result", "plan...",
+            "id", "worker", "number", "text", "generation", "upto", "slots", "is_last", "ending", "result", "queue",
+            "plan...",
         ])
     static let recordAndAdvance = Script(
         "record_and_advance", PackageResources.record_and_advance_lua, after: planning, keys: advance.keys,
         arguments: [
-            "id", "worker", "number", "text", "generation", "upto", "slots", "is_last", "ending", "result", "step",
-            "head", "tail", "token", "is_told", "plan...",
+            "id", "worker", "number", "text", "generation", "upto", "slots", "is_last", "ending", "result", "queue",
+            "step", "head", "tail", "token", "is_told", "plan...",
         ])
     static let recordAndAdvancePlain = Script(
         "record_and_advance_plain", PackageResources.record_and_advance_plain_lua, after: plain,
@@ -77,7 +78,7 @@ extension RunStore {
                 ScriptLibrary.acceptPushed,
                 keys: [
                     keys.run(id), keys.accepting(worker, queue), keys.claimed(worker, queue), keys.runs(.running),
-                    keys.delayed, keys.runs(.queued), keys.queue(queue),
+                    keys.delayed, keys.runs(.queued),
                 ],
                 arguments: [
                     .init(id), .init(order.workflow), .init(queue), .init(order.payload), .init(item), .init(worker),
@@ -174,7 +175,7 @@ extension RunStore {
             .init(run.id), .init(worker), .init(advance.number), .init(run.turnText), .init(run.generation),
             .init(advance.upto),
             .init(advance.slots), advance.plan.isComplete ? "1" : "", .init(advance.ending?.status.rawValue ?? ""),
-            .init(advance.ending?.json ?? []),
+            .init(advance.ending?.json ?? []), .init(run.queue),
         ]
     }
 

@@ -114,7 +114,7 @@ actor Maintenance {
                 } else if let timer = ScheduleTimer(entry) {
                     group.addTask { [session] in await session.tick(timer) }
                 } else {
-                    queues[String(entry.prefix { $0 != " " }), default: []].append(entry)
+                    queues[entry.words(atMost: 2)[0], default: []].append(entry)
                 }
             }
         }

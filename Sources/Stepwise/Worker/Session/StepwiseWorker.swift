@@ -46,7 +46,7 @@ public final class StepwiseWorker: Service, Sendable {
         }
         var functions: [String: WorkflowFunction] = [:]
         for workflow in workflows {
-            try Identifier.check(workflow.name, what: "workflow name")
+            try Identifier.check(workflow: workflow.name)
             if let version = workflow.function.version {
                 try Identifier.check(version: version, of: workflow.name)
             }

@@ -3,7 +3,7 @@ extension StepwiseWorker {
     public struct Configuration: Sendable {
         /// The namespace, part of every key; `nil`: `STEPWISE_NAMESPACE`, else `default`.
         public var namespace: String?
-        /// The queues that this worker claims from.
+        /// The queues that this worker claims from. A name is 1 to 100 of the characters `A-Z a-z 0-9 . _ -`.
         public var queues: [String]
         /// The most work items that this worker holds at once, over all queues. At least one a queue.
         public var concurrency: Int
@@ -87,7 +87,7 @@ extension StepwiseWorker {
         func check() throws(StepwiseError) {
             if let namespace { try Identifier.checkNamespace(namespace) }
             if queues.isEmpty { throw StepwiseError(.invalidConfiguration, "queues is empty: name at least one queue") }
-            for queue in queues { try Identifier.check(queue, what: "queue") }
+            for queue in queues { try Identifier.check(queue: queue) }
             if Set(queues).count != queues.count {
                 throw StepwiseError(
                     .invalidConfiguration, "queues names a queue twice: \(queues.joined(separator: ", "))")

@@ -14,11 +14,13 @@
 --       tail        of the record, '' if the child lives (again)
 --       token
 --       max_bytes   how many bytes a run's outcomes may take
+--       queue
 -- Reply {'recorded'}; {'obsolete'}: nobody waits for it (any more), or there is no end; {'stale'}: the claim is not the caller's
 -- Guarantees: the claim goes and the outcome comes in one step; sent again, it changes nothing.
 local run_key, steps_key, open_key, join_key, queue_key, claimed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local delayed_key = KEYS[7]
 local id, text, generation, step, child, tail, token, max_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local queue = ARGV[9]
 if not prove_claim(claimed_key, text) then return { 'stale' } end
 local run = read_run(run_key)
 local open = is_live(run) and run.generation == generation and find_open(run, open_key, step)
@@ -29,7 +31,7 @@ redis.call('HLEN', steps_key)
 drop_claim(claimed_key, text)
 if not wanted then return { 'obsolete' } end
 close_step(run, run_key, open_key, join_key, step)
-drop_step_limits(open, delayed_key, queue_key, id, generation, step)
+drop_step_limits(open, delayed_key, queue, id, generation, step)
 local head = outcome_head(step, 'invoke', child, open.attempt, token)
 local outcome = bounded_outcome(run, id, max_bytes, head, open, tail)
 append_outcome(run, run_key, steps_key, outcome, 'bytes', run.bytes)

@@ -19,10 +19,11 @@
 --       sender        who sends it
 --       max_bytes     how many bytes a run's outcomes may take
 --       max_messages  how many messages a run may have
+--       queue         of the run, as far as the caller knows
 -- Reply {'received'}: a step had waited for it; {'kept'}; {'again'}: send it again, old entries were in the way; {'seen'}: an event with this id
 --       was sent before; {'over', status}: the run has ended, {'unknown'}: it has made no such callback, or
 --       {'full'}: nothing was done, the claim stays; {'queue', queue}: the run has
---       another queue than KEYS[5]; {'stale'}
+--       another queue than `queue`; {'stale'}
 -- Only a function at rest gets it here. Another may no longer wait for it once it knows all that is recorded, so the script that finds it at
 -- rest looks into the mailbox (apply_plan).
 -- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
@@ -30,7 +31,7 @@
 local run_key, steps_key, open_key, join_key, queue_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local mail_key, event_key, meta_key, seen_key, expected_key, accepting_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local id, name, value, event_id, text, sender, max_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local max_messages = tonumber(ARGV[8])
+local max_messages, queue = tonumber(ARGV[8]), ARGV[9]
 local keys = {
   run = run_key, steps = steps_key, open = open_key, join = join_key, queue = queue_key, delayed = delayed_key, mail = mail_key,
   event = event_key, meta = meta_key,
@@ -39,8 +40,8 @@ local has_claim = text ~= ''
 if has_claim and not prove_claim(accepting_key, text) then return { 'stale' } end
 local run = read_run(run_key)
 if run then
-  local queue = redis.call('HGET', run_key, 'queue')
-  if queue and queue ~= queue_name(queue_key) then return { 'queue', queue } end
+  local its_queue = redis.call('HGET', run_key, 'queue')
+  if its_queue and its_queue ~= queue then return { 'queue', its_queue } end
 end
 redis.call('ZCARD', expected_key)
 check_delivery(keys)
@@ -89,7 +90,7 @@ if event_id ~= '' then
   redis.call('ZREMRANGEBYRANK', seen_key, 0, -1001)
 end
 if is_at_rest then
-  deliver(run, id, keys, step, open, name, value, sender, max_bytes)
+  deliver(run, id, queue, keys, step, open, name, value, sender, max_bytes)
   return { 'received' }
 end
 -- In the order of their arrival, also if the clock was set back.

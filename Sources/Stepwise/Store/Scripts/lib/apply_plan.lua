@@ -1,5 +1,6 @@
 -- The store puts this before advance and record_and_advance, which both end with it. It is not a script of its own.
--- `call`: what the script was asked. run: as read; id, worker, number, text, generation, upto, slots, is_last, ending, result: its arguments;
+-- `call`: what the script was asked. run: as read; id, worker, number, text, generation, upto, slots, is_last, ending, result, queue: its
+-- arguments;
 -- keys: its keys by their names, all of them in `listed`, those of events from `events_at` on. record_and_advance adds `record` and `open`,
 -- what it writes at the run's end and the step that ends with it.
 
@@ -18,7 +19,7 @@ local function read_plan(call, list, plan_at)
   for n = at + 1, at + tonumber(list[at]) do plan.closings[#plan.closings + 1] = list[n] end
   at = at + tonumber(list[at]) + 1
   for n = at + 1, at + tonumber(list[at]) do
-    plan.unlimited[#plan.unlimited + 1] = limit_entry(call.keys.queue, call.id, call.generation, list[n])
+    plan.unlimited[#plan.unlimited + 1] = limit_entry(call.queue, call.id, call.generation, list[n])
   end
   at = at + tonumber(list[at]) + 1
   -- A step that was closed before has cancelled its child.
@@ -84,7 +85,7 @@ local function finish(call, plan)
   end
   drop_claim(keys.claimed, call.text)
   keep_patches(keys.run, plan)
-  if run.deadline ~= '' then table.insert(plan.unlimited, limit_entry(keys.queue, call.id, call.generation, '')) end
+  if run.deadline ~= '' then table.insert(plan.unlimited, limit_entry(call.queue, call.id, call.generation, '')) end
   end_run(run, call.id, keys, {
     status = call.ending, texts = plan.cancels, limits = plan.unlimited,
     fields = { call.ending == 'completed' and 'output' or 'error', call.result, 'recorded', run.recorded, 'bytes', run.bytes },
@@ -108,8 +109,8 @@ local function renew(call, plan)
   redis.call('RPUSH', keys.queue, turn_text(call.id, generation))
   if run.status ~= 'running' then move_status(keys, call.id, 'parked', 'running') end
   if deadline then
-    table.insert(plan.unlimited, limit_entry(keys.queue, call.id, call.generation, ''))
-    redis.call('ZADD', keys.delayed, run.deadline, limit_entry(keys.queue, call.id, generation, ''))
+    table.insert(plan.unlimited, limit_entry(call.queue, call.id, call.generation, ''))
+    redis.call('ZADD', keys.delayed, run.deadline, limit_entry(call.queue, call.id, generation, ''))
   end
   drop_limits(keys.delayed, plan.unlimited)
   call_in_bites('RPUSH', keys.queue, plan.cancels)
@@ -171,7 +172,7 @@ local function open_wait(call, plan, opening, opens, limits)
   if kind ~= 'sleep' then
     place = 'event:' .. opening.number .. ':' .. name
     redis.call('ZADD', keys.mail, 0, mail_waiter(name, call.generation, opening.number, step))
-    redis.call('ZADD', keys.listed[tonumber(index)], now_exactly(), event_waiter(queue_name(keys.queue), call.id, call.generation, step))
+    redis.call('ZADD', keys.listed[tonumber(index)], now_exactly(), event_waiter(call.queue, call.id, call.generation, step))
     if run.listens == '' then
       redis.call('HSET', keys.run, 'listens', '1')
       run.listens = '1'
@@ -181,7 +182,7 @@ local function open_wait(call, plan, opening, opens, limits)
   opens[#opens + 1] = open_text(open, place)
   if open.limits ~= '' then
     limits[#limits + 1] = next_limit(open)
-    limits[#limits + 1] = limit_entry(keys.queue, call.id, call.generation, step)
+    limits[#limits + 1] = limit_entry(call.queue, call.id, call.generation, step)
   end
 end
 
@@ -219,7 +220,7 @@ local function read_mail(call, plan)
   if not first then return end
   redis.call('ZREM', keys.mail, first.message, first.waiter, string.match(first.message, '^%S+') .. ' c')
   redis.call('HDEL', keys.open, first.step)
-  drop_step_limits(first.open, keys.delayed, keys.queue, call.id, run.generation, first.step)
+  drop_step_limits(first.open, keys.delayed, call.queue, call.id, run.generation, first.step)
   redis.call('RPUSH', keys.queue, withdraw_text(call.id, run.generation, first.step, first.open.where))
   append_wait_end(call, plan, first.step, first.open.kind, '"value":' .. first.value)
 end
@@ -241,7 +242,7 @@ local function apply_plan(call, plan)
         new[#new + 1] = { step = opening.step, open = open }
         if open.limits ~= '' then
           limits[#limits + 1] = next_limit(open)
-          limits[#limits + 1] = limit_entry(keys.queue, call.id, call.generation, opening.step)
+          limits[#limits + 1] = limit_entry(call.queue, call.id, call.generation, opening.step)
         end
       end
     end

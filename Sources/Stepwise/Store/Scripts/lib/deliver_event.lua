@@ -12,13 +12,13 @@ local function check_delivery(keys)
   redis.call('LLEN', keys.queue)
 end
 
--- The event is the outcome of the step that waits for it.
-local function deliver(run, id, keys, step, open, name, value, by, max_bytes)
+-- The event is the outcome of the step that waits for it. `queue`: the run's.
+local function deliver(run, id, queue, keys, step, open, name, value, by, max_bytes)
   close_step(run, keys.run, keys.open, keys.join, step)
-  drop_step_limits(open, keys.delayed, keys.queue, id, run.generation, step)
+  drop_step_limits(open, keys.delayed, queue, id, run.generation, step)
   local number = string.match(open.where, '^event:(%d+):')
   redis.pcall('ZREM', keys.mail, mail_waiter(name, run.generation, tonumber(number), step), name .. ' c')
-  redis.pcall('ZREM', keys.event, event_waiter(queue_name(keys.queue), id, run.generation, step))
+  redis.pcall('ZREM', keys.event, event_waiter(queue, id, run.generation, step))
   local text = bounded_outcome(run, id, max_bytes, outcome_head(step, 'waitForEvent', nil, nil, by), nil, '"value":' .. value)
   append_outcome(run, keys.run, keys.steps, text, 'bytes', run.bytes)
   local is_held_back = run.turn ~= '' and run.turn ~= 'queue'

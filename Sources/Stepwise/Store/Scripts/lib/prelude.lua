@@ -17,7 +17,8 @@ local function record_text(head, before, tail)
   return head .. ',"at":' .. now() .. before .. ',' .. tail .. '}'
 end
 
--- Tells clients that wait for a run, if `awaited` says that some do, that it has ended. A hint: they ask how.
+-- Tells clients that wait for a run, if `awaited` says that some do, that it has ended. A hint: they ask how. The channel is the key of
+-- another kind: a namespace has no brace, so the first match is the kind.
 local function publish_end(run_key, awaited)
   if not awaited or awaited == '' then return end
   redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), 'ended')

@@ -2,7 +2,8 @@
 -- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
 -- A script names its keys and its arguments in its first lines. Functions take what they need; where that is many keys, a table has them
--- by the names that the headers use: `keys.run` is run:<id>, `keys.running` is runs:running.
+-- by the names that the headers use: `keys.run` is run:<id>, `keys.running` is runs:running. The name in a key comes as an argument of its
+-- own: no key is taken apart.
 
 local RUN_FIELDS = { 'status', 'generation', 'turn', 'turns', 'opened', 'recorded', 'delivered', 'inline', 'awaited', 'lost', 'bytes',
   'deadline', 'unfit', 'patches', 'parent', 'parentQueue', 'children', 'listens', 'joins' }
@@ -106,14 +107,9 @@ local function start_time(text)
   return time > tonumber(now()) and string.format('%.0f', time) or nil
 end
 
--- The queue's name in the key of its list.
-local function queue_name(queue_key)
-  return string.match(queue_key, '}:queue:(.+)$')
-end
-
 -- The entry of `delayed` for the first turn of a run that is to start later.
-local function start_entry(queue_key, id, generation)
-  return queue_name(queue_key) .. ' ' .. turn_text(id, generation)
+local function start_entry(queue, id, generation)
+  return queue .. ' ' .. turn_text(id, generation)
 end
 
 -- A step's work item.
@@ -275,9 +271,8 @@ local function next_limit(open)
   return first
 end
 
--- The entry of `delayed` for the limits of a step, or of the run for the step ''. `list_key`: its queue, or claims from it.
-local function limit_entry(list_key, id, generation, step)
-  local queue = queue_name(list_key) or string.match(list_key, '}:claimed:[^:]+:(.+)$')
+-- The entry of `delayed` for the limits of a step, or of the run for the step ''.
+local function limit_entry(queue, id, generation, step)
   return queue .. ' timeout ' .. id .. ' ' .. generation .. (step == '' and '' or ' ' .. step)
 end
 
@@ -288,10 +283,10 @@ local function wait_end(kind, event)
 end
 
 -- Until when a new run has to be done.
-local function set_deadline(run_key, delayed_key, list_key, id, created, ms)
+local function set_deadline(run_key, delayed_key, queue, id, created, ms)
   local deadline = string.format('%.0f', created + ms)
   redis.call('HSET', run_key, 'deadline', deadline)
-  redis.call('ZADD', delayed_key, deadline, limit_entry(list_key, id, created, ''))
+  redis.call('ZADD', delayed_key, deadline, limit_entry(queue, id, created, ''))
 end
 
 -- What stands before the time in the record of an outcome that the store writes by itself. `attempt`: nil for the first; `by`: who
@@ -377,8 +372,8 @@ local function close_step(run, run_key, open_key, join_key, step)
 end
 
 -- Takes the limits of a closed step out of `delayed`.
-local function drop_step_limits(open, delayed_key, list_key, id, generation, step)
-  if open.limits ~= '' then redis.pcall('ZREM', delayed_key, limit_entry(list_key, id, generation, step)) end
+local function drop_step_limits(open, delayed_key, queue, id, generation, step)
+  if open.limits ~= '' then redis.pcall('ZREM', delayed_key, limit_entry(queue, id, generation, step)) end
 end
 
 -- Takes entries out of `delayed`. Whatever that key is, it keeps nothing from happening: an entry that stays is obsolete.

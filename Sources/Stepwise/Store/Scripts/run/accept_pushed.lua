@@ -5,7 +5,6 @@
 --       running    runs:running
 --       delayed
 --       queued     runs:queued
---       queue      queue:<queue>
 -- ARGV  id
 --       workflow
 --       queue
@@ -21,7 +20,6 @@
 --       has one of another workflow, the item stays; {'stale'}: the caller does not hold the item.
 -- Guarantees: the item and the run change places in one step; sent again, it gives the same answer.
 local run_key, accepting_key, claimed_key, running_key, delayed_key, queued_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local queue_key = KEYS[7]
 local id, workflow, queue, payload, item, worker, token, labels = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local timeout, start = ARGV[9], ARGV[10]
 local v = redis.call('HMGET', run_key, 'turn', 'generation', 'workflow')
@@ -39,10 +37,10 @@ local time, starts = now(), start_time(start)
 redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'generation', time, 'created', time,
   'status', starts and 'queued' or 'running', 'turn', starts and 'queue' or mine, 'turns', starts and 0 or 1)
 if labels ~= '' then redis.call('HSET', run_key, 'labels', labels) end
-if timeout ~= '' then set_deadline(run_key, delayed_key, queue_key, id, time, timeout) end
+if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, time, timeout) end
 if starts then
   redis.call('HSET', run_key, 'startsAt', starts)
-  redis.call('ZADD', delayed_key, starts, start_entry(queue_key, id, time))
+  redis.call('ZADD', delayed_key, starts, start_entry(queue, id, time))
   redis.pcall('ZADD', queued_key, time, id)
   return { 'later' }
 end

@@ -27,6 +27,7 @@
 --       is_last     '1' if this is the last page
 --       ending      '', 'completed', 'failed', 'cancelled', 'continued'
 --       result      output, error, or the input to begin anew with, as JSON
+--       queue
 --       plan...     how many openings, then for each: number, step, '1' if withdrawn, its time limits, what it waits for ('' for a step with a
 --                   body, 'sleep', or 'waitForEvent <name> <n>', KEYS[n] being event:<name>)
 --                   how many closings, then each step
@@ -49,8 +50,8 @@ local running_key, completed_key, failed_key, parked_key, cancelled_key, dead_ke
 local delayed_key, parent_queue_key, mail_key = KEYS[13], KEYS[14], KEYS[15]
 local key_list, events_at = KEYS, 16
 local id, worker, number, text, generation, upto, slots = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
-local is_last, ending, result = ARGV[8] == '1', ARGV[9], ARGV[10]
-local arg_list, plan_at = ARGV, 11
+local is_last, ending, result, queue = ARGV[8] == '1', ARGV[9], ARGV[10], ARGV[11]
+local arg_list, plan_at = ARGV, 12
 local keys = {
   run = run_key, steps = steps_key, open = open_key, join = join_key, claimed = claimed_key, queue = queue_key, running = running_key,
   completed = completed_key, failed = failed_key, parked = parked_key, cancelled = cancelled_key, dead = dead_key, delayed = delayed_key,
@@ -58,7 +59,7 @@ local keys = {
 }
 local call = {
   run = read_run(run_key), keys = keys, id = id, worker = worker, number = tonumber(number), text = text, generation = generation,
-  upto = upto, slots = slots, is_last = is_last, ending = ending, result = result,
+  upto = upto, slots = slots, is_last = is_last, ending = ending, result = result, queue = queue,
 }
 local run = call.run
 if not run or run.generation ~= generation then return { 'continued', 0 } end

@@ -20,6 +20,7 @@
 -- ARGV  id
 --       reason
 --       text       of the claim, '' for a person
+--       queue
 --       parent?    for a worker: the step that made the run: '<run> <generation> <step>'
 --       workflow?  for a worker: the run's, '-' if it was made for certain
 -- Reply {'requested'}; {'ended'}: it is cancelled now; {'already'}: it was requested before; {'over', status}: it has ended, nothing
@@ -29,7 +30,7 @@
 local run_key, steps_key, open_key, join_key, queue_key, meta_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local cancelled_key, queued_key, running_key, unserved_key, parked_key, unfit_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local paused_key, parent_queue_key, unserved_items_key, claimed_key, delayed_key = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
-local id, reason, text, parent, workflow = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local id, reason, text, queue, parent, workflow = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local run = read_run(run_key)
 local by_parent = text ~= ''
 if by_parent then
@@ -46,7 +47,7 @@ local cause = error_json('CancellationError', reason)
 if not run then
   local time = now()
   drop_claim(claimed_key, text)
-  redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue_name(queue_key), 'payload', 'null', 'status', 'cancelled',
+  redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', 'null', 'status', 'cancelled',
     'generation', time, 'turn', '', 'created', time, 'ended', time, 'parent', parent, 'cancelled', reason, 'error', cause)
   redis.pcall('ZADD', cancelled_key, time, id)
   return { 'ended' }
@@ -58,7 +59,7 @@ redis.call('HLEN', steps_key)
 redis.call('HLEN', meta_key)
 check_parent(run, parent_queue_key)
 local cancels = run.status ~= 'running' and ending_texts(run, id, open_key)
-local limits = run.turns == 0 and { start_entry(queue_key, id, run.generation) } or {}
+local limits = run.turns == 0 and { start_entry(queue, id, run.generation) } or {}
 if by_parent then drop_claim(claimed_key, text) end
 if run.status ~= 'running' then
   redis.call('UNLINK', open_key, join_key)

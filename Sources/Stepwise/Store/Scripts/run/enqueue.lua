@@ -51,7 +51,7 @@ if timeout ~= '' then redis.call('ZCARD', delayed_key) end
 local time, starts = now(), start_time(start)
 -- First what can be refused, where memory is full or the key of another type.
 if starts then
-  redis.call('ZADD', delayed_key, starts, start_entry(queue_key, id, time))
+  redis.call('ZADD', delayed_key, starts, start_entry(queue, id, time))
 else
   local text = turn_text(id, time)
   -- What the function begins with goes along, if it is short and all that there is to know.
@@ -66,7 +66,7 @@ if parent ~= '' then
   redis.call('HSET', run_key, 'parent', parent, 'depth', depth)
   if parent_queue ~= '' then redis.call('HSET', run_key, 'parentQueue', parent_queue) end
 end
-if timeout ~= '' then set_deadline(run_key, delayed_key, queue_key, id, time, timeout) end
+if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, time, timeout) end
 if starts then redis.call('HSET', run_key, 'startsAt', starts) end
 redis.pcall('ZADD', queued_key, time, id)
 return { 'new' }

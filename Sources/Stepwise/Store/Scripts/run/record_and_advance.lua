@@ -25,6 +25,7 @@
 --       is_last     '1' if this is the last page
 --       ending      '', 'completed', 'failed', 'cancelled', 'continued'
 --       result      output, error, or the input to begin anew with, as JSON
+--       queue
 --       step
 --       head
 --       tail        of the record
@@ -39,9 +40,9 @@ local running_key, completed_key, failed_key, parked_key, cancelled_key, dead_ke
 local delayed_key, parent_queue_key, mail_key = KEYS[13], KEYS[14], KEYS[15]
 local key_list, events_at = KEYS, 16
 local id, worker, number, text, generation, upto, slots = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
-local is_last, ending, result, step, head, tail, token = ARGV[8] == '1', ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
-local is_told = ARGV[15] == '1'
-local arg_list, plan_at = ARGV, 16
+local is_last, ending, result, queue, step, head, tail = ARGV[8] == '1', ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
+local token, is_told = ARGV[15], ARGV[16] == '1'
+local arg_list, plan_at = ARGV, 17
 local keys = {
   run = run_key, steps = steps_key, open = open_key, join = join_key, claimed = claimed_key, queue = queue_key, running = running_key,
   completed = completed_key, failed = failed_key, parked = parked_key, cancelled = cancelled_key, dead = dead_key, delayed = delayed_key,
@@ -49,7 +50,7 @@ local keys = {
 }
 local call = {
   run = read_run(run_key), keys = keys, id = id, worker = worker, number = tonumber(number), text = text, generation = generation,
-  upto = upto, slots = slots, is_last = is_last, ending = ending, result = result,
+  upto = upto, slots = slots, is_last = is_last, ending = ending, result = result, queue = queue,
 }
 local run = call.run
 if not run then return { 'stale' } end
@@ -68,7 +69,7 @@ local function close_and_append()
     if opened_as then redis.call('HSET', open_key, step, opened_as) end
     return reply
   end
-  if call.open then drop_step_limits(call.open, delayed_key, queue_key, id, generation, step) end
+  if call.open then drop_step_limits(call.open, delayed_key, queue, id, generation, step) end
   return nil
 end
 

@@ -20,13 +20,14 @@
 --       step        '' for the run's own limit
 --       entry       of `delayed`
 --       worker
+--       queue
 -- Reply {'fired'}: it is recorded; {'ended'}: a run that nobody takes forward has failed; {'obsolete'}: nobody waits for it any more;
 --       {'early'}: it is not due, or another limit is next
 -- Guarantees: the entry goes and the outcome comes in one step; sent again, it changes nothing.
 local run_key, steps_key, open_key, join_key, queue_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local meta_key, failed_key, dead_key, queued_key, running_key, unserved_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local parked_key, paused_key, parent_queue_key = KEYS[13], KEYS[14], KEYS[15]
-local id, generation, step, entry, worker = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local id, generation, step, entry, worker, queue = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local score = redis.call('ZSCORE', delayed_key, entry)
 if not score then return { 'obsolete' } end
 if tonumber(score) > tonumber(now()) then return { 'early' } end
@@ -39,7 +40,7 @@ redis.call('HLEN', steps_key)
 local ends = wanted and step == '' and run.status ~= 'running'
 if ends then check_parent(run, parent_queue_key) end
 local cancels = ends and ending_texts(run, id, open_key)
-local limits = ends and run.turns == 0 and { start_entry(queue_key, id, run.generation) } or {}
+local limits = ends and run.turns == 0 and { start_entry(queue, id, run.generation) } or {}
 redis.call('ZREM', delayed_key, entry)
 if not wanted then return { 'obsolete' } end
 

@@ -47,7 +47,7 @@ if not starts then return { 'done', 0 } end
 local time = now()
 redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'status', 'queued', 'generation', time,
   'turn', 'queue', 'created', time, 'labels', labels)
-if timeout ~= '' then set_deadline(run_key, delayed_key, queue_key, id, time, timeout) end
+if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, time, timeout) end
 redis.call('LPUSH', queue_key, turn_text(id, time))
 redis.pcall('ZADD', queued_key, time, id)
 return { 'done', 1 }

@@ -12,13 +12,14 @@
 --       token
 --       is_once     '1' if the attempt may be executed once only
 --       id
+--       queue
 -- Reply {'begun'}: the body may be executed; {'interrupted'}: another call had begun the attempt, nobody knows how far it came;
 --       {'stale'}: the caller holds neither claim nor turn, or the step is closed
 -- Guarantees: of all calls for one attempt of such a step only the one with the first token may execute the body; sent again, it gives
 --       the same answer.
 local run_key, open_key, claimed_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local worker, text, number, step, generation, attempt, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local is_once, id = ARGV[8] == '1', ARGV[9]
+local is_once, id, queue = ARGV[8] == '1', ARGV[9], ARGV[10]
 local run = read_run(run_key)
 if not is_live(run) or run.generation ~= generation or not prove_claim(claimed_key, text) then return { 'stale' } end
 local open = find_open(run, open_key, step)
@@ -28,7 +29,7 @@ if not open or open.attempt ~= attempt or open.where ~= (has_turn and 'inline' o
 redis.call('HDEL', run_key, '-')
 if limit_of(open, 'claim') then
   open.limits = string.gsub(open.limits, ' claim=%d+', '')
-  local entry = limit_entry(claimed_key, id, generation, step)
+  local entry = limit_entry(queue, id, generation, step)
   if open.limits == '' then redis.pcall('ZREM', delayed_key, entry) else redis.pcall('ZADD', delayed_key, 'XX', next_limit(open), entry) end
 elseif not is_once then
   return { 'begun' }

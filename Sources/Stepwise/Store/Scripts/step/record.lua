@@ -17,13 +17,14 @@
 --       token
 --       seen        the number of the last outcome that the caller has
 --       max_bytes   how many bytes a run's outcomes may take
+--       queue
 -- Reply {'done'}: recorded, the turn is elsewhere; {'took', number, opened, recorded, delivered, page, unfit, patches}: and the caller
 --       has the turn;
 --       {'withdrawn'}: nobody wants it any more; {'stale'}: the claim is not the caller's; {'reset'} as in take_turn
 -- Guarantees: the first outcome is the only one and alone lowers the join counter; sent again, it gives the same answer.
 local run_key, steps_key, open_key, join_key, claimed_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local id, worker, text, taken_text, step, generation, attempt, head = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local tail, token, seen, max_bytes = ARGV[9], ARGV[10], tonumber(ARGV[11]), ARGV[12]
+local tail, token, seen, max_bytes, queue = ARGV[9], ARGV[10], tonumber(ARGV[11]), ARGV[12], ARGV[13]
 local run = read_run(run_key)
 local has_claim = prove_claim(claimed_key, text, 'RANK', -1)
 redis.call('HLEN', steps_key)
@@ -50,7 +51,7 @@ run.recorded = run.recorded + 1
 local outcome, fits = bounded_outcome(run, id, max_bytes, head, open, tail)
 redis.call('HSET', steps_key, run.recorded, outcome)
 local left = redis.pcall('DECR', join_key)
-drop_step_limits(open, delayed_key, claimed_key, id, generation, step)
+drop_step_limits(open, delayed_key, queue, id, generation, step)
 -- A function that waits for all of its open steps has nothing to do yet.
 local joins = run.joins == '1' and fits and string.sub(tail, 1, 8) == '"value":' and type(left) == 'number' and left > 0
 if run.turn ~= '' or is_held(run) or joins then
