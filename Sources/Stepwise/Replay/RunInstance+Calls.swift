@@ -86,7 +86,7 @@ extension RunInstance {
             state.shielded[state.shields] = { task.cancel() }
             return state.shields
         }
-        defer { state.withLock { $0.shielded[number] = nil } }
+        defer { _ = state.withLock { $0.shielded.removeValue(forKey: number) } }
         return try await task.value
     }
 
@@ -120,11 +120,13 @@ extension RunInstance {
     }
 
     /// - Returns: the call's number and id; `nil` if it is one too many, with which the run ends.
+    /// - Throws: ``Evicted`` if the instance was given up since the call began, on another thread.
     private func register(
         name: String, options: StepOptions, _ make: (_ number: Int, _ id: String, _ key: String?) -> StepCall
     ) throws -> (number: Int, id: String)? {
         let key = try options.key?.get().json
-        return state.withLock { state in
+        return try state.withLock { state in
+            if state.isEvicted { throw Evicted() }
             if state.calls.count >= maximumSteps {
                 state.overLimit = StepwiseError(
                     .tooManySteps,

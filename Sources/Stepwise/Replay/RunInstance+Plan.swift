@@ -57,19 +57,42 @@ extension RunInstance {
         }
     }
 
-    /// The store has applied `plan`: its closings need not be asked for again.
+    /// The store has applied `plan`: its closings need not be asked for again, and nobody executes their bodies any more.
     package func confirm(_ plan: Plan) {
+        // Released when the lock is free: what a body captures may have a `deinit` of the user's.
+        var closed: [StepCall] = []
         state.withLock { state in
             state.patches.confirm(plan.patches)
             for step in plan.closings {
-                guard let number = state.numbers[step] else { continue }
-                state.unclosed.remove(number)
-                state.attached.remove(number)
+                if let number = state.numbers[step] { state.close(number, &closed) }
             }
-            for opening in plan.openings where opening.withdrawn {
-                state.unclosed.remove(opening.number)
-                state.attached.remove(opening.number)
-            }
+            for opening in plan.openings where opening.withdrawn { state.close(opening.number, &closed) }
         }
+    }
+}
+
+extension RunInstance.State {
+    /// The store has closed an abandoned call.
+    fileprivate mutating func close(_ number: Int, _ closed: inout [StepCall]) {
+        unclosed.remove(number)
+        attached.remove(number)
+        takeBody(number, &closed)
+    }
+
+    /// Keeps of a call what is more than closures, and hands out the rest.
+    fileprivate mutating func takeBody(_ number: Int, _ taken: inout [StepCall]) {
+        guard let call = calls[number], call.body != nil else { return }
+        calls[number] = call.withoutBody
+        taken.append(call)
+    }
+
+    /// Takes out what user code has given to an instance that is given up. What its owner may still ask for stays.
+    mutating func takeRemains() -> (calls: [StepCall], shielded: [Int: @Sendable () -> Void], end: (any Error)?) {
+        var taken: [StepCall] = []
+        for number in calls.indices { takeBody(number, &taken) }
+        defer { shielded = [:] }
+        guard case .failure(let error) = finished else { return (taken, shielded, nil) }
+        finished = .failure(Evicted())
+        return (taken, shielded, error)
     }
 }

@@ -153,6 +153,8 @@ package final class RunInstance: Sendable {
         case .timeout(let reason): return cancel(reason, isTimeout: true, silent: silent)
         case .value, .error: break
         }
+        // Released when the lock is free: what its body captures may have a `deinit` of the user's.
+        var ended: StepCall?
         let deliveries: [Delivery] = state.withLock { state in
             state.isSilent = silent
             state.cancelledCalls = 0
@@ -185,7 +187,7 @@ package final class RunInstance: Sendable {
                 return []
             }
             let group = state.calls[number]?.group
-            state.calls[number] = nil
+            swap(&ended, &state.calls[number])
             state.attached.remove(number)
             state.unclosed.remove(number)
             state.lastStep = outcome.step
@@ -235,11 +237,20 @@ package final class RunInstance: Sendable {
         executor.drainIfIdle()
     }
 
-    /// Ends the instance: every wait throws ``Evicted``, the function's task is cancelled, and nothing durable can happen after it.
+    /// Gives the instance up, whatever the reason: every wait throws ``Evicted``, the function's task is cancelled, nothing durable can
+    /// happen after it, and no closure or error of the user's is kept: what they capture mostly keeps this instance.
     ///
     /// - Returns: whether the function came to its end; if not, it is leaked, or out of its executor: what comes back from there
     ///   is run to its end by itself.
     package func evict() -> Bool {
+        let hasEnded = hasReturned || endFunction()
+        // Returned, so that it is released when the lock is free.
+        _ = state.withLock { $0.takeRemains() }
+        return hasEnded
+    }
+
+    /// - Returns: whether it has come to its end.
+    private func endFunction() -> Bool {
         let (continuations, suspended, renewals, shielded, root) = state.withLock { state in
             state.isEvicted = true
             state.isSilent = true
@@ -359,7 +370,8 @@ package final class RunInstance: Sendable {
 
     private func finish(_ result: Result<[UInt8], any Error>) {
         state.withLock { state in
-            state.finished = result
+            // Nobody asks for what comes after an eviction, and an error may keep the context that it was made with.
+            state.finished = state.isEvicted ? .failure(Evicted()) : result
             // `input(as:)` cannot wait for other code; what it throws is no end of the run.
             if case .failure(let error as StepwiseError) = result, error.code == .notDecodable, state.stuck == nil {
                 state.stuck = .undecodable(error.message)

@@ -11,15 +11,24 @@ package final class StepCall: Sendable {
     package let special: StepKind?
     /// The group whose steps are all waited for, if it belongs to one.
     package let group: Int?
-    /// Executes the step once and returns its value as JSON.
-    package let body: @Sendable (Step) async throws -> [UInt8]
+    /// Executes the step once and returns its value as JSON; `nil` once nobody will execute it any more.
+    package let body: (@Sendable (Step) async throws -> [UInt8])?
 
     init(
         number: Int, id: String, name: String, key: String?, options: StepOptions, special: StepKind?, group: Int?,
-        body: @escaping @Sendable (Step) async throws -> [UInt8]
+        body: (@Sendable (Step) async throws -> [UInt8])?
     ) {
         (self.number, self.id, self.name, self.key, self.options) = (number, id, name, key, options)
         (self.special, self.group, self.body) = (special, group, body)
+    }
+
+    /// The same call without the closures that the user has written. They mostly capture the context, and with it the instance that keeps
+    /// the call.
+    var withoutBody: StepCall {
+        var options = options
+        options.retry = nil
+        return StepCall(
+            number: number, id: id, name: name, key: key, options: options, special: special, group: group, body: nil)
     }
 }
 

@@ -37,6 +37,8 @@ public final class Saga: Sendable {
     func end() -> [Undo] {
         state.withLock { state in
             state.isOver = true
+            // An undo may capture the saga.
+            defer { state.undos = [] }
             return state.undos.reversed()
         }
     }
@@ -61,6 +63,7 @@ public final class Saga: Sendable {
         // In a cancelled task it throws. Once called, a step is waited for: cut off, nobody could tell whether there is something to undo.
         let result = Task.isCancelled ? try await call() : try await context.instance.shield(call)
         let isOver = state.withLock { state in
+            if state.isOver { return true }
             state.undos.append(
                 Undo(step: result.step) {
                     let body = try await undo(result)
@@ -68,7 +71,7 @@ public final class Saga: Sendable {
                         name: "undo \(result.step)", isDerived: true, options: undoOptions,
                         body: WorkflowContext.encoding(body))
                 })
-            return state.isOver
+            return false
         }
         if isOver { throw outside }
         return result
@@ -113,6 +116,7 @@ extension WorkflowContext {
             _ = saga.end()
             return value
         } catch let error as Evicted {
+            _ = saga.end()
             throw error
         } catch {
             let undos = saga.end()

@@ -9,7 +9,7 @@ extension TestWorld {
         run.open[step] = open
         let replacement = script.settings.withLock { TestScript.entry(of: step, in: $0.replacements) }
         let scope = Step(runID: run.id, generation: Generation.number(of: run.generation), id: step, attempt: attempt)
-        let body = replacement?.body ?? call.body
+        guard let body = replacement?.body ?? call.body else { return }
         var result = try await perform(step, call.options.timeout) {
             try await StepScope.$current.withValue(scope) { try await body(scope) }
         }

@@ -35,6 +35,11 @@ extension RunDriver {
             try await park(text, number: nil, step: step, attempt: attempt, obstacle)
             return nil
         }
+        if call.body == nil {
+            // Redis has closed the step since it said that it is open, or has lost that.
+            if !holdsTurn { dropInstance() }
+            return try await load(text, step: (step, attempt), claim)
+        }
         do {
             let result: Outcome.Result
             let took: Int
@@ -139,7 +144,8 @@ extension RunDriver {
                 }
                 if session.isOver { return .over }
             }
-            body = start(call, attempt: attempt)
+            guard let started = start(call, attempt: attempt) else { return .cancelled }
+            body = started
             bodies[call.id] = body
         }
         if number != nil { inline = call.id }
@@ -216,13 +222,14 @@ extension RunDriver {
     }
 
     /// - Parameter pace: what is known of such bodies, if the caller has it.
-    func start(_ call: StepCall, attempt: Int, _ pace: BodyPace? = nil) -> RunningBody {
+    /// - Returns: `nil` if nobody is to execute it any more.
+    func start(_ call: StepCall, attempt: Int, _ pace: BodyPace? = nil) -> RunningBody? {
+        guard let body = call.body else { return nil }
         let step = step(of: call, attempt: attempt)
         session.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
         return RunningBody(
-            attempt: attempt, timeout: call.options.timeout, pace: pace ?? paces.of(call.name), step: step,
-            body: call.body)
+            attempt: attempt, timeout: call.options.timeout, pace: pace ?? paces.of(call.name), step: step, body: body)
     }
 
     /// What a body's end means for its step.

@@ -47,25 +47,29 @@ final class WorkerSession: Sendable {
         /// Where the walk over a workflow's unfit runs stands.
         var unfitCursors: [String: String] = [:]
         var warnedOfEscape: Set<String> = []
-        var warnedOfUnserved: Set<String> = []
+        var warnedOfUnserved = FirstTimes()
         var endWaiters: [CheckedContinuation<Ending, Never>] = []
         var paused: Set<String> = []
         /// Who waits until something else is paused, or this name ends.
         var pauseWaiters: [CheckedContinuation<Void, Never>] = []
 
-        mutating func noteUse(of driver: RunDriver) {
+        /// - Returns: another driver of the run, whose place this one takes. If nobody uses it, its instance is to be given up.
+        @discardableResult
+        mutating func noteUse(of driver: RunDriver) -> RunDriver? {
             let key = driver.run.key
             clock += 1
             if drivers[key]?.isDormant == true {
                 drivers[key]?.isDormant = false
                 dormant -= 1
             }
+            var other: Entry?
             if drivers[key]?.driver !== driver {
-                weight -= drivers[key]?.weight ?? 0
-                drivers[key] = Entry(driver: driver)
+                other = drivers.updateValue(Entry(driver: driver), forKey: key)
+                weight -= other?.weight ?? 0
             }
             drivers[key]?.uses += 1
             drivers[key]?.lastUse = clock
+            return other?.uses == 0 ? other?.driver : nil
         }
 
         /// - Returns: the drivers whose instances are to be given up: nobody uses them, and they are out of the index.
@@ -421,7 +425,11 @@ final class WorkerSession: Sendable {
 
     /// Keeps a driver and its instance from being given up until ``endUse(_:)``.
     func use(_ driver: RunDriver) {
-        state.withLock { $0.noteUse(of: driver) }
+        if let other = state.withLock({ $0.noteUse(of: driver) }) { evict(other) }
+    }
+
+    private func evict(_ driver: RunDriver) {
+        driver.executor.execute { driver.assumeIsolated { $0.evict() } }
     }
 
     /// Notes what the run's instance takes now, and gives up instances that were used longest ago while there is too much.
@@ -432,11 +440,7 @@ final class WorkerSession: Sendable {
                 limit: configuration.cachedStepLimit)
         }
         for other in dropped {
-            if other === driver {
-                driver.evict()
-            } else {
-                other.executor.execute { other.assumeIsolated { $0.evict() } }
-            }
+            if other === driver { driver.evict() } else { evict(other) }
         }
     }
 
@@ -469,7 +473,7 @@ final class WorkerSession: Sendable {
 
     /// Once a workflow and reason: there may be thousands of its work items.
     func noteUnserved(workflow: String, run: String, reason: String) {
-        guard state.withLock({ $0.warnedOfUnserved.insert("\(workflow): \(reason)").inserted }) else { return }
+        guard state.withLock({ $0.warnedOfUnserved.note("\(workflow): \(reason)") }) else { return }
         logger.notice(
             "claimed work items wait for a worker that can do them",
             metadata: ["run": "\(run)", "workflow": "\(workflow)", "reason": "\(reason)"])

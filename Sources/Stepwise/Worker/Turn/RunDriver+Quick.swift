@@ -77,9 +77,8 @@ extension RunDriver {
     /// Executes an open step that nobody else executes. `nil` if it is not done then; its body may run.
     private func executeQuickly(_ step: String) -> (call: StepCall, result: Outcome.Result, took: Int)? {
         guard let instance, let call = instance.waitingCall(step), let pace = quickPace(call), bodies[step] == nil,
-            !session.isDraining, !isWorkflowPaused
+            !session.isDraining, !isWorkflowPaused, let body = start(call, attempt: 1, pace)
         else { return nil }
-        let body = start(call, attempt: 1, pace)
         guard let end = body.end, !session.isOver, case .ended(let result, let took) = judge(end, of: call, body),
             instance.isWaiting(for: call)
         else {

@@ -89,10 +89,7 @@ extension RunDriver {
             case .rebuild:
                 guard let again = try await rebuild(), again.number == number else { return nil }
                 opened = again.opened
-            case .finished:
-                discard()
-                return nil
-            case .continued:
+            case .finished, .continued:
                 // What still runs here of this generation is for nobody.
                 for step in bodies.keys { cancelBody(of: step) }
                 discard()
@@ -163,6 +160,8 @@ extension RunDriver {
             try await park(run.turnText, number: number, step: nil, .divergence(instance.divergence(openStep: step)))
             return .over
         }
+        // Closed by this instance, and open again in Redis, which has lost that.
+        if call.body == nil { return .goesOn(.rebuild, opened: opened) }
         let result: Outcome.Result
         let took: Int
         switch try await perform(call, attempt: attempt, lost: lost, text: run.turnText, turn: number) {

@@ -329,7 +329,6 @@ actor RunDriver {
         self.instance = nil
         unreported = []
         misuses += instance.takeMisuses()
-        if instance.hasReturned { return }
         if !instance.evict() {
             session.logger.warning(
                 "a function did not end when its instance was evicted; its memory is lost until this process ends",

@@ -1,0 +1,194 @@
+import Stepwise
+import StepwiseTesting
+import TestSupport
+import Testing
+
+extension Scenarios {
+    @Suite("What has ended leaves memory")
+    struct MemoryOfRuns {
+        enum Construct: Int, CaseIterable, Codable, Sendable {
+            case race, any, timeout, settle, map, saga, failed, retried, renewed, again, child, event, cancelled
+        }
+
+        /// Runs whose closures capture their context, and a guest.
+        private func guests(_ population: Population, _ leaf: Workflow<Int, Int>) -> Workflow<Construct, String> {
+            Workflow("guests") { (context, construct: Construct) async throws -> String in
+                let guest = Guest()
+                population.add(context.instance)
+                population.add(guest)
+                let work: @Sendable () -> Int = { context.runID.utf8.count + guest.stay() }
+                let slow: @Sendable () async throws -> Int = {
+                    try await Task.sleep(for: .milliseconds(50))
+                    return work()
+                }
+                switch construct {
+                case .race:
+                    try await context.race(
+                        { try await context.run("quick") { work() } }, { try await context.run("slow", body: slow) })
+                case .any:
+                    try await context.any(1...5, "part") { part in try await part == 3 ? work() : slow() }
+                case .timeout:
+                    do {
+                        try await context.withTimeout(.milliseconds(5)) {
+                            try await context.run("slow") {
+                                try await Task.sleep(for: .seconds(30))
+                                return work()
+                            }
+                        }
+                    } catch is WorkflowTimeout {}
+                case .settle:
+                    try await context.settle(1...4, "part", until: .atLeast(2)) { part in
+                        try await part < 3 ? work() : slow()
+                    }
+                case .map: try await context.map(1...4, "part") { _ in work() }
+                case .saga:
+                    try await context.saga { saga in
+                        try await saga.run("reserve") {
+                            work()
+                        } undo: { _ in
+                            withExtendedLifetime(saga) { _ = work() }
+                        }
+                        throw Keepsake(objects: [context.instance, guest])
+                    }
+                case .failed:
+                    async let _ = context.run("slow", body: slow)
+                    try await context.run("work", .retry(.never)) {
+                        _ = work()
+                        throw Hiccup()
+                    }
+                case .retried:
+                    try await context.run("work", .retry(soon.when { _ in work() > 0 })) { step in
+                        if step.attempt == 1 { throw Hiccup() }
+                        _ = work()
+                    }
+                case .renewed:
+                    async let _ = context.run("slow", body: slow)
+                    try await context.run("work") { work() }
+                    try await context.continueAsNew(Construct.again)
+                case .again: break
+                case .child: try await context.invoke(leaf, 1)
+                case .event:
+                    try await context.race(
+                        { try await context.run("work") { work() } },
+                        { try await context.waitForEvent("never", as: Int.self) })
+                case .cancelled:
+                    async let _ = context.run("slow", body: slow)
+                    try await context.waitForEvent("never")
+                }
+                return try await context.run("last") { "\(work())" }
+            }
+        }
+
+        private func leaf(_ population: Population) -> Workflow<Int, Int> {
+            Workflow("leaf") { (context, _: Int) async throws -> Int in
+                population.add(context.instance)
+                return try await context.run("grow") { context.runID.utf8.count }
+            }
+        }
+
+        @Test(arguments: [100_000, 10, 0])
+        func `Of a thousand runs of all kinds a worker keeps nothing, however many instances it may keep`(
+            _ cachedStepLimit: Int
+        ) async throws {
+            let population = Population()
+            let leaf = leaf(population)
+            let workflow = guests(population, leaf)
+            let configuration = StepwiseWorker.Configuration(cachedStepLimit: cachedStepLimit)
+            try await withWorker([workflow, leaf], configuration: configuration) { client, _ in
+                // Where each outcome has the function replayed a few are enough.
+                let count = cachedStepLimit == 0 ? 10 : 80
+                var runs: [WorkflowRun<String>] = []
+                for construct in Construct.allCases {
+                    let some = try await client.enqueue(
+                        workflow.workflowName, each: Array(repeating: construct, count: count))
+                    runs += some
+                    if construct == .cancelled { for run in some { try await run.cancel() } }
+                }
+                // Some fail, some are cancelled.
+                for run in runs { _ = try? await run.result(timeout: patience) }
+                // Those that are cancelled may not have begun.
+                #expect(population.count >= 2 * (runs.count - count))
+                try await eventually("\(population.living) of \(population.count) objects live") {
+                    population.living == 0
+                }
+            }
+        }
+
+        @Test func `A worker that leaves keeps nothing of the runs that wait and whose bodies run`() async throws {
+            let population = Population()
+            let bodies = Tally()
+            let workflow = Workflow("waiting") { (context, _: Int) async throws -> Int in
+                let guest = Guest()
+                population.add(context.instance)
+                population.add(guest)
+                async let slow = context.run("slow") {
+                    bodies.add("begun")
+                    try await Task.sleep(for: .seconds(3600))
+                    return context.runID.utf8.count + guest.stay()
+                }
+                try await context.waitForEvent("never")
+                return try await slow
+            }
+            try await RedisServer.withServer { server in
+                let redis = try RedisEndpoint(server.url)
+                let client = try StepwiseClient(redis: redis, logger: .silent)
+                try await withWorkers(server, workflow, grace: .milliseconds(1)) {
+                    _ = try await client.enqueue(workflow.workflowName, each: Array(0..<50))
+                    try await eventually("the bodies do not begin") { bodies["begun"] == 50 }
+                    #expect(population.living >= 100)
+                }
+                try await eventually("\(population.living) objects live") { population.living == 0 }
+                await client.close()
+            }
+        }
+
+        @Test func `A body that runs when its run has called too many steps is cancelled`() async throws {
+            let hasBegun = Latch()
+            let ends = Tally()
+            let workflow = Workflow("greedy") { (context, _: Int) async throws -> Int in
+                async let _ = context.run("slow") {
+                    defer { ends.add(Task.isCancelled ? "cancelled" : "done") }
+                    hasBegun.open()
+                    try await Task.sleep(for: .seconds(3600))
+                }
+                try await context.run("quick") { await hasBegun.wait() }
+                try await context.run("one too many") {}
+                return 0
+            }
+            let configuration = StepwiseWorker.Configuration(maximumSteps: 2)
+            try await withWorker([workflow], configuration: configuration) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                let code = await errorCode { _ = try await run.result(timeout: patience) }
+                #expect(code == .runFailed)
+                try await eventually("the body goes on") { ends.all == ["cancelled"] }
+            }
+        }
+
+        @Test func `A body goes with its race, while its run goes on`() async throws {
+            let population = Population()
+            let workflow = Workflow("tournament") { (context, rounds: Int) async throws -> Int in
+                @Sendable func lose() async throws -> Int {
+                    let guest = Guest()
+                    population.add(guest)
+                    return try await context.run("slow") {
+                        try await Task.sleep(for: .seconds(3600))
+                        return guest.stay()
+                    }
+                }
+                for _ in 0..<rounds {
+                    try await context.race({ try await context.run("quick") { 1 } }, { try await lose() })
+                }
+                try await context.waitForEvent("go")
+                return rounds
+            }
+            try await withWorker([workflow]) { client, _ in
+                let run = try await client.enqueue(workflow, 100)
+                try await eventually("the losers' bodies are kept") {
+                    population.count == 100 && population.living == 0
+                }
+                _ = try await client.notify("go", run: run.id)
+                #expect(try await run.result(timeout: patience) == 100)
+            }
+        }
+    }
+}
