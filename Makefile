@@ -4,10 +4,11 @@
 # make mutants [ONLY=rule-4]           plants 77 defects, one after the other, and expects the tests to find each; more than an hour
 # make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
 # make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
-#                                      ARGS='sleepers --count 1000000' for runs that sleep and wake
+#                                      ARGS='sleepers --count 1000000' for runs that sleep and wake, ARGS=steady for ten minutes of steady
+#                                      load in which a worker's memory may not grow
 # make lint                            formats, scripts, compose file, a build without warnings, and the rooms of Sources/Stepwise
 # make guard                           fails if a step costs more instructions, allocations, scripts, commands or bytes than .ci/figures allows
-# make nightly                         mutants, chaos with three seeds, bench --long: all of them, also if one fails; hours
+# make nightly                         mutants, chaos with three seeds, the steady load, bench --long: all of them, also if one fails; hours
 # make deps                            installs what these need; with YES=1 without asking
 DIR ?=
 WORKERS ?= 3
@@ -57,7 +58,7 @@ guard:
 	@.ci/guard.sh
 
 nightly:
-	@.ci/run --keep-going mutants "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "bench ARGS=--long"
+	@.ci/run --keep-going mutants "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "bench ARGS=steady" "bench ARGS=--long"
 
 deps:
 	@.ci/deps.sh

@@ -5,6 +5,8 @@ import Stepwise
 struct StepwiseBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "StepwiseBench", abstract: "Measures Stepwise beside what Redis itself can do.",
-        subcommands: [MeasureCommand.self, SleepersCommand.self, CountsCommand.self, WorkerCommand.self],
+        subcommands: [
+            MeasureCommand.self, SleepersCommand.self, SteadyCommand.self, CountsCommand.self, WorkerCommand.self,
+        ],
         defaultSubcommand: MeasureCommand.self)
 }

@@ -16,6 +16,8 @@ struct WorkerCommand: AsyncParsableCommand {
             "How many milliseconds a quick body takes at most, where everything is slowed down; default: the library's 0.1."
     )
     var quickBody: Int?
+    @Flag(help: "Whether it serves the workflows of the steady load in place of those that are measured.") var steady =
+        false
 
     func run() async throws {
         var logger = Logger(label: "bench")
@@ -23,7 +25,8 @@ struct WorkerCommand: AsyncParsableCommand {
         var configuration = StepwiseWorker.Configuration(namespace: "bench", concurrency: concurrency)
         if let quickBody { configuration.quickBody = .milliseconds(quickBody) }
         let worker = try StepwiseWorker(
-            redis: RedisEndpoint(redis), workflows: BenchWorkflows.all, configuration: configuration, logger: logger)
+            redis: RedisEndpoint(redis), workflows: steady ? SteadyWork.workflows : BenchWorkflows.all,
+            configuration: configuration, logger: logger)
         try await ServiceGroup(
             services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         ).run()
