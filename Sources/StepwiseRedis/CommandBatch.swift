@@ -11,8 +11,8 @@ final class CommandBatch: @unchecked Sendable {
     private var missing: Int
     private var completion: Completion?
 
-    init(_ commands: [[RedisArgument]], timeout: TimeAmount) {
-        self.commands = commands.map { RedisCommand($0, timeout: timeout) }
+    init(_ commands: [[RedisArgument]], timeout: TimeAmount, maximumBulk: Int? = nil) {
+        self.commands = commands.map { RedisCommand($0, timeout: timeout, maximumBulk: maximumBulk) }
         missing = commands.count
         replies = Array(repeating: .failure(.closed), count: commands.count)
     }

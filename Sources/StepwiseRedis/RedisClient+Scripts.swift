@@ -2,17 +2,22 @@ package import NIOCore
 
 extension RedisClient {
     /// Executes a script by its SHA-1, and sends its source first where the server does not know it.
-    /// - Parameter timeout: from now to the reply, the loading included; `nil`: the client's.
-    /// - Returns: as ``submit(_:timeout:)``.
+    /// - Parameters:
+    ///   - timeout: from now to the reply, the loading included; `nil`: the client's.
+    ///   - maximumBulk: as for ``submit(_:timeout:maximumBulk:)``.
+    /// - Returns: as ``submit(_:timeout:maximumBulk:)``.
     package func submit(
         _ script: RedisScript,
         keys: [String],
         arguments: [RedisArgument],
-        timeout: TimeAmount? = nil
+        timeout: TimeAmount? = nil,
+        maximumBulk: Int? = nil
     ) -> EventLoopFuture<RedisValue> {
-        let call = ScriptCall(script: script, keys: keys, arguments: arguments, within: timeout ?? commandTimeout)
+        let call = ScriptCall(
+            script: script, keys: keys, arguments: arguments, within: timeout ?? commandTimeout,
+            maximumBulk: maximumBulk)
         guard let first = call.command else { return loadAndSubmit(call) }
-        return submit(first, timeout: call.remaining).flatMapError { error in
+        return submit(first, timeout: call.remaining, maximumBulk: maximumBulk).flatMapError { error in
             (error as? RedisError)?.isUnknownScript == true
                 ? self.loadAndSubmit(call) : self.eventLoop.makeFailedFuture(error)
         }
@@ -72,23 +77,28 @@ extension RedisClient {
             .flatMap { sha in
                 call.script.sha = sha.string
                 guard let command = call.command else { return self.eventLoop.makeFailedFuture(call.withoutSHA) }
-                return self.submit(command, timeout: call.remaining)
+                return self.submit(command, timeout: call.remaining, maximumBulk: call.maximumBulk)
             }
     }
 
     /// Executes a script by its SHA-1, and sends its source first where the server does not know it.
-    /// - Parameter timeout: from now to the reply, the loading included; `nil`: the client's.
-    /// - Returns: as ``send(_:timeout:)``.
+    /// - Parameters:
+    ///   - timeout: from now to the reply, the loading included; `nil`: the client's.
+    ///   - maximumBulk: as for ``submit(_:timeout:maximumBulk:)``.
+    /// - Returns: as ``send(_:timeout:maximumBulk:)``.
     nonisolated(nonsending) package func evaluate(
         _ script: RedisScript,
         keys: [String],
         arguments: [RedisArgument],
-        timeout: TimeAmount? = nil
+        timeout: TimeAmount? = nil,
+        maximumBulk: Int? = nil
     ) async throws(RedisError) -> RedisValue {
-        let call = ScriptCall(script: script, keys: keys, arguments: arguments, within: timeout ?? commandTimeout)
+        let call = ScriptCall(
+            script: script, keys: keys, arguments: arguments, within: timeout ?? commandTimeout,
+            maximumBulk: maximumBulk)
         if let first = call.command {
             do throws(RedisError) {
-                return try await send(first, timeout: call.remaining)
+                return try await send(first, timeout: call.remaining, maximumBulk: maximumBulk)
             } catch  where error.isUnknownScript {
                 // The server was restarted, or told to forget.
             }
@@ -99,7 +109,7 @@ extension RedisClient {
             throw error.fromLoading
         }
         guard let command = call.command else { throw call.withoutSHA }
-        return try await send(command, timeout: call.remaining)
+        return try await send(command, timeout: call.remaining, maximumBulk: maximumBulk)
     }
 }
 
@@ -109,9 +119,15 @@ private final class ScriptCall: Sendable {
     let keys: [String]
     let arguments: [RedisArgument]
     let deadline: NIODeadline
+    /// Of the script's reply.
+    let maximumBulk: Int?
 
-    init(script: RedisScript, keys: [String], arguments: [RedisArgument], within timeout: TimeAmount) {
+    init(
+        script: RedisScript, keys: [String], arguments: [RedisArgument], within timeout: TimeAmount,
+        maximumBulk: Int? = nil
+    ) {
         self.script = script
+        self.maximumBulk = maximumBulk
         (self.keys, self.arguments) = (keys, arguments)
         deadline = .now() + timeout
     }

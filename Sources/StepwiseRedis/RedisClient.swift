@@ -36,6 +36,11 @@ package final class RedisClient: Sendable {
         observed.addDisconnect(body)
     }
 
+    /// The most bytes of a reply that came in pieces which the present connection has held at once; 0 without one. For tests.
+    package func mostHeld() async throws -> Int {
+        try await eventLoop.submit { [core] in core.value.mostHeld }.get()
+    }
+
     /// Gives the present connection up, so that the next command makes a new one: the address may lead to another server by then.
     package func reconnect() {
         eventLoop.execute { [core] in core.value.reconnect() }
@@ -52,11 +57,16 @@ package final class RedisClient: Sendable {
     }
 
     /// Sends one command.
-    /// - Parameter timeout: from now to the reply; `nil`: the client's.
+    /// - Parameters:
+    ///   - timeout: from now to the reply; `nil`: the client's.
+    ///   - maximumBulk: the most bytes of a string in the reply; a longer one is a ``RedisValue/excerpt``. `nil`: the client's, and a
+    ///     longer one fails the command as `refused`.
     /// - Returns: the reply. An error reply and every other failure fails the future with a ``RedisError`` and nothing else.
-    package func submit(_ arguments: [RedisArgument], timeout: TimeAmount? = nil) -> EventLoopFuture<RedisValue> {
+    package func submit(_ arguments: [RedisArgument], timeout: TimeAmount? = nil, maximumBulk: Int? = nil)
+        -> EventLoopFuture<RedisValue>
+    {
         let promise = eventLoop.makePromise(of: RedisValue.self)
-        let command = RedisCommand(arguments, timeout: timeout ?? commandTimeout)
+        let command = RedisCommand(arguments, timeout: timeout ?? commandTimeout, maximumBulk: maximumBulk)
         command.onCompletion { reply in promise.completeWith(reply.mapError { $0 as any Error }) }
         hand(over: CollectionOfOne(command))
         return promise.futureResult
@@ -65,12 +75,14 @@ package final class RedisClient: Sendable {
     /// Sends one command and waits for its reply.
     ///
     /// When the task is cancelled the wait ends with `cancelled`; a reply that comes later is dropped.
-    /// - Parameter timeout: from now to the reply; `nil`: the client's.
-    nonisolated(nonsending) package func send(_ arguments: [RedisArgument], timeout: TimeAmount? = nil)
-        async throws(RedisError) -> RedisValue
-    {
+    /// - Parameters:
+    ///   - timeout: from now to the reply; `nil`: the client's.
+    ///   - maximumBulk: as for ``submit(_:timeout:maximumBulk:)``.
+    nonisolated(nonsending) package func send(
+        _ arguments: [RedisArgument], timeout: TimeAmount? = nil, maximumBulk: Int? = nil
+    ) async throws(RedisError) -> RedisValue {
         if Task.isCancelled { throw .cancelled }
-        let command = RedisCommand(arguments, timeout: timeout ?? commandTimeout)
+        let command = RedisCommand(arguments, timeout: timeout ?? commandTimeout, maximumBulk: maximumBulk)
         return try await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Result<RedisValue, RedisError>, Never>) in
                 command.onCompletion { continuation.resume(returning: $0) }
@@ -82,12 +94,15 @@ package final class RedisClient: Sendable {
     }
 
     /// Sends commands in one write.
+    /// - Parameter maximumBulk: of each of them, as for ``submit(_:timeout:maximumBulk:)``.
     /// - Returns: a reply or an error for each command, in order.
     /// - Throws: ``RedisError`` of kind `cancelled` only.
-    package func pipeline(_ commands: [[RedisArgument]]) async throws(RedisError) -> [Result<RedisValue, RedisError>] {
+    package func pipeline(_ commands: [[RedisArgument]], maximumBulk: Int? = nil)
+        async throws(RedisError) -> [Result<RedisValue, RedisError>]
+    {
         if Task.isCancelled { throw .cancelled }
         if commands.isEmpty { return [] }
-        let batch = CommandBatch(commands, timeout: commandTimeout)
+        let batch = CommandBatch(commands, timeout: commandTimeout, maximumBulk: maximumBulk)
         let replies = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 batch.onCompletion { continuation.resume(returning: $0) }

@@ -37,6 +37,8 @@ final class RedisClientCore {
         connection?.flush()
     }
 
+    var mostHeld: Int { connection?.mostHeld ?? 0 }
+
     func reconnect() {
         connection?.abort(RedisError(.unavailable, "the connection was given up for a new one"))
     }

@@ -10,15 +10,19 @@ final class RedisCommand: @unchecked Sendable {
     let arguments: [RedisArgument]
     let timeout: TimeAmount
     let deadline: NIODeadline
+    /// The most bytes of a string in the reply; a longer one becomes an excerpt. `nil`: the connection's limit holds, and a longer
+    /// one fails the command, because its caller does not look for excerpts.
+    let maximumBulk: Int?
     private var completion: Completion?
     private var isAdopted = false
     private var isCancelled = false
 
     /// - Parameter deadline: `nil`: `timeout` from now.
-    init(_ arguments: [RedisArgument], timeout: TimeAmount, deadline: NIODeadline? = nil) {
+    init(_ arguments: [RedisArgument], timeout: TimeAmount, deadline: NIODeadline? = nil, maximumBulk: Int? = nil) {
         precondition(!arguments.isEmpty, "a command has at least its name")
         self.arguments = arguments
         self.timeout = timeout
+        self.maximumBulk = maximumBulk
         self.deadline = deadline ?? .now() + timeout
     }
 

@@ -10,11 +10,14 @@ final class RedisConnection: ChannelInboundHandler {
     private let parser = ReplyParser()
     private let encoder = CommandEncoder()
     private let timer: DeadlineTimer
+    private let maximumBulk: Int
     private var context: ChannelHandlerContext?
     private var outgoing = ByteBuffer()
     private var pending = CircularBuffer<RedisCommand>()
     private(set) var lastRead = NIODeadline.now()
     private(set) var hasAnswered = false
+    /// See ``ReplyParser/mostHeld``.
+    var mostHeld: Int { parser.mostHeld }
     /// Why the connection is of no more use; set once.
     private(set) var failure: RedisError?
     /// A replica's answer to a write: whoever connects anew may meet the master.
@@ -24,7 +27,9 @@ final class RedisConnection: ChannelInboundHandler {
     /// Called once, before the pending commands learn that they failed.
     var onFailure: ((RedisError) -> Void)?
 
-    init(eventLoop: any EventLoop) {
+    /// - Parameter maximumBulk: the most bytes of a string in a reply, for commands that have no limit of their own.
+    init(eventLoop: any EventLoop, maximumBulk: Int) {
+        self.maximumBulk = maximumBulk
         timer = DeadlineTimer(eventLoop: eventLoop)
         timer.onDue = { [unowned self] now in sweep(now) }
     }
@@ -115,12 +120,15 @@ final class RedisConnection: ChannelInboundHandler {
         hasAnswered = true
         do throws(RedisError) {
             try parser.feed(unwrapInboundIn(data))
-            while failure == nil, let reply = try parser.next() { try deliver(reply) }
+            while failure == nil, let reply = try parser.next(maximumBulk: nextMaximumBulk) { try deliver(reply) }
             if let refusal { abort(refusal) }
         } catch {
             abort(error)
         }
     }
+
+    /// Replies come in the order of their commands.
+    private var nextMaximumBulk: Int { pending.first?.maximumBulk ?? maximumBulk }
 
     private func deliver(_ reply: RedisValue) throws(RedisError) {
         guard let command = pending.popFirst() else {
@@ -131,9 +139,21 @@ final class RedisConnection: ChannelInboundHandler {
             let error = RedisError(reply: text)
             if error.isFromReplica { refusal = error }
             command.complete(.failure(error))
+        } else if let length = parser.longestCut, command.maximumBulk == nil {
+            command.complete(.failure(tooLong(length, in: command)))
         } else {
             command.complete(.success(reply))
         }
+    }
+
+    private func tooLong(_ length: Int, in command: RedisCommand) -> RedisError {
+        RedisError(
+            .refused,
+            """
+            the reply to \(command.name), which was executed, has a string of \(length) bytes, and at most \(maximumBulk) are \
+            read; `redis-cli --memkeys` finds the largest keys
+            """
+        )
     }
 
     func channelInactive(context: ChannelHandlerContext) {

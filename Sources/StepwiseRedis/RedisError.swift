@@ -9,7 +9,8 @@ package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
         case ambiguous
         /// NOAUTH, WRONGPASS, NOPERM: sending it again cannot help.
         case denied
-        /// Any other error reply (WRONGTYPE, ERR, OOM, MISCONF …): executed in no part, or refused as a whole.
+        /// Any other error reply (WRONGTYPE, ERR, OOM, MISCONF …): executed in no part, or refused as a whole. Also
+        /// the reply to a command that was executed, if it has a string that is too long to be read.
         case refused
         /// A URL that is no Redis address.
         case invalidAddress

@@ -80,6 +80,7 @@ final class RedisLink {
 
     private func bootstrap(tls: NIOSSLContext?) -> EventLoopFuture<any Channel> {
         let target = address.target
+        let maximumBulk = options.maximumBulk
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(options.connectTimeout)
             .channelInitializer { channel in
@@ -88,7 +89,7 @@ final class RedisLink {
                     if let tls {
                         try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: target.serverName))
                     }
-                    try pipeline.addHandler(RedisConnection(eventLoop: channel.eventLoop))
+                    try pipeline.addHandler(RedisConnection(eventLoop: channel.eventLoop, maximumBulk: maximumBulk))
                 }
             }
         switch target {

@@ -10,17 +10,25 @@ package struct RedisOptions: Sendable {
     package var commandTimeout: TimeAmount
     /// A PEM file of the authorities that may have signed a `rediss://` server's certificate; `nil`: the system's.
     package var trustedCertificatesFile: String?
+    /// The most bytes of a string in a reply, for commands that have no limit of their own. A longer one fails its command as
+    /// `refused`; a published message that is longer arrives empty. Nothing longer is ever held in memory.
+    package var maximumBulk: Int
+
+    /// 64 MiB: more than anything that the engine writes by itself.
+    package static let defaultMaximumBulk = 64 * 1024 * 1024
 
     package init(
         connectionName: String? = nil,
         connectTimeout: TimeAmount = .seconds(5),
         commandTimeout: TimeAmount = .seconds(10),
-        trustedCertificatesFile: String? = nil
+        trustedCertificatesFile: String? = nil,
+        maximumBulk: Int = RedisOptions.defaultMaximumBulk
     ) {
         self.connectionName = connectionName
         self.connectTimeout = connectTimeout
         self.commandTimeout = commandTimeout
         self.trustedCertificatesFile = trustedCertificatesFile
+        self.maximumBulk = maximumBulk
     }
 }
 

@@ -8,6 +8,10 @@ package enum RedisValue: Sendable, Hashable {
     case array([RedisValue])
     /// An error inside an array. An error that is the whole reply is thrown as a ``RedisError`` instead.
     case error(String)
+    /// A string that was longer than its command allowed: its first bytes, at most 4 KiB, and its whole length in bytes. The rest
+    /// was skipped. `bytes`, `string` and `integer` are `nil` for it, so that nobody takes it for the whole. It is boxed, so that
+    /// the other values do not grow.
+    indirect case excerpt(prefix: [UInt8], length: Int)
 }
 
 extension RedisValue {
@@ -31,6 +35,11 @@ extension RedisValue {
         case .integer(let value): String(value)
         default: nil
         }
+    }
+
+    /// What was kept of a string that was too long; `nil` for every other kind.
+    package var excerpt: (prefix: [UInt8], length: Int)? {
+        if case .excerpt(let prefix, let length) = self { (prefix: prefix, length: length) } else { nil }
     }
 
     package var array: [RedisValue]? {
