@@ -1,7 +1,7 @@
 package import NIOCore
 
 extension RedisClient {
-    /// Executes a script by its SHA-1, and sends its source first where the server does not know it.
+    /// Executes a script by its SHA-1, and sends its source where the server does not know it.
     /// - Parameters:
     ///   - timeout: from now to the reply, the loading included; `nil`: the client's.
     ///   - maximumBulk: as for ``submit(_:timeout:maximumBulk:)``.
@@ -16,16 +16,15 @@ extension RedisClient {
         let call = ScriptCall(
             script: script, keys: keys, arguments: arguments, within: timeout ?? commandTimeout,
             maximumBulk: maximumBulk)
-        guard let first = call.command else { return loadAndSubmit(call) }
-        return submit(first, timeout: call.remaining, maximumBulk: maximumBulk).flatMapError { error in
+        return submit(call.command, timeout: call.remaining, maximumBulk: maximumBulk).flatMapError { error in
             (error as? RedisError)?.isUnknownScript == true
                 ? self.loadAndSubmit(call) : self.eventLoop.makeFailedFuture(error)
         }
     }
 
-    /// Executes a script many times, in one write.
+    /// Executes a script many times, in one write; where the server does not know it, those calls once more, after its source.
     /// - Returns: a reply or an error for each call, in order.
-    /// - Throws: ``RedisError`` if the script could not be loaded, or of kind `cancelled`.
+    /// - Throws: ``RedisError`` of kind `cancelled` only.
     nonisolated(nonsending) package func evaluate(
         _ script: RedisScript, calls: [(keys: [String], arguments: [RedisArgument])]
     ) async throws(RedisError) -> [Result<RedisValue, RedisError>] {
@@ -33,23 +32,43 @@ extension RedisClient {
         let calls = calls.map {
             ScriptCall(script: script, keys: $0.keys, arguments: $0.arguments, within: commandTimeout)
         }
-        if script.sha == nil, let first = calls.first {
-            do throws(RedisError) { script.sha = try await send(first.loading).string } catch {
-                throw error.fromLoading
-            }
+        var replies = try await pipeline(calls.map(\.command))
+        let unknown = replies.indices.filter {
+            if case .failure(let error) = replies[$0] { error.isUnknownScript } else { false }
         }
-        var replies = try await pipeline(calls.compactMap(\.command))
-        guard replies.count == calls.count else { throw calls[0].withoutSHA }
-        for (index, call) in calls.enumerated() {
-            guard case .failure(let error) = replies[index], error.isUnknownScript else { continue }
-            do throws(RedisError) {
-                replies[index] = .success(try await evaluate(script, keys: call.keys, arguments: call.arguments))
-            } catch { replies[index] = .failure(error) }
+        if unknown.isEmpty { return replies }
+        let again: [Result<RedisValue, RedisError>]
+        do throws(RedisError) {
+            try await load(script, timeout: commandTimeout)
+            again = try await pipeline(unknown.map { calls[$0].command })
+        } catch {
+            if error.kind == .cancelled { throw error }
+            again = Array(repeating: .failure(error), count: unknown.count)
+        }
+        for (index, reply) in zip(unknown, again) { replies[index] = reply }
+        return replies
+    }
+
+    /// Gives scripts to the server, so that clients which may not can call them.
+    /// - Returns: the server's answer to each, in order.
+    /// - Throws: ``RedisError`` of kind `cancelled` only.
+    nonisolated(nonsending) package func load(_ scripts: [RedisScript])
+        async throws(RedisError) -> [Result<RedisValue, RedisError>]
+    {
+        var replies: [Result<RedisValue, RedisError>] = []
+        // A few in one write: on a slow line each write has its own time.
+        for start in stride(from: 0, to: scripts.count, by: 8) {
+            let some = scripts[start..<min(start + 8, scripts.count)]
+            let answers = try await pipeline(some.map(\.loading))
+            for (script, answer) in zip(some, answers) {
+                if case .success(let sha) = answer, let sha = sha.string { script.sha = sha }
+            }
+            replies += answers
         }
         return replies
     }
 
-    /// Executes a script by its SHA-1, without a wait, and sends its source first where the server does not know it.
+    /// Executes a script by its SHA-1, without a wait, and sends its source where the server does not know it.
     ///
     /// - Parameter body: called once, on the event loop, with the reply.
     package func send(
@@ -57,8 +76,7 @@ extension RedisClient {
         _ body: @escaping @Sendable (Result<RedisValue, RedisError>) -> Void
     ) {
         let call = ScriptCall(script: script, keys: keys, arguments: arguments, within: commandTimeout)
-        guard let words = call.command else { return load(call, body) }
-        let command = RedisCommand(words, timeout: commandTimeout, deadline: call.deadline)
+        let command = RedisCommand(call.command, timeout: commandTimeout, deadline: call.deadline)
         command.onCompletion { [self] reply in
             if case .failure(let error) = reply, error.isUnknownScript { load(call, body) } else { body(reply) }
         }
@@ -72,16 +90,18 @@ extension RedisClient {
     }
 
     private func loadAndSubmit(_ call: ScriptCall) -> EventLoopFuture<RedisValue> {
-        submit(call.loading, timeout: call.remaining)
-            .flatMapErrorThrowing { error in throw (error as? RedisError)?.fromLoading ?? error }
-            .flatMap { sha in
-                call.script.sha = sha.string
-                guard let command = call.command else { return self.eventLoop.makeFailedFuture(call.withoutSHA) }
-                return self.submit(command, timeout: call.remaining, maximumBulk: call.maximumBulk)
-            }
+        submit(call.script.loading, timeout: call.remaining)
+            .flatMapErrorThrowing { error in throw (error as? RedisError)?.loading(call.script) ?? error }
+            .flatMap { _ in self.submit(call.command, timeout: call.remaining, maximumBulk: call.maximumBulk) }
     }
 
-    /// Executes a script by its SHA-1, and sends its source first where the server does not know it.
+    nonisolated(nonsending) private func load(_ script: RedisScript, timeout: TimeAmount) async throws(RedisError) {
+        do throws(RedisError) { _ = try await send(script.loading, timeout: timeout) } catch {
+            throw error.loading(script)
+        }
+    }
+
+    /// Executes a script by its SHA-1, and sends its source where the server does not know it.
     /// - Parameters:
     ///   - timeout: from now to the reply, the loading included; `nil`: the client's.
     ///   - maximumBulk: as for ``submit(_:timeout:maximumBulk:)``.
@@ -96,20 +116,13 @@ extension RedisClient {
         let call = ScriptCall(
             script: script, keys: keys, arguments: arguments, within: timeout ?? commandTimeout,
             maximumBulk: maximumBulk)
-        if let first = call.command {
-            do throws(RedisError) {
-                return try await send(first, timeout: call.remaining, maximumBulk: maximumBulk)
-            } catch  where error.isUnknownScript {
-                // The server was restarted, or told to forget.
-            }
-        }
         do throws(RedisError) {
-            script.sha = try await send(call.loading, timeout: call.remaining).string
-        } catch {
-            throw error.fromLoading
+            return try await send(call.command, timeout: call.remaining, maximumBulk: maximumBulk)
+        } catch  where error.isUnknownScript {
+            // Nobody has loaded it yet, or the server was restarted, or told to forget.
         }
-        guard let command = call.command else { throw call.withoutSHA }
-        return try await send(command, timeout: call.remaining, maximumBulk: maximumBulk)
+        try await load(script, timeout: call.remaining)
+        return try await send(call.command, timeout: call.remaining, maximumBulk: maximumBulk)
     }
 }
 
@@ -132,29 +145,30 @@ private final class ScriptCall: Sendable {
         deadline = .now() + timeout
     }
 
-    /// `nil` as long as no server has told the SHA-1.
-    var command: [RedisArgument]? {
-        guard let sha = script.sha else { return nil }
+    var command: [RedisArgument] {
         var command: [RedisArgument] = []
         command.reserveCapacity(3 + keys.count + arguments.count)
         command.append("EVALSHA")
-        command.append(.string(sha))
+        command.append(.string(script.sha))
         command.append(RedisArgument(keys.count))
         for key in keys { command.append(.string(key)) }
         command.append(contentsOf: arguments)
         return command
     }
-    var loading: [RedisArgument] { ["SCRIPT", "LOAD", .string(script.source)] }
     var remaining: TimeAmount { max(.milliseconds(1), deadline - .now()) }
-
-    var withoutSHA: RedisError {
-        RedisError(.refused, "the server answered SCRIPT LOAD of \(script.name) with something other than a SHA-1")
-    }
 }
 
 extension RedisError {
-    /// Loading a script executes no part of it: where the load's fate is unknown, the script's is not.
-    fileprivate var fromLoading: RedisError {
-        kind == .ambiguous ? RedisError(.unavailable, message) : self
+    /// What came of loading a script. It executes no part of it: where the load's fate is unknown, the script's is not.
+    fileprivate func loading(_ script: RedisScript) -> RedisError {
+        switch kind {
+        case .ambiguous: RedisError(.unavailable, message)
+        case .denied:
+            RedisError(
+                .denied,
+                "\(message) (script \"\(script.name)\" is not in the server, and this user may not load it; a worker "
+                    + "loads all scripts when it starts: start one, or give this user +script|load)")
+        default: self
+        }
     }
 }

@@ -13,10 +13,21 @@ extension RedisError {
             // The greeting of a server that is full; it closes the connection after it.
             case "ERR" where reply.hasPrefix("ERR max number of clients reached"):
                 .unavailable
+            case _ where Self.isDeniedInScript(reply):
+                .denied
             default:
                 .refused
             }
         self.init(kind, reply)
+    }
+
+    /// Whether a script called a command, or named a key or a channel, that its user may not: in Redis' words before 7.2, and since. Before 7
+    /// they are wrapped, like every error of a script.
+    private static func isDeniedInScript(_ reply: String) -> Bool {
+        let isWrapped = reply.hasPrefix("ERR Error running script") || reply.hasPrefix("@user_script:")
+        return ["The user executing the script ", "ACL failure in script: "].contains { words in
+            reply.hasPrefix("ERR \(words)") || isWrapped && reply.contains(words)
+        }
     }
 
     /// Redis before 7 wraps the error of a command that a script called: `ERR Error running script (…): @user_script: 3: -OOM …`.
@@ -39,6 +50,12 @@ extension RedisError {
         case "MISCONF": "; redis cannot save its data: look at its log and its disk, and try again"
         default: ""
         }
+    }
+
+    /// Whether the server has no such command: it is of another version, or somebody has renamed the command away.
+    package var isUnknownCommand: Bool {
+        kind == .refused
+            && (message.hasPrefix("ERR unknown command") || message.contains("Unknown Redis command called from"))
     }
 
     /// Whether the server does not know the script that was asked for by its SHA-1 (no part of it was executed).

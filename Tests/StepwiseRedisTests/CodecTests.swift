@@ -63,6 +63,25 @@ struct CodecTests {
             ("WRONGPASS invalid username-password pair or user is disabled.", .denied),
             ("NOPERM this user has no permissions to run the 'get' command", .denied),
             ("DENIED Redis is running in protected mode", .denied),
+            (
+                "ERR The user executing the script can't run this command or subcommand script: 0a1b, on @user_script:3.",
+                .denied
+            ),
+            (
+                "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+                .denied
+            ),
+            ("ERR ACL failure in script: User app has no permissions to run the 'lpush' command script: 0a1b", .denied),
+            (
+                "ERR Error running script (call to f_0a1b): @user_script:3: @user_script: 3: The user executing the script can't run this command or subcommand",
+                .denied
+            ),
+            // What pcall gives a script on Redis 6.2.
+            (
+                "@user_script: 3: The user executing the script can't publish to the channel mentioned in the command",
+                .denied
+            ),
+            ("ERR something else of The user executing the script ", .refused),
             ("BUSYGROUP Consumer Group name already exists", .refused),
             ("WRONGTYPE Operation against a key holding the wrong kind of value", .refused),
             ("OOM command not allowed when used memory > 'maxmemory'.", .refused),
