@@ -235,7 +235,7 @@ title "what it cost"
 awk -F '[:=,]' -v steps=$((files + 2)) -v asked="$asked" '
     /^cmdstat_/ { name = substr($1, 9); calls[name] = $3; spent[name] = $5; all += $3 }
     END {
-        scripts = calls["evalsha"] + calls["eval"] + calls["script|load"]
+        scripts = calls["evalsha"] + calls["eval"]
         printf "%d steps: %d script calls (%.1f a step)", steps, scripts, scripts / steps
         printf ", %d commands with those inside the scripts (%.1f a step)\n", all - asked, (all - asked) / steps
         printf "redis spent %.1f ms in the scripts (%.0f us a step)\n", spent["evalsha"] / 1000, spent["evalsha"] / steps

@@ -145,8 +145,10 @@ final class RedisProxy: Sendable {
         defer { end(link) }
         var reader = FrameReader(socket: link.client)
         while let frame = reader.next() {
-            let isClaim = frame.contains(Array("LMOVE".utf8))
-            let event = frame.contains(marker) ? nextEvent() : nil
+            // A script's text concerns no run, and is too long to be searched each time that a worker starts.
+            let isScript = frame.starts(with: Array("*3\r\n$6\r\nSCRIPT\r\n".utf8))
+            let isClaim = !isScript && frame.contains(Array("LMOVE".utf8))
+            let event = !isScript && frame.contains(marker) ? nextEvent() : nil
             if let event, plan?.moment == .before, plan?.event == event, !strike(link) { return }
             link.push(.init(event: event, isClaim: isClaim))
             if !UnixSocket.write(link.server, frame) { return }

@@ -60,8 +60,21 @@ package struct Keys: Sendable, Hashable {
     package var redelivered: String { "\(prefix)redelivered" }
     package var schedules: String { "\(prefix)schedules" }
     package var meta: String { "\(prefix)meta" }
+    /// Nobody's: a worker that starts tries commands on it, and leaves nothing behind.
+    package var scratch: String { "\(prefix)scratch" }
     /// The pub/sub channel on which a run's end is announced to those who await it; nothing correct depends on it.
     package func ended(_ id: String) -> String { "\(prefix)ended:\(id)" }
+    /// A key of each kind that a worker of these queues writes. It has `*` for a name or an id: to an ACL it is the pattern of its kind.
+    package func kinds(queues: [String]) -> [String] {
+        let singles = [workers, delayed, paused, expected, dead, malformed, redelivered, schedules, meta]
+        let ofRuns = [run("*"), steps("*"), open("*"), join("*"), mail("*"), seen("*")]
+        let others = [worker("*"), unserved("*"), unfit("*"), event("*"), kept("*")]
+        var kinds = singles + ofRuns + others
+        kinds += RunStatus.all.map { runs($0) }
+        for queue in queues { kinds += [self.queue(queue), claimed("*", queue)] }
+        return kinds
+    }
+
     /// For SCAN: every key of the namespace that begins like this.
     package func pattern(_ start: String) -> String { "\(prefix)\(start)*" }
 }

@@ -8,7 +8,7 @@ package enum ScriptLibrary {
         recordPlain, record, markAttempt, retry, promote, notify, broadcast, deliver, withdraw, callback, extend,
         purgeMail,
         awaitChild, childEnded, format, registerWorker, beat, declareDead, deregister, release, releasePushed, reject,
-        setUnserved, reclaim, schedule,
+        setUnserved, reclaim, tryCommands, schedule,
     ]
 
     /// For the plain case of another script: it does without the library.

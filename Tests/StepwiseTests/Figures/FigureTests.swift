@@ -138,7 +138,6 @@ extension Scenarios {
                 #expect(reads.count { $0 > 1 } == pages)
                 #expect((reads.max() ?? 0) <= 2 + 1 + 20)
                 #expect(reads.reduce(0, +) <= count / 50 + 2 * pages + scripts.count + 1)
-                // Among them calls of scripts that this server was not told of before.
                 #expect(scripts.count <= 14)
                 try await secondTask.end()
                 await client.close()

@@ -22,7 +22,7 @@ package enum NamespaceKey: Sendable, Hashable {
     private static let singles = [
         "workers": "zset", "delayed": "zset", "dead": "zset", "malformed": "list", "redelivered": "hash",
         "schedules": "hash",
-        "meta": "hash", "paused": "hash", "expected": "zset",
+        "meta": "hash", "paused": "hash", "expected": "zset", "scratch": "string",
     ]
 
     /// - Parameter name: the key without the namespace's prefix. `nil` for a name that the contract does not know.

@@ -39,6 +39,21 @@ extension ScriptLibrary {
     static let reclaim = Script(
         "reclaim", PackageResources.reclaim_lua, keys: ["run", "unserved_items", "claimed"],
         arguments: ["text", "is_turn"])
+    static let tryCommands = Script(
+        "try_commands", PackageResources.try_commands_lua, after: plain, keys: ["scratch", "kinds..."],
+        arguments: ["channel"])
+}
+
+extension ScriptCall<[(command: String, error: String)]> {
+    /// Tries every command on a key that is nobody's.
+    ///
+    /// - Parameter kinds: keys of the kinds that the caller has to be allowed; none is read or written.
+    static func tryCommands(_ keys: Keys, kinds: [String]) -> Self {
+        Self(ScriptLibrary.tryCommands, keys: [keys.scratch] + kinds, arguments: [.init(keys.ended("*"))]) { reader in
+            guard let answers = reader.reply.array else { throw reader.unexpected }
+            return answers.pairs { command, error in command.string.map { ($0, error.string ?? "") } }
+        }
+    }
 }
 
 extension ScriptCall<String?> {

@@ -67,8 +67,8 @@ public final class StepwiseWorker: Service, Sendable {
     /// Works until a graceful shutdown or the task's cancellation; then stops claiming, lets running bodies end within
     /// ``Configuration/shutdownGrace``, gives the rest back, and returns. To be called once.
     ///
-    /// - Throws: ``StepwiseError`` with code `unsupportedRedis`, `otherDataFormat` or `redisDenied`. A Redis that cannot be reached is
-    ///   waited for.
+    /// - Throws: ``StepwiseError`` with code `unsupportedRedis`, `otherDataFormat` or `redisDenied`, before anything was claimed. A Redis that
+    ///   cannot be reached is waited for.
     public func run() async throws {
         precondition(!hasRun.exchange(true, ordering: .relaxed), "a StepwiseWorker runs once; make another one")
         // Unstructured, so that releasing is not itself cancelled.
@@ -149,6 +149,8 @@ public final class StepwiseWorker: Service, Sendable {
         var pause = Duration.milliseconds(100)
         while !shutdown.isOpen {
             do {
+                try await WorkerRights.check(
+                    connections.commands, keys: keys, queues: configuration.queues, redis: redis)
                 let redisSession = try await DataFormat.check(
                     connections.commands, keys: keys, redis: redis, logger: logger, writes: true)
                 if redisSession.role != "slave" { return redisSession }
