@@ -71,7 +71,7 @@ package struct Keys: Sendable, Hashable {
         let others = [worker("*"), unserved("*"), unfit("*"), event("*"), kept("*")]
         var kinds = singles + ofRuns + others
         kinds += RunStatus.all.map { runs($0) }
-        for queue in queues { kinds += [self.queue(queue), claimed("*", queue)] }
+        for queue in queues { kinds += [self.queue(queue), claimed("*", queue), inbox(queue), accepting("*", queue)] }
         return kinds
     }
 

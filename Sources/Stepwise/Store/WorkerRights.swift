@@ -11,13 +11,12 @@ package enum WorkerRights {
             ("client|setname", ["CLIENT", "SETNAME", "a space"]),
             // Not 0: before version 7, Redis would take that for no condition, and end every connection.
             ("client|kill", ["CLIENT", "KILL", "ID", "none"]),
-            ("client|unblock", ["CLIENT", "UNBLOCK", "none"]),
             ("blmove", ["BLMOVE", .init(keys.scratch), .init(keys.scratch), "RIGHT", "LEFT", "-1"]),
         ]
     }
 
     /// What a connection does without, where the server does not have it.
-    private static let dispensable = ["client|id", "client|setname", "client|kill", "client|unblock", "info", "ping"]
+    private static let dispensable = ["client|id", "client|setname", "client|kill", "info", "ping"]
 
     /// Tries everything, and gives all scripts to the server. A replica, which takes no writes, is left alone.
     ///

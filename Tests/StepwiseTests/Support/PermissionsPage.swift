@@ -3,8 +3,8 @@ import Stepwise
 
 /// The ACL lines of the page "Permissions".
 enum PermissionsPage {
-    /// The keys that others push to. The page calls them `inbox:<queue>`.
-    static func pushed(_ queue: String) throws -> String { try Keys(namespace: "default").queue(queue) }
+    /// The keys that others push to.
+    static func pushed(_ queue: String) throws -> String { try Keys(namespace: "default").inbox(queue) }
 
     static let users = ["sw-worker", "sw-enqueuer", "sw-producer", "sw-monitor"]
     static let password = "password"
@@ -14,11 +14,8 @@ enum PermissionsPage {
         let page = try Sources.text("Stepwise/Stepwise.docc/Permissions.md").replacing("\\\n", with: " ")
         let command = "redis-cli ACL SETUSER \(user) "
         guard let line = page.components(separatedBy: "\n").first(where: { $0.hasPrefix(command) }) else { return [] }
-        let inbox = try "~" + Keys(namespace: "default").prefix + "inbox:*"
-        let pushed = try "~" + Self.pushed("*")
         return line.dropFirst(command.count).split(separator: " ").map { word in
-            let rule = word.filter { $0 != "'" && $0 != "\\" }
-            return rule == inbox ? pushed : rule
+            word.filter { $0 != "'" && $0 != "\\" }
         }
     }
 

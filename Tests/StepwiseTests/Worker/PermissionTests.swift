@@ -82,7 +82,7 @@ extension Scenarios {
             sourceLocation: SourceLocation = #_sourceLocation
         ) async throws {
             let before = try await allKeys(redis)
-            let waiting = try await redis.send(["LRANGE", .init(keys.queue("default")), "0", "-1"])
+            let waiting = try await redis.send(["LRANGE", .init(keys.inbox("default")), "0", "-1"])
             let worker = RunningWorker(
                 try StepwiseWorker(redis: endpoint(server, "sw-worker"), workflows: [echo], logger: .silent))
             // One that does not end by itself is asked to, so that the test goes on to say so.
@@ -102,7 +102,7 @@ extension Scenarios {
             #expect(error.message.contains("Permissions"), sourceLocation: sourceLocation)
             let after = try await allKeys(redis)
             #expect(after == before, comment, sourceLocation: sourceLocation)
-            let stillWaiting = try await redis.send(["LRANGE", .init(keys.queue("default")), "0", "-1"])
+            let stillWaiting = try await redis.send(["LRANGE", .init(keys.inbox("default")), "0", "-1"])
             #expect(stillWaiting == waiting, comment, sourceLocation: sourceLocation)
         }
 
@@ -395,7 +395,7 @@ extension Scenarios {
                 _ = try await redis.send([
                     "LMOVE", .init(keys.queue("other")), .init(keys.claimed(ghost, "other")), "RIGHT", "LEFT",
                 ])
-                _ = try await redis.send(["LPUSH", .init(keys.claimed(ghost, "other")), .init(item)])
+                _ = try await redis.send(["LPUSH", .init(keys.accepting(ghost, "other")), .init(item)])
                 _ = try await redis.send(["HSET", .init(keys.worker(ghost)), "state", "alive", "queues", "other"])
                 _ = try await redis.send(["ZADD", .init(keys.workers), "1", .init(ghost)])
                 func worker(
@@ -409,7 +409,7 @@ extension Scenarios {
                     queues: ["default", "other"], concurrency: 8, lease: .seconds(1), shutdownGrace: .seconds(5))
                 try await serving([worker(configuration, [often]), worker(configuration, [often])]) {
                     let asked = try await owner.enqueue(asker, 0, id: "asker")
-                    _ = try await redis.send(["LPUSH", .init(keys.queue("default")), "rubbish"])
+                    _ = try await redis.send(["LPUSH", .init(keys.inbox("default")), "rubbish"])
                     let unfit = try await owner.enqueue("strict" as WorkflowName<String, Int>, "no number")
                     let unknown = try await owner.enqueue("unknown" as WorkflowName<Int, Int>, 0)
                     let timed = try await owner.enqueue(limited)

@@ -24,9 +24,10 @@ for _, call in ipairs({
   { 'ZRANGEBYLEX', scratch_key, '-', '+' }, { 'ZREVRANGEBYLEX', scratch_key, '+', '-' }, { 'ZREMRANGEBYRANK', scratch_key, 0, 0 },
   -- What the first of each line writes, the last removes.
   { 'HSET', scratch_key, 'n', 0 }, { 'HINCRBY', scratch_key, 'n', 1 }, { 'HDEL', scratch_key, 'n' },
-  { 'LPUSH', scratch_key, '' }, { 'RPUSH', scratch_key, '' }, { 'LREM', scratch_key, 0, '' },
+  { 'LPUSH', scratch_key, '' }, { 'RPUSH', scratch_key, '' }, { 'LTRIM', scratch_key, 0, 1 }, { 'LPOP', scratch_key },
+  { 'LREM', scratch_key, 0, '' },
   { 'ZADD', scratch_key, 0, '' }, { 'ZREM', scratch_key, '' },
-  { 'SET', scratch_key, 1, 'PX', 1000 }, { 'DECR', scratch_key }, { 'UNLINK', scratch_key }, { 'DEL', scratch_key },
+  { 'SET', scratch_key, 1, 'PX', 1000 }, { 'EXPIRE', scratch_key, 1 }, { 'DECR', scratch_key }, { 'UNLINK', scratch_key }, { 'DEL', scratch_key },
 }) do
   local reply = redis.pcall(unpack(call))
   if type(reply) == 'table' and reply.err then
