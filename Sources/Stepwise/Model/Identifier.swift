@@ -38,7 +38,7 @@ package enum Identifier {
     package static func check(workflow: String) throws(StepwiseError) {
         if let problem = problem(withWorkflow: workflow) {
             throw StepwiseError(
-                .invalidIdentifier, "the workflow name \(JSON.string(String(workflow.prefix(220)))) \(problem)")
+                .invalidIdentifier, "the workflow name \(JSON.string(workflow.prefix(bytes: 220))) \(problem)")
         }
     }
 
@@ -49,7 +49,7 @@ package enum Identifier {
     /// A queue's name: it stands beside colons in keys, and before a space in entries of `delayed`, `event:<name>` and `unfit:<workflow>`.
     package static func check(queue: String) throws(StepwiseError) {
         if let problem = problem(withQueue: queue) {
-            throw StepwiseError(.invalidIdentifier, "the queue \(JSON.string(String(queue.prefix(120)))) \(problem)")
+            throw StepwiseError(.invalidIdentifier, "the queue \(JSON.string(queue.prefix(bytes: 120))) \(problem)")
         }
     }
 
@@ -69,7 +69,7 @@ package enum Identifier {
     /// The id that somebody gives a run, or a run that is to come. `~` is kept for ids that name a shard.
     package static func check(runID: String) throws(StepwiseError) {
         if let problem = problem(withRunID: runID) {
-            throw StepwiseError(.invalidIdentifier, "the run id \(JSON.string(String(runID.prefix(220)))) \(problem)")
+            throw StepwiseError(.invalidIdentifier, "the run id \(JSON.string(runID.prefix(bytes: 220))) \(problem)")
         }
     }
 
@@ -83,7 +83,7 @@ package enum Identifier {
     package static func check(schedule name: String) throws(StepwiseError) {
         if let problem = problem(withRunID: name) {
             throw StepwiseError(
-                .invalidIdentifier, "the schedule name \(JSON.string(String(name.prefix(220)))) \(problem)")
+                .invalidIdentifier, "the schedule name \(JSON.string(name.prefix(bytes: 220))) \(problem)")
         }
     }
 

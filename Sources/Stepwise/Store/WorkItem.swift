@@ -73,7 +73,7 @@ package enum WorkItem: Sendable, Hashable {
         case .turn(_, let generation), .step(_, let generation, _, _), .ended(_, let generation, _, _),
             .withdraw(_, let generation, _, _, _):
             generation
-        case .cancel, .pushed, .broadcast: nil
+        case .cancel, .broadcast: nil
         }
     }
 

@@ -31,7 +31,7 @@ extension WorkerSession {
     private static func problem(with message: WorkItem) -> String? {
         switch message {
         case .broadcast(_, _, let value): JSON.problem(with: value).map { "its value is not JSON: \($0)" }
-        case .cancel(let child, _, _, _, _): Identifier.problem(with: child).map { "\"\(child.prefix(200))\" \($0)" }
+        case .cancel(let child, _, _, _, _): Identifier.problem(with: child).map { "\"\(child.prefix(bytes: 200))\" \($0)" }
         case .turn, .step, .ended, .withdraw: nil
         }
     }
