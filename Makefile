@@ -1,7 +1,7 @@
 # make demo [DIR=folder] [WORKERS=3]   digests a folder with a fleet that loses a worker on the way
 # make test [FILTER='Redis is killed']  the whole suite, or the tests whose names match a regular expression
 # make smoke                           the tests that need no redis-server: less than a minute, once built
-# make mutants [ONLY=rule-4]           plants 81 defects, one after the other, and expects the tests to find each; more than an hour
+# make mutants [ONLY=rule-4]           plants 83 defects, one after the other, and expects the tests to find each; more than an hour
 # make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
 # make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
 #                                      ARGS='sleepers --count 1000000' for runs that sleep and wake, ARGS=steady for ten minutes of steady

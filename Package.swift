@@ -226,6 +226,7 @@ let package = Package(
             name: "StepwiseTests",
             dependencies: [
                 "Stepwise", "StepwiseTesting", "TestSupport", .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),

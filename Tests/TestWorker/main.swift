@@ -1,9 +1,18 @@
+import Dispatch
 import Foundation
 import Logging
 import ServiceLifecycle
 import Stepwise
 import TestWorkflows
 import UnixSignals
+
+/// ServiceLifecycle waits for a thread of Swift's pool to hear of a signal; bodies can block all of them.
+func leaveOnSIGTERM(_ worker: StepwiseWorker) -> any DispatchSourceSignal {
+    let source = DispatchSource.makeSignalSource(signal: SIGTERM, queue: DispatchQueue(label: "leaving"))
+    source.setEventHandler { worker.leave() }
+    source.resume()
+    return source
+}
 
 // A worker process for tests: TestWorker <redis URL> <ledger's redis URL> <ledger> <author> <namespace> <lease in ms> <concurrency> <grace in ms>
 let arguments = CommandLine.arguments
@@ -22,7 +31,9 @@ var configuration = StepwiseWorker.Configuration(
     namespace: arguments[5], concurrency: concurrency, lease: .milliseconds(lease), shutdownGrace: .milliseconds(grace))
 // So that a busy machine does not decide which bodies are quick.
 configuration.quickBody = .milliseconds(20)
+configuration.blockingThreads = 1000
 let worker = try StepwiseWorker(
     redis: RedisEndpoint(arguments[1]), workflows: TestWorkflows(ledger: ledger).all, configuration: configuration,
     logger: logger)
+let leaving = leaveOnSIGTERM(worker)
 try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()

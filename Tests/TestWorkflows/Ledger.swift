@@ -46,6 +46,14 @@ package struct Ledger: Sendable {
         fclose(file)
     }
 
+    /// Notes that a body begins; then blocks its thread until the test lets it go on.
+    package func block(_ step: String, attempt: Int) {
+        executeQuickly(step, attempt: attempt)
+        while access(blockPath(step), F_OK) != 0 { usleep(5000) }
+    }
+
+    private func blockPath(_ step: String) -> String { (path ?? "") + ".unblock-" + step }
+
     /// Beside the socket of the ledger's Redis.
     private var path: String? {
         guard case .unixSocket(let socket) = address.target else { return nil }
@@ -60,6 +68,12 @@ package struct Ledger: Sendable {
 
     package func openGate(_ step: String) async throws {
         _ = try await client.send(["RPUSH", .init("gate:\(name):\(step)"), "open"])
+    }
+
+    /// Lets bodies of this step go on that block their threads, now and later.
+    package func unblock(_ step: String) {
+        guard let file = fopen(blockPath(step), "w") else { fatalError("the ledger has no file") }
+        fclose(file)
     }
 
     /// The lines so far: author, step, attempt. First those of bodies that were to be quick.

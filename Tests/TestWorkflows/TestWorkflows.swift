@@ -22,7 +22,7 @@ package struct TestWorkflows: Sendable {
         [
             sequential, branches, race, failing, fanOut, mapped, retrying, once, patient, poison, fatal, tidying, leaf,
             refusing,
-            waiting, family, guardian, stubborn, dreamer, renewing, brisk,
+            waiting, family, guardian, stubborn, dreamer, renewing, brisk, blocking, apart, late, hog, nap,
         ]
     }
 
@@ -184,6 +184,56 @@ package struct TestWorkflows: Sendable {
                 usleep(2_500_000)
                 return input
             }
+        }
+    }
+
+    /// A step, called as the run is, that blocks a thread of Swift's pool until the test lets it go on.
+    package var blocking: Workflow<String, String> {
+        Workflow("blocking") { [ledger] context, input in
+            try await context.run(input) { step in
+                ledger.block(step.id, attempt: step.attempt)
+                return input
+            }
+        }
+    }
+
+    /// The same on a thread for such bodies, also after it has given one up.
+    package var apart: Workflow<String, String> {
+        Workflow("apart") { [ledger] context, input in
+            try await context.run(input, .blocking) { step in
+                await Task.yield()
+                ledger.block(step.id, attempt: step.attempt)
+                return input
+            }
+        }
+    }
+
+    /// The same with a time limit: two seconds.
+    package var late: Workflow<String, String> {
+        Workflow("late") { [ledger] context, input in
+            do {
+                return try await context.run(input, .timeout(.seconds(2)), .retry(.never)) { step in
+                    ledger.block(step.id, attempt: step.attempt)
+                    ledger.executeQuickly("returns", attempt: step.attempt)
+                    return input
+                }
+            } catch let failure as StepFailure { return failure.type }
+        }
+    }
+
+    /// A function that blocks the worker's own thread until the test lets it go on.
+    package var hog: Workflow<String, String> {
+        Workflow("hog") { [ledger] _, input in
+            ledger.block(input, attempt: 1)
+            return input
+        }
+    }
+
+    /// A sleep, and no body.
+    package var nap: Workflow<String, String> {
+        Workflow("nap") { context, input in
+            try await context.sleep(for: .milliseconds(100))
+            return input
         }
     }
 

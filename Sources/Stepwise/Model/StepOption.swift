@@ -33,6 +33,13 @@ public struct StepOption: Sendable {
         StepOption { $0.isAtMostOnce = true }
     }
 
+    /// The body blocks its thread: it waits in a call that is not `async`, or computes for long. It is executed on threads that the worker keeps
+    /// for such bodies, at most `blockingThreads` of its configuration at once. Without it the body takes one of the threads of Swift's pool,
+    /// as many as the machine has cores, from every other body of the process.
+    public static var blocking: StepOption {
+        StepOption { $0.isBlocking = true }
+    }
+
     /// What kind of step it is; the word is recorded with its outcome.
     package static func kind(_ kind: String) -> StepOption {
         StepOption { $0.kind = kind }
@@ -86,6 +93,7 @@ package struct StepOptions: Sendable {
     package var retry: Retry?
     package var timeout: Duration?
     package var isAtMostOnce = false
+    package var isBlocking = false
     package var totalTimeout: Duration?
     package var claimTimeout: Duration?
     /// The workflow's, not a step's.

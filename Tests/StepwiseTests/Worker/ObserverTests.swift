@@ -1,3 +1,4 @@
+import NIOPosix
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
@@ -193,7 +194,7 @@ extension Scenarios {
             try await eventually("the first is being told") { begun.isSet }
             for number in 1...10 { feed.report(run(number)) }
             gate.open()
-            await feed.end()
+            await feed.end(on: MultiThreadedEventLoopGroup.singleton.next())
             #expect(watcher.all == [run(0), .dropped(7), run(1), run(2), run(3)])
         }
     }

@@ -1,13 +1,17 @@
+package import NIOCore
 import Synchronization
 
-/// Lets something be done, and waits for it no longer than `limit`: what needs a thread that user code holds may never be done.
-package func atMost(_ limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
+/// Lets something be done on an executor, and waits for it no longer than `limit`: what needs a thread that user code holds may never be
+/// done.
+package func atMost(
+    _ limit: Duration, on executor: WorkerExecutor, _ body: @escaping @Sendable () async -> Void
+) async {
     let isDone = Latch()
-    Task.detached {
+    Task.detached(executorPreference: executor) {
         await body()
         isDone.open()
     }
-    await isDone.wait(atMost: limit)
+    await isDone.wait(atMost: limit, on: executor.eventLoop)
 }
 
 /// Something that happens once and is waited for.
@@ -77,12 +81,17 @@ package final class Latch: Sendable {
         state.withLock { _ = $0.cancelled.remove(number) }
     }
 
-    package func wait(atMost limit: Duration) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.wait() }
-            group.addTask { try? await Task.sleep(atMost: limit) }
-            await group.next()
-            group.cancelAll()
-        }
+    /// Returns once it is open, when the time is up, or when the task is cancelled.
+    ///
+    /// - Parameter eventLoop: has the timer. `Task.sleep` would not do: what it wakes begins on Swift's pool, whose threads bodies can hold.
+    package func wait(atMost limit: Duration, on eventLoop: any EventLoop) async {
+        let isOver = Latch()
+        let timer = eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) {}
+        // Also when it is cancelled, or the event loop has ended.
+        timer.futureResult.whenComplete { _ in isOver.open() }
+        let number = whenOpen { isOver.open() }
+        await isOver.wait()
+        forget(number)
+        timer.cancel()
     }
 }

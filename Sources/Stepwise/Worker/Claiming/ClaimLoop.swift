@@ -32,7 +32,7 @@ struct ClaimLoop: Sendable {
                     session.logger.warning(
                         "claiming failed", metadata: ["list": "\(source.list(session.keys))", "error": "\(error)"])
                 }
-                try? await Task.sleep(atMost: pause)
+                await Latch().wait(atMost: pause, on: blocking.eventLoop)
                 pause = min(pause * 2, .seconds(2))
             }
         }

@@ -229,7 +229,8 @@ extension RunDriver {
         session.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
         return RunningBody(
-            attempt: attempt, timeout: call.options.timeout, pace: pace ?? paces.of(call.name), step: step, body: body)
+            attempt: attempt, timeout: call.options.timeout, timer: session.connections.executor.eventLoop,
+            pace: pace ?? paces.of(call.name), on: session.threads(for: call.options), step: step, body: body)
     }
 
     /// What a body's end means for its step.

@@ -1,3 +1,4 @@
+import NIOCore
 import Synchronization
 
 /// One attempt at a step's body, as long as somebody may want its end.
@@ -11,10 +12,12 @@ final class RunningBody: Sendable {
         var took = 0
         var waiter: UnsafeContinuation<End?, Never>?
         var isUnwanted = false
-        var tasks: [Task<Void, Never>] = []
+        var work: Task<Void, Never>?
+        var timer: Scheduled<Void>?
     }
 
     let attempt: Int
+    private let limit: Duration?
     private let begin = ContinuousClock.now
     private let state = Mutex(State())
 
@@ -22,23 +25,28 @@ final class RunningBody: Sendable {
     ///
     /// - Parameters:
     ///   - limit: after it the body is cancelled, and what it still returns is refused.
+    ///   - eventLoop: has the timer for that.
     ///   - pace: what is known of such bodies: a quick one begins on the calling thread.
+    ///   - threads: where the body is executed; `nil`: on Swift's pool.
     init(
-        attempt: Int, timeout limit: Duration?, pace: BodyPace, step: Step,
-        body: @escaping @Sendable (Step) async throws -> [UInt8]
+        attempt: Int, timeout limit: Duration?, timer eventLoop: any EventLoop, pace: BodyPace,
+        on threads: (any TaskExecutor)?, step: Step, body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) {
         self.attempt = attempt
-        if limit == nil, pace.isQuick, #available(macOS 26, *) {
+        self.limit = limit
+        if limit == nil, threads == nil, pace.isQuick, #available(macOS 26, *) {
             let work = Task.immediateDetached {
                 do {
                     self.finish(.success(try await StepScope.$current.withValue(step) { try await body(step) }))
                 } catch { self.finish(.failure(error)) }
             }
             pace.note(took: ContinuousClock.now - begin, wasHere: true)
-            state.withLock { $0.tasks = [work] }
+            state.withLock { $0.work = work }
             return
         }
-        let work = Task.detached {
+        let work = Task.detached(executorPreference: threads) {
+            // There was no thread for it until nobody wanted its end any more.
+            if Task.isCancelled { return self.finish(.failure(CancellationError())) }
             let begin = ContinuousClock.now
             let end: End
             do {
@@ -47,33 +55,31 @@ final class RunningBody: Sendable {
             pace.note(took: ContinuousClock.now - begin, wasHere: false)
             self.finish(end)
         }
-        var tasks = [work]
-        if let limit {
-            tasks.append(
-                Task {
-                    guard (try? await Task.sleep(atMost: limit)) != nil else { return }
-                    self.finish(.failure(StepTimeout(limit: limit)))
-                    work.cancel()
-                })
+        let timer = limit.map { limit in
+            eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) {
+                self.finish(.failure(StepTimeout(limit: limit)))
+                work.cancel()
+            }
         }
         let hasEnded = state.withLock { state in
-            state.tasks = tasks
+            (state.work, state.timer) = (work, timer)
             return state.end != nil
         }
-        if hasEnded { tasks.last?.cancel() }
+        if hasEnded { timer?.cancel() }
     }
 
-    /// The first end counts.
+    /// The first end counts. One that comes after the time limit is the limit's, whatever it is: the timer may be late.
     private func finish(_ end: End) {
-        let (waiter, tasks) = state.withLock { state in
-            guard state.end == nil else { return (nil as UnsafeContinuation<End?, Never>?, [Task<Void, Never>]()) }
+        let took = ContinuousClock.now - begin
+        let end = if let limit, took > limit { End.failure(StepTimeout(limit: limit)) } else { end }
+        let (waiter, timer) = state.withLock { state in
+            guard state.end == nil else { return (nil as UnsafeContinuation<End?, Never>?, nil as Scheduled<Void>?) }
             state.end = end
-            state.took = (ContinuousClock.now - begin).wholeMilliseconds
+            state.took = took.wholeMilliseconds
             defer { state.waiter = nil }
-            return (state.waiter, state.tasks)
+            return (state.waiter, state.timer)
         }
-        // The timer, if there is one; the body's own task has ended or is cancelled by the timer.
-        tasks.dropFirst().first?.cancel()
+        timer?.cancel()
         waiter?.resume(returning: end)
     }
 
@@ -98,14 +104,20 @@ final class RunningBody: Sendable {
         waiter?.resume(returning: nil)
     }
 
-    /// Cancels the body's task.
+    /// Cancels the body's task, on the calling thread: what the body does about it may block that.
     ///
-    /// - Parameter unwanted: whether it is for nobody any more; then its end is no outcome.
+    /// - Parameter unwanted: whether it is for nobody any more; then its end is no outcome. Else it is the worker's session that has ended, and
+    ///   the time limit with it.
     func cancel(unwanted: Bool = false) {
-        let work = state.withLock { state in
-            if unwanted { state.isUnwanted = true }
-            return state.tasks.first
+        let (work, timer) = state.withLock { state in
+            if unwanted {
+                state.isUnwanted = true
+                return (state.work, nil as Scheduled<Void>?)
+            }
+            defer { state.timer = nil }
+            return (state.work, state.timer)
         }
+        timer?.cancel()
         work?.cancel()
     }
 

@@ -2,13 +2,20 @@ import Logging
 
 /// What a worker does besides its claims, driven by its beats: due entries, the dead, the unserved, the expired, and the comparison
 /// of its memory with its claim lists.
+///
+/// It is the engine's own work, on a loop where no user code is executed, and waits for nothing that happens on the worker's thread.
 actor Maintenance {
+    nonisolated var unownedExecutor: UnownedSerialExecutor { engine.actors.asUnownedSerialExecutor() }
+
+    private let engine: WorkerExecutor
     private let session: WorkerSession
     private var fleet: FleetWatch
     private var overdue: Set<String> = []
     private var lastClaims: Set<[UInt8]> = []
     /// Whether the last look saw more pushed items than are handled.
     private var hadSurplus = false
+    /// Opened when the last look at the turns is over.
+    private var lastLook: Latch?
     private var nextSweep = ContinuousClock.now
     /// The queues of the dead, which do not change.
     private var queuesOfDead: [String: [String]] = [:]
@@ -18,8 +25,9 @@ actor Maintenance {
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
     private static let deadNameMilliseconds = 3_600_000
 
-    init(session: WorkerSession) {
+    init(session: WorkerSession, on engine: WorkerExecutor) {
         self.session = session
+        self.engine = engine
         fleet = FleetWatch(lease: session.configuration.lease)
     }
 
@@ -53,7 +61,7 @@ actor Maintenance {
         let now = ContinuousClock.now
         // First, while the lists are fresh.
         if let lists = beat.lists {
-            await compare(with: lists.claims)
+            compare(with: lists.claims)
             try await releaseForgotten(pushed: lists.pushed)
             try await cancelUnwanted(among: lists.claims)
         }
@@ -180,7 +188,7 @@ actor Maintenance {
 
     // MARK: The worker's own claims
 
-    private func compare(with list: [[UInt8]]) async {
+    private func compare(with list: [[UInt8]]) {
         let difference = session.ledger.difference(to: list)
         for item in difference.unknown {
             session.logger.notice(
@@ -193,8 +201,7 @@ actor Maintenance {
             else {
                 continue
             }
-            await session.driver(of: RunStore.Run.key(id, generation))?.cancelBody(
-                of: step)
+            cancelBody(of: step, RunStore.Run.key(id, generation))
         }
     }
 
@@ -219,27 +226,44 @@ actor Maintenance {
         }
     }
 
+    private func cancelBody(of step: String, _ run: String) {
+        guard let driver = session.driver(of: run) else { return }
+        driver.executor.execute { driver.assumeIsolated { $0.cancelBody(of: step) } }
+    }
+
     /// Cancels bodies that have run since the last look and whose steps were closed meanwhile: they lost a race, or their run has ended.
     /// Of a body that runs under its run's turn, the turn's holder learns what was recorded from outside.
     private func cancelUnwanted(among list: [[UInt8]]) async throws {
         let claims = list.filter(lastClaims.contains)
         lastClaims = Set(list)
+        var turns: [RunStore.Run] = []
         for item in claims {
             switch WorkItem(String(decoding: item, as: UTF8.self)) {
             case .step(let id, let generation, let attempt, let step):
                 let run = RunStore.Run(id: id, generation: generation, queue: "", keys: session.keys)
                 if try await session.open(run, step: step, attempt: attempt, evenIfPaused: true) == nil {
-                    await session.driver(of: run.key)?.cancelBody(of: step)
+                    cancelBody(of: step, run.key)
                 }
             case .turn(let id, let generation):
-                let run = RunStore.Run(id: id, generation: generation, queue: "", keys: session.keys)
-                guard let driver = session.driver(of: run.key), let delivered = await driver.deliveredBesideInline
-                else {
-                    break
-                }
-                if try await session.hasMoved(run, beyond: delivered) { await driver.lookUp() }
+                turns.append(RunStore.Run(id: id, generation: generation, queue: "", keys: session.keys))
             case .ended, .cancel, .broadcast, .withdraw, nil:
                 break
+            }
+        }
+        lookUp(turns)
+    }
+
+    /// On the worker's thread, one look at a time.
+    private func lookUp(_ turns: [RunStore.Run]) {
+        if turns.isEmpty || lastLook?.isOpen == false { return }
+        let look = Latch()
+        lastLook = look
+        session.spawn { [session] in
+            defer { look.open() }
+            for run in turns {
+                guard let driver = session.driver(of: run.key), let delivered = await driver.deliveredBesideInline
+                else { continue }
+                if (try? await session.hasMoved(run, beyond: delivered)) == true { await driver.lookUp() }
             }
         }
     }

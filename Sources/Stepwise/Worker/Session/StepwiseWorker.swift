@@ -23,6 +23,38 @@ public final class StepwiseWorker: Service, Sendable {
     private let observer: ObserverFeed?
     private let shutdown = Latch()
     private let hasRun = Atomic(false)
+    private let blocking: BlockingThreads
+
+    /// The worker's event loops, each a thread of its own.
+    private struct Loops: Sendable {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 3)
+        /// Claims, replies, functions and quick bodies: user code can hold it.
+        let executor: WorkerExecutor
+        /// The heartbeat and its connection, over which the engine calls too.
+        let beat: any EventLoop
+        /// The session's life, upkeep and their timers. No user code is executed here, nor waited for.
+        let engine: WorkerExecutor
+
+        init() {
+            executor = WorkerExecutor(group.next())
+            beat = group.next()
+            engine = WorkerExecutor(group.next())
+        }
+
+        /// Ends them; waits at most 2 s, since user code may hold a thread.
+        func close() async {
+            let isOver = Latch()
+            // Before its loop ends, and never cancelled: afterwards neither is possible.
+            engine.eventLoop.scheduleTask(in: .seconds(2)) { isOver.open() }
+            Task.detached {
+                await executor.close()
+                await engine.close()
+                try? await group.shutdownGracefully()
+                isOver.open()
+            }
+            await isOver.wait()
+        }
+    }
 
     /// - Parameters:
     ///   - redis: where Redis is.
@@ -60,6 +92,7 @@ public final class StepwiseWorker: Service, Sendable {
         self.schedules = schedules
         self.configuration = configuration
         observer = configuration.observer.map { ObserverFeed($0) }
+        blocking = BlockingThreads(min(configuration.blockingThreads, configuration.concurrency))
         self.logger = logger
         keys = try Keys(namespace: configuration.namespace ?? StepwiseNamespace.fromEnvironment())
     }
@@ -71,26 +104,41 @@ public final class StepwiseWorker: Service, Sendable {
     ///   cannot be reached is waited for.
     public func run() async throws {
         precondition(!hasRun.exchange(true, ordering: .relaxed), "a StepwiseWorker runs once; make another one")
-        // Unstructured, so that releasing is not itself cancelled.
-        let work = Task.detached { try await self.work() }
-        try await withGracefulShutdownHandler {
-            try await withTaskCancellationHandler {
-                try await work.value
+        let loops = Loops()
+        // Unstructured, so that releasing is not itself cancelled; off Swift's pool, so that bodies which block all of it delay nothing but
+        // the return of this method.
+        let work = onEngine(loops) { try await self.work(loops) }
+        let result = await withGracefulShutdownHandler {
+            await withTaskCancellationHandler {
+                await work.result
             } onCancel: {
-                shutdown.open()
+                leave()
             }
         } onGracefulShutdown: {
-            self.shutdown.open()
+            self.leave()
+        }
+        await Task.detached { await loops.close() }.value
+        try result.get()
+    }
+
+    /// Asks the worker to leave, from any thread. ServiceLifecycle hears of a signal on Swift's pool; who has to be heard in spite of bodies
+    /// that block all of it calls this.
+    package func leave() { shutdown.open() }
+
+    /// A task of the engine, whose calls go over the heartbeat's connection.
+    private func onEngine<Value: Sendable>(
+        _ loops: Loops, _ body: @escaping @Sendable () async throws -> Value
+    ) -> Task<Value, any Error> {
+        Task.detached(executorPreference: loops.engine) {
+            try await WorkerSession.Caller.$current.withValue(.engine) { try await body() }
         }
     }
 
-    private func work() async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-        let loops = (executor: WorkerExecutor(group.next()), beat: group.next())
+    private func work(_ loops: Loops) async throws {
         var result: Result<Void, any Error> = .success(())
         do {
             while !shutdown.isOpen {
-                let ending = try await live(loops.executor, loops.beat)
+                let ending = try await live(loops)
                 if case .leaving = ending { break }
                 logger.warning(
                     "the worker begins anew under another name", metadata: ["reason": "\(ending)"])
@@ -98,45 +146,39 @@ public final class StepwiseWorker: Service, Sendable {
         } catch {
             result = .failure(error)
         }
-        await atMost(.seconds(2)) {
-            await loops.executor.close()
-            try? await group.shutdownGracefully()
-        }
-        await observer?.end()
+        blocking.close()
+        await observer?.end(on: loops.engine.eventLoop)
         try result.get()
     }
 
     /// One life under one name.
-    private func live(_ executor: WorkerExecutor, _ beat: any EventLoop) async throws -> WorkerSession.Ending {
+    private func live(_ loops: Loops) async throws -> WorkerSession.Ending {
         let name = WorkerName.new()
         let connections = WorkerConnections(
-            redis: redis, name: name, queues: configuration.queues, executor: executor, beat: beat, logger: logger)
+            redis: redis, name: name, queues: configuration.queues, executor: loops.executor, beat: loops.beat,
+            logger: logger)
         do {
-            guard let redisSession = try await connect(connections) else {
+            guard let redisSession = try await connect(connections, loops) else {
                 await connections.close()
                 return .leaving
             }
             let session = WorkerSession(
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
-                observer: observer, logger: logger)
+                blocking: blocking, observer: observer, logger: logger)
             watch(connections, redisSession, session)
-            let stop = Task.detached {
-                await self.shutdown.wait()
-                if !Task.isCancelled { session.end(.leaving) }
-            }
             do {
+                let stop = shutdown.whenOpen { session.end(.leaving) }
+                defer { shutdown.forget(stop) }
                 try await session.register(functions.keys.sorted())
                 try await session.askForPaused()
                 try await session.declare(schedules)
             } catch is SessionEnded {
                 // Redis went away or was another one in between, or a shutdown came first.
-                stop.cancel()
                 await connections.close()
                 return shutdown.isOpen ? .leaving : .serverChanged
             }
-            stop.cancel()
-            let ending = await work(as: session)
-            await atMost(.seconds(2)) { await connections.close() }
+            let ending = await work(as: session, loops)
+            await atMost(.seconds(2), on: loops.engine) { await connections.close() }
             return ending
         } catch {
             await connections.close()
@@ -145,7 +187,7 @@ public final class StepwiseWorker: Service, Sendable {
     }
 
     /// Waits for a Redis that can be worked with. `nil` if a shutdown came first.
-    private func connect(_ connections: WorkerConnections) async throws -> RedisSession? {
+    private func connect(_ connections: WorkerConnections, _ loops: Loops) async throws -> RedisSession? {
         var pause = Duration.milliseconds(100)
         while !shutdown.isOpen {
             do {
@@ -161,7 +203,7 @@ public final class StepwiseWorker: Service, Sendable {
                 logger.warning(
                     "redis cannot be reached; waiting", metadata: ["redis": "\(redis)", "error": "\(error)"])
             }
-            await shutdown.wait(atMost: pause)
+            await shutdown.wait(atMost: pause, on: loops.engine.eventLoop)
             pause = min(pause * 2, .seconds(2))
         }
         return nil
@@ -176,33 +218,32 @@ public final class StepwiseWorker: Service, Sendable {
         }
     }
 
-    private func work(as session: WorkerSession) async -> WorkerSession.Ending {
-        let loops = ClaimSource.all(configuration.queues).compactMap { source in
+    private func work(as session: WorkerSession, _ loops: Loops) async -> WorkerSession.Ending {
+        let claimLoops = ClaimSource.all(configuration.queues).compactMap { source in
             session.connections.blocking[source].map { ClaimLoop(session: session, source: source, blocking: $0) }
         }
         let (beats, addBeat) = AsyncStream<BeatReply?>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let heartbeat = Heartbeat(session: session) { addBeat.yield($0) }
         heartbeat.start()
-        let executor = session.connections.executor
-        let claiming = Task.detached(executorPreference: executor) {
+        let claiming = Task.detached(executorPreference: loops.executor) {
             await withDiscardingTaskGroup { group in
-                for loop in loops { group.addTask { await loop.run() } }
+                for loop in claimLoops { group.addTask { await loop.run() } }
             }
         }
         let claimingEnded = Latch()
-        Task.detached {
+        Task.detached(executorPreference: loops.engine) {
             await claiming.value
             claimingEnded.open()
         }
-        let upkeep = Task.detached { await Maintenance(session: session).run(beats) }
-        let jobs = Task.detached(executorPreference: executor) { await session.runJobs() }
-        let drain = Task.detached {
+        let upkeep = onEngine(loops) { await Maintenance(session: session, on: loops.engine).run(beats) }
+        let jobs = Task.detached(executorPreference: loops.executor) { await session.runJobs() }
+        let drain = onEngine(loops) {
             await self.shutdown.wait()
             if Task.isCancelled { return }
             session.drain()
-            Task.detached { for loop in loops { await loop.stopWaiting() } }
-            await claimingEnded.wait(atMost: .seconds(10))
-            await session.waitUntilEmpty(atMost: self.configuration.shutdownGrace)
+            Task.detached(executorPreference: loops.engine) { for loop in claimLoops { await loop.stopWaiting() } }
+            await claimingEnded.wait(atMost: .seconds(10), on: loops.engine.eventLoop)
+            await session.waitUntilEmpty(atMost: self.configuration.shutdownGrace, on: loops.engine)
             session.end(.leaving)
         }
         session.logger.info(
@@ -210,20 +251,22 @@ public final class StepwiseWorker: Service, Sendable {
             metadata: ["queues": "\(configuration.queues)", "workflows": "\(functions.keys.sorted())"])
 
         let ending = await session.waitForEnd()
-        await atMost(.seconds(2)) { await session.abandonAll() }
-        session.closeJobs()
         // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more.
-        await atMost(.seconds(2)) { await jobs.value }
-        await atMost(.seconds(6)) {
+        await atMost(.seconds(1), on: loops.engine) {
+            await session.abandonAll()
+            session.closeJobs()
+            await jobs.value
+        }
+        await atMost(.seconds(6), on: loops.engine) {
             if case .leaving = ending { await session.deregister() } else { await session.declareSelfDead() }
         }
         heartbeat.stop()
         addBeat.finish()
         drain.cancel()
-        await atMost(.seconds(5)) {
+        await atMost(.seconds(5), on: loops.engine) {
             for client in session.connections.blocking.values { await client.close() }
             await claiming.value
-            await upkeep.value
+            _ = await upkeep.result
         }
         session.logger.info("worker ended", metadata: ["reason": "\(ending)"])
         return ending

@@ -32,6 +32,9 @@ extension StepwiseWorker {
         public var retry: Retry
         /// The most suspended functions and waiting steps, added up, that stay in memory between work items.
         public var cachedStepLimit: Int
+        /// How many bodies of steps with `StepOption.blocking` are executed at once; more wait for a thread. The threads, at most `concurrency`, are
+        /// started with the first such body.
+        public var blockingThreads: Int
         /// Is told of each outcome that this worker's turns have taken a run's function past, in the order of the run's history, once the script
         /// that did it has answered; and of the ends of runs. It cannot throw, runs in a task of its own, one call after the other, and
         /// changes nothing: no run waits for it. It must not block its thread.
@@ -53,7 +56,7 @@ extension StepwiseWorker {
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
             cachedStepLimit: Int = 100_000, maximumPayloadSize: Int = 1_048_576, retry: Retry = Retry(),
             maximumWorkerLosses: Int = 3, maximumRunSize: Int = Limits.maximumRunSize, maximumSteps: Int = 100_000,
-            maximumDepth: Int = 10,
+            maximumDepth: Int = 10, blockingThreads: Int = 64,
             observer: (@Sendable (Observation) async -> Void)? = nil
         ) {
             self.namespace = namespace
@@ -71,6 +74,7 @@ extension StepwiseWorker {
             self.maximumRunSize = maximumRunSize
             self.maximumSteps = maximumSteps
             self.maximumDepth = maximumDepth
+            self.blockingThreads = blockingThreads
             self.observer = observer
         }
 
@@ -124,6 +128,10 @@ extension StepwiseWorker {
             }
             if maximumDepth < 0 {
                 throw StepwiseError(.invalidConfiguration, "maximumDepth is \(maximumDepth); it must not be negative")
+            }
+            if blockingThreads < 1 || blockingThreads > 1000 {
+                throw StepwiseError(
+                    .invalidConfiguration, "blockingThreads is \(blockingThreads); it must be 1 to 1000")
             }
             if maximumWorkerLosses < 1 {
                 throw StepwiseError(

@@ -39,8 +39,9 @@ final class WorkerConnections: Sendable {
     }
 
     func close() async {
-        await commands.close()
+        // First: the others' loop may be held.
         await beat.close()
+        await commands.close()
         for client in blocking.values { await client.close() }
     }
 }

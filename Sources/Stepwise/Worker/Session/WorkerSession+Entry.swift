@@ -37,16 +37,16 @@ extension WorkerSession {
     /// The last calls of a name, after its end. If Redis cannot be reached within 5 s, the sweep does their work.
     private func finally(_ body: @escaping @Sendable () async throws -> Void) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Closing.$isOn.withValue(true) { try? await body() } }
-            group.addTask { try? await Task.sleep(for: .seconds(5)) }
+            group.addTask { await Caller.$current.withValue(.closing) { try? await body() } }
+            group.addTask { await Latch().wait(atMost: .seconds(5), on: self.connections.beat.eventLoop) }
             await group.next()
             group.cancelAll()
         }
     }
 
     /// Waits until nothing is held, at most for a while.
-    func waitUntilEmpty(atMost limit: Duration) async {
-        await atMost(limit) {
+    func waitUntilEmpty(atMost limit: Duration, on engine: WorkerExecutor) async {
+        await atMost(limit, on: engine) {
             await self.pushedLedger.waitUntilEmpty()
             await self.ledger.waitUntilEmpty()
         }

@@ -16,7 +16,7 @@ extension WorkerSession {
     nonisolated(nonsending) func evaluate(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument])
         async throws -> RedisValue
     {
-        try await insist { try await self.connections.commands.evaluate(script, keys: keys, arguments: arguments) }
+        try await insist { try await $0.evaluate(script, keys: keys, arguments: arguments) }
     }
 
     /// One call, sent until an answer came.
@@ -26,30 +26,35 @@ extension WorkerSession {
 
     /// One plain command, sent until an answer came.
     nonisolated(nonsending) func command<Reply>(_ command: StoreCommand<Reply>) async throws -> Reply {
-        try await insist { try await self.connections.commands.send(command) }
+        try await insist { try await $0.send(command) }
     }
 
     /// Sends until an answer came. Everything that goes through here may arrive twice.
     nonisolated(nonsending) private func insist<Reply>(
-        _ body: nonisolated(nonsending) () async throws -> Reply
+        _ body: nonisolated(nonsending) (RedisClient) async throws -> Reply
     ) async throws -> Reply {
+        let caller = Caller.current
+        let client = caller == .run ? connections.commands : connections.beat
         var pause = Duration.milliseconds(20)
         while true {
-            if !mayCall { throw SessionEnded() }
+            if !mayCall(caller) { throw SessionEnded() }
             do {
-                return try await body()
+                return try await body(client)
             } catch let error as RedisError {
-                if !mayCall || error.kind == .closed || error.kind == .cancelled { throw SessionEnded() }
+                if !mayCall(caller) || error.kind == .closed || error.kind == .cancelled { throw SessionEnded() }
                 if error.kind == .refused || error.kind == .denied {
                     // Memory that is full and a disk that is full pass; a key of a wrong type does not.
                     guard error.kind == .denied || error.isPassing else { throw error }
                     logger.error("redis refused a call; it is sent again", metadata: ["error": "\(error)"])
                 }
-                try? await Task.sleep(atMost: pause)
+                await Latch().wait(atMost: pause, on: client.eventLoop)
                 pause = min(pause * 2, .seconds(2))
             }
         }
     }
+
+    /// Until the session's end, and for the last calls after it.
+    private func mayCall(_ caller: Caller) -> Bool { caller == .closing || !isOver }
 
     /// Microseconds since 1970 by Redis' clock.
     func redisMicroseconds() async throws -> Int {
@@ -73,7 +78,7 @@ extension WorkerSession {
         _ run: RunStore.Run, step: String, attempt: Int, evenIfPaused: Bool
     ) async throws -> OpenStep? {
         let check = OpenCheck(run: run, steps: [(step, attempt)], evenIfPaused: evenIfPaused)
-        return try await insist { try await check.send(over: self.connections.commands) }[0]
+        return try await insist { try await check.send(over: $0) }[0]
     }
 
     /// Whether all of these steps are open, and no more than so many are in all.

@@ -130,10 +130,11 @@ final class WorkerSession: Sendable {
     let pushedLedger = ClaimLedger { _ in }
     private let hasClaimed = Atomic(false)
     private let sortedNames: [String]
+    private let blocking: BlockingThreads
 
     init(
         name: String, keys: Keys, configuration: StepwiseWorker.Configuration, functions: [String: WorkflowFunction],
-        connections: WorkerConnections, observer: ObserverFeed?, logger: Logger
+        connections: WorkerConnections, blocking: BlockingThreads, observer: ObserverFeed?, logger: Logger
     ) {
         self.name = name
         tokenPrefix = name + "/"
@@ -142,6 +143,7 @@ final class WorkerSession: Sendable {
         self.functions = functions
         sortedNames = functions.keys.sorted()
         self.connections = connections
+        self.blocking = blocking
         self.observer = observer
         var logger = logger
         logger[metadataKey: "worker"] = "\(name)"
@@ -153,12 +155,17 @@ final class WorkerSession: Sendable {
     // MARK: Its end
 
     var isOver: Bool { state.withLock { $0.ending != nil } }
-    /// Whether calls to Redis are still made: until the end, and for the last ones after it.
-    var mayCall: Bool { Closing.isOn || state.withLock { $0.ending == nil } }
 
-    /// Whether the current task makes the last calls of a name that has ended.
-    enum Closing {
-        @TaskLocal static var isOn = false
+    /// For whom the current task calls Redis.
+    enum Caller {
+        /// For a run, over a connection of the worker's own thread, which user code can hold.
+        case run
+        /// For the engine, over the heartbeat's connection.
+        case engine
+        /// For the engine: the last calls of a name that has ended.
+        case closing
+
+        @TaskLocal static var current = Caller.run
     }
 
     var isLeaving: Bool { state.withLock { $0.isDraining || $0.ending != nil } }
@@ -233,6 +240,9 @@ final class WorkerSession: Sendable {
     }
 
     // MARK: Jobs
+
+    /// Where a step's body is executed; `nil`: on Swift's pool.
+    func threads(for options: StepOptions) -> (any TaskExecutor)? { options.isBlocking ? blocking : nil }
 
     /// Executes a job in the worker's own task group.
     func spawn(_ job: @escaping @Sendable () async -> Void) {

@@ -1,3 +1,4 @@
+package import NIOCore
 import Synchronization
 
 /// Hands observations to the observer, one after the other, in a task of its own: whatever the observer does, no run waits for it.
@@ -31,9 +32,12 @@ package final class ObserverFeed: Sendable {
     }
 
     /// Lets the observer have what waits, for a while; an observer that does not come to its end is left behind.
-    package func end(patience: Duration = .seconds(2)) async {
+    ///
+    /// - Parameter eventLoop: has the timer.
+    package func end(patience: Duration = .seconds(2), on eventLoop: any EventLoop) async {
         feed.finish()
-        await isDone.wait(atMost: patience)
-        work.cancel()
+        await isDone.wait(atMost: patience, on: eventLoop)
+        // What the observer does about it is user code as well.
+        Task.detached { [work] in work.cancel() }
     }
 }

@@ -27,7 +27,9 @@ extension RunDriver {
 
     /// What is known of the body of such a step; `nil` for any other.
     private func quickPace(_ call: StepCall) -> BodyPace? {
-        guard call.kind == nil, call.options.timeout == nil, isPlain(call, attempt: 1, lost: 0) else { return nil }
+        guard call.kind == nil, call.options.timeout == nil, !call.options.isBlocking,
+            isPlain(call, attempt: 1, lost: 0)
+        else { return nil }
         let pace = paces.of(call.name)
         return pace.isQuick ? pace : nil
     }

@@ -1,4 +1,5 @@
 internal import Logging
+import NIOCore
 
 /// Takes one run forward on one worker: the live side of the turn protocol.
 ///
@@ -191,11 +192,11 @@ actor RunDriver {
         agreed = 0
         instance.executor.onForeignJob { [weak self] in
             guard let self else { return }
-            Task { await self.foreignJob() }
+            session.spawn { await self.foreignJob() }
         }
         instance.onMisuse { [weak self] in
             guard let self else { return }
-            Task { await self.reportMisuses() }
+            session.spawn { await self.reportMisuses() }
         }
         let context = WorkflowContext(
             workflow: about.workflow, runID: run.id, payload: about.payload, options: function.options,
@@ -263,15 +264,18 @@ actor RunDriver {
             let wait = waits
             let isBack = await withCheckedContinuation { continuation in
                 returnWaiters[wait] = continuation
-                Task {
-                    try? await Task.sleep(atMost: limit)
-                    self.returnWaiters.removeValue(forKey: wait)?.resume(returning: false)
+                session.connections.executor.eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) { [executor] in
+                    executor.execute { self.assumeIsolated { $0.endReturnWait(wait) } }
                 }
             }
             if !isBack || session.isOver { return false }
             instance.resume()
         }
         return true
+    }
+
+    private func endReturnWait(_ wait: Int) {
+        returnWaiters.removeValue(forKey: wait)?.resume(returning: false)
     }
 
     func endReturnWaits(isBack: Bool) {
