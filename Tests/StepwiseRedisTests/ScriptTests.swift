@@ -1,5 +1,6 @@
 import NIOCore
 import StepwiseRedis
+import StepwiseTesting
 import Testing
 
 @Suite("Lua scripts", .serialized)

@@ -1,4 +1,5 @@
 import Foundation
+import NIOPosix
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
@@ -106,11 +107,12 @@ struct AbsurdNumberTests {
 
     @Test func `A wait for at most less than nothing is over, and one for ever ends when it is cancelled`() async throws
     {
-        await Latch().wait(atMost: negative)
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        await Latch().wait(atMost: negative, on: eventLoop)
         try await Task.sleep(atMost: negative)
         for length in [forever, beyond] {
             let latch = Latch()
-            let wait = Task { await latch.wait(atMost: length) }
+            let wait = Task { await latch.wait(atMost: length, on: eventLoop) }
             let sleep = Task { try await Task.sleep(atMost: length) }
             try await Task.sleep(for: .milliseconds(20))
             latch.open()
@@ -197,7 +199,8 @@ extension Scenarios {
             }
             let configuration = StepwiseWorker.Configuration(offExecutorLimit: forever)
             try await withWorker([workflow], configuration: configuration) { client, _ in
-                #expect(try await client.enqueue(workflow, 0).result(timeout: patience) == 1)
+                let result = try await client.enqueue(workflow, 0).result(timeout: patience)
+                #expect(result == 1)
             }
         }
 

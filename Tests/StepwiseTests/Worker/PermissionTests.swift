@@ -230,7 +230,8 @@ extension Scenarios {
                 try await serving([
                     StepwiseWorker(redis: endpoint(server, "sw-worker"), workflows: [greet], logger: .silent)
                 ]) {
-                    #expect(try await reader.handle("r", as: String.self).result(timeout: patience) == "Ada")
+                    let answer = try await reader.handle("r", as: String.self).result(timeout: patience)
+                    #expect(answer == "Ada")
                 }
                 await reader.close()
                 #expect(try await refusals(redis) == [])
@@ -240,29 +241,31 @@ extension Scenarios {
             }
         }
 
+        private func enqueueAndAwait(_ enqueuer: StepwiseClient, _ server: RedisServer) async throws {
+            let plain = try await enqueuer.enqueue(echo, "first")
+            let early = await errorCode { _ = try await plain.result(timeout: .milliseconds(50)) }
+            #expect(early == .timedOut)
+            let full = try await enqueuer.enqueue(
+                echo, "second", id: "full", .label("tenant", "acme"), .runTimeout(.seconds(600)))
+            let late = try await enqueuer.enqueue(echo, "late", .after(.milliseconds(10)))
+            let again = try await enqueuer.enqueue(echo, "other", id: "full")
+            let several = try await enqueuer.enqueue(echo.workflowName, each: (0..<30).map(String.init))
+            let worker = try StepwiseWorker(redis: endpoint(server, "sw-worker"), workflows: [echo], logger: .silent)
+            let outputs = try await serving([worker]) {
+                var outputs: [String] = []
+                for run in [plain, full, again, late] + several { outputs.append(try await run.result(timeout: patience)) }
+                return outputs
+            }
+            #expect(outputs == ["first", "second", "second", "late"] + (0..<30).map(String.init))
+            let status = try await plain.details().status
+            #expect(status == .completed)
+        }
+
         @Test func `With its line an enqueuer enqueues and awaits, before and after the first worker`() async throws {
             try await withAdministrator { server, redis in
                 try await setUsers(redis)
                 let enqueuer = try client(server, "sw-enqueuer")
-                let plain = try await enqueuer.enqueue(echo, "first")
-                #expect(await errorCode { _ = try await plain.result(timeout: .milliseconds(50)) } == .timedOut)
-                let full = try await enqueuer.enqueue(
-                    echo, "second", id: "full", .label("tenant", "acme"), .runTimeout(.seconds(600)))
-                let late = try await enqueuer.enqueue(echo, "late", .after(.milliseconds(10)))
-                let again = try await enqueuer.enqueue(echo, "other", id: "full")
-                let several = try await enqueuer.enqueue(echo.workflowName, each: (0..<30).map(String.init))
-                try await serving([
-                    StepwiseWorker(redis: endpoint(server, "sw-worker"), workflows: [echo], logger: .silent)
-                ]) {
-                    #expect(try await plain.result(timeout: patience) == "first")
-                    #expect(try await full.result(timeout: patience) == "second")
-                    #expect(try await again.result(timeout: patience) == "second")
-                    #expect(try await late.result(timeout: patience) == "late")
-                    for (number, run) in several.enumerated() {
-                        #expect(try await run.result(timeout: patience) == String(number))
-                    }
-                    #expect(try await plain.details().status == .completed)
-                }
+                try await enqueueAndAwait(enqueuer, server)
                 await enqueuer.close()
                 #expect(try await refusals(redis) == [])
             }

@@ -1,3 +1,5 @@
+internal import StepwiseRedis
+
 /// A worker's entry in the index of workers: how a name comes, and how it goes.
 extension WorkerSession {
     func register(_ workflows: [String]) async throws {
