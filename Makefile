@@ -1,14 +1,17 @@
 # make demo [DIR=folder] [WORKERS=3]   digests a folder with a fleet that loses a worker on the way
 # make test [FILTER='Redis is killed']  the whole suite, or the tests whose names match a regular expression
 # make smoke                           the tests that need no redis-server: less than a minute, once built
-# make mutants [ONLY=rule-4]           plants 83 defects, one after the other, and expects the tests to find each; more than an hour
+# make mutants [ONLY=rule-4]           plants the defects of Tests/Mutants one after the other, and expects the tests to find each; hours
 # make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
 # make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
 #                                      ARGS='sleepers --count 1000000' for runs that sleep and wake, ARGS=steady for ten minutes of steady
 #                                      load in which a worker's memory may not grow
 # make lint                            formats, scripts, compose file, a build without warnings, and the rooms of Sources/Stepwise
+# make model                           the model of the protocol (Tests/Model): about 20 s; ARGS='--seeds 1500' for longer
+# make model-mutants                   plants defects in the model, and expects its checks to find each
 # make guard                           fails if a step costs more instructions, allocations, scripts, commands or bytes than .ci/figures allows
-# make nightly                         mutants, chaos with three seeds, the steady load, bench --long: all of them, also if one fails; hours
+# make nightly                         mutants, the model's long form, chaos with three seeds, the steady load, bench --long: all of them, also if
+#                                      one fails; hours
 # make deps                            installs what these need; with YES=1 without asking
 DIR ?=
 WORKERS ?= 3
@@ -18,7 +21,7 @@ SEED ?=
 FILTER ?=
 export FILTER  # a recipe has it as it was written, with its spaces and quotes
 
-.PHONY: help demo test smoke mutants chaos bench lint guard nightly deps
+.PHONY: help demo test smoke mutants chaos bench lint model model-mutants guard nightly deps
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -53,12 +56,18 @@ lint:
 	@.ci/deps.sh lint
 	@.ci/lint.sh
 
+model:
+	@python3 Tests/Model/turn.py $(ARGS)
+
+model-mutants:
+	@python3 Tests/Model/defects.py $(ARGS)
+
 guard:
 	@.ci/deps.sh guard
 	@.ci/guard.sh
 
 nightly:
-	@.ci/run --keep-going mutants "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "bench ARGS=steady" "bench ARGS=--long"
+	@.ci/run --keep-going mutants model-mutants "model ARGS=--seeds=1500" "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "bench ARGS=steady" "bench ARGS=--long"
 
 deps:
 	@.ci/deps.sh
