@@ -18,7 +18,7 @@ extension FleetTests {
             let name = try await stage.redis("ZRANGE", .init(stage.keys.workers), "0", "0").array?.first?.string ?? ""
             // As a BLMOVE leaves it whose reply never came.
             _ = try await stage.redis(
-                "LPUSH", .init(stage.keys.claimed(name, "default")),
+                "LPUSH", .init(stage.keys.accepting(name, "default")),
                 #"{"workflow":"race","payload":"late","id":"late"}"#)
             let second = try stage.worker("second")
             let late = stage.client.handle("late", as: String.self)
@@ -33,7 +33,7 @@ extension FleetTests {
     func `An item that Redis gives to a frozen worker's blocked claim comes back to the queue`() async throws {
         try await withStage { stage in
             let first = try stage.worker("first")
-            try await eventually("its claim waits at Redis") { try await stage.blockedClaims() == 1 }
+            try await eventually("its claim waits at Redis") { try await stage.blockedClaims() == 2 }
             first.freeze()
             let run = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
             try await eventually("Redis gives it the item") {

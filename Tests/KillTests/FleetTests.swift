@@ -51,7 +51,7 @@ import TestWorkflows
 
         func redis(_ words: RedisArgument...) async throws -> RedisValue { try await raw.send(words) }
 
-        /// How many workers wait in a blocking claim.
+        /// How many connections wait in a blocking claim: two of a worker for each queue.
         func blockedClaims() async throws -> Int {
             let clients = try await redis("CLIENT", "LIST").string ?? ""
             return clients.split(separator: "\n").count { $0.contains(":claim-") && $0.contains(" flags=b") }

@@ -42,6 +42,8 @@ public final class StepwiseClient: Service, Sendable {
         // The process' own loops, which never end: a call after close() is answered on one of them.
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         var options = RedisOptions()
+        // As long as Redis' own limit: which settings the workers have, and how long a run's values are, is not known here.
+        options.maximumBulk = 512 << 20
         options.connectionName = "stepwise:client"
         options.trustedCertificatesFile = redis.trustedCertificatesFile
         commands = RedisClient(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)

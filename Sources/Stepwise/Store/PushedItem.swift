@@ -21,9 +21,7 @@ enum PushedItem: Sendable {
     ///   - maximumPayloadSize: the most bytes that an item may have.
     init(_ item: [UInt8], maximumPayloadSize: Int) throws(Problem) {
         if item.count > maximumPayloadSize {
-            throw Problem(
-                reason: "it has \(item.count) bytes, and the limit is \(maximumPayloadSize) "
-                    + "(maximumPayloadSize of the worker's configuration)")
+            throw Problem(reason: Self.reason(againstLength: item.count, limit: maximumPayloadSize))
         }
         guard item.first(where: { $0 > 32 }) == UInt8(ascii: "{") else {
             throw Problem(
@@ -36,6 +34,11 @@ enum PushedItem: Sendable {
         } else {
             self = .start(try PushedStart(members))
         }
+    }
+
+    /// Why a long item is refused.
+    static func reason(againstLength length: Int, limit: Int) -> String {
+        "it has \(length) bytes, and the limit is \(limit) (maximumPayloadSize of the worker's configuration)"
     }
 
     /// Why an item on a queue is refused: it is none of the engine's work items.

@@ -8,13 +8,13 @@ struct RefusedItem: Sendable {
     /// The entry's JSON without its closing brace: the script adds the time.
     let entry: String
 
-    init(_ item: [UInt8], queue: String, reason: String) {
-        let excerpt = Array(item.prefix(Self.mostBytes))
+    init(_ item: ClaimedItem, queue: String, reason: String) {
+        let excerpt = Array(item.bytes.prefix(Self.mostBytes))
         // A cut character at the end of the excerpt makes it no text.
         let shown =
             String(validating: excerpt, as: UTF8.self).map { "\"item\":\(JSON.string($0))" }
             ?? "\"itemHex\":\"\(Self.hex(excerpt))\""
-        let rest = item.count > excerpt.count ? ",\"length\":\(item.count)" : ""
+        let rest = item.length > excerpt.count ? ",\"length\":\(item.length)" : ""
         entry = "{\"queue\":\(JSON.string(queue)),\"reason\":\(JSON.string(reason)),\(shown)\(rest)"
     }
 

@@ -6,10 +6,12 @@ internal import StepwiseRedis
 /// A reply of a shape that the command never has reads as if nothing were there. A key of another type is an error of Redis.
 struct StoreCommand<Reply>: Sendable {
     let arguments: [RedisArgument]
+    /// The most bytes of a string in the reply, if ``read`` takes an excerpt of a longer one.
+    let maximumBulk: Int?
     let read: @Sendable (RedisValue) -> Reply
 
-    init(_ arguments: [RedisArgument], read: @escaping @Sendable (RedisValue) -> Reply) {
-        (self.arguments, self.read) = (arguments, read)
+    init(_ arguments: [RedisArgument], maximumBulk: Int? = nil, read: @escaping @Sendable (RedisValue) -> Reply) {
+        (self.arguments, self.maximumBulk, self.read) = (arguments, maximumBulk, read)
     }
 }
 
@@ -66,17 +68,17 @@ extension [RedisValue] {
 extension RedisClient {
     /// Sends a command and reads its reply.
     nonisolated(nonsending) func send<Reply>(_ command: StoreCommand<Reply>) async throws(RedisError) -> Reply {
-        command.read(try await send(command.arguments))
+        command.read(try await send(command.arguments, maximumBulk: command.maximumBulk))
     }
 
-    /// Sends commands in one write.
+    /// Sends commands of one kind in one write.
     ///
     /// - Returns: a reply or an error for each, in order.
     /// - Throws: ``RedisError`` of kind `cancelled` only.
     nonisolated(nonsending) func send<Reply>(_ commands: [StoreCommand<Reply>])
         async throws(RedisError) -> [Result<Reply, RedisError>]
     {
-        let replies = try await pipeline(commands.map(\.arguments))
+        let replies = try await pipeline(commands.map(\.arguments), maximumBulk: commands.first?.maximumBulk)
         return zip(commands, replies).map { command, reply in reply.map(command.read) }
     }
 

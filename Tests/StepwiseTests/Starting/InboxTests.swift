@@ -135,6 +135,29 @@ extension Scenarios {
             }
         }
 
+        @Test(.rule(8), arguments: [1, 1000])
+        func `An item that is far too long is rejected unread, and a run behind it ends`(_ concurrency: Int)
+            async throws
+        {
+            let configuration = StepwiseWorker.Configuration(concurrency: concurrency, maximumPayloadSize: 10_000)
+            try await withWorker([pay], configuration: configuration) { client, server in
+                for length in [10_001, 30_000_000, 10_000] {
+                    _ = try await server.command("LPUSH", Self.inbox, .init(String(repeating: "x", count: length)))
+                }
+                let item = #"{"workflow":"pay","id":"behind","payload":7}"#
+                _ = try await server.command("LPUSH", Self.inbox, .init(item))
+                let behind = client.handle("behind", as: Int.self)
+                try await eventually("the pushed run is there") { (try? await behind.details()) != nil }
+                #expect(try await behind.result(timeout: patience) == 7)
+                try await eventually("all are rejected") { try await rejected(server) == 3 }
+                let entries = try await client.malformed(limit: 3)
+                #expect(entries.map(\.length) == [10_000, 30_000_000, 10_001])
+                #expect(entries.allSatisfy { $0.item == String(repeating: "x", count: 4096) })
+                #expect(entries[1].reason.hasPrefix("it has 30000000 bytes, and the limit is 10000"))
+                #expect(entries[0].reason.contains("not a JSON object"))
+            }
+        }
+
         @Test(.rule(8))
         func `What nobody of the engine wrote to a queue is rejected, and the reason names the inbox`() async throws {
             try await withWorker([pay]) { client, server in

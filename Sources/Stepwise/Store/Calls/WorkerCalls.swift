@@ -198,11 +198,14 @@ extension RunStore {
     }
 
     /// A claimed item goes to `malformed`.
-    func reject(_ item: [UInt8], from source: ClaimSource, reason: String) async throws {
+    func reject(_ item: ClaimedItem, from source: ClaimSource, reason: String) async throws {
         let refused = RefusedItem(item, queue: source.queue, reason: reason)
         try await send(
             ScriptCall<Void>(
                 ScriptLibrary.reject, keys: [source.claims(keys, worker), keys.malformed],
-                arguments: [.init(item), "", .init(refused.entry), .init(RefusedItem.mostEntries)]))
+                arguments: [
+                    .init(item.bytes), .init(item.isWhole ? "" : String(item.length)), .init(refused.entry),
+                    .init(RefusedItem.mostEntries),
+                ]))
     }
 }

@@ -63,17 +63,21 @@ extension StoreCommand<Page<(member: String, score: String)>> {
 
 // MARK: Claims
 
-extension StoreCommand<[UInt8]?> {
+extension StoreCommand<ClaimedItem?> {
     /// Claims the oldest item of a list: moves it to the worker's.
-    static func claim(_ keys: Keys, from source: ClaimSource, for worker: String) -> Self {
-        Self(["LMOVE"] + move(keys, source, worker)) { $0.bytes }
+    ///
+    /// - Parameter longest: how many bytes of it are wanted, of a longer one only the beginning; `nil`: all.
+    static func claim(_ keys: Keys, from source: ClaimSource, for worker: String, longest: Int?) -> Self {
+        Self(["LMOVE"] + move(keys, source, worker), maximumBulk: longest) { ClaimedItem($0) }
     }
 
     /// The same, and waits for an item.
     ///
     /// - Parameter seconds: how long; 0: forever.
-    static func awaitClaim(_ keys: Keys, from source: ClaimSource, for worker: String, seconds: Int) -> Self {
-        Self(["BLMOVE"] + move(keys, source, worker) + [.init(seconds)]) { $0.bytes }
+    static func awaitClaim(
+        _ keys: Keys, from source: ClaimSource, for worker: String, longest: Int?, seconds: Int
+    ) -> Self {
+        Self(["BLMOVE"] + move(keys, source, worker) + [.init(seconds)], maximumBulk: longest) { ClaimedItem($0) }
     }
 
     private static func move(_ keys: Keys, _ source: ClaimSource, _ worker: String) -> [RedisArgument] {

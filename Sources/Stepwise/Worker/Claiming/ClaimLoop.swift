@@ -52,7 +52,8 @@ struct ClaimLoop: Sendable {
         defer { session.slots.endWaiting() }
         let begin = ContinuousClock.now
         let claim = StoreCommand.awaitClaim(
-            session.keys, from: source, for: session.name, seconds: WorkerConnections.blockingTimeout)
+            session.keys, from: source, for: session.name, longest: longest,
+            seconds: WorkerConnections.blockingTimeout)
         guard let item = try await blocking.send(claim) else { return 1 }
         let hasSlot = session.slots.take(upTo: 1) == 1
         await accept(item, hasSlot: hasSlot)
@@ -64,8 +65,8 @@ struct ClaimLoop: Sendable {
         let slots = 1 + session.slots.take(upTo: batch - 1)
         var free = slots
         defer { session.slots.release(free) }
-        let claim = StoreCommand.claim(session.keys, from: source, for: session.name)
-        var items: [[UInt8]] = []
+        let claim = StoreCommand.claim(session.keys, from: source, for: session.name, longest: longest)
+        var items: [ClaimedItem] = []
         var failure: RedisError?
         for reply in try await session.connections.commands.send(Array(repeating: claim, count: slots)) {
             do throws(RedisError) {
@@ -89,18 +90,27 @@ struct ClaimLoop: Sendable {
 
     private var goesBack: Bool { session.isDraining || session.isPaused(queue: source.queue) }
 
+    /// What others push is read as far as it may be accepted.
+    private var longest: Int? {
+        if case .inbox = source { session.configuration.maximumPayloadSize } else { nil }
+    }
+
     /// What arrives after the worker has begun to drain, after the queue was paused, or while there is no slot, goes back at once.
-    private func accept(_ item: [UInt8], hasSlot: Bool) async {
+    private func accept(_ item: ClaimedItem, hasSlot: Bool) async {
         session.noteClaim()
-        if hasSlot, !goesBack {
+        if hasSlot, !goesBack, item.isWhole {
             switch source {
-            case .queue(let queue): session.accept(item, from: queue)
-            case .inbox(let queue): session.acceptPushed(item, from: queue)
+            case .queue(let queue): session.accept(item.bytes, from: queue)
+            case .inbox(let queue): session.acceptPushed(item.bytes, from: queue)
             }
             return
         }
         // What cannot be released now is released with the worker's end.
-        try? await session.release(item, to: source)
+        if item.isWhole {
+            try? await session.release(item.bytes, to: source)
+        } else {
+            await session.rejectLong(item, from: source)
+        }
         if hasSlot { session.slots.release() }
     }
 

@@ -12,8 +12,8 @@ actor Maintenance {
     private var fleet: FleetWatch
     private var overdue: Set<String> = []
     private var lastClaims: Set<[UInt8]> = []
-    /// Whether the last look saw more pushed items than are handled.
-    private var hadSurplus = false
+    /// At how many looks in a row there were more pushed items than are handled.
+    private var surplusLooks = 0
     /// Opened when the last look at the turns is over.
     private var lastLook: Latch?
     private var nextSweep = ContinuousClock.now
@@ -205,24 +205,15 @@ actor Maintenance {
         }
     }
 
-    /// Pushed items whose claim's reply was lost go back to their inbox. Their texts are others', and are read only while there are too many.
+    /// Pushed items whose claim's reply was lost go back to their inbox: at three looks in a row the lists hold more of them than are handled
+    /// here. All of them go, since their texts are others' and may be long. One that is handled at the moment is found gone, and comes again.
     private func releaseForgotten(pushed count: Int) async throws {
-        let isSurplus = count > session.pushedLedger.count
-        defer { hadSurplus = isSurplus }
-        guard isSurplus, hadSurplus else { return }
-        var lists: [(source: ClaimSource, items: [[UInt8]])] = []
+        surplusLooks = count > session.pushedLedger.count ? surplusLooks + 1 : 0
+        guard surplusLooks == 3 else { return }
+        surplusLooks = 0
+        session.logger.notice("pushed items whose claim's reply was lost go back", metadata: ["count": "\(count)"])
         for queue in session.configuration.queues {
-            let items = try await session.command(.items(session.keys.accepting(session.name, queue), count: 100))
-            lists.append((.inbox(queue), items))
-        }
-        var unknown = session.pushedLedger.difference(to: lists.flatMap(\.items)).unknown
-        for (source, items) in lists {
-            for item in items {
-                guard let index = unknown.firstIndex(of: item) else { continue }
-                unknown.remove(at: index)
-                session.logger.notice("a pushed item whose claim's reply was lost goes back")
-                try await session.release(item, to: source)
-            }
+            try await session.releasePushed(of: session.name, queue: queue, lost: false)
         }
     }
 

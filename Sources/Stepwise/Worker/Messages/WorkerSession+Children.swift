@@ -2,7 +2,7 @@
 extension WorkerSession {
     func deliver(_ text: String, _ message: WorkItem, from queue: String) async throws {
         if let problem = Self.problem(with: message) {
-            return try await store.reject(Array(text.utf8), from: .queue(queue), reason: problem)
+            return try await store.reject(ClaimedItem(Array(text.utf8)), from: .queue(queue), reason: problem)
         }
         switch message {
         case .ended(let id, let generation, let child, let step):
@@ -31,7 +31,8 @@ extension WorkerSession {
     private static func problem(with message: WorkItem) -> String? {
         switch message {
         case .broadcast(_, _, let value): JSON.problem(with: value).map { "its value is not JSON: \($0)" }
-        case .cancel(let child, _, _, _, _): Identifier.problem(with: child).map { "\"\(child.prefix(bytes: 200))\" \($0)" }
+        case .cancel(let child, _, _, _, _):
+            Identifier.problem(with: child).map { "\"\(child.prefix(bytes: 200))\" \($0)" }
         case .turn, .step, .ended, .withdraw: nil
         }
     }

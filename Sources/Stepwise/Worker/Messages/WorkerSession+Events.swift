@@ -62,7 +62,7 @@ extension WorkerSession {
             to: run, claim: asked, sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys,
             evaluate)
         if let problem = message.problem(reply, run: run) {
-            try await store.reject(item, from: .inbox(queue), reason: problem.message)
+            try await store.reject(ClaimedItem(item), from: .inbox(queue), reason: problem.message)
         }
     }
 

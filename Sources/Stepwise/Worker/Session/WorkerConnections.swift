@@ -23,6 +23,9 @@ final class WorkerConnections: Sendable {
             var options = RedisOptions()
             options.connectionName = "stepwise:\(name):\(part)"
             options.commandTimeout = timeout
+            // As long as Redis' own limit: a run's values are as long as its worker's settings allow. What strangers push is read by claims, which
+            // have a limit of their own.
+            options.maximumBulk = 512 << 20
             options.trustedCertificatesFile = redis.trustedCertificatesFile
             return RedisClient(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)
         }

@@ -310,7 +310,8 @@ final class WorkerSession: Sendable {
             case nil:
                 await self.guarding {
                     try await self.store.reject(
-                        item, from: .queue(queue), reason: PushedItem.reason(againstQueued: item, queue: queue))
+                        ClaimedItem(item), from: .queue(queue),
+                        reason: PushedItem.reason(againstQueued: item, queue: queue))
                 }
             }
         }
@@ -325,6 +326,15 @@ final class WorkerSession: Sendable {
                 self.slots.release()
             }
             await self.start(item, from: queue, claim)
+        }
+    }
+
+    /// Rejects a claimed item of which only the beginning was read. Needs no slot.
+    func rejectLong(_ item: ClaimedItem, from source: ClaimSource) async {
+        await guarding {
+            try await self.store.reject(
+                item, from: source,
+                reason: PushedItem.reason(againstLength: item.length, limit: self.configuration.maximumPayloadSize))
         }
     }
 
@@ -368,7 +378,7 @@ final class WorkerSession: Sendable {
             do throws(PushedItem.Problem) {
                 pushed = try PushedItem(item, maximumPayloadSize: self.configuration.maximumPayloadSize)
             } catch {
-                return try await self.store.reject(item, from: .inbox(queue), reason: error.reason)
+                return try await self.store.reject(ClaimedItem(item), from: .inbox(queue), reason: error.reason)
             }
             let order: PushedStart
             switch pushed {
@@ -379,7 +389,7 @@ final class WorkerSession: Sendable {
                 order.id ?? self.newRunID(), order, item: item, queue: queue, token: self.nextToken())
             if case .other(let workflow) = reply {
                 try await self.store.reject(
-                    item, from: .inbox(queue),
+                    ClaimedItem(item), from: .inbox(queue),
                     reason:
                         "run id \(order.id ?? "") belongs to a run of workflow \"\(workflow)\", not \"\(order.workflow)\": choose another id"
                 )
