@@ -253,7 +253,9 @@ extension Scenarios {
             let worker = try StepwiseWorker(redis: endpoint(server, "sw-worker"), workflows: [echo], logger: .silent)
             let outputs = try await serving([worker]) {
                 var outputs: [String] = []
-                for run in [plain, full, again, late] + several { outputs.append(try await run.result(timeout: patience)) }
+                for run in [plain, full, again, late] + several {
+                    outputs.append(try await run.result(timeout: patience))
+                }
                 return outputs
             }
             #expect(outputs == ["first", "second", "second", "late"] + (0..<30).map(String.init))
