@@ -1,6 +1,6 @@
 /// Which life of a run a work item belongs to: `<number>`, and `<number>.<resumes>` once the run was resumed after it had failed.
 ///
-/// The number begins as the time of the run's creation in milliseconds; whatever makes a step another step (*resume from a step*)
+/// The number begins as the time of the run's creation in microseconds, which nobody can guess to the last digit; whatever makes a step another step (*resume from a step*)
 /// raises it, and it is part of the idempotency keys. A plain resume changes only what stands behind the point: what was queued or
 /// claimed before is obsolete, and a body that is executed again has the key that it had.
 package enum Generation {
@@ -14,4 +14,7 @@ package enum Generation {
     package static func number(of text: String) -> Int {
         Int(Substring(text.utf8.prefix { $0 != UInt8(ascii: ".") })) ?? 1
     }
+
+    /// When a run was created whose generation has not been raised, in milliseconds since 1970.
+    package static func created(_ number: Int) -> Int { number / 1000 }
 }

@@ -192,7 +192,8 @@ extension Scenarios {
                             + (keys.map { "stepwise:{default}:" + $0 } + arguments).map { .init($0) })
                 }
                 let run = try await client.enqueue(code, "in", id: "r")
-                let generation = try #require(try await run.details().created).wholeMilliseconds
+                let stored = try await redis.send(["HGET", "stepwise:{default}:run:r", "generation"])
+                let generation = try #require(stored.string)
                 let turn = "turn r \(generation)"
                 let item = try await redis.send([
                     "LMOVE", "stepwise:{default}:queue:default", "stepwise:{default}:claimed:w:default", "RIGHT",

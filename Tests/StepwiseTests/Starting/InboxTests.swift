@@ -159,6 +159,24 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `A generation cannot be read off the time of the run's creation`() async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                var endings: Set<Substring> = []
+                for number in 0..<20 {
+                    _ = try await client.enqueue(pay, number, id: "r\(number)")
+                    let key = RedisArgument(Self.prefix + "run:r\(number)")
+                    let generation = try await server.command("HGET", key, "generation").string ?? ""
+                    let created = try await server.command("HGET", key, "created").string ?? ""
+                    #expect(generation.dropLast(3) == created)
+                    endings.insert(generation.suffix(3))
+                }
+                #expect(endings.count > 5)
+                await client.close()
+            }
+        }
+
+        @Test(.rule(8))
         func `What nobody of the engine wrote to a queue is rejected, and the reason names the inbox`() async throws {
             try await withWorker([pay]) { client, server in
                 let item = #"{"workflow":"pay","payload":1}"#

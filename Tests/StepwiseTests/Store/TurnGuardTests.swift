@@ -86,7 +86,8 @@ extension Scenarios {
                 let redis = RedisClient(
                     address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: .silent)
                 let run = try await client.enqueue(WorkflowName<String, String>("greet"), "in", id: "r")
-                let generation = String(try #require(try await run.details().created).wholeMilliseconds)
+                let stored = try await redis.send(["HGET", "stepwise:{default}:run:r", "generation"])
+                let generation = try #require(stored.string)
                 let common = [
                     "id": "r", "worker": "w", "number": "1", "turn_prefix": "w 1 ", "text": "turn r \(generation)",
                     "generation": generation, "upto": "0", "slots": "1", "seen": "0", "is_cold": "1",

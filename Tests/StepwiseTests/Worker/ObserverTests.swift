@@ -27,7 +27,7 @@ extension Scenarios {
             async throws
         {
             let watcher = Watcher()
-            try await withWorker([Self.busy], configuration: .init(observer: watcher.observer)) { client, _ in
+            try await withWorker([Self.busy], configuration: .init(observer: watcher.observer)) { client, server in
                 let run = try await client.enqueue(Self.busy, 3)
                 let completed = try await complete(run, of: Self.busy)
                 try await eventually("the end is told") { !watcher.ends(of: run.id).isEmpty }
@@ -38,8 +38,9 @@ extension Scenarios {
                 #expect(told.map(\.attempts) == completed.history.map(\.attempts))
                 #expect(told.map(\.error) == completed.history.map(\.error))
                 #expect(told.first?.attempts == 2 && told.last?.error?.step == "hopeless")
-                let generation = try #require(completed.details.created).wholeMilliseconds
-                #expect(told.allSatisfy { $0.workflow == "busy" && $0.generation == generation })
+                let stored = try await server.command("HGET", .init("stepwise:{default}:run:\(run.id)"), "generation")
+                let generation = try #require(stored.string)
+                #expect(told.allSatisfy { $0.workflow == "busy" && String($0.generation) == generation })
                 #expect(watcher.ends(of: run.id) == [.completed])
                 if case .ended? = watcher.all.last {} else { Issue.record("\(watcher.all)") }
             }

@@ -397,7 +397,7 @@ final class WorkerSession: Sendable {
             guard case .started(let run) = reply else { return }
             let about = RunAbout(
                 workflow: order.workflow, queue: queue, payload: order.payload,
-                created: Generation.number(of: run.generation))
+                created: Generation.created(Generation.number(of: run.generation)))
             guard let turn = self.ledger.begin(Array(run.turnText.utf8)) else { return }
             claim.end()
             await self.with(run.id, run.generation, run.queue) { await $0.begin(about, turn) }

@@ -14,7 +14,8 @@ extension RunDriver {
             function.options.runTimeout == nil
         else { return end(claim) { try await self.load(text, step: nil, claim) } }
         let about = RunAbout(
-            workflow: first.workflow, queue: run.queue, payload: first.payload, created: generation)
+            workflow: first.workflow, queue: run.queue, payload: first.payload,
+            created: Generation.created(generation))
         self.about = about
         makeInstance(about, function, silent: false)
         guard let instance, case .waiting = instance.progress else {

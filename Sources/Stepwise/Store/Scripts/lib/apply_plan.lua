@@ -102,7 +102,7 @@ local function renew(call, plan)
   redis.call('UNLINK', keys.steps, keys.open, keys.join)
   drop_claim(keys.claimed, call.text)
   redis.call('HDEL', keys.run, 'inline', 'delivered', 'lost', 'reason', 'divergence', 'unfit', 'patches', 'children', 'listens', 'joins')
-  local generation = string.format('%.0f', math.max(tonumber(now()), string.match(run.generation, '^%d+') + 1))
+  local generation = string.format('%.0f', math.max(tonumber(new_generation()), string.match(run.generation, '^%d+') + 1))
   -- `turns` goes on: by its number every call of the generation before is known to be late.
   redis.call('HSET', keys.run, 'generation', generation, 'status', 'running', 'payload', call.result, 'turn', 'queue', 'opened', 0,
     'recorded', 0, 'bytes', 0, 'continued', continued)

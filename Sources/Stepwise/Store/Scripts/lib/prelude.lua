@@ -2,13 +2,20 @@
 -- What a step that has nothing special about it costs: every line here counts.
 
 -- Redis' clock in milliseconds, as text; read once a script.
-local clock
+local clock, exact_clock
 local function now()
   if not clock then
     local t = redis.call('TIME')
     clock = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+    exact_clock = string.format('%.0f', t[1] * 1000000 + t[2])
   end
   return clock
+end
+
+-- A new run's generation: the same moment in microseconds, of which nobody else knows the last three digits.
+local function new_generation()
+  now()
+  return exact_clock
 end
 
 -- An outcome's record: `head` and `tail` are its text round what only the store knows: the time, and `before`, what became of the attempts

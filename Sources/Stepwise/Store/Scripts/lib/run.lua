@@ -283,10 +283,10 @@ local function wait_end(kind, event)
 end
 
 -- Until when a new run has to be done.
-local function set_deadline(run_key, delayed_key, queue, id, created, ms)
+local function set_deadline(run_key, delayed_key, queue, id, generation, created, ms)
   local deadline = string.format('%.0f', created + ms)
   redis.call('HSET', run_key, 'deadline', deadline)
-  redis.call('ZADD', delayed_key, deadline, limit_entry(queue, id, created, ''))
+  redis.call('ZADD', delayed_key, deadline, limit_entry(queue, id, generation, ''))
 end
 
 -- What stands before the time in the record of an outcome that the store writes by itself. `attempt`: nil for the first; `by`: who

@@ -33,17 +33,17 @@ redis.call('LLEN', claimed_key)
 if v[3] and v[3] ~= workflow then return { 'other', v[3] } end
 drop_claim(accepting_key, item)
 if v[1] then return { 'exists' } end
-local time, starts = now(), start_time(start)
-redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'generation', time, 'created', time,
+local time, generation, starts = now(), new_generation(), start_time(start)
+redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'generation', generation, 'created', time,
   'status', starts and 'queued' or 'running', 'turn', starts and 'queue' or mine, 'turns', starts and 0 or 1)
 if labels ~= '' then redis.call('HSET', run_key, 'labels', labels) end
-if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, time, timeout) end
+if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, generation, time, timeout) end
 if starts then
   redis.call('HSET', run_key, 'startsAt', starts)
-  redis.call('ZADD', delayed_key, starts, start_entry(queue, id, time))
+  redis.call('ZADD', delayed_key, starts, start_entry(queue, id, generation))
   redis.pcall('ZADD', queued_key, time, id)
   return { 'later' }
 end
-redis.call('LPUSH', claimed_key, turn_text(id, time))
+redis.call('LPUSH', claimed_key, turn_text(id, generation))
 redis.pcall('ZADD', running_key, time, id)
-return { 'ok', time }
+return { 'ok', generation }

@@ -48,7 +48,7 @@ if not run then
   local time = now()
   drop_claim(claimed_key, text)
   redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', 'null', 'status', 'cancelled',
-    'generation', time, 'turn', '', 'created', time, 'ended', time, 'parent', parent, 'cancelled', reason, 'error', cause)
+    'generation', new_generation(), 'turn', '', 'created', time, 'ended', time, 'parent', parent, 'cancelled', reason, 'error', cause)
   redis.pcall('ZADD', cancelled_key, time, id)
   return { 'ended' }
 end

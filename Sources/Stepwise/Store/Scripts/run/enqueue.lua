@@ -48,17 +48,17 @@ if existing[1] then
   return { 'exists', existing[1], its_parent }
 end
 if timeout ~= '' then redis.call('ZCARD', delayed_key) end
-local time, starts = now(), start_time(start)
+local time, generation, starts = now(), new_generation(), start_time(start)
 -- First what can be refused, where memory is full or the key of another type.
 if starts then
-  redis.call('ZADD', delayed_key, starts, start_entry(queue, id, time))
+  redis.call('ZADD', delayed_key, starts, start_entry(queue, id, generation))
 else
-  local text = turn_text(id, time)
+  local text = turn_text(id, generation)
   -- What the function begins with goes along, if it is short and all that there is to know.
   if parent == '' and #payload <= 1024 then text = text .. ' ' .. workflow .. ' ' .. payload end
   redis.call('LPUSH', queue_key, text)
 end
-redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'status', 'queued', 'generation', time,
+redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'status', 'queued', 'generation', generation,
   'turn', 'queue', 'created', time)
 if labels ~= '' then redis.call('HSET', run_key, 'labels', labels) end
 if origin ~= '' then redis.call('HSET', run_key, 'origin', origin) end
@@ -66,7 +66,7 @@ if parent ~= '' then
   redis.call('HSET', run_key, 'parent', parent, 'depth', depth)
   if parent_queue ~= '' then redis.call('HSET', run_key, 'parentQueue', parent_queue) end
 end
-if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, time, timeout) end
+if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, generation, time, timeout) end
 if starts then redis.call('HSET', run_key, 'startsAt', starts) end
 redis.pcall('ZADD', queued_key, time, id)
 return { 'new' }

@@ -12,12 +12,12 @@
 local run_key, queue_key, queued_key = KEYS[1], KEYS[2], KEYS[3]
 local id, workflow, queue, payload = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if redis.call('EXISTS', run_key) == 1 then return 0 end
-local time = now()
-local text = 'turn ' .. id .. ' ' .. time
+local time, generation = now(), new_generation()
+local text = 'turn ' .. id .. ' ' .. generation
 -- What the function begins with goes along, if it is short.
 if #payload <= 1024 then text = text .. ' ' .. workflow .. ' ' .. payload end
 redis.call('LPUSH', queue_key, text)
-redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'status', 'queued', 'generation', time,
+redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'status', 'queued', 'generation', generation,
   'turn', 'queue', 'created', time)
 redis.pcall('ZADD', queued_key, time, id)
 return 1

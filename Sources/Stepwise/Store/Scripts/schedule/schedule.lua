@@ -44,10 +44,10 @@ if other_entry ~= '' then redis.call('ZREM', delayed_key, other_entry) end
 if json == '' then redis.call('HDEL', schedules_key, name) else redis.call('HSET', schedules_key, name, json) end
 if next_entry ~= '' then redis.call('ZADD', delayed_key, next_time, next_entry) end
 if not starts then return { 'done', 0 } end
-local time = now()
-redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'status', 'queued', 'generation', time,
+local time, generation = now(), new_generation()
+redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'status', 'queued', 'generation', generation,
   'turn', 'queue', 'created', time, 'labels', labels)
-if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, time, timeout) end
-redis.call('LPUSH', queue_key, turn_text(id, time))
+if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, generation, time, timeout) end
+redis.call('LPUSH', queue_key, turn_text(id, generation))
 redis.pcall('ZADD', queued_key, time, id)
 return { 'done', 1 }
