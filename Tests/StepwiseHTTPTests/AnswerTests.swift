@@ -1,4 +1,5 @@
 import NIOCore
+import NIOPosix
 import Stepwise
 import StepwiseHTTP
 import TestSupport
@@ -60,15 +61,21 @@ struct AnswerTests {
         let (forever, negative) = (Duration.seconds(Int64.max), Duration.seconds(Int64.min))
         #expect(TimeAmount(atMost: forever) == .seconds(3_153_600_000) && TimeAmount(atMost: negative) == .zero)
         #expect(TimeAmount(atMost: .microseconds(1500)) == .microseconds(1500))
-        try await TestServer.with { request in
-            request.path == "/silent" ? .stall([]) : .answer(200, text: "done")
+        try await TestServer.with { _ in
+            .answer(200, text: "done")
         } _: { server in
             let call = HTTPCall.get(
                 server.url, .timeout(forever), .connectTimeout(forever), .readTimeout(forever))
-            #expect(try await caller.send(call, as: firstTry()).text == "done")
-            let late = try await refusal(.get(server.url + "/silent", .timeout(negative)))
-            #expect(late.error.code == .timedOut && !late.isFinal)
+            let answer = try await caller.send(call, as: firstTry())
+            #expect(answer.text == "done")
         }
+        // It answers nobody.
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(silent.localAddress?.port)
+        let late = try await refusal(.get("http://127.0.0.1:\(port)", .timeout(negative)))
+        #expect(late.error.code == .timedOut && !late.isFinal)
+        try await silent.close()
     }
 
     @Test func `A large error is kept in part, and fits into what is kept of a step's failure`() async throws {

@@ -17,11 +17,11 @@ struct ClaimedItem: Sendable, Hashable {
     /// - Parameter value: of the reply to a command that may answer with an excerpt; `nil` for no text.
     init?(_ value: RedisValue) {
         if let excerpt = value.excerpt {
-            (bytes, length) = (excerpt.prefix, excerpt.length)
-        } else if let bytes = value.bytes {
-            self.init(bytes)
-        } else {
-            return nil
+            bytes = excerpt.prefix
+            length = excerpt.length
+            return
         }
+        guard let whole = value.bytes else { return nil }
+        (bytes, length) = (whole, whole.count)
     }
 }

@@ -23,12 +23,11 @@ enum PushedItem: Sendable {
         if item.count > maximumPayloadSize {
             throw Problem(reason: Self.reason(againstLength: item.count, limit: maximumPayloadSize))
         }
-        guard item.first(where: { $0 > 32 }) == UInt8(ascii: "{") else {
-            throw Problem(
-                reason: "it is not a JSON object: push one with \"workflow\" and, if wanted, \"payload\" and \"id\"")
+        let advice = ": push a JSON object with \"workflow\" and, if wanted, \"payload\" and \"id\""
+        if let problem = JSON.problem(with: item) {
+            throw Problem(reason: item.first == UInt8(ascii: "{") ? problem : problem + advice)
         }
-        if let problem = JSON.problem(with: item) { throw Problem(reason: problem) }
-        guard let members = JSONMembers(item) else { throw Problem(reason: "not a JSON object") }
+        guard let members = JSONMembers(item) else { throw Problem(reason: "not a JSON object" + advice) }
         if members.values["event"] != nil, members.values["workflow"] == nil {
             self = .event(try PushedEvent(members))
         } else {

@@ -154,7 +154,7 @@ extension Scenarios {
                 #expect(entries.map(\.length) == [10_000, 30_000_000, 10_001])
                 #expect(entries.allSatisfy { $0.item == String(repeating: "x", count: 4096) })
                 #expect(entries[1].reason.hasPrefix("it has 30000000 bytes, and the limit is 10000"))
-                #expect(entries[0].reason.contains("not a JSON object"))
+                #expect(entries[0].reason.contains("push a JSON object"))
             }
         }
 

@@ -85,7 +85,7 @@ extension Scenarios {
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let redis = RedisClient(
                     address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: .silent)
-                let run = try await client.enqueue(WorkflowName<String, String>("greet"), "in", id: "r")
+                _ = try await client.enqueue(WorkflowName<String, String>("greet"), "in", id: "r")
                 let stored = try await redis.send(["HGET", "stepwise:{default}:run:r", "generation"])
                 let generation = try #require(stored.string)
                 let common = [
