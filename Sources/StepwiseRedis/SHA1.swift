@@ -1,10 +1,11 @@
-/// SHA-1, by which Redis names a script. Nothing is kept secret or proved with it.
+/// SHA-1, by which Redis names a script. It also stands for the secret of a callback: 128 random bits that the engine makes. Finding them
+/// from a digest would take a preimage, and nobody can make one; that two texts with one digest can be made matters for neither use.
 ///
 /// Of our own: nothing that Stepwise's core builds offers one (swift-nio's and BoringSSL's are not products), and swift-crypto, which an example
 /// and AsyncHTTPClient use, would cost everybody who builds the core alone a minute or more.
-enum SHA1 {
+package enum SHA1 {
     /// The digest of a text's UTF-8, as 40 hexadecimal digits in lower case.
-    static func hex(_ text: String) -> String {
+    package static func hex(_ text: String) -> String {
         var message = Array(text.utf8)
         let bits = UInt64(message.count) * 8
         message.append(0x80)

@@ -80,7 +80,17 @@ struct CommandTests {
                 }
                 let token = try await run.history().first { $0.step == "callback approved" }?.value ?? ""
                 let bare = token.replacing("\"", with: "")
-                #expect(try await fixture.stepwise("status", "r").output.contains(bare.suffix(32)) == false)
+                // Nobody who only looks can answer.
+                for command in ["status r", "status r --json", "history r", "history r --json"] {
+                    let shown = try await fixture.run(command.split(separator: " ").map(String.init), [:])
+                    #expect(shown.code == 0 && !shown.output.contains(bare.suffix(32)), "\(command)")
+                }
+                let hidden = try await fixture.stepwise("history", "r", "--json").output
+                try await ReplayCheck(asking).check(RecordedHistory(json: hidden))
+                for more in [[], ["--json"]] {
+                    let shown = try await fixture.run(["history", "r", "--reveal"] + more, [:])
+                    #expect(shown.output.contains(bare))
+                }
                 #expect(try await fixture.stepwise("callback", "extend", bare, "--by", "90").output == "extended\n")
                 #expect(try await fixture.stepwise("callback", "complete", bare, "4").output == "received\n")
                 #expect(try await fixture.stepwise("callback", "complete", bare, "5").code == 1)

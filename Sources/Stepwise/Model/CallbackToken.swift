@@ -18,7 +18,7 @@ package struct CallbackToken: Sendable, Hashable {
     }
 
     package var text: String { "\(run):\(secret)" }
-    /// The event that the run waits for.
+    /// The event that answers, as it is pushed; `EventName` makes the stored name of it.
     package var event: String { "callback:\(secret)" }
 
     /// 128 bits of the system's.

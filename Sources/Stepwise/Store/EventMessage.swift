@@ -2,6 +2,7 @@ internal import StepwiseRedis
 
 /// An event on its way: to one run, or to everybody who waits for it.
 struct EventMessage: Sendable {
+    /// Its name as it is stored.
     var event: String
     /// Its value as JSON.
     var value: [UInt8]

@@ -1,5 +1,6 @@
 /// An event to send: `{"event": …, "payload": …, "run": …, "id": …, "keep": …}`.
 struct PushedEvent: Sendable {
+    /// As it is stored.
     var event: String
     /// The payload's bytes as they stand in the item; `null` if there is none.
     var payload: [UInt8]
@@ -14,7 +15,7 @@ struct PushedEvent: Sendable {
         guard let event = try members.identifier("event") else {
             throw .init(reason: "\"event\" is null: it names the event")
         }
-        self.event = event
+        self.event = EventName.stored(event)
         run = try members.identifier("run", Identifier.problem(withRunID:))
         id = try members.identifier("id")
         payload = members.values["payload"] ?? JSON.null

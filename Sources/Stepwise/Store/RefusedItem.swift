@@ -9,12 +9,14 @@ struct RefusedItem: Sendable {
     let entry: String
 
     init(_ item: ClaimedItem, queue: String, reason: String) {
-        let excerpt = Array(item.bytes.prefix(Self.mostBytes))
+        let beginning = Array(item.bytes.prefix(Self.mostBytes))
+        let isCut = item.length > beginning.count
+        let excerpt = EventName.masked(beginning, isCut: isCut)
         // A cut character at the end of the excerpt makes it no text.
         let shown =
             String(validating: excerpt, as: UTF8.self).map { "\"item\":\(JSON.string($0))" }
             ?? "\"itemHex\":\"\(Self.hex(excerpt))\""
-        let rest = item.length > excerpt.count ? ",\"length\":\(item.length)" : ""
+        let rest = isCut ? ",\"length\":\(item.length)" : ""
         entry = "{\"queue\":\(JSON.string(queue)),\"reason\":\(JSON.string(reason)),\(shown)\(rest)"
     }
 

@@ -8,7 +8,7 @@ extension WorkflowContext {
     /// ```
     ///
     /// The token cannot be guessed; whoever has it may answer: with ``StepwiseClient/complete(_:_:)``, `stepwise callback complete`, or an `LPUSH` of
-    /// the event that it names. An answer that comes before the run asks is kept; of several the first counts.
+    /// the event that it names. In Redis it stands in this step's outcome alone; elsewhere a digest stands for it. An answer that comes before the run asks is kept; of several the first counts.
     ///
     /// - Parameters:
     ///   - name: the name of the step that waits; the step that makes the token is `callback` and this.

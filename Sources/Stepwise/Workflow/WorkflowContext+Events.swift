@@ -28,10 +28,11 @@ extension WorkflowContext {
         _ = try await self.event(event, timeout, name)
     }
 
-    func event(_ event: String, _ timeout: Duration?, _ name: String?) async throws -> StepResult {
+    func event(_ given: String, _ timeout: Duration?, _ name: String?) async throws -> StepResult {
+        let event = EventName.stored(given)
         let step = name ?? event
         try checkPlace(of: "step \"\(step)\"")
-        try Identifier.check(event, what: "event")
+        try Identifier.check(given, what: "event")
         let limit = timeout.map { max(.zero, $0).wholeMilliseconds }
         do {
             return try await instance.call(name: step, options: StepOptions(), .wait(.event(event, timeout: limit))) {
@@ -74,11 +75,12 @@ extension WorkflowContext {
     }
 
     private func notify(
-        _ event: String, _ value: some Codable & Sendable, _ target: Notice.Target, _ name: String?
+        _ given: String, _ value: some Codable & Sendable, _ target: Notice.Target, _ name: String?
     ) async throws {
+        let event = EventName.stored(given)
         let step = name ?? "notify \(event)"
         try checkPlace(of: "step \"\(step)\"")
-        try Identifier.check(event, what: "event")
+        try Identifier.check(given, what: "event")
         let notice = Notice(event: event, target: target)
         _ = try await instance.call(name: step, options: options, .notice(notice)) { _ in
             try JSON.encode(value, what: "the value of event \"\(event)\"")
@@ -88,7 +90,7 @@ extension WorkflowContext {
 
 /// An event did not come in time.
 public struct EventTimeout: Error, Sendable, Hashable, Codable, CustomStringConvertible {
-    /// The event that was waited for.
+    /// The event that was waited for; of a callback as it is stored, without the secret.
     public let event: String
     /// The step that waited.
     public let step: String

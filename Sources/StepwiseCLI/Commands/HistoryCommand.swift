@@ -4,10 +4,16 @@ import Stepwise
 struct HistoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history", abstract: "Lists a run's outcomes in the order in which they were recorded.",
-        discussion: "With --json it has all that StepwiseTesting's ReplayCheck needs: keep it in a file.")
+        discussion: """
+            With --json it has all that StepwiseTesting's ReplayCheck needs: keep it in a file. The tokens of callbacks are hidden, with
+            --json by zeros in place of their secrets.
+            """)
 
     @Argument(help: "The run's id.")
     var run: String
+
+    @Flag(help: "Shows the tokens of callbacks: whoever has one may answer.")
+    var reveal = false
 
     @OptionGroup var connection: ConnectionOptions
 
@@ -26,8 +32,9 @@ struct HistoryCommand: AsyncParsableCommand {
                     row.insert("", at: 3)
                     table.add(row)
                 }
+                let value = reveal ? step.value : step.shownValue
                 let outcome =
-                    step.error.map { "\($0.type): \($0.message)" } ?? step.value ?? step.cancel.map {
+                    step.error.map { "\($0.type): \($0.message)" } ?? value ?? step.cancel.map {
                         "cancelled: \($0)"
                     } ?? ""
                 table.add(
@@ -73,12 +80,13 @@ struct HistoryCommand: AsyncParsableCommand {
     }
 
     private func json(_ step: RecordedStep) -> JSONDocument {
-        .object([
+        let value = reveal ? step.value : step.maskedValue(ofRun: run)
+        return .object([
             ("number", .number(step.number)), ("step", .string(step.step)), ("kind", JSONDocument(step.kind)),
             ("child", JSONDocument(step.child)), ("key", JSONDocument(stored: step.key)),
             ("attempts", .number(step.attempts)),
             ("took", JSONDocument(step.took)), ("at", JSONDocument(step.at)), ("worker", .string(step.worker)),
-            ("value", JSONDocument(stored: step.value)), ("cancel", JSONDocument(step.cancel)),
+            ("value", JSONDocument(stored: value)), ("cancel", JSONDocument(step.cancel)),
             ("error", step.error.map(json) ?? .null), ("lost", .number(step.lost)),
             ("failed", .array(step.failed.map(\.json))),
         ])

@@ -60,7 +60,7 @@ extension TestWorld {
             for signal in signals {
                 switch signal {
                 case .cancel(let reason): try interrupt(runs[0], .cancel(reason))
-                case .event(let event, let value, let target): try send(event, value, target)
+                case .event(let event, let value, let target): try send(EventName.stored(event), value, target)
                 case .answer(let callback, let value):
                     answers.append((callback, value))
                     try deliverAnswers()
@@ -94,7 +94,7 @@ extension TestWorld {
         while let index = answers.firstIndex(where: { token(of: $0.callback) != nil }) {
             let answer = answers.remove(at: index)
             guard let token = token(of: answer.callback) else { continue }
-            try send(token.event, answer.value, .run(token.run))
+            try send(EventName.stored(token.event), answer.value, .run(token.run))
         }
     }
 

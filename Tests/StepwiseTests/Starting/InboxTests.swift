@@ -91,7 +91,8 @@ extension Scenarios {
         func `A pushed item with which workers die is rejected after so many losses, with their number`() async throws {
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
-                let item = #"{"workflow":"pay","id":"poison","payload":7}"#
+                let secret = "00112233445566778899aabbccddeeff"
+                let item = #"{"workflow":"pay","id":"poison","payload":"token:\#(secret)"}"#
                 // It serves another queue, so that what goes back stays there.
                 let configuration = StepwiseWorker.Configuration(
                     queues: ["other"], lease: .seconds(1), maximumWorkerLosses: 3)
@@ -107,7 +108,8 @@ extension Scenarios {
                     }
                     #expect(try await rejected(server) == 1)
                     let entry = try await entry(server)
-                    #expect(entry?.string("item") == item)
+                    // What may be a callback's secret does not stay.
+                    #expect(entry?.string("item") == item.replacing(secret, with: SHA1.hex(secret)))
                     #expect(entry?.string("reason")?.hasPrefix("3 workers ended while they accepted it") == true)
                     #expect(try await server.command("EXISTS", .init(Self.prefix + "redelivered")).integer == 0)
                 }

@@ -23,7 +23,7 @@ extension StepwiseClient {
         guard try await command(.runExists(keys, parts.run), doing: "looking for run \(parts.run)") else {
             throw noSuchRun(parts.run)
         }
-        return try await notify(parts.event, json: json, run: parts.run, id: parts.event)
+        return try await notify(parts.event, json: json, run: parts.run, id: EventName.answerID(of: parts))
     }
 
     /// Tells that a callback will still be answered: its wait ends that much from now on, by Redis' clock, if that is later than it would have.
@@ -36,7 +36,8 @@ extension StepwiseClient {
         try await prepare(writes: true)
         let reader = try await evaluate(
             .extend(
-                keys, parts.run, event: parts.event, duration: max(0, duration.wholeMilliseconds(rounded: .up))),
+                keys, parts.run, event: EventName.stored(parts.event),
+                duration: max(0, duration.wholeMilliseconds(rounded: .up))),
             doing: "extending a callback of run \(parts.run)")
         switch reader.word {
         case "extended": return true

@@ -54,7 +54,7 @@ extension StepwiseClient {
     }
 
     package func notify(_ event: String, json: [UInt8], run: String, id: String? = nil) async throws -> EventDelivery {
-        try check(event, json)
+        let event = try storedName(event, json)
         try Identifier.check(runID: run)
         if let id { try Identifier.check(id, what: "event id") }
         try await prepare(writes: true)
@@ -70,7 +70,7 @@ extension StepwiseClient {
     }
 
     package func notify(_ event: String, json: [UInt8], keep: Duration?, queue: String) async throws {
-        try check(event, json)
+        let event = try storedName(event, json)
         try Identifier.check(queue: queue)
         try await prepare(writes: true)
         _ = try await EventMessage(event: event, value: json).send(
@@ -80,14 +80,17 @@ extension StepwiseClient {
         }
     }
 
-    private func check(_ event: String, _ json: [UInt8]) throws(StepwiseError) {
-        try Identifier.check(event, what: "event")
+    /// The stored name of an event that may be sent.
+    private func storedName(_ given: String, _ json: [UInt8]) throws(StepwiseError) -> String {
+        try Identifier.check(given, what: "event")
+        let event = EventName.stored(given)
         if json.count > maximumPayloadSize {
             throw StepwiseError(
                 .tooLarge,
                 "the value of event \"\(event)\" is \(json.count) bytes of JSON, and the limit is \(maximumPayloadSize) (maximumPayloadSize of the client): "
                     + "store it elsewhere and send a reference, or raise the limit")
         }
+        return event
     }
 }
 

@@ -103,7 +103,7 @@ extension RunStore {
         try await send(
             ScriptCall<Void>(
                 ScriptLibrary.callback, keys: [run.runKey, keys.mail(run.id)],
-                arguments: [.init(token.event), .init(run.generation)]))
+                arguments: [.init(EventName.stored(token.event)), .init(run.generation)]))
     }
 
     /// An event that was sent to everybody reaches one step.

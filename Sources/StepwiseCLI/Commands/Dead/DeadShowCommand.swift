@@ -44,7 +44,8 @@ struct DeadShowCommand: AsyncParsableCommand {
             for step in last {
                 steps.add(
                     String(step.number), step.step, String(step.attempts), Output.time(step.at),
-                    Output.short(step.error.map { "\($0.type): \($0.message)" } ?? step.value ?? step.cancel ?? ""))
+                    Output.short(step.error.map { "\($0.type): \($0.message)" } ?? step.shownValue ?? step.cancel ?? "")
+                )
             }
             Output.print(table.text + (last.isEmpty ? "" : "\n\n" + steps.text))
         }

@@ -53,12 +53,22 @@ local function drop_claim(claimed_key, text)
   redis.call('LREM', claimed_key, -1, text)
 end
 
+-- How the beginning of a refused item is shown. Behind a colon, as many hexadecimal digits as a callback's secret has may be one, and become
+-- their SHA-1; so may those at which a long item is cut, and they are left out. EventName.masked does the same.
+local function mask_secrets(excerpt, is_cut)
+  local whole = is_cut and string.gsub(excerpt, ':%x+$', ':') or excerpt
+  return (string.gsub(whole, ':(%x+)', function(digits)
+    return #digits >= 32 and ':' .. redis.sha1hex(digits) or nil
+  end))
+end
+
 -- What `malformed` keeps of an item: how it begins, and of a long one its length and the SHA-1 of that beginning.
 local function refused_entry(entry, reason, item)
   local excerpt = string.sub(item, 1, 4096)
-  local shown = string.find(excerpt, '[\128-\255]')
-    and '"itemHex":"' .. string.gsub(excerpt, '.', function(c) return string.format('%02x', string.byte(c)) end) .. '"'
-    or '"item":' .. cjson.encode(excerpt)
+  local text = mask_secrets(excerpt, #item > #excerpt)
+  local shown = string.find(text, '[\128-\255]')
+    and '"itemHex":"' .. string.gsub(text, '.', function(c) return string.format('%02x', string.byte(c)) end) .. '"'
+    or '"item":' .. cjson.encode(text)
   if #item > #excerpt then shown = shown .. ',"length":' .. #item .. ',"sha1":"' .. redis.sha1hex(excerpt) .. '"' end
   return entry .. ',"reason":' .. cjson.encode(reason) .. ',' .. shown
 end
