@@ -1,5 +1,5 @@
-/// SHA-1, by which Redis names a script. It also stands for the secret of a callback: 128 random bits that the engine makes. Finding them
-/// from a digest would take a preimage, and nobody can make one; that two texts with one digest can be made matters for neither use.
+/// SHA-1, by which Redis names a script. Its digest also stands for the secret of a callback, which is 128 random bits that the engine makes:
+/// to find the secret takes a preimage, and nobody can compute one. Two texts with the same digest can be made, which matters for neither use.
 ///
 /// Of our own: nothing that Stepwise's core builds offers one (swift-nio's and BoringSSL's are not products), and swift-crypto, which an example
 /// and AsyncHTTPClient use, would cost everybody who builds the core alone a minute or more.

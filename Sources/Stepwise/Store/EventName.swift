@@ -19,7 +19,7 @@ package enum EventName {
     static func answerID(of token: CallbackToken) -> String { stored("\(token.event) answered") }
 
     /// How an item that is refused may be shown. Behind a colon, as many hexadecimal digits as a secret has may be one, and become their SHA-1;
-    /// so may those at which a long item is cut, and they are left out. `refused_entry` in run.lua does the same.
+    /// so may those at which a long item is cut, and they are left out. `mask_secrets` in run.lua does the same.
     ///
     /// - Parameter isCut: whether the item goes on.
     package static func masked(_ excerpt: [UInt8], isCut: Bool) -> [UInt8] {

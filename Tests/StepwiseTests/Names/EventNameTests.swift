@@ -17,7 +17,7 @@ struct EventNameTests {
 
     @Test func `Where an item is shown, a digest stands for what may be a secret, and a cut one is left out`() {
         let (secret, digest) = (Self.secret, Self.digest)
-        let cases = [
+        let cases: [(String, Bool, String)] = [
             ("{\"event\":\"callback:\(secret)\"}", false, "{\"event\":\"callback:\(digest)\"}"),
             ("a:b:\(secret):\(secret)", false, "a:b:\(digest):\(digest)"),
             ("a:b:\(secret)", true, "a:b:"), ("a:0123", true, "a:"), ("a:", true, "a:"), ("a:", false, "a:"),
