@@ -3,6 +3,8 @@
 # make smoke                           the tests that need no redis-server: less than a minute, once built
 # make mutants [ONLY=rule-4]           plants the defects of Tests/Mutants one after the other, and expects the tests to find each; hours
 # make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
+# make attack [SECONDS=60] [SEED=1] [CORPUS=producer|workflows|both]
+#                                      a hostile producer and the worst workflows against a fleet of three; ARGS=--spin adds endless loops
 # make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
 #                                      ARGS='sleepers --count 1000000' for runs that sleep and wake, ARGS=steady for ten minutes of steady
 #                                      load in which a worker's memory may not grow
@@ -10,18 +12,19 @@
 # make model                           the model of the protocol (Tests/Model): about 20 s; ARGS='--seeds 1500' for longer
 # make model-mutants                   plants defects in the model, and expects its checks to find each
 # make guard                           fails if a step costs more instructions, allocations, scripts, commands or bytes than .ci/figures allows
-# make nightly                         mutants, the model's long form, chaos with three seeds, the steady load, bench --long: all of them, also if
-#                                      one fails; hours
+# make nightly                         mutants, the model's long form, chaos and attack with three seeds each, the steady load, bench --long: all
+#                                      of them, also if one fails; hours
 # make deps                            installs what these need; with YES=1 without asking
 DIR ?=
 WORKERS ?= 3
 ONLY ?=
-SECONDS ?= 40
+SECONDS ?=
 SEED ?=
+CORPUS ?= both
 FILTER ?=
 export FILTER  # a recipe has it as it was written, with its spaces and quotes
 
-.PHONY: help demo test smoke mutants chaos bench lint model model-mutants guard nightly deps
+.PHONY: help demo test smoke mutants chaos attack bench lint model model-mutants guard nightly deps
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -45,7 +48,12 @@ mutants:
 chaos:
 	@.ci/deps.sh test
 	@swift build --product TestWorker && swift build --product stepwise
-	@python3 .ci/chaos.py "$$(swift build --show-bin-path)" $(SECONDS) $(SEED)
+	@python3 .ci/chaos.py "$$(swift build --show-bin-path)" $(or $(SECONDS),40) $(SEED)
+
+attack:
+	@.ci/deps.sh test
+	@swift build --product TestWorker && swift build --product stepwise
+	@python3 .ci/attack.py "$$(swift build --show-bin-path)" --seconds $(or $(SECONDS),60) --corpus $(CORPUS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench:
 	@.ci/deps.sh test
@@ -67,7 +75,7 @@ guard:
 	@.ci/guard.sh
 
 nightly:
-	@.ci/run --keep-going mutants model-mutants "model ARGS=--seeds=1500" "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "bench ARGS=steady" "bench ARGS=--long"
+	@.ci/run --keep-going mutants model-mutants "model ARGS=--seeds=1500" "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "attack SECONDS=300 SEED=1" "attack SECONDS=300 SEED=2" "attack SECONDS=300 SEED=3" "bench ARGS=steady" "bench ARGS=--long"
 
 deps:
 	@.ci/deps.sh

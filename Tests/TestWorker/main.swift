@@ -32,8 +32,9 @@ var configuration = StepwiseWorker.Configuration(
 // So that a busy machine does not decide which bodies are quick.
 configuration.quickBody = .milliseconds(20)
 configuration.blockingThreads = 1000
+let tests = TestWorkflows(ledger: ledger)
 let worker = try StepwiseWorker(
-    redis: RedisEndpoint(arguments[1]), workflows: TestWorkflows(ledger: ledger).all, configuration: configuration,
+    redis: RedisEndpoint(arguments[1]), workflows: tests.all + tests.worst, configuration: configuration,
     logger: logger)
 let leaving = leaveOnSIGTERM(worker)
 try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()
