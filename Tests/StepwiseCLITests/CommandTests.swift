@@ -341,6 +341,9 @@ struct CommandTests {
             let malformed = try await fixture.stepwise("queues", "--malformed")
             #expect(malformed.output.contains("\"workflow\" is missing"))
             #expect(malformed.output.contains("{\"payload\":1}"))
+            #expect(try await fixture.stepwise("queues", "--clear").code == 64)
+            #expect(try await fixture.stepwise("queues", "--malformed", "--clear").output == "removed 1\n")
+            #expect(try await fixture.client.queueTotals().malformed == 0)
         }
     }
 

@@ -55,6 +55,10 @@ package struct Keys: Sendable, Hashable {
     package func seen(_ id: String) -> String { "\(prefix)seen:\(id)" }
     /// The runs that were sent events before they existed.
     package var expected: String { "\(prefix)expected" }
+    /// Pushed runs that wait, parked or unserved, and of which nothing was ever recorded.
+    package var waitingPushed: String { "\(prefix)waiting:pushed" }
+    /// The same of runs that were enqueued.
+    package var waitingEnqueued: String { "\(prefix)waiting:enqueued" }
     package var dead: String { "\(prefix)dead" }
     package var malformed: String { "\(prefix)malformed" }
     package var redelivered: String { "\(prefix)redelivered" }
@@ -66,7 +70,10 @@ package struct Keys: Sendable, Hashable {
     package func ended(_ id: String) -> String { "\(prefix)ended:\(id)" }
     /// A key of each kind that a worker of these queues writes. It has `*` for a name or an id: to an ACL it is the pattern of its kind.
     package func kinds(queues: [String]) -> [String] {
-        let singles = [workers, delayed, paused, expected, dead, malformed, redelivered, schedules, meta]
+        let singles = [
+            workers, delayed, paused, expected, waitingPushed, waitingEnqueued, dead, malformed, redelivered, schedules,
+            meta,
+        ]
         let ofRuns = [run("*"), steps("*"), open("*"), join("*"), mail("*"), seen("*")]
         let others = [worker("*"), unserved("*"), unfit("*"), event("*"), kept("*")]
         var kinds = singles + ofRuns + others

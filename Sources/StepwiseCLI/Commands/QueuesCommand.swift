@@ -8,18 +8,26 @@ struct QueuesCommand: AsyncParsableCommand {
     @Flag(help: "List the newest rejected items with their reasons.")
     var malformed = false
 
+    @Flag(help: "With --malformed: remove the rejected items, all of them.")
+    var clear = false
+
     @Option(help: ArgumentHelp("With --malformed: at most so many.", valueName: "count"))
     var limit = 20
 
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
+        if clear, !malformed { throw ValidationError("--clear is for rejected items: add --malformed") }
         if limit < 1 { throw ValidationError("--limit must be at least 1") }
     }
 
     func run() async throws {
         try await connection.withClient { client in
-            if malformed {
+            if clear {
+                let count = try await client.clearMalformed()
+                Output.print(
+                    connection.json ? JSONDocument.object([("removed", .number(count))]).text : "removed \(count)")
+            } else if malformed {
                 show(try await client.malformed(limit: limit))
             } else {
                 show(try await client.queueTotals())

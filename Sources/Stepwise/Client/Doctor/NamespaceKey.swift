@@ -23,6 +23,7 @@ package enum NamespaceKey: Sendable, Hashable {
         "workers": "zset", "delayed": "zset", "dead": "zset", "malformed": "list", "redelivered": "hash",
         "schedules": "hash",
         "meta": "hash", "paused": "hash", "expected": "zset", "scratch": "string",
+        "waiting:pushed": "zset", "waiting:enqueued": "zset",
     ]
 
     /// - Parameter name: the key without the namespace's prefix. `nil` for a name that the contract does not know.

@@ -87,6 +87,15 @@ extension StepwiseClient {
             .map(MalformedItem.init)
     }
 
+    /// Removes the rejected items, all of them.
+    ///
+    /// - Returns: how many there were.
+    package func clearMalformed() async throws -> Int {
+        let count = try await length(keys.malformed)
+        try await command(.clearMalformed(keys), doing: "clearing \(keys.malformed)")
+        return count
+    }
+
     /// The types of keys, as `TYPE` tells; `none` for one that is gone.
     func types(of names: [String]) async throws -> [String] {
         var types: [String] = []

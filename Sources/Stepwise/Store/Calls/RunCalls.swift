@@ -41,10 +41,20 @@ extension ScriptLibrary {
         arguments: ["generation", "timeout", "entry"])
     static let note = Script("note", PackageResources.note_lua, keys: ["run"], arguments: ["sentence"])
     static let await = Script("await", PackageResources.await_lua, keys: ["run"])
-    static let expired = Script("expired", PackageResources.expired_lua, keys: ["list"], arguments: ["age"])
+    static let expired = Script(
+        "expired", PackageResources.expired_lua, keys: ["list"], arguments: ["age", "max_entries"])
     static let deleteRuns = Script(
         "delete_runs", PackageResources.delete_runs_lua, keys: ["list", "dead", "runs..."],
         arguments: ["status", "ids..."])
+    static let forgetWaiting = Script(
+        "forget_waiting", PackageResources.forget_waiting_lua,
+        keys: ["waiting", "parked", "unserved", "delayed", "runs..."], arguments: ["is_pruned", "ids..."])
+    static let failWaiting = Script(
+        "fail_waiting", PackageResources.fail_waiting_lua,
+        keys: [
+            "run", "open", "join", "queue", "delayed", "meta", "queued", "parked", "unserved", "failed", "dead",
+            "parent_queue", "unserved_items", "unfit", "waiting",
+        ], arguments: ["id", "queue", "age", "limit"])
     static let inspect = Script(
         "inspect", PackageResources.inspect_lua, keys: ["run", "steps", "open", "join", "lists..."],
         arguments: ["id", "cursor", "from"])
@@ -168,13 +178,16 @@ extension ScriptCall<ReplyReader> {
 }
 
 extension ScriptCall<[String]> {
-    /// The oldest entries of a list that are past their age, at most 100.
+    /// The oldest entries of a list that are past their age, or more than it may have; at most 100.
     ///
-    /// - Parameter age: in milliseconds.
-    static func expired(_ list: String, age: Int) -> Self {
-        Self(ScriptLibrary.expired, keys: [list], arguments: [.init(age)]) {
-            $0.items.compactMap(\.string)
-        }
+    /// - Parameters:
+    ///   - age: in milliseconds; `nil` for any.
+    ///   - count: how many it may have; `nil` for any number.
+    static func expired(_ list: String, age: Int?, keeping count: Int? = nil) -> Self {
+        Self(
+            ScriptLibrary.expired, keys: [list],
+            arguments: [.init(age.map(String.init) ?? ""), .init(count.map(String.init) ?? "")]
+        ) { $0.items.compactMap(\.string) }
     }
 }
 
@@ -188,6 +201,44 @@ extension ScriptCall<Int> {
                     [keys.run($0), keys.steps($0), keys.open($0), keys.join($0), keys.mail($0), keys.seen($0)]
                 }, arguments: [.init(status.rawValue)] + ids.map { .init($0) }
         ) { $0.reply.integer ?? 0 }
+    }
+}
+
+extension ScriptCall<Int> {
+    /// Removes pushed runs that wait and never began, at most 100. The reply says how many entries left their list.
+    ///
+    /// - Parameter onlyPruning: entries leave whose runs have begun or are gone, and no run is removed.
+    static func forgetWaiting(_ keys: Keys, _ runs: [(id: String, workflow: String)], onlyPruning: Bool) -> Self {
+        Self(
+            ScriptLibrary.forgetWaiting,
+            keys: [keys.waitingPushed, keys.runs(.parked), keys.runs(.noWorker), keys.delayed]
+                + runs.flatMap { run in
+                    [
+                        keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.mail(run.id),
+                        keys.seen(run.id), keys.unserved(run.workflow), keys.unfit(run.workflow),
+                    ]
+                }, arguments: [onlyPruning ? "1" : ""] + runs.map { .init($0.id) }
+        ) { $0.reply.integer ?? 0 }
+    }
+}
+
+extension ScriptCall<String> {
+    /// Fails a run that was enqueued and never began. The reply's word is `ended`, `early` or `obsolete`.
+    ///
+    /// - Parameters:
+    ///   - age: for how long it has to have waited.
+    ///   - parentQueue: the queue of the run that waits for this one's end.
+    static func failWaiting(
+        _ keys: Keys, _ id: String, queue: String, workflow: String, age: Duration, parentQueue: String?
+    ) -> Self {
+        Self(
+            ScriptLibrary.failWaiting,
+            keys: [
+                keys.run(id), keys.open(id), keys.join(id), keys.queue(queue), keys.delayed, keys.meta,
+                keys.runs(.queued), keys.runs(.parked), keys.runs(.noWorker), keys.runs(.failed), keys.dead,
+                keys.queue(parentQueue ?? queue), keys.unserved(workflow), keys.unfit(workflow), keys.waitingEnqueued,
+            ], arguments: [.init(id), .init(queue), .init(age.wholeMilliseconds), .init("\(age)")]
+        ) { $0.word }
     }
 }
 

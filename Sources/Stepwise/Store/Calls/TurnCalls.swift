@@ -49,7 +49,9 @@ extension ScriptLibrary {
         ])
     static let park = Script(
         "park", PackageResources.park_lua,
-        keys: ["run", "open", "claimed", "running", "parked", "unserved", "unfit"],
+        keys: [
+            "run", "open", "claimed", "running", "parked", "unserved", "unfit", "waiting_pushed", "waiting_enqueued",
+        ],
         arguments: [
             "id", "worker", "text", "number", "step", "reason", "attempt", "divergence", "version", "queue",
         ])
@@ -293,7 +295,8 @@ extension RunStore {
                 ScriptLibrary.park,
                 keys: [
                     run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.runs(.running),
-                    keys.runs(.parked), keys.runs(.noWorker), keys.unfit(workflow),
+                    keys.runs(.parked), keys.runs(.noWorker), keys.unfit(workflow), keys.waitingPushed,
+                    keys.waitingEnqueued,
                 ],
                 arguments: [
                     .init(run.id), .init(worker), .init(text), .init(number.map(String.init) ?? ""),

@@ -32,9 +32,13 @@ extension ScriptLibrary {
     static let reject = Script(
         "reject", PackageResources.reject_lua, keys: ["claims", "malformed"],
         arguments: ["item", "length", "entry", "max_entries"])
+    static let trimMalformed = Script(
+        "trim_malformed", PackageResources.trim_malformed_lua, keys: ["malformed"], arguments: ["age"])
     static let setUnserved = Script(
         "set_unserved", PackageResources.set_unserved_lua,
-        keys: ["run", "claimed", "unserved_items", "running", "unserved"],
+        keys: [
+            "run", "claimed", "unserved_items", "running", "unserved", "waiting_pushed", "waiting_enqueued",
+        ],
         arguments: ["id", "text", "worker", "is_turn", "reason"])
     static let reclaim = Script(
         "reclaim", PackageResources.reclaim_lua, keys: ["run", "unserved_items", "claimed"],
@@ -184,6 +188,15 @@ extension ScriptCall<Int> {
     }
 }
 
+extension ScriptCall<Int> {
+    /// Rejected items leave. The reply says how many.
+    ///
+    /// - Parameter age: how many milliseconds ago they were rejected.
+    static func trimMalformed(_ keys: Keys, age: Int) -> Self {
+        Self(ScriptLibrary.trimMalformed, keys: [keys.malformed], arguments: [.init(age)]) { $0.reply.integer ?? 0 }
+    }
+}
+
 extension RunStore {
     nonisolated(nonsending) func setUnserved(
         _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String
@@ -193,7 +206,7 @@ extension RunStore {
                 ScriptLibrary.setUnserved,
                 keys: [
                     run.runKey, keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
-                    keys.runs(.noWorker),
+                    keys.runs(.noWorker), keys.waitingPushed, keys.waitingEnqueued,
                 ], arguments: [.init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason)]))
     }
 

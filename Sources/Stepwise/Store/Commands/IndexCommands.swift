@@ -35,6 +35,9 @@ extension StoreCommand<Int> {
         Self(counting: ["ZCOUNT", .init(keys.dead), .init("(\(time)"), "+inf"])
     }
 
+    /// How many pushed runs wait and never began, as far as `waiting:pushed` knows.
+    static func waitingPushedCount(_ keys: Keys) -> Self { Self(counting: ["ZCARD", .init(keys.waitingPushed)]) }
+
     /// How many entries wait for their time.
     static func delayedCount(_ keys: Keys) -> Self { Self(counting: ["ZCARD", .init(keys.delayed)]) }
 }
@@ -65,8 +68,15 @@ extension StoreCommand<[String]> {
         first(keys.event(event), upto: time, count)
     }
 
-    private static func first(_ key: String, upto score: Int, _ count: Int) -> Self {
-        Self(["ZRANGEBYSCORE", .init(key), "-inf", .init(score), "LIMIT", "0", .init(count)]) {
+    /// Names in a list of runs since before a time, those that came to it first before others.
+    ///
+    /// - Parameter start: how many are passed over.
+    static func oldest(_ list: String, upto time: Int, from start: Int, count: Int) -> Self {
+        first(list, upto: time, from: start, count)
+    }
+
+    private static func first(_ key: String, upto score: Int, from start: Int = 0, _ count: Int) -> Self {
+        Self(["ZRANGEBYSCORE", .init(key), "-inf", .init(score), "LIMIT", .init(start), .init(count)]) {
             $0.array?.compactMap(\.string) ?? []
         }
     }

@@ -5,6 +5,11 @@ extension StoreCommand<Int> {
     static func length(_ key: String) -> Self { Self(counting: ["LLEN", .init(key)]) }
 }
 
+extension StoreCommand<Void> {
+    /// Removes everything that was rejected.
+    static func clearMalformed(_ keys: Keys) -> Self { Self(doing: ["UNLINK", .init(keys.malformed)]) }
+}
+
 extension StoreCommand<[[UInt8]]> {
     /// Items of a list, from its left end.
     ///

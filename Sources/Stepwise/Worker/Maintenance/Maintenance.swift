@@ -21,6 +21,8 @@ actor Maintenance {
     private var queuesOfDead: [String: [String]] = [:]
     private var nextExpiry = ContinuousClock.now + .seconds(5)
     private var nextRearm = ContinuousClock.now
+    /// How many of the oldest queued runs were looked at that may not fail yet.
+    private var queuedLookedAt = 0
 
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
     private static let deadNameMilliseconds = 3_600_000
@@ -91,6 +93,9 @@ actor Maintenance {
                 try await expire(.cancelled, age: configuration.completedRetention),
                 try await expire(.failed, age: configuration.failedRetention),
                 try await forgetUnexpected(age: configuration.failedRetention),
+                try await trimMalformed(),
+                try await forgetWaiting(),
+                try await failWaiting(),
             ].allSatisfy { $0 }
             // Where there is more it goes on with the next beat.
             nextExpiry = isDone ? now + .seconds(60) : now
@@ -289,5 +294,107 @@ extension Maintenance {
             try await session.evaluate(.purgeMail(keys, ids))
         }
         return false
+    }
+
+    // MARK: What nobody takes up
+
+    /// Milliseconds; `nil` for ever.
+    private var waitingLimit: Int? {
+        let limit = session.configuration.waitingLimit
+        return limit > .zero ? limit.wholeMilliseconds : nil
+    }
+
+    /// A page holds all that `malformed` may have.
+    private func trimMalformed() async throws -> Bool {
+        guard let age = waitingLimit else { return true }
+        _ = try await session.evaluate(.trimMalformed(session.keys, age: age))
+        return true
+    }
+
+    /// Removes pushed runs that never began and are too old, or too many; at most 20 pages of 100 runs.
+    ///
+    /// - Returns: whether nothing is left beyond the bounds.
+    private func forgetWaiting() async throws -> Bool {
+        let keys = session.keys
+        let most = session.configuration.maximumPushedWaiting
+        if try await session.command(.waitingPushedCount(keys)) > most { try await pruneWaiting() }
+        for _ in 0..<20 {
+            let ids = try await session.evaluate(.expired(keys.waitingPushed, age: waitingLimit, keeping: most))
+            if ids.isEmpty { return true }
+            var runs: [(id: String, workflow: String)] = []
+            for id in ids {
+                let fields = try await session.command(.run(keys, id, .workflow))
+                runs.append((id: id, workflow: fields.text(.workflow) ?? "-"))
+            }
+            _ = try await session.evaluate(.forgetWaiting(keys, runs, onlyPruning: false))
+        }
+        return false
+    }
+
+    /// Runs that have begun meanwhile do not count.
+    private func pruneWaiting() async throws {
+        let keys = session.keys
+        let now = try await session.redisTime()
+        var start = 0
+        while true {
+            let ids = try await session.command(.oldest(keys.waitingPushed, upto: now, from: start, count: 100))
+            if ids.isEmpty { return }
+            let runs = ids.map { (id: $0, workflow: "-") }
+            let left = try await session.evaluate(.forgetWaiting(keys, runs, onlyPruning: true))
+            start += ids.count - left
+        }
+    }
+
+    /// Fails runs that were enqueued and never began: those that wait, and those that lie in a queue. Of either at most 20 pages of 100 runs.
+    private func failWaiting() async throws -> Bool {
+        guard let age = waitingLimit else { return true }
+        let keys = session.keys
+        let time = try await session.redisTime() - age
+        let isWaitingDone = try await failRuns(in: keys.waitingEnqueued, since: time, passing: 0) == nil
+        let passed = try await failRuns(in: keys.runs(.queued), since: time, passing: queuedLookedAt)
+        // Runs that are to start later may be many. The next look goes on behind them.
+        queuedLookedAt = passed ?? 0
+        return isWaitingDone
+    }
+
+    /// - Parameter passed: how many of the oldest are passed over.
+    /// - Returns: how many of the oldest have been looked at and are still there; `nil` if the end was reached.
+    private func failRuns(in list: String, since time: Int, passing passed: Int) async throws -> Int? {
+        var passed = passed
+        for _ in 0..<20 {
+            let ids = try await session.command(.oldest(list, upto: time, from: passed, count: 100))
+            if ids.isEmpty { return nil }
+            for id in ids {
+                let hasLeft = try await failWaiting(id, in: list)
+                if !hasLeft { passed += 1 }
+            }
+        }
+        return passed
+    }
+
+    /// - Returns: whether the run has left the list.
+    private func failWaiting(_ id: String, in list: String) async throws -> Bool {
+        let keys = session.keys
+        do {
+            let run = try await session.command(.run(keys, id, .workflow, .queue, .parentQueue))
+            let reply = try await session.evaluate(
+                .failWaiting(
+                    keys, id, queue: run.text(.queue) ?? "default", workflow: run.text(.workflow) ?? "-",
+                    age: session.configuration.waitingLimit, parentQueue: run.text(.parentQueue)))
+            guard reply == "ended" else { return reply == "obsolete" && list == keys.waitingEnqueued }
+            session.logger.error(
+                "a run has failed: it had not begun within the waitingLimit",
+                metadata: ["run": "\(id)", "workflow": "\(run.text(.workflow) ?? "")"])
+            try await session.reportEnd(of: id)
+            return true
+        } catch let error as SessionEnded {
+            throw error
+        } catch {
+            // One run whose keys are damaged must not keep the others waiting.
+            session.logger.error(
+                "a run that waits cannot be looked at; see it with stepwise doctor",
+                metadata: ["run": "\(id)", "error": "\(error)"])
+            return false
+        }
     }
 }

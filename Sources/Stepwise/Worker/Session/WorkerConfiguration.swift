@@ -17,6 +17,11 @@ extension StepwiseWorker {
         public var completedRetention: Duration
         /// How long failed runs are kept; zero keeps them for ever.
         public var failedRetention: Duration
+        /// How long what nobody takes up is kept; zero keeps it for ever. A run that was enqueued and has not begun by then fails; a pushed one
+        /// that waits and never began is removed; rejected items are, too; and a pushed event is kept no longer.
+        public var waitingLimit: Duration
+        /// How many pushed runs may wait, parked or without a worker for them, of which nothing was ever recorded. Of more the oldest are removed.
+        public var maximumPushedWaiting: Int
         /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.
         public var maximumPayloadSize: Int
         /// The most bytes that all recorded outcomes of a run may have together. A result with which they would have more fails its step;
@@ -54,6 +59,7 @@ extension StepwiseWorker {
             lease: Duration = .seconds(10),
             shutdownGrace: Duration = .seconds(25), offExecutorLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
+            waitingLimit: Duration = .seconds(30 * 86_400), maximumPushedWaiting: Int = 10_000,
             cachedStepLimit: Int = 100_000, maximumPayloadSize: Int = 1_048_576, retry: Retry = Retry(),
             maximumWorkerLosses: Int = 3, maximumRunSize: Int = Limits.maximumRunSize, maximumSteps: Int = 100_000,
             maximumDepth: Int = 10, blockingThreads: Int = 64,
@@ -67,6 +73,8 @@ extension StepwiseWorker {
             self.offExecutorLimit = offExecutorLimit
             self.completedRetention = completedRetention
             self.failedRetention = failedRetention
+            self.waitingLimit = waitingLimit
+            self.maximumPushedWaiting = maximumPushedWaiting
             self.cachedStepLimit = cachedStepLimit
             self.maximumPayloadSize = maximumPayloadSize
             self.retry = retry
@@ -108,7 +116,7 @@ extension StepwiseWorker {
             for (name, value) in [
                 ("shutdownGrace", shutdownGrace), ("offExecutorLimit", offExecutorLimit),
                 ("completedRetention", completedRetention),
-                ("failedRetention", failedRetention),
+                ("failedRetention", failedRetention), ("waitingLimit", waitingLimit),
             ] where value < .zero {
                 throw StepwiseError(.invalidConfiguration, "\(name) is \(value); it must not be negative")
             }
@@ -132,6 +140,10 @@ extension StepwiseWorker {
             if blockingThreads < 1 || blockingThreads > 1000 {
                 throw StepwiseError(
                     .invalidConfiguration, "blockingThreads is \(blockingThreads); it must be 1 to 1000")
+            }
+            if maximumPushedWaiting < 1 {
+                throw StepwiseError(
+                    .invalidConfiguration, "maximumPushedWaiting is \(maximumPushedWaiting); it must be at least 1")
             }
             if maximumWorkerLosses < 1 {
                 throw StepwiseError(

@@ -79,6 +79,18 @@ local function refuse(malformed_key, entry, max_entries)
   redis.call('LTRIM', malformed_key, 0, max_entries - 1)
 end
 
+-- Whether a run waits, parked or unserved, and nothing was ever recorded of it, in no generation.
+local function is_waiting(run, created)
+  return (run.status == 'parked' and run.turn == '' or run.status == 'unserved' and run.turn == 'unserved')
+    and run.recorded == 0 and run.opened == 0 and run.generation == created
+end
+
+-- Notes a run that waits from now on, if nothing was ever recorded of it: upkeep finds it there. `keys`: pushed and enqueued.
+local function note_waiting(run, id, keys, created, pushed)
+  if run.recorded > 0 or run.opened > 0 or run.generation ~= created then return end
+  redis.pcall('ZADD', pushed and keys.pushed or keys.enqueued, now(), id)
+end
+
 -- Moves a run from one of the lists runs:<status> to another. `keys` has both by the status.
 local function move_status(keys, id, from, to)
   redis.pcall('ZREM', keys[from], id)

@@ -35,7 +35,8 @@ drop_claim(accepting_key, item)
 if v[1] then return { 'exists' } end
 local time, generation, starts = now(), new_generation(), start_time(start)
 redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'generation', generation, 'created', time,
-  'status', starts and 'queued' or 'running', 'turn', starts and 'queue' or mine, 'turns', starts and 0 or 1)
+  'status', starts and 'queued' or 'running', 'turn', starts and 'queue' or mine, 'turns', starts and 0 or 1,
+  'pushed', 1)
 if labels ~= '' then redis.call('HSET', run_key, 'labels', labels) end
 if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, generation, time, timeout) end
 if starts then

@@ -6,6 +6,8 @@
 --       parked    runs:parked
 --       unserved  runs:unserved
 --       unfit     unfit:<workflow>
+--       waiting_pushed    waiting:pushed
+--       waiting_enqueued  waiting:enqueued
 -- ARGV  id
 --       worker
 --       text        of the claim
@@ -20,10 +22,10 @@
 -- Guarantees: only the holder of the claim parks; what it held is marked in `open`, so that resume can queue it again. With a version
 --       the run is listed in unfit:<workflow>, where a worker with another version finds it.
 local run_key, open_key, claimed_key, running_key, parked_key, unserved_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local unfit_key = KEYS[7]
+local unfit_key, waiting_pushed_key, waiting_enqueued_key = KEYS[7], KEYS[8], KEYS[9]
 local id, worker, text, number, step, reason, attempt, divergence = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local version, queue = ARGV[9], ARGV[10]
-local run = read_run(run_key)
+local run, more = read_run(run_key, { 'created', 'pushed' })
 if not is_live(run) or not prove_claim(claimed_key, text) then return { 'stale' } end
 local has_turn = number ~= ''
 if has_turn and not holds_turn(run, worker, number) then return { 'stale' } end
@@ -47,5 +49,6 @@ end
 if not is_held(run) then
   local keys = { running = running_key, unserved = unserved_key, parked = parked_key }
   move_status(keys, id, run.status == 'unserved' and 'unserved' or 'running', 'parked')
+  note_waiting(run, id, { pushed = waiting_pushed_key, enqueued = waiting_enqueued_key }, more[1], more[2])
 end
 return { 'parked' }
