@@ -13,7 +13,7 @@ struct StepwiseCommand: AsyncParsableCommand {
         version: stepwiseVersion,
         subcommands: [
             EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, PauseCommand.self, ResumeCommand.self,
-            CancelCommand.self, NotifyCommand.self, CallbackCommand.self,
+            CancelCommand.self, NotifyCommand.self, EventsCommand.self, CallbackCommand.self,
             DeadCommand.self,
             RunsCommand.self, SchedulesCommand.self, ScheduleCommand.self,
             WorkersCommand.self, QueuesCommand.self, DoctorCommand.self, HealthCommand.self,

@@ -347,6 +347,28 @@ struct CommandTests {
         }
     }
 
+    @Test func `Events that are kept, and events for runs that are not there, are listed and removed`() async throws {
+        try await Fixture.with { fixture in
+            for answer in ["sent", "kept already, not sent"] {
+                let sent = try await fixture.stepwise("notify", "news", "17", "--keep", "600")
+                #expect(sent.code == 0 && sent.output == "\(answer)\n", "\(sent.complaint)")
+            }
+            let kept = try document(try await fixture.stepwise("events", "--kept", "--json").output)
+            let events = kept["kept"] as? [[String: Any]]
+            #expect(events?.map { $0["event"] as? String } == ["news"])
+            #expect(events?.first?["value"] as? String == "17")
+            #expect(try await fixture.stepwise("events", "--kept").output.contains("news"))
+            #expect(try await fixture.stepwise("notify", "word", "1", "--run", "none").output == "kept\n")
+            #expect(try await fixture.stepwise("events", "--expected").output.contains("none"))
+            #expect(try await fixture.stepwise("events").code == 64)
+            #expect(try await fixture.stepwise("events", "news", "--kept").code == 64)
+            #expect(try await fixture.stepwise("events", "news", "--kept", "--clear").output == "removed 1\n")
+            #expect(try await fixture.stepwise("events", "--expected", "--clear").output == "removed 1\n")
+            let left = try document(try await fixture.stepwise("events", "--expected", "--json").output)
+            #expect((left["expected"] as? [Any])?.isEmpty == true)
+        }
+    }
+
     @Test
     func `What is pushed and is no JSON to the letter starts nothing; the reason names what is wrong and the byte`()
         async throws

@@ -16,12 +16,28 @@ struct EventMessage: Sendable {
         case seen
         case over(RunStatus)
         case full
+        /// What was pushed for a run that does not exist has too many bytes.
+        case large
         case unknown
         case stale
     }
 
     /// The most messages that a run may have which it has not asked for.
     static let mostMessages = 10_000
+    /// How many bytes a run may have waiting that does not exist, of events that others push.
+    static let mostWaitingBytes = 1_048_576
+
+    /// What came of an event for everybody.
+    enum Broadcast: Sendable, Hashable {
+        /// The text is of the work item that tells it to whoever waits.
+        case sent(text: String)
+        /// Another one of this name is kept, and this one was to be kept as well.
+        case keptAlready
+        /// As many names have a pushed event that is kept as may have.
+        case tooManyKept
+        /// It was sent before, or somebody else does it.
+        case nothing
+    }
 
     /// Sends the event to one run.
     ///
@@ -45,6 +61,7 @@ struct EventMessage: Sendable {
             case "seen": return .seen
             case "over": return .over(RunStatus(rawValue: try reader.text(1)))
             case "full": return .full
+            case "large": return .large
             case "unknown": return .unknown
             case "stale": return .stale
             case "queue": queue = try reader.text(1)
@@ -60,12 +77,13 @@ struct EventMessage: Sendable {
     ///   - keep: for how many milliseconds it is kept for those who come later.
     ///   - sender: the run that sends it, if one does.
     ///   - claim: the pushed item that asks for it, if one does.
-    /// - Returns: the text of the work item that tells them; `nil` if there is nothing to tell.
+    ///   - mostKept: how many names may have a pushed event that is kept.
     func send(
-        queue: String, keep: Int?, sender: String? = nil, claim: PushedClaim? = nil, keys: Keys,
+        queue: String, keep: Int?, sender: String? = nil, claim: PushedClaim? = nil, mostKept: Int = 0, keys: Keys,
         _ evaluate: (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
-    ) async throws -> String? {
-        let call = ScriptCall.broadcast(keys, self, queue: queue, keep: keep, sender: sender, claim: claim)
+    ) async throws -> Broadcast {
+        let call = ScriptCall.broadcast(
+            keys, self, queue: queue, keep: keep, sender: sender, claim: claim, mostKept: mostKept)
         return try call.reply(try await evaluate(call.script.redis, call.keys, call.arguments))
     }
 }

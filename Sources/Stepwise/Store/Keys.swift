@@ -55,6 +55,12 @@ package struct Keys: Sendable, Hashable {
     package func seen(_ id: String) -> String { "\(prefix)seen:\(id)" }
     /// The runs that were sent events before they existed.
     package var expected: String { "\(prefix)expected" }
+    /// Of these the ones to which nobody but those who push sent any.
+    package var expectedPushed: String { "\(prefix)expected:pushed" }
+    /// How many bytes wait for each of them.
+    package var expectedBytes: String { "\(prefix)expected:bytes" }
+    /// The names of which a pushed event is kept, with the times until when.
+    package var keeping: String { "\(prefix)keeping" }
     /// Pushed runs that wait, parked or unserved, and of which nothing was ever recorded.
     package var waitingPushed: String { "\(prefix)waiting:pushed" }
     /// The same of runs that were enqueued.
@@ -71,7 +77,8 @@ package struct Keys: Sendable, Hashable {
     /// A key of each kind that a worker of these queues writes. It has `*` for a name or an id: to an ACL it is the pattern of its kind.
     package func kinds(queues: [String]) -> [String] {
         let singles = [
-            workers, delayed, paused, expected, waitingPushed, waitingEnqueued, dead, malformed, redelivered, schedules,
+            workers, delayed, paused, expected, expectedPushed, expectedBytes, keeping, waitingPushed, waitingEnqueued,
+            dead, malformed, redelivered, schedules,
             meta,
         ]
         let ofRuns = [run("*"), steps("*"), open("*"), join("*"), mail("*"), seen("*")]

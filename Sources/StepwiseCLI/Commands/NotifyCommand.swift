@@ -5,8 +5,8 @@ struct NotifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "notify", abstract: "Sends an event to a run, or to everybody who waits for it.",
         discussion: """
-            To a run it is kept until the run asks. To everybody it reaches those who wait now, and with --keep also those who come later. \
-            Exits 2 if the run has ended.
+            To a run it is kept until the run asks. To everybody it reaches those who wait now, and with --keep also those who come later; \
+            while one of its name is kept, another one is not sent. Exits 2 if the run has ended.
             """)
 
     @Argument(help: "The event's name.")
@@ -51,7 +51,10 @@ struct NotifyCommand: AsyncParsableCommand {
                 }
             } else {
                 let keep = keep.map(Duration.init(boundedSeconds:))
-                try await client.notify(event, json: json, keep: keep, queue: queue)
+                switch try await client.notify(event, json: json, keep: keep, queue: queue) {
+                case .sent: break
+                case .keptAlready: answer = "kept already, not sent"
+                }
             }
             Output.print(connection.json ? JSONDocument.object([("answer", .string(answer))]).text : answer)
         }

@@ -162,5 +162,82 @@ extension Scenarios {
                 }
             }
         }
+
+        @Test(.rule(8))
+        func `Of runs that are not there the oldest lose what was pushed for them; what a client sent stays`()
+            async throws
+        {
+            try await withClient { client, server in
+                try await withWorkers(server, pay) {
+                    for (number, id) in ["x1", "x2", "x3"].enumerated() {
+                        try await push(#"{"event":"news","run":"\#(id)","payload":1}"#, server)
+                        try await eventually("the event for \(id) is there") {
+                            try await count("expected:pushed", server) == number + 1
+                        }
+                    }
+                }
+                for id in ["y1", "y2"] { try await client.notify("news", 1, run: id) }
+                // It does not count any more: the run was made.
+                _ = try await client.enqueue(pay, 1, id: "x3", .queue("nobody"))
+                try await withWorkers(server, pay, configuration: .init(maximumPushedWaiting: 1)) {
+                    try await eventually("one is left") { try await count("expected:pushed", server) == 1 }
+                    var left: [String] = []
+                    for id in ["x1", "x2", "x3", "y1", "y2"] {
+                        let mail = try await count("mail:\(id)", server)
+                        if mail == 1 { left.append(id) }
+                    }
+                    #expect(left == ["x2", "x3", "y1", "y2"])
+                    #expect(try await server.command("HLEN", key("expected:bytes")).integer == 3)
+                    #expect(try await client.expectedRuns(limit: 9).map(\.run).sorted() == ["x2", "y1", "y2"])
+                    #expect(try await client.clearExpectedRuns(["x2"]) == 1)
+                    #expect(try await client.clearExpectedRuns([]) == 2)
+                    #expect(try await server.command("EXISTS", key("mail:x2"), key("mail:y1")).integer == 0)
+                    #expect(try await server.command("EXISTS", key("expected:bytes")).integer == 0)
+                }
+            }
+        }
+
+        @Test(.rule(8))
+        func `What is pushed for a run that is not there has a bound in bytes`() async throws {
+            try await withWorker([pay]) { client, server in
+                let value = String(repeating: "x", count: 400_000)
+                for _ in 0..<3 { try await push(#"{"event":"news","run":"big","payload":"\#(value)"}"#, server) }
+                try await eventually("the third is rejected") { try await client.malformed(limit: 9).count == 1 }
+                let reason = try await client.malformed(limit: 1).first?.reason
+                #expect(reason?.contains("1048576 bytes of pushed events") == true)
+                try await eventually("two wait") { try await count("mail:big", server) == 2 }
+                #expect(try await client.notify("news", value, run: "big") == .kept)
+            }
+        }
+
+        @Test(.rule(8))
+        func `A pushed event is kept no longer than the limit, of so many names, and what is not sent is told`()
+            async throws
+        {
+            let configuration = StepwiseWorker.Configuration(waitingLimit: .seconds(3600), maximumPushedWaiting: 1)
+            try await withWorker([pay], configuration: configuration) { client, server in
+                try await push(#"{"event":"news","keep":315359999999,"payload":"first"}"#, server)
+                try await eventually("it is kept") { try await client.keptEvents(limit: 9).count == 1 }
+                let life = try await server.command("PTTL", key("kept:news")).integer ?? 0
+                #expect(life > 0 && life <= 3_600_000)
+                #expect(try await client.notify("news", "second", keep: .seconds(60)) == .keptAlready)
+                #expect(try await client.notify("news", "third") == .sent)
+                for (name, words) in [("news", "is kept already"), ("more", "maximumPushedWaiting")] {
+                    try await push(#"{"event":"\#(name)","keep":60000}"#, server)
+                    try await eventually("it is rejected: \(words)") {
+                        try await client.malformed(limit: 1).first?.reason.contains(words) == true
+                    }
+                }
+                #expect(try await client.clearKeptEvents(["news"]) == 1)
+                #expect(try await client.notify("news", "fourth", keep: .seconds(60)) == .sent)
+                try await push(#"{"event":"more","keep":60000}"#, server)
+                try await eventually("the other name is kept") {
+                    try await client.keptEvents(limit: 9).map(\.event) == ["more", "news"]
+                }
+                #expect(try await client.keptEvents(limit: 9).last?.value == #""fourth""#)
+                #expect(try await client.clearKeptEvents([]) == 2)
+                try await expectSound(client)
+            }
+        }
     }
 }

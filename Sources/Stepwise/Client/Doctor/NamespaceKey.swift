@@ -23,7 +23,8 @@ package enum NamespaceKey: Sendable, Hashable {
         "workers": "zset", "delayed": "zset", "dead": "zset", "malformed": "list", "redelivered": "hash",
         "schedules": "hash",
         "meta": "hash", "paused": "hash", "expected": "zset", "scratch": "string",
-        "waiting:pushed": "zset", "waiting:enqueued": "zset",
+        "expected:pushed": "zset", "expected:bytes": "hash", "keeping": "zset", "waiting:pushed": "zset",
+        "waiting:enqueued": "zset",
     ]
 
     /// - Parameter name: the key without the namespace's prefix. `nil` for a name that the contract does not know.

@@ -8,6 +8,14 @@ public enum EventDelivery: Sendable, Hashable {
     case repeated
 }
 
+/// What came of an event that was sent to everybody.
+public enum EventBroadcast: Sendable, Hashable {
+    /// A worker reaches those who wait for it.
+    case sent
+    /// It was to be kept, and another one of its name is kept already: it was not sent.
+    case keptAlready
+}
+
 extension StepwiseClient {
     /// Sends an event to a run. The first of its steps that waits for an event of that name gets it; else it is kept until one asks, also if
     /// there is no such run yet. Events of one name are got in the order in which they were sent, each once.
@@ -40,16 +48,20 @@ extension StepwiseClient {
     ///   - keep: for how long those get it who come later; `nil`, zero and less: nobody. While an event of that name is kept, another one that is to be kept
     ///     reaches nobody: the first counts.
     ///   - queue: whose workers reach the waiting runs, whatever queues these have.
+    /// - Returns: whether it was sent.
     /// - Throws: ``StepwiseError``: `invalidIdentifier`, `notStorable`, `tooLarge`, or one of the `redis…` codes.
+    @discardableResult
     public func notify(
         _ event: String, _ value: some Encodable & Sendable, keep: Duration? = nil, queue: String = "default"
-    ) async throws {
+    ) async throws -> EventBroadcast {
         try await notify(
             event, json: JSON.encode(value, what: "the value of event \"\(event)\""), keep: keep, queue: queue)
     }
 
     /// Sends an event without a value to everybody who waits for it now.
-    public func notify(_ event: String, keep: Duration? = nil, queue: String = "default") async throws {
+    @discardableResult
+    public func notify(_ event: String, keep: Duration? = nil, queue: String = "default") async throws -> EventBroadcast
+    {
         try await notify(event, json: JSON.null, keep: keep, queue: queue)
     }
 
@@ -69,15 +81,16 @@ extension StepwiseClient {
         return reply == .received ? .received : reply == .seen ? .repeated : .kept
     }
 
-    package func notify(_ event: String, json: [UInt8], keep: Duration?, queue: String) async throws {
+    package func notify(_ event: String, json: [UInt8], keep: Duration?, queue: String) async throws -> EventBroadcast {
         let event = try storedName(event, json)
         try Identifier.check(queue: queue)
         try await prepare(writes: true)
-        _ = try await EventMessage(event: event, value: json).send(
+        let reply = try await EventMessage(event: event, value: json).send(
             queue: queue, keep: Notice.keep(keep), keys: keys
         ) { script, keys, arguments in
             try await self.evaluate(script, keys, arguments, doing: "sending event \"\(event)\"")
         }
+        return reply == .keptAlready ? .keptAlready : .sent
     }
 
     /// The stored name of an event that may be sent.

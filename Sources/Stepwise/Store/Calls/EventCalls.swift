@@ -7,11 +7,15 @@ extension ScriptLibrary {
         "notify", PackageResources.notify_lua, after: delivering,
         keys: [
             "run", "steps", "open", "join", "queue", "delayed", "mail", "event", "meta", "seen", "expected",
-            "accepting",
-        ], arguments: ["id", "name", "value", "event_id", "text", "sender", "max_bytes", "max_messages", "queue"])
+            "accepting", "expected_pushed", "expected_bytes",
+        ],
+        arguments: [
+            "id", "name", "value", "event_id", "text", "sender", "max_bytes", "max_messages", "queue", "max_waiting",
+        ])
     static let broadcast = Script(
-        "broadcast", PackageResources.broadcast_lua, keys: ["queue", "kept", "seen", "accepting", "claimed", "event"],
-        arguments: ["name", "value", "keep", "id", "item"])
+        "broadcast", PackageResources.broadcast_lua,
+        keys: ["queue", "kept", "seen", "accepting", "claimed", "event", "keeping"],
+        arguments: ["name", "value", "keep", "id", "item", "max_keeping"])
     static let deliver = Script(
         "deliver", PackageResources.deliver_lua, after: delivering,
         keys: ["run", "steps", "open", "join", "queue", "delayed", "mail", "event", "meta", "claimed"],
@@ -25,7 +29,8 @@ extension ScriptLibrary {
         "extend", PackageResources.extend_lua, keys: ["run", "open", "mail", "delayed"],
         arguments: ["id", "name", "duration"])
     static let purgeMail = Script(
-        "purge_mail", PackageResources.purge_mail_lua, keys: ["expected", "runs..."], arguments: ["ids..."])
+        "purge_mail", PackageResources.purge_mail_lua, keys: ["expected", "expected_bytes", "runs..."],
+        arguments: ["is_pruned", "ids..."])
 }
 
 extension ScriptCall<ReplyReader> {
@@ -41,12 +46,13 @@ extension ScriptCall<ReplyReader> {
             keys: [
                 keys.run(run), keys.steps(run), keys.open(run), keys.join(run), keys.queue(queue), keys.delayed,
                 keys.mail(run), keys.event(message.event), keys.meta, keys.seen(run), keys.expected,
-                claim.map { keys.accepting($0.worker, $0.queue) } ?? keys.queue(queue),
+                claim.map { keys.accepting($0.worker, $0.queue) } ?? keys.queue(queue), keys.expectedPushed,
+                keys.expectedBytes,
             ],
             arguments: [
                 .init(run), .init(message.event), .init(message.value), .init(message.id ?? ""),
                 .init(claim?.item ?? []), .init(sender), .init(maximumRunSize), .init(EventMessage.mostMessages),
-                .init(queue),
+                .init(queue), .init(EventMessage.mostWaitingBytes),
             ])
     }
 
@@ -61,10 +67,13 @@ extension ScriptCall<ReplyReader> {
     }
 }
 
-extension ScriptCall<String?> {
-    /// An event goes to everybody who waits for it. The reply is the text of the work item that tells them; `nil` if there is nothing to tell.
+extension ScriptCall<EventMessage.Broadcast> {
+    /// An event goes to everybody who waits for it.
+    ///
+    /// - Parameter mostKept: how many names may have a pushed event that is kept.
     static func broadcast(
-        _ keys: Keys, _ message: EventMessage, queue: String, keep: Int?, sender: String?, claim: PushedClaim?
+        _ keys: Keys, _ message: EventMessage, queue: String, keep: Int?, sender: String?, claim: PushedClaim?,
+        mostKept: Int
     ) -> Self {
         Self(
             ScriptLibrary.broadcast,
@@ -72,28 +81,36 @@ extension ScriptCall<String?> {
                 keys.queue(queue), keys.kept(message.event), sender.map(keys.seen) ?? keys.expected,
                 claim.map { keys.accepting($0.worker, $0.queue) } ?? keys.queue(queue),
                 claim.map { keys.claimed($0.worker, $0.queue) } ?? keys.queue(queue), keys.event(message.event),
+                keys.keeping,
             ],
             arguments: [
                 .init(message.event), .init(message.value), .init(keep.map { String(max(1, $0)) } ?? ""),
-                .init(message.id ?? ""), .init(claim?.item ?? []),
+                .init(message.id ?? ""), .init(claim?.item ?? []), .init(mostKept),
             ]
         ) { reader in
             switch reader.word {
-            case "sent": try reader.text(1)
-            case "seen", "kept", "stale": nil
+            case "sent": .sent(text: try reader.text(1))
+            case "kept": .keptAlready
+            case "crowded": .tooManyKept
+            case "seen", "stale": .nothing
             default: throw reader.unexpected
             }
         }
     }
 }
 
-extension ScriptCall<Void> {
-    /// Removes what was sent to runs that were never made, at most 100.
-    static func purgeMail(_ keys: Keys, _ ids: [String]) -> Self {
+extension ScriptCall<Int> {
+    /// Removes what was sent to runs that were never made, at most 100. The reply says how many entries left the list.
+    ///
+    /// - Parameters:
+    ///   - list: `expected` or `expected:pushed`.
+    ///   - onlyPruning: entries leave whose runs were made, and nothing else does.
+    static func purgeMail(_ keys: Keys, _ list: String, _ ids: [String], onlyPruning: Bool) -> Self {
         Self(
             ScriptLibrary.purgeMail,
-            keys: [keys.expected] + ids.flatMap { [keys.run($0), keys.mail($0), keys.seen($0)] },
-            arguments: ids.map { .init($0) })
+            keys: [list, keys.expectedBytes] + ids.flatMap { [keys.run($0), keys.mail($0), keys.seen($0)] },
+            arguments: [onlyPruning ? "1" : ""] + ids.map { .init($0) }
+        ) { $0.reply.integer ?? 0 }
     }
 }
 

@@ -12,7 +12,7 @@ extension StoreCommand<[IndexEntry]> {
     /// Failed runs that nobody has dealt with, those that failed last first.
     static func deadRuns(_ keys: Keys, from start: Int, count: Int) -> Self { newest(keys.dead, start, count) }
 
-    private static func newest(_ key: String, _ start: Int, _ count: Int) -> Self {
+    static func newest(_ key: String, _ start: Int, _ count: Int) -> Self {
         Self(["ZRANGE", .init(key), .init(start), .init(start + count - 1), "REV", "WITHSCORES"]) { reply in
             reply.pairs { id, score in
                 guard let id = id.string, let at = score.string.flatMap({ Double($0) }) else { return nil }
@@ -35,8 +35,8 @@ extension StoreCommand<Int> {
         Self(counting: ["ZCOUNT", .init(keys.dead), .init("(\(time)"), "+inf"])
     }
 
-    /// How many pushed runs wait and never began, as far as `waiting:pushed` knows.
-    static func waitingPushedCount(_ keys: Keys) -> Self { Self(counting: ["ZCARD", .init(keys.waitingPushed)]) }
+    /// How many entries an index of runs has.
+    static func count(inList list: String) -> Self { Self(counting: ["ZCARD", .init(list)]) }
 
     /// How many entries wait for their time.
     static func delayedCount(_ keys: Keys) -> Self { Self(counting: ["ZCARD", .init(keys.delayed)]) }

@@ -125,6 +125,23 @@ extension StoreCommand<Void> {
     }
 }
 
+// MARK: Events that are kept
+
+extension StoreCommand<[UInt8]?> {
+    /// Until when an event is kept, a space, and its value.
+    static func keptEvent(_ keys: Keys, _ name: String) -> Self { Self(["GET", .init(keys.kept(name))]) { $0.bytes } }
+}
+
+extension StoreCommand<Bool> {
+    static func removeKept(_ keys: Keys, _ name: String) -> Self { Self(asking: ["UNLINK", .init(keys.kept(name))]) }
+}
+
+extension StoreCommand<Void> {
+    static func removeKeeping(_ keys: Keys, _ name: String) -> Self {
+        Self(doing: ["ZREM", .init(keys.keeping), .init(name)])
+    }
+}
+
 // MARK: What is paused
 
 extension StoreCommand<[(name: String, since: Int)]> {

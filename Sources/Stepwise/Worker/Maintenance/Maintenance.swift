@@ -92,7 +92,10 @@ actor Maintenance {
                 try await expire(.completed, age: configuration.completedRetention),
                 try await expire(.cancelled, age: configuration.completedRetention),
                 try await expire(.failed, age: configuration.failedRetention),
-                try await forgetUnexpected(age: configuration.failedRetention),
+                try await forgetUnexpected(in: session.keys.expected, age: configuration.failedRetention, keeping: nil),
+                try await forgetUnexpected(
+                    in: session.keys.expectedPushed, age: configuration.failedRetention,
+                    keeping: configuration.maximumPushedWaiting),
                 try await trimMalformed(),
                 try await forgetWaiting(),
                 try await failWaiting(),
@@ -284,16 +287,33 @@ actor Maintenance {
 extension Maintenance {
     /// What was sent to runs that never came to be; at most 20 pages of 100 runs.
     ///
-    /// - Returns: whether nothing is left that is past its age.
-    private func forgetUnexpected(age: Duration) async throws -> Bool {
-        guard age > .zero else { return true }
+    /// - Returns: whether nothing is left that is past its age, or one too many.
+    private func forgetUnexpected(in list: String, age: Duration, keeping most: Int?) async throws -> Bool {
         let keys = session.keys
+        if let most, try await session.command(.count(inList: list)) > most {
+            try await prune(list) { .purgeMail(keys, list, $0, onlyPruning: true) }
+        }
+        let milliseconds = age > .zero ? age.wholeMilliseconds : nil
         for _ in 0..<20 {
-            let ids = try await session.evaluate(.expired(keys.expected, age: age.wholeMilliseconds))
+            let ids = try await session.evaluate(.expired(list, age: milliseconds, keeping: most))
             if ids.isEmpty { return true }
-            try await session.evaluate(.purgeMail(keys, ids))
+            _ = try await session.evaluate(.purgeMail(keys, list, ids, onlyPruning: false))
         }
         return false
+    }
+
+    /// Has entries leave a list that do not count any more.
+    ///
+    /// - Parameter page: the call for at most 100 entries; its reply says how many have left.
+    private func prune(_ list: String, _ page: ([String]) -> ScriptCall<Int>) async throws {
+        let now = try await session.redisTime()
+        var start = 0
+        while true {
+            let ids = try await session.command(.oldest(list, upto: now, from: start, count: 100))
+            if ids.isEmpty { return }
+            let left = try await session.evaluate(page(ids))
+            start += ids.count - left
+        }
     }
 
     // MARK: What nobody takes up
@@ -317,7 +337,12 @@ extension Maintenance {
     private func forgetWaiting() async throws -> Bool {
         let keys = session.keys
         let most = session.configuration.maximumPushedWaiting
-        if try await session.command(.waitingPushedCount(keys)) > most { try await pruneWaiting() }
+        if try await session.command(.count(inList: keys.waitingPushed)) > most {
+            // Runs that have begun meanwhile do not count.
+            try await prune(keys.waitingPushed) { ids in
+                .forgetWaiting(keys, ids.map { (id: $0, workflow: "-") }, onlyPruning: true)
+            }
+        }
         for _ in 0..<20 {
             let ids = try await session.evaluate(.expired(keys.waitingPushed, age: waitingLimit, keeping: most))
             if ids.isEmpty { return true }
@@ -329,20 +354,6 @@ extension Maintenance {
             _ = try await session.evaluate(.forgetWaiting(keys, runs, onlyPruning: false))
         }
         return false
-    }
-
-    /// Runs that have begun meanwhile do not count.
-    private func pruneWaiting() async throws {
-        let keys = session.keys
-        let now = try await session.redisTime()
-        var start = 0
-        while true {
-            let ids = try await session.command(.oldest(keys.waitingPushed, upto: now, from: start, count: 100))
-            if ids.isEmpty { return }
-            let runs = ids.map { (id: $0, workflow: "-") }
-            let left = try await session.evaluate(.forgetWaiting(keys, runs, onlyPruning: true))
-            start += ids.count - left
-        }
     }
 
     /// Fails runs that were enqueued and never began: those that wait, and those that lie in a queue. Of either at most 20 pages of 100 runs.

@@ -48,11 +48,15 @@ extension WorkerSession {
         let message = EventMessage(event: event.event, value: event.payload, id: event.id)
         let asked = PushedClaim(worker: name, queue: queue, item: item)
         guard let run = event.run else {
-            guard
-                let text = try await message.send(
-                    queue: queue, keep: event.keep, claim: asked, keys: keys, evaluate),
-                let told = ledger.begin(Array(text.utf8))
-            else { return }
+            let limit = configuration.waitingLimit
+            let keep = event.keep.map { limit > .zero ? min($0, limit.wholeMilliseconds) : $0 }
+            let most = configuration.maximumPushedWaiting
+            let reply = try await message.send(
+                queue: queue, keep: keep, claim: asked, mostKept: most, keys: keys, evaluate)
+            if let reason = message.problem(reply, mostKept: most) {
+                return try await store.reject(ClaimedItem(item), from: .inbox(queue), reason: reason)
+            }
+            guard case .sent(let text) = reply, let told = ledger.begin(Array(text.utf8)) else { return }
             claim.end()
             defer { told.end() }
             guard let workItem = WorkItem(text) else { return }

@@ -11,6 +11,8 @@
 --       seen       seen:<id>
 --       expected
 --       accepting  accepting:<worker>:<queue>, for a pushed item
+--       expected_pushed  expected:pushed
+--       expected_bytes   expected:bytes
 -- ARGV  id
 --       name
 --       value         as JSON
@@ -20,18 +22,20 @@
 --       max_bytes     how many bytes a run's outcomes may take
 --       max_messages  how many messages a run may have
 --       queue         of the run, as far as the caller knows
+--       max_waiting   how many bytes pushed events may have that wait for a run which does not exist
 -- Reply {'received'}: a step had waited for it; {'kept'}; {'again'}: send it again, old entries were in the way; {'seen'}: an event with this id
 --       was sent before; {'over', status}: the run has ended, {'unknown'}: it has made no such callback, or
---       {'full'}: nothing was done, the claim stays; {'queue', queue}: the run has
+--       {'full'} or {'large'}: nothing was done, the claim stays; {'queue', queue}: the run has
 --       another queue than `queue`; {'stale'}
 -- Only a function at rest gets it here. Another may no longer wait for it once it knows all that is recorded, so the script that finds it at
 -- rest looks into the mailbox (apply_plan).
 -- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
---       exist yet is noted in `expected`.
+--       exist yet is noted in `expected`, or in `expected:pushed` if all that it was sent was pushed.
 local run_key, steps_key, open_key, join_key, queue_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local mail_key, event_key, meta_key, seen_key, expected_key, accepting_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local expected_pushed_key, expected_bytes_key = KEYS[13], KEYS[14]
 local id, name, value, event_id, text, sender, max_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local max_messages, queue = tonumber(ARGV[8]), ARGV[9]
+local max_messages, queue, max_waiting = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
 local keys = {
   run = run_key, steps = steps_key, open = open_key, join = join_key, queue = queue_key, delayed = delayed_key, mail = mail_key,
   event = event_key, meta = meta_key,
@@ -82,6 +86,13 @@ if not step and #obsolete == 100 then
 end
 local is_at_rest = step and run.turn == '' and run.recorded == tonumber(run.delivered)
 if not is_at_rest and count >= max_messages then return { 'full' } end
+local bytes, list = 0, expected_key
+if not run then
+  bytes = (tonumber(redis.call('HGET', expected_bytes_key, id)) or 0) + #name + #value + #event_id
+  if has_claim and bytes > max_waiting then return { 'large' } end
+  redis.call('ZCARD', expected_pushed_key)
+  if has_claim and not redis.call('ZSCORE', expected_key, id) then list = expected_pushed_key end
+end
 
 if has_claim then drop_claim(accepting_key, text) else redis.call('HDEL', run_key, '-') end
 if #obsolete > 0 then redis.call('ZREM', mail_key, unpack(obsolete)) end
@@ -100,5 +111,9 @@ last = last and string.match(last, '^%S+ m (%d+) ')
 if last and tonumber(last) >= tonumber(number) then number = string.format('%.0f', last + 1) end
 redis.call('ZADD', mail_key, 0, name .. ' m ' .. number .. ' ' .. value)
 if step then note_mail(run, run_key, name) end
-if not run then redis.call('ZADD', expected_key, now(), id) end
+if not run then
+  redis.call('ZADD', list, now(), id)
+  redis.call('HSET', expected_bytes_key, id, bytes)
+  if not has_claim then redis.call('ZREM', expected_pushed_key, id) end
+end
 return { 'kept' }
