@@ -21,6 +21,7 @@ actor Maintenance {
     private var queuesOfDead: [String: [String]] = [:]
     private var nextExpiry = ContinuousClock.now + .seconds(5)
     private var nextRearm = ContinuousClock.now
+    private var nextLineCount = ContinuousClock.now + .seconds(60)
     /// How many of the oldest queued runs were looked at that may not fail yet.
     private var queuedLookedAt = 0
 
@@ -81,6 +82,10 @@ actor Maintenance {
         if let lists = beat.lists {
             for index in lists.unserved { session.reclaim(session.workflowNames[index]) }
             for index in lists.unfit { session.retryVersion(session.versionedWorkflows[index]) }
+        }
+        if now >= nextLineCount {
+            nextLineCount = now + .seconds(60)
+            session.countUnloggedLines()
         }
         if leads, now >= nextRearm {
             nextRearm = now + .seconds(60)

@@ -48,6 +48,8 @@ final class WorkerSession: Sendable {
         var unfitCursors: [String: String] = [:]
         var warnedOfEscape: Set<String> = []
         var warnedOfUnserved = FirstTimes()
+        var linesOfUnserved = LogBudget()
+        var linesOfParked = LogBudget()
         var endWaiters: [CheckedContinuation<Ending, Never>] = []
         var paused: Set<String> = []
         /// Who waits until something else is paused, or this name ends.
@@ -493,10 +495,37 @@ final class WorkerSession: Sendable {
 
     /// Once a workflow and reason: there may be thousands of its work items.
     func noteUnserved(workflow: String, run: String, reason: String) {
-        guard state.withLock({ $0.warnedOfUnserved.note("\(workflow): \(reason)") }) else { return }
+        let isLogged = state.withLock { state in
+            guard state.warnedOfUnserved.note("\(workflow): \(reason)") else { return false }
+            return state.linesOfUnserved.note(workflow: workflow, reason: reason)
+        }
+        guard isLogged else { return }
         logger.notice(
             "claimed work items wait for a worker that can do them",
             metadata: ["run": "\(run)", "workflow": "\(workflow)", "reason": "\(reason)"])
+    }
+
+    /// A reason may quote what others pushed, and there may be thousands of them.
+    func noteParked(workflow: String, run: String, reason: String) {
+        guard state.withLock({ $0.linesOfParked.note(workflow: workflow, reason: reason) }) else { return }
+        logger.warning(
+            "a run was parked", metadata: ["run": "\(run)", "workflow": "\(workflow)", "reason": "\(reason)"])
+    }
+
+    /// Logs how many lines were not logged since the last call.
+    func countUnloggedLines() {
+        let parked = state.withLock { $0.linesOfParked.takeUnlogged() }
+        let unserved = state.withLock { $0.linesOfUnserved.takeUnlogged() }
+        for (workflow, count) in parked {
+            logger.warning(
+                "more runs were parked, see stepwise runs --status parked",
+                metadata: ["workflow": "\(workflow)", "count": "\(count)"])
+        }
+        for (workflow, count) in unserved {
+            logger.notice(
+                "work items of more workflows wait for a worker that can do them, see stepwise queues",
+                metadata: ["workflow": "\(workflow)", "count": "\(count)"])
+        }
     }
 
     /// The name of a call that writes: the worker and a number. Stored with what it wrote, so that a second sending is known.

@@ -1,5 +1,3 @@
-internal import Logging
-
 /// What keeps a run's function from going on here, and parking the run for it.
 extension RunDriver {
     /// What stands in the way of the function's next step: its code, or a wait for something that is no step. `nil`: nothing.
@@ -51,9 +49,7 @@ extension RunDriver {
         try await store.park(
             run, text: text, turn: number, step: step.map { ($0, attempt) }, obstacle, workflow: workflow,
             version: session.functions[workflow]?.version)
-        session.logger.warning(
-            "a run was parked",
-            metadata: ["run": "\(run.id)", "workflow": "\(workflow)", "reason": "\(obstacle)"])
+        session.noteParked(workflow: workflow, run: run.id, reason: "\(obstacle)")
         discard()
     }
 }
