@@ -121,6 +121,21 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `What waits because somebody has paused its workflow is not bounded`() async throws {
+            try await withClient { client, server in
+                _ = try await client.pause(workflow: "pay")
+                try await withWorkers(server, pay) {
+                    try await push(["q1", "q2"], of: "pay", until: .noWorker, client, server)
+                    #expect(try await count("waiting:pushed", server) == 0)
+                    _ = try await client.resume(workflow: "pay")
+                    for id in ["q1", "q2"] {
+                        #expect(try await client.handle(id, as: Int.self).result(timeout: patience) == 1)
+                    }
+                }
+            }
+        }
+
+        @Test(.rule(8))
         func `What never began within the limit leaves if it was pushed, and fails if it was enqueued`() async throws {
             try await withClient { client, server in
                 let gate = Workflow("gate") { (context, _: Int) async throws -> Int in

@@ -39,7 +39,7 @@ extension ScriptLibrary {
         keys: [
             "run", "claimed", "unserved_items", "running", "unserved", "waiting_pushed", "waiting_enqueued",
         ],
-        arguments: ["id", "text", "worker", "is_turn", "reason"])
+        arguments: ["id", "text", "worker", "is_turn", "reason", "is_paused"])
     static let reclaim = Script(
         "reclaim", PackageResources.reclaim_lua, keys: ["run", "unserved_items", "claimed"],
         arguments: ["text", "is_turn"])
@@ -199,7 +199,7 @@ extension ScriptCall<Int> {
 
 extension RunStore {
     nonisolated(nonsending) func setUnserved(
-        _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String
+        _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String, isPaused: Bool
     ) async throws {
         try await send(
             ScriptCall<Void>(
@@ -207,7 +207,10 @@ extension RunStore {
                 keys: [
                     run.runKey, keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
                     keys.runs(.noWorker), keys.waitingPushed, keys.waitingEnqueued,
-                ], arguments: [.init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason)]))
+                ],
+                arguments: [
+                    .init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason), isPaused ? "1" : "",
+                ]))
     }
 
     /// A claimed item goes to `malformed`.

@@ -393,14 +393,19 @@ extension Maintenance {
         let keys = session.keys
         do {
             let run = try await session.command(.run(keys, id, .workflow, .queue, .parentQueue))
+            let (queue, workflow) = (run.text(.queue) ?? "default", run.text(.workflow) ?? "-")
+            // Somebody has decided that it waits.
+            let paused = try await session.command(
+                .paused(keys, among: ["queue:\(queue)", "workflow:\(workflow)"]))
+            if !paused.isEmpty { return false }
             let reply = try await session.evaluate(
                 .failWaiting(
-                    keys, id, queue: run.text(.queue) ?? "default", workflow: run.text(.workflow) ?? "-",
+                    keys, id, queue: queue, workflow: workflow,
                     age: session.configuration.waitingLimit, parentQueue: run.text(.parentQueue)))
             guard reply == "ended" else { return reply == "obsolete" && list == keys.waitingEnqueued }
             session.logger.error(
                 "a run has failed: it had not begun within the waitingLimit",
-                metadata: ["run": "\(id)", "workflow": "\(run.text(.workflow) ?? "")"])
+                metadata: ["run": "\(id)", "workflow": "\(workflow)"])
             try await session.reportEnd(of: id)
             return true
         } catch let error as SessionEnded {

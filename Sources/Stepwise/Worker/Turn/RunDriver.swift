@@ -170,7 +170,9 @@ actor RunDriver {
         if session.isOver { throw SessionEnded() }
         let workflow = about?.workflow ?? ""
         if let reason = session.reasonToWait(workflow, incompatibleVersions: code.incompatibleVersions) {
-            try await store.setUnserved(run, text: text, workflow: workflow, isTurn: isTurn, reason: reason)
+            try await store.setUnserved(
+                run, text: text, workflow: workflow, isTurn: isTurn, reason: reason,
+                isPaused: session.isPaused(workflow: workflow))
             session.noteUnserved(workflow: workflow, run: run.id, reason: reason)
             return false
         }

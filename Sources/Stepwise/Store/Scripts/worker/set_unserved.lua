@@ -11,11 +11,12 @@
 --       worker
 --       is_turn  '1' for a turn
 --       reason
+--       is_paused  '1' if it waits because a person has paused its workflow
 -- Reply 1, or 0 if the caller does not hold it, or nobody wants it any more: then it is dropped
 -- Guarantees: a run that was paused or parked meanwhile stays that, and one that has ended stays as it is.
 local run_key, claimed_key, unserved_items_key, running_key, unserved_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local waiting_pushed_key, waiting_enqueued_key = KEYS[6], KEYS[7]
-local id, text, worker, is_turn, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5]
+local id, text, worker, is_turn, reason, is_paused = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6] == '1'
 local run, more = read_run(run_key, { 'created', 'pushed' })
 if not run or not prove_claim(claimed_key, text) then return 0 end
 redis.call('LLEN', unserved_items_key)
@@ -29,5 +30,7 @@ if is_held(run) then
 end
 redis.call('HSET', run_key, 'turn', 'unserved', 'status', 'unserved', 'reason', reason)
 move_status({ running = running_key, unserved = unserved_key }, id, 'running', 'unserved')
-note_waiting(run, id, { pushed = waiting_pushed_key, enqueued = waiting_enqueued_key }, more[1], more[2])
+if not is_paused then
+  note_waiting(run, id, { pushed = waiting_pushed_key, enqueued = waiting_enqueued_key }, more[1], more[2])
+end
 return 1
