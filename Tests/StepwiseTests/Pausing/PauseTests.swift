@@ -210,8 +210,11 @@ extension Scenarios {
                 if isCancelled { #expect(try await run.cancel() == .cancelled) }
                 _ = try await eval(
                     "worker/set_unserved",
-                    ["run:r", "claimed:w:default", "unserved:changed", "runs:running", "runs:unserved"],
-                    ["r", turn, "w", "1", "nobody has it"])
+                    [
+                        "run:r", "claimed:w:default", "unserved:changed", "runs:running", "runs:unserved",
+                        "waiting:pushed", "waiting:enqueued",
+                    ],
+                    ["r", turn, "w", "1", "nobody has it", ""])
                 try await expectSound(client)
                 let details = try await run.details()
                 if isCancelled {

@@ -35,9 +35,6 @@ extension StoreCommand<Int> {
         Self(counting: ["ZCOUNT", .init(keys.dead), .init("(\(time)"), "+inf"])
     }
 
-    /// How many entries an index of runs has.
-    static func count(inList list: String) -> Self { Self(counting: ["ZCARD", .init(list)]) }
-
     /// How many entries wait for their time.
     static func delayedCount(_ keys: Keys) -> Self { Self(counting: ["ZCARD", .init(keys.delayed)]) }
 }

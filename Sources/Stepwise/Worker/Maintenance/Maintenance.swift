@@ -21,6 +21,8 @@ actor Maintenance {
     private var queuesOfDead: [String: [String]] = [:]
     private var nextExpiry = ContinuousClock.now + .seconds(5)
     private var nextRearm = ContinuousClock.now
+    /// Not with the expired: an idle worker sends few requests a second.
+    private var nextBounding = ContinuousClock.now + .seconds(9)
     private var nextLineCount = ContinuousClock.now + .seconds(60)
     /// How many of the oldest queued runs were looked at that may not fail yet.
     private var queuedLookedAt = 0
@@ -98,15 +100,20 @@ actor Maintenance {
                 try await expire(.cancelled, age: configuration.completedRetention),
                 try await expire(.failed, age: configuration.failedRetention),
                 try await forgetUnexpected(in: session.keys.expected, age: configuration.failedRetention, keeping: nil),
+            ].allSatisfy { $0 }
+            // Where there is more it goes on with the next beat.
+            nextExpiry = isDone ? now + .seconds(60) : now
+        }
+        if leads, now >= nextBounding {
+            let isDone = [
                 try await forgetUnexpected(
-                    in: session.keys.expectedPushed, age: configuration.failedRetention,
-                    keeping: configuration.maximumPushedWaiting),
+                    in: session.keys.expectedPushed, age: session.configuration.failedRetention,
+                    keeping: session.configuration.maximumPushedWaiting),
                 try await trimMalformed(),
                 try await forgetWaiting(),
                 try await failWaiting(),
             ].allSatisfy { $0 }
-            // Where there is more it goes on with the next beat.
-            nextExpiry = isDone ? now + .seconds(60) : now
+            nextBounding = isDone ? now + .seconds(60) : now
         }
     }
 
@@ -295,13 +302,17 @@ extension Maintenance {
     /// - Returns: whether nothing is left that is past its age, or one too many.
     private func forgetUnexpected(in list: String, age: Duration, keeping most: Int?) async throws -> Bool {
         let keys = session.keys
-        if let most, try await session.command(.count(inList: list)) > most {
-            try await prune(list) { .purgeMail(keys, list, $0, onlyPruning: true) }
-        }
         let milliseconds = age > .zero ? age.wholeMilliseconds : nil
+        var isPruned = most == nil
         for _ in 0..<20 {
             let ids = try await session.evaluate(.expired(list, age: milliseconds, keeping: most))
             if ids.isEmpty { return true }
+            if !isPruned {
+                // Runs that were made meanwhile do not count.
+                isPruned = true
+                try await prune(list) { .purgeMail(keys, list, $0, onlyPruning: true) }
+                continue
+            }
             _ = try await session.evaluate(.purgeMail(keys, list, ids, onlyPruning: false))
         }
         return false
@@ -342,15 +353,18 @@ extension Maintenance {
     private func forgetWaiting() async throws -> Bool {
         let keys = session.keys
         let most = session.configuration.maximumPushedWaiting
-        if try await session.command(.count(inList: keys.waitingPushed)) > most {
-            // Runs that have begun meanwhile do not count.
-            try await prune(keys.waitingPushed) { ids in
-                .forgetWaiting(keys, ids.map { (id: $0, workflow: "-") }, onlyPruning: true)
-            }
-        }
+        var isPruned = false
         for _ in 0..<20 {
             let ids = try await session.evaluate(.expired(keys.waitingPushed, age: waitingLimit, keeping: most))
             if ids.isEmpty { return true }
+            if !isPruned {
+                // Runs that have begun meanwhile do not count.
+                isPruned = true
+                try await prune(keys.waitingPushed) { ids in
+                    .forgetWaiting(keys, ids.map { (id: $0, workflow: "-") }, onlyPruning: true)
+                }
+                continue
+            }
             var runs: [(id: String, workflow: String)] = []
             for id in ids {
                 let fields = try await session.command(.run(keys, id, .workflow))
