@@ -79,10 +79,15 @@ local function refuse(malformed_key, entry, max_entries)
   redis.call('LTRIM', malformed_key, 0, max_entries - 1)
 end
 
+-- Whether a run is in the generation that it was made with: the time of its creation, and three digits more.
+local function is_first_generation(run, created)
+  return string.sub(run.generation, 1, -4) == created
+end
+
 -- Whether a run waits, parked or unserved, and nothing was ever recorded of it, in no generation.
 local function is_waiting(run, created)
   return (run.status == 'parked' and run.turn == '' or run.status == 'unserved' and run.turn == 'unserved')
-    and run.recorded == 0 and run.opened == 0 and run.generation == created
+    and run.recorded == 0 and run.opened == 0 and is_first_generation(run, created)
 end
 
 -- Notes a run that waits from now on, if nothing was ever recorded of it: upkeep finds it there. `keys`: pushed and enqueued.

@@ -25,7 +25,7 @@ local queued_key, parked_key, unserved_key, failed_key, dead_key, parent_queue_k
 local unserved_items_key, unfit_key, waiting_key = KEYS[13], KEYS[14], KEYS[15]
 local id, queue, age, limit = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local run, more = read_run(run_key, { 'created', 'pushed', 'startsAt', 'reason' })
-local is_queued = run and run.status == 'queued' and run.turn == 'queue' and run.recorded == 0 and run.generation == more[1]
+local is_queued = run and run.status == 'queued' and run.turn == 'queue' and run.recorded == 0 and is_first_generation(run, more[1])
 if not run or more[2] or not (is_queued or is_waiting(run, more[1])) then
   redis.pcall('ZREM', waiting_key, id)
   return { 'obsolete' }
