@@ -152,7 +152,8 @@ extension Scenarios {
                 return attempt + other + total + claim + part + again
             }
             let configuration = StepwiseWorker.Configuration(
-                lease: forever, offExecutorLimit: forever, completedRetention: forever, failedRetention: forever)
+                lease: forever, offExecutorLimit: forever, completedRetention: forever, failedRetention: forever,
+                waitingLimit: forever)
             try await withWorker([workflow], memory: memory, configuration: configuration) { client, _ in
                 for option in [EnqueueOption.after(negative), .runTimeout(forever)] {
                     let run = try await complete(client.enqueue(workflow, 0, option), of: workflow)

@@ -216,7 +216,9 @@ extension Scenarios {
         func `What is pushed for a run that is not there has a bound in bytes`() async throws {
             try await withWorker([pay]) { client, server in
                 let value = String(repeating: "x", count: 400_000)
-                for _ in 0..<3 { try await push(#"{"event":"news","run":"big","payload":"\#(value)"}"#, server) }
+                for number in 0..<3 {
+                    try await push(#"{"event":"news","run":"big","payload":"\#(number)\#(value)"}"#, server)
+                }
                 try await eventually("the third is rejected") { try await client.malformed(limit: 9).count == 1 }
                 let reason = try await client.malformed(limit: 1).first?.reason
                 #expect(reason?.contains("1048576 bytes of pushed events") == true)
