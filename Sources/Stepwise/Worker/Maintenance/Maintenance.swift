@@ -24,8 +24,8 @@ actor Maintenance {
     /// Not with the expired: an idle worker sends few requests a second.
     private var nextBounding = ContinuousClock.now + .seconds(9)
     private var nextLineCount = ContinuousClock.now + .seconds(60)
-    /// How many of the oldest queued runs were looked at that may not fail yet.
-    private var queuedLookedAt = 0
+    /// How many of the oldest runs of a list were looked at that may not fail yet.
+    private var lookedAt: [String: Int] = [:]
 
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
     private static let deadNameMilliseconds = 3_600_000
@@ -111,8 +111,8 @@ actor Maintenance {
                     keeping: session.configuration.maximumPushedWaiting),
                 try await trimMalformed(),
                 try await forgetWaiting(),
-                try await failWaiting(),
             ].allSatisfy { $0 }
+            try await failWaiting()
             nextBounding = isDone ? now + .seconds(60) : now
         }
     }
@@ -376,15 +376,15 @@ extension Maintenance {
     }
 
     /// Fails runs that were enqueued and never began: those that wait, and those that lie in a queue. Of either at most 20 pages of 100 runs.
-    private func failWaiting() async throws -> Bool {
-        guard let age = waitingLimit else { return true }
+    private func failWaiting() async throws {
+        guard let age = waitingLimit else { return }
         let keys = session.keys
         let time = try await session.redisTime() - age
-        let isWaitingDone = try await failRuns(in: keys.waitingEnqueued, since: time, passing: 0) == nil
-        let passed = try await failRuns(in: keys.runs(.queued), since: time, passing: queuedLookedAt)
-        // Runs that are to start later may be many. The next look goes on behind them.
-        queuedLookedAt = passed ?? 0
-        return isWaitingDone
+        for list in [keys.waitingEnqueued, keys.runs(.queued)] {
+            let passed = try await failRuns(in: list, since: time, passing: lookedAt[list] ?? 0)
+            // Runs that are to start later may be many. The next look goes on behind them.
+            lookedAt[list] = passed ?? 0
+        }
     }
 
     /// - Parameter passed: how many of the oldest are passed over.
