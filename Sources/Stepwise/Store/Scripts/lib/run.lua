@@ -92,7 +92,7 @@ end
 
 -- Notes a run that waits from now on, if nothing was ever recorded of it: upkeep finds it there. `keys`: pushed and enqueued.
 local function note_waiting(run, id, keys, created, pushed)
-  if run.recorded > 0 or run.opened > 0 or run.generation ~= created then return end
+  if run.recorded > 0 or run.opened > 0 or not is_first_generation(run, created) then return end
   redis.pcall('ZADD', pushed and keys.pushed or keys.enqueued, now(), id)
 end
 
