@@ -37,11 +37,12 @@ package final class Script: Sendable {
             switch name.description.replacing("?", with: "") {
             case "queue", "parent_queue": return kind.hasPrefix("queue:")
             case "unserved_items": return kind.hasPrefix("unserved:")
-            case "list": return kind.hasPrefix("runs:") || kind == "expected"
+            case "list": return kind.hasPrefix("runs:") || kind.hasPrefix("expected")
             case "claims": return kind.hasPrefix("claimed:") || kind.hasPrefix("accepting:")
             case let name where name.hasSuffix("..."): return true
             case let name:
-                return kind == name || kind == "runs:\(name)" || kind.hasPrefix("\(name):") || kind.hasPrefix("queue:")
+                return kind == name.replacing("_", with: ":") || kind == "runs:\(name)" || kind.hasPrefix("\(name):")
+                    || kind.hasPrefix("queue:")
                     || kind == "expected"
             }
         }

@@ -108,7 +108,8 @@ extension Scenarios {
                 }
                 try await withWorkers(server, late) {
                     for id in ["l1", "l2"] {
-                        #expect(try await client.handle(id, as: Int.self).result(timeout: patience) == 1)
+                        let output = try await client.handle(id, as: Int.self).result(timeout: patience)
+                        #expect(output == 1)
                     }
                 }
                 #expect(try await count("waiting:pushed", server) == 3)

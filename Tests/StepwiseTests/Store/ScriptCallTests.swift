@@ -40,7 +40,7 @@ struct ScriptCallTests {
         // The channel of a run's end is the run's key with another word in it; no name is read.
         #expect(
             taken == [
-                "prelude.lua: redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), message)"
+                "prelude.lua: redis.pcall('PUBLISH', (string.gsub(run_key, '}:run:', '}:ended:', 1)), 'ended')"
             ])
     }
 

@@ -230,7 +230,9 @@ extension Scenarios {
                 try await serving([
                     StepwiseWorker(redis: endpoint(server, "sw-worker"), workflows: [greet], logger: .silent)
                 ]) {
-                    let answer = try await reader.handle("r", as: String.self).result(timeout: patience)
+                    let run = reader.handle("r", as: String.self)
+                    try await eventually("the pushed run is there") { (try? await run.details()) != nil }
+                    let answer = try await run.result(timeout: patience)
                     #expect(answer == "Ada")
                 }
                 await reader.close()
