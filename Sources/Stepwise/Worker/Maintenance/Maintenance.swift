@@ -228,7 +228,7 @@ actor Maintenance {
     /// Pushed items whose claim's reply was lost go back to their inbox: at three looks in a row the lists hold more of them than are handled
     /// here. All of them go, since their texts are others' and may be long. One that is handled at the moment is found gone, and comes again.
     private func releaseForgotten(pushed count: Int) async throws {
-        surplusLooks = count > session.pushedLedger.count ? surplusLooks + 1 : 0
+        surplusLooks = count > session.pushedCount ? surplusLooks + 1 : 0
         guard surplusLooks == 3 else { return }
         surplusLooks = 0
         session.logger.notice("pushed items whose claim's reply was lost go back", metadata: ["count": "\(count)"])

@@ -48,9 +48,6 @@ extension WorkerSession {
 
     /// Waits until nothing is held, at most for a while.
     func waitUntilEmpty(atMost limit: Duration, on engine: WorkerExecutor) async {
-        await atMost(limit, on: engine) {
-            await self.pushedLedger.waitUntilEmpty()
-            await self.ledger.waitUntilEmpty()
-        }
+        await atMost(limit, on: engine) { await self.waitUntilEmpty() }
     }
 }

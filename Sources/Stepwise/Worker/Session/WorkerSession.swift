@@ -129,7 +129,7 @@ final class WorkerSession: Sendable {
     private let addJob: AsyncStream<@Sendable () async -> Void>.Continuation
     private let ledgerBox = Mutex<ClaimLedger?>(nil)
     /// The pushed items that are handled here. Not among the work items: a pushed text may read like one.
-    let pushedLedger = ClaimLedger { _ in }
+    private let pushedLedger = ClaimLedger { _ in }
     private let hasClaimed = Atomic(false)
     private let sortedNames: [String]
     private let blocking: BlockingThreads
@@ -317,6 +317,15 @@ final class WorkerSession: Sendable {
                 }
             }
         }
+    }
+
+    /// How many pushed items are handled here.
+    var pushedCount: Int { pushedLedger.count }
+
+    /// Waits until nothing is held.
+    func waitUntilEmpty() async {
+        await pushedLedger.waitUntilEmpty()
+        await ledger.waitUntilEmpty()
     }
 
     /// Handles a claimed pushed item. Its slot is taken already and is released at the end.
