@@ -18,6 +18,13 @@ struct PushedStart: Sendable {
         }
         self.workflow = workflow
         id = try members.identifier("id", Identifier.problem(withRunID:))
+        if id?.utf8.contains(UInt8(ascii: "/")) == true {
+            // Else a push could take the place of a schedule's next run, or of a child.
+            throw .init(
+                reason:
+                    "\"id\" holds \"/\", which is for the ids that Stepwise makes of schedules and steps: use another character"
+            )
+        }
         payload = members.values["payload"] ?? JSON.null
         if let value = members.given("labels") { labels = try Self.labels(value) }
         timeout = try members.duration("timeout")

@@ -167,7 +167,7 @@ extension Scenarios {
             }
         }
 
-        @Test(arguments: ["1", "2", "3", "4", "3-draft-1", "3-draft-3"])
+        @Test(arguments: ["1", "2", "3", "4", "3-draft-1", "3-draft-2"])
         func `Who meets another data format refuses, names both, and changes nothing`(_ format: String) async throws {
             try await RedisServer.withServer { server in
                 let endpoint = try RedisEndpoint(server.url)

@@ -118,6 +118,75 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `Equal items that one worker held have lost one worker, and who accepts one forgets that`() async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let item = #"{"workflow":"pay","payload":7}"#
+                let list = RedisArgument(Self.prefix + "accepting:gone-1-a:default")
+                for _ in 0..<9 { _ = try await server.command("LPUSH", list, .init(item)) }
+                try await plantDeadWorker("gone-1-a", holding: item, server)
+                let elsewhere = StepwiseWorker.Configuration(
+                    queues: ["other"], lease: .seconds(1), maximumWorkerLosses: 3)
+                try await withWorkers(server, pay, configuration: elsewhere) {
+                    try await eventually("all are back") { try await server.command("LLEN", Self.inbox).integer == 10 }
+                }
+                #expect(try await rejected(server) == 0)
+                let losses = try await server.command("HVALS", .init(Self.prefix + "redelivered")).array
+                #expect(losses?.map(\.string) == ["1 gone-1-a"])
+                try await withWorkers(server, pay) {
+                    try await eventually("all are executed") {
+                        try await client.runs(status: .completed, limit: 20).count == 10
+                    }
+                }
+                #expect(try await server.command("EXISTS", .init(Self.prefix + "redelivered")).integer == 0)
+                await client.close()
+            }
+        }
+
+        @Test(.rule(6))
+        func `A pushed item is accepted once, also if the call is sent again beside an equal one`() async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let redis = RedisClient(
+                    address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: .silent)
+                let list = RedisArgument(Self.prefix + "accepting:w:default")
+                for _ in 0..<2 { _ = try await redis.send(["LPUSH", list, "twin"]) }
+                let script = try #require(ScriptLibrary.all.first { $0.name == "accept_pushed" })
+                let values = [
+                    "id": "made-up", "workflow": "pay", "queue": "default", "payload": "7", "item": "twin",
+                    "worker": "w",
+                    "token": "w/1", "is_new": "1",
+                ]
+                let keys = [
+                    "run:made-up", "accepting:w:default", "claimed:w:default", "runs:running", "delayed", "runs:queued",
+                    "redelivered",
+                ]
+                var replies: [[String?]] = []
+                for _ in 0..<2 {
+                    let reply = try await redis.evaluate(
+                        script.redis, keys: keys.map { Self.prefix + $0 },
+                        arguments: script.arguments.map { .init(values[$0.description] ?? "") })
+                    replies.append(reply.array?.map(\.string) ?? [])
+                }
+                #expect(replies[0].first == "ok" && replies[0] == replies[1])
+                #expect(try await redis.send(["LLEN", list]).integer == 1)
+                await redis.close()
+                await client.close()
+            }
+        }
+
+        @Test(.rule(8))
+        func `A push cannot take the id of a schedule's next run or of a child`() async throws {
+            try await withWorker([pay]) { client, server in
+                let item = #"{"workflow":"pay","id":"daily/2026-12-01T09:00:00Z","payload":7}"#
+                _ = try await server.command("LPUSH", Self.inbox, .init(item))
+                try await eventually("the item is rejected") { try await rejected(server) == 1 }
+                #expect(try await entry(server)?.string("reason")?.contains("use another character") == true)
+                #expect(try await client.runs(limit: 1).isEmpty)
+            }
+        }
+
+        @Test(.rule(8))
         func `Of rejected items the newest are kept, and how a long one begins`() async throws {
             try await withWorker([pay]) { client, server in
                 let long = String(repeating: "é", count: 100_000)

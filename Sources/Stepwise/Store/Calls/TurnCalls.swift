@@ -5,9 +5,10 @@ internal import StepwiseRedis
 extension ScriptLibrary {
     static let acceptPushed = Script(
         "accept_pushed", PackageResources.accept_pushed_lua,
-        keys: ["run", "accepting", "claimed", "running", "delayed", "queued"],
+        keys: ["run", "accepting", "claimed", "running", "delayed", "queued", "redelivered"],
         arguments: [
             "id", "workflow", "queue", "payload", "item", "worker", "token", "labels", "timeout", "start",
+            "is_new",
         ])
     static let takeTurnPlain = Script(
         "take_turn_plain", PackageResources.take_turn_plain_lua, after: plain,
@@ -71,21 +72,22 @@ extension ScriptCall<[[UInt8]]> {
 
 extension RunStore {
     nonisolated(nonsending) func acceptPushed(
-        _ id: String, _ order: PushedStart, item: [UInt8], queue: String, token: String
+        _ order: PushedStart, orNewID newID: String, item: [UInt8], queue: String, token: String
     )
         async throws -> AcceptReply
     {
-        try await send(
+        let id = order.id ?? newID
+        return try await send(
             ScriptCall(
                 ScriptLibrary.acceptPushed,
                 keys: [
                     keys.run(id), keys.accepting(worker, queue), keys.claimed(worker, queue), keys.runs(.running),
-                    keys.delayed, keys.runs(.queued),
+                    keys.delayed, keys.runs(.queued), keys.redelivered,
                 ],
                 arguments: [
                     .init(id), .init(order.workflow), .init(queue), .init(order.payload), .init(item), .init(worker),
                     .init(token), .init(order.labels.json), .init(order.timeout.map(String.init) ?? ""),
-                    .init(order.start?.text ?? ""),
+                    .init(order.start?.text ?? ""), order.id == nil ? "1" : "",
                 ]
             ) { [keys] reader in
                 switch reader.word {

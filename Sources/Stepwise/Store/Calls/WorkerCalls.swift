@@ -28,7 +28,7 @@ extension ScriptLibrary {
     static let releasePushed = Script(
         "release_pushed", PackageResources.release_pushed_lua,
         keys: ["accepting", "inbox", "redelivered", "malformed"],
-        arguments: ["item", "is_lost", "max_losses", "max_size", "entry", "max_entries"])
+        arguments: ["is_one", "item", "worker", "is_lost", "max_losses", "max_size", "entry", "max_entries"])
     static let reject = Script(
         "reject", PackageResources.reject_lua, keys: ["claims", "malformed"],
         arguments: ["item", "length", "entry", "max_entries"])
@@ -181,7 +181,8 @@ extension ScriptCall<Int> {
             ScriptLibrary.releasePushed,
             keys: [keys.accepting(worker, queue), keys.inbox(queue), keys.redelivered, keys.malformed],
             arguments: [
-                .init(item ?? []), lost ? "1" : "", .init(maximumWorkerLosses), .init(maximumSize),
+                item == nil ? "" : "1", .init(item ?? []), .init(worker), lost ? "1" : "", .init(maximumWorkerLosses),
+                .init(maximumSize),
                 .init("{\"queue\":\(JSON.string(queue))"), .init(RefusedItem.mostEntries),
             ]
         ) { $0.reply.integer ?? 0 }

@@ -12,6 +12,8 @@ actor Maintenance {
     private var fleet: FleetWatch
     private var overdue: Set<String> = []
     private var lastClaims: Set<[UInt8]> = []
+    /// The lists that were pruned since they grew beyond their bounds.
+    private var pruned: Set<String> = []
     /// At how many looks in a row there were more pushed items than are handled.
     private var surplusLooks = 0
     /// Opened when the last look at the turns is over.
@@ -233,7 +235,7 @@ actor Maintenance {
         surplusLooks = 0
         session.logger.notice("pushed items whose claim's reply was lost go back", metadata: ["count": "\(count)"])
         for queue in session.configuration.queues {
-            try await session.releasePushed(of: session.name, queue: queue, lost: false)
+            try await session.releasePushed(of: session.name, queue: queue, lost: false, pages: 1)
         }
     }
 
@@ -303,13 +305,14 @@ extension Maintenance {
     private func forgetUnexpected(in list: String, age: Duration, keeping most: Int?) async throws -> Bool {
         let keys = session.keys
         let milliseconds = age > .zero ? age.wholeMilliseconds : nil
-        var isPruned = most == nil
         for _ in 0..<20 {
             let ids = try await session.evaluate(.expired(list, age: milliseconds, keeping: most))
-            if ids.isEmpty { return true }
-            if !isPruned {
-                // Runs that were made meanwhile do not count.
-                isPruned = true
+            if ids.isEmpty {
+                pruned.remove(list)
+                return true
+            }
+            // Runs that were made meanwhile do not count.
+            if most != nil, pruned.insert(list).inserted {
                 try await prune(list) { .purgeMail(keys, list, $0, onlyPruning: true) }
                 continue
             }
@@ -318,13 +321,14 @@ extension Maintenance {
         return false
     }
 
-    /// Has entries leave a list that do not count any more.
+    /// Has entries leave a list that do not count any more, at most 2,000; those behind them are looked at as they leave. Once, until the list
+    /// is within its bounds: it may grow as fast as it is looked through.
     ///
     /// - Parameter page: the call for at most 100 entries; its reply says how many have left.
     private func prune(_ list: String, _ page: ([String]) -> ScriptCall<Int>) async throws {
         let now = try await session.redisTime()
         var start = 0
-        while true {
+        for _ in 0..<20 {
             let ids = try await session.command(.oldest(list, upto: now, from: start, count: 100))
             if ids.isEmpty { return }
             let left = try await session.evaluate(page(ids))
@@ -353,13 +357,14 @@ extension Maintenance {
     private func forgetWaiting() async throws -> Bool {
         let keys = session.keys
         let most = session.configuration.maximumPushedWaiting
-        var isPruned = false
         for _ in 0..<20 {
             let ids = try await session.evaluate(.expired(keys.waitingPushed, age: waitingLimit, keeping: most))
-            if ids.isEmpty { return true }
-            if !isPruned {
-                // Runs that have begun meanwhile do not count.
-                isPruned = true
+            if ids.isEmpty {
+                pruned.remove(keys.waitingPushed)
+                return true
+            }
+            // Runs that have begun meanwhile do not count.
+            if pruned.insert(keys.waitingPushed).inserted {
                 try await prune(keys.waitingPushed) { ids in
                     .forgetWaiting(keys, ids.map { (id: $0, workflow: "-") }, onlyPruning: true)
                 }

@@ -12,12 +12,20 @@ extension WorkerSession {
         try await evaluate(.deregister(keys, dead, queues: queues, age: leaveAfter))
     }
 
-    /// Moves pushed items that were claimed and not accepted back to their inbox.
-    func releasePushed(of name: String, queue: String, lost: Bool) async throws {
+    /// Moves pushed items that were claimed and not accepted back to their inbox. A key of another type must not keep the rest here.
+    ///
+    /// - Parameter pages: the most calls; of a worker that goes on the inbox's items come back meanwhile.
+    func releasePushed(of name: String, queue: String, lost: Bool, pages: Int = 10_000) async throws {
         let call = ScriptCall.releasePushed(
             keys: keys, worker: name, queue: queue, lost: lost, maximumWorkerLosses: configuration.maximumWorkerLosses,
             maximumSize: configuration.maximumPayloadSize)
-        while try await evaluate(call) > 0 {}
+        do {
+            for _ in 0..<pages where try await evaluate(call) == 0 { return }
+        } catch let error as RedisError {
+            logger.error(
+                "pushed items cannot be released; see stepwise doctor",
+                metadata: ["queue": "\(queue)", "error": "\(error)"])
+        }
     }
 
     /// Moves a claim list back to its queue, the newest first, so that the oldest is the next to be claimed.

@@ -397,7 +397,7 @@ final class WorkerSession: Sendable {
             case .start(let start): order = start
             }
             let reply = try await self.store.acceptPushed(
-                order.id ?? self.newRunID(), order, item: item, queue: queue, token: self.nextToken())
+                order, orNewID: self.newRunID(), item: item, queue: queue, token: self.nextToken())
             if case .other(let workflow) = reply {
                 try await self.store.reject(
                     ClaimedItem(item), from: .inbox(queue),

@@ -5,6 +5,7 @@
 --       running    runs:running
 --       delayed
 --       queued     runs:queued
+--       redelivered
 -- ARGV  id
 --       workflow
 --       queue
@@ -15,15 +16,19 @@
 --       labels    as JSON, or ''
 --       timeout   within how many ms it has to be done, or ''
 --       start     when it is to start: '+<ms>' from now, '<ms>' since 1970, or '' for at once
+--       is_new    '1' if the id was made up for this item
 -- Reply {'ok', generation}; {'later'}: its turn waits in `delayed`;
 --       {'exists'}: the id has a run already, the item is dropped; {'other', workflow}: it
 --       has one of another workflow, the item stays; {'stale'}: the caller does not hold the item.
 -- Guarantees: the item and the run change places in one step; sent again, it gives the same answer.
 local run_key, accepting_key, claimed_key, running_key, delayed_key, queued_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local redelivered_key = KEYS[7]
 local id, workflow, queue, payload, item, worker, token, labels = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local timeout, start = ARGV[9], ARGV[10]
+local timeout, start, is_new = ARGV[9], ARGV[10], ARGV[11] == '1'
 local v = redis.call('HMGET', run_key, 'turn', 'generation', 'workflow')
 local mine = holder_text(worker, 1, token)
+-- Sent again: what is equal to the item, if anything, is another one.
+if is_new and v[1] then return v[1] == mine and { 'ok', v[2] } or { 'stale' } end
 if not prove_claim(accepting_key, item) then
   if v[1] == mine then return { 'ok', v[2] } end
   return { 'stale' }
@@ -32,6 +37,7 @@ redis.call('ZCARD', delayed_key)
 redis.call('LLEN', claimed_key)
 if v[3] and v[3] ~= workflow then return { 'other', v[3] } end
 drop_claim(accepting_key, item)
+if redis.call('EXISTS', redelivered_key) == 1 then redis.pcall('HDEL', redelivered_key, redis.sha1hex(item)) end
 if v[1] then return { 'exists' } end
 local time, generation, starts = now(), new_generation(), start_time(start)
 redis.call('HSET', run_key, 'workflow', workflow, 'queue', queue, 'payload', payload, 'generation', generation, 'created', time,

@@ -25,8 +25,8 @@ for n = ids_at, #arg_list do
     redis.call('UNLINK', unpack(key_list, at, at + 5))
     redis.pcall('ZREM', parked_key, id)
     redis.pcall('ZREM', unserved_key, id)
-    -- The oldest is at the right end.
-    redis.pcall('LREM', key_list[at + 6], -1, turn_text(id, run.generation))
+    -- The oldest is at the right end; of those that are parked none is there.
+    if run.turn == 'unserved' then redis.pcall('LREM', key_list[at + 6], -1, turn_text(id, run.generation)) end
     redis.pcall('HDEL', key_list[at + 7], id)
     drop_limits(delayed_key, { limit_entry(more[3] or '', id, run.generation, '') })
   end

@@ -4,7 +4,9 @@
 --       inbox        inbox:<queue>
 --       redelivered
 --       malformed
--- ARGV  item         '' for all that are there, a page of them
+-- ARGV  is_one       '1' for `item` alone; else for all that are there, a page of them
+--       item
+--       worker       whose they are
 --       is_lost      '1' if the worker was lost with them
 --       max_losses   how many workers an item may lose
 --       max_size     how many bytes an item may have
@@ -13,19 +15,24 @@
 -- Reply how many items left the list; 0: there is none any more
 -- Guarantees: the oldest is the next to be claimed again. At most 100 items, and no more than about 4 MiB of them, a call.
 local accepting_key, inbox_key, redelivered_key, malformed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local item, is_lost, max_losses, max_size, entry = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local max_entries = tonumber(ARGV[6])
+local is_one, item, worker, is_lost, max_losses = ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4] == '1', tonumber(ARGV[5])
+local max_size, entry, max_entries = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 redis.call('LLEN', inbox_key)
 redis.call('LLEN', malformed_key)
 
--- How many workers have died with an item; nobody's life hangs on the count, so it is kept for a day, and for 10,000 items.
+-- How many workers have died with an item: equal ones that one worker held are one loss, and who accepts it forgets the count. Nobody's life
+-- hangs on it, so it is kept for a day, and for 10,000 items.
 local function count_loss(text)
   local known = redis.pcall('HLEN', redelivered_key)
   if type(known) == 'table' then return 0 end
   if known >= 10000 then redis.call('UNLINK', redelivered_key) end
-  local losses = redis.pcall('HINCRBY', redelivered_key, redis.sha1hex(text), 1)
+  local digest = redis.sha1hex(text)
+  local losses, last = string.match(redis.call('HGET', redelivered_key, digest) or '', '^(%d+) (.*)$')
+  losses = tonumber(losses) or 0
+  if last ~= worker then losses = losses + 1 end
+  redis.pcall('HSET', redelivered_key, digest, losses .. ' ' .. worker)
   redis.pcall('EXPIRE', redelivered_key, 86400)
-  return tonumber(losses) or 0
+  return losses
 end
 
 -- Where a released item goes.
@@ -45,7 +52,7 @@ local function place(text)
   redis.call('RPUSH', inbox_key, text)
 end
 
-if item ~= '' then
+if is_one then
   if not prove_claim(accepting_key, item) then return 0 end
   drop_claim(accepting_key, item)
   place(item)
