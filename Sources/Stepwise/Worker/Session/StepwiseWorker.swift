@@ -93,7 +93,7 @@ public final class StepwiseWorker: Service, Sendable {
         self.configuration = configuration
         observer = configuration.observer.map { ObserverFeed($0) }
         blocking = BlockingThreads(min(configuration.blockingThreads, configuration.concurrency))
-        self.logger = logger
+        self.logger = logger.printable
         keys = try Keys(namespace: configuration.namespace ?? StepwiseNamespace.fromEnvironment())
     }
 
