@@ -159,6 +159,30 @@ extension Scenarios {
             }
         }
 
+        @Test func `A worker that may not call scripts says that it could not try what they call`() async throws {
+            try await withAdministrator { server, redis in
+                let rules = try PermissionsPage.rules(of: "sw-worker").filter { $0 != "+lpush" }
+                let kinds = keys.kinds(queues: ["default"]).map { "~\($0)" }
+                let cases: [(missing: String, rules: [String])] = [
+                    ("+evalsha", rules.filter { $0 != "+evalsha" }),
+                    ("+script|load", rules.filter { $0 != "+script|load" }),
+                    ("~\(keys.scratch)", rules.filter { !$0.hasPrefix("~") } + kinds),
+                ]
+                for (missing, rules) in cases {
+                    try await setUser(redis, "sw-worker", rules)
+                    _ = try await redis.send(["SCRIPT", "FLUSH"])
+                    let worker = try StepwiseWorker(
+                        redis: endpoint(server, "sw-worker"), workflows: [echo], logger: .silent)
+                    let error = await #expect(throws: StepwiseError.self) { try await worker.run() }
+                    #expect(error?.code == .redisDenied)
+                    #expect(error?.message.contains("Missing: \(missing). Without it") == true, "\(missing)")
+                }
+                // What can be tried is told as before, without a word of more.
+                try await setUser(redis, "sw-worker", rules)
+                try await expectDenied(server, redis, ["+lpush"])
+            }
+        }
+
         @Test func `A wrong password is no missing right`() async throws {
             try await withAdministrator { server, redis in
                 try await setUser(redis, "sw-worker", ["reset", "on", ">another", "~*", "&*", "+@all"])
