@@ -122,6 +122,35 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `A run that is unserved again once it is resumed counts among those that wait`() async throws {
+            try await withClient { client, server in
+                try await withWorkers(server, pay) {
+                    try await push(["p1", "p2"], of: "other", until: .noWorker, client, server)
+                    let enqueued = try await client.enqueue(other, 1, id: "e1")
+                    try await eventually("it waits") { try await enqueued.details().status == .noWorker }
+                }
+                for id in ["p1", "p2", "e1"] {
+                    let isPaused = try await client.pause(id)
+                    #expect(isPaused)
+                }
+                // Upkeep takes a paused run out of both lists.
+                _ = try await server.command("DEL", key("waiting:pushed"), key("waiting:enqueued"))
+                try await client.resume("p1")
+                try await client.resume("e1")
+                for (list, id) in [("waiting:pushed", "p1"), ("waiting:enqueued", "e1")] {
+                    let names = try await server.command("ZRANGE", key(list), "0", "-1").array?.compactMap(\.string)
+                    #expect(names == [id])
+                }
+                // Whoever has paused its workflow wants it to wait.
+                _ = try await client.pause(workflow: "other")
+                try await client.resume("p2")
+                #expect(try await count("waiting:pushed", server) == 1)
+                #expect(try await client.details(ofRun: "p2")?.status == .noWorker)
+                try await expectSound(client)
+            }
+        }
+
+        @Test(.rule(8))
         func `What waits because somebody has paused its workflow is not bounded`() async throws {
             try await withClient { client, server in
                 _ = try await client.pause(workflow: "pay")

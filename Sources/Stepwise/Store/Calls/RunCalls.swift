@@ -18,7 +18,8 @@ extension ScriptLibrary {
     static let resume = Script(
         "resume", PackageResources.resume_lua,
         keys: [
-            "run", "open", "queue", "parked", "running", "unfit", "paused", "queued", "unserved", "claimed?",
+            "run", "open", "queue", "parked", "running", "unfit", "paused", "queued", "unserved", "waiting_pushed",
+            "waiting_enqueued", "pauses", "claimed?",
         ], arguments: ["id", "cursor", "version"])
     static let revive = Script(
         "revive", PackageResources.revive_lua, keys: ["run", "steps", "queue", "failed", "dead", "running"],
@@ -117,7 +118,8 @@ extension ScriptCall<ReplyReader> {
             ScriptLibrary.resume,
             keys: [
                 keys.run(id), keys.open(id), keys.queue(queue), keys.runs(.parked), keys.runs(.running),
-                keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
+                keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker), keys.waitingPushed,
+                keys.waitingEnqueued, keys.paused,
             ] + (claims.map { [$0] } ?? []), arguments: [.init(id), .init(cursor), .init(version)])
     }
 
