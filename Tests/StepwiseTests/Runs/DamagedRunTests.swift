@@ -21,7 +21,8 @@ extension Scenarios {
                 let prefix = "stepwise:{default}:"
                 let run = RedisArgument(prefix + "run:r")
                 _ = try await server.command(
-                    "HSET", run, "workflow", "w", "payload", "1", "generation", "7", "status", "queued", "turn", "queue")
+                    "HSET", run, "workflow", "w", "payload", "1", "generation", "7", "status", "queued", "turn", "queue"
+                )
                 _ = try await server.command("HDEL", run, .init(field))
                 _ = try await server.command("LPUSH", .init(prefix + "claimed:x:default"), "turn r 7 w 1")
                 let reply = try await server.command(

@@ -19,13 +19,15 @@ extension RunDriver {
         case over
     }
 
-    /// - Parameter lost: how many workers were lost with the step; `nil` if that is not known.
+    /// - Parameters:
+    ///   - lost: how many workers were lost with the step; `nil` if that is not known.
+    ///   - looks: how often it was looked for the step before, one time after the other.
     func execute(
-        _ text: String, _ step: String, _ attempt: Int, lost: Int?, _ claim: Claim
+        _ text: String, _ step: String, _ attempt: Int, lost: Int?, _ claim: Claim, looks: Int = 0
     ) async throws -> Kept? {
         // The instance was given up meanwhile, or the step was recorded since the answer that named it was given: look again.
         guard let instance, !instance.isDelivered(step) else {
-            return try await load(text, step: (step, attempt), claim)
+            return try await lookAgain(text, step, attempt, looks, claim)
         }
         guard let call = instance.call(step) else {
             let isAtRest = await isAtRest(instance)
@@ -38,7 +40,7 @@ extension RunDriver {
         if call.body == nil {
             // Redis has closed the step since it said that it is open, or has lost that.
             if !holdsTurn { dropInstance() }
-            return try await load(text, step: (step, attempt), claim)
+            return try await lookAgain(text, step, attempt, looks, claim)
         }
         do {
             let result: Outcome.Result

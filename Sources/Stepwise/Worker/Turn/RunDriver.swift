@@ -117,8 +117,9 @@ actor RunDriver {
         }
     }
 
+    /// - Parameter looks: how often it was looked for the step before, one time after the other.
     func load(
-        _ text: String, step: (id: String, attempt: Int)?, _ claim: Claim, token: String? = nil
+        _ text: String, step: (id: String, attempt: Int)?, _ claim: Claim, token: String? = nil, looks: Int = 0
     ) async throws -> Kept? {
         let reply = try await store.takeTurn(
             run, text: text, step: step, seen: instance?.delivered ?? 0, token: token ?? session.nextToken(),
@@ -156,7 +157,7 @@ actor RunDriver {
                 try await synchronize(with: page, holdsTurn: step == nil)
             }
             if let step {
-                return try await execute(text, step.id, step.attempt, lost: lost, claim)
+                return try await execute(text, step.id, step.attempt, lost: lost, claim, looks: looks)
             } else {
                 return try await drive(number: number, opened: opened, claim)
             }
@@ -266,7 +267,10 @@ actor RunDriver {
             let wait = waits
             let isBack = await withCheckedContinuation { continuation in
                 returnWaiters[wait] = continuation
-                session.connections.executor.eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) { [executor] in
+                // The function may be back, and the run over, long before: the timer keeps nothing.
+                session.connections.executor.eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) {
+                    [executor, weak self] in
+                    guard let self else { return }
                     executor.execute { self.assumeIsolated { $0.endReturnWait(wait) } }
                 }
             }
