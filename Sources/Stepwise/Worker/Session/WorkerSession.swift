@@ -47,8 +47,7 @@ final class WorkerSession: Sendable {
         /// Where the walk over a workflow's unfit runs stands.
         var unfitCursors: [String: String] = [:]
         var warnedOfEscape: Set<String> = []
-        var warnedOfUnserved = FirstTimes()
-        var linesOfUnserved = LogBudget()
+        var linesOfUnserved = LogBudget(knowing: 1000)
         var linesOfParked = LogBudget()
         var endWaiters: [CheckedContinuation<Ending, Never>] = []
         var paused: Set<String> = []
@@ -504,11 +503,7 @@ final class WorkerSession: Sendable {
 
     /// Once a workflow and reason: there may be thousands of its work items.
     func noteUnserved(workflow: String, run: String, reason: String) {
-        let isLogged = state.withLock { state in
-            guard state.warnedOfUnserved.note("\(workflow): \(reason)") else { return false }
-            return state.linesOfUnserved.note(workflow: workflow, reason: reason)
-        }
-        guard isLogged else { return }
+        guard state.withLock({ $0.linesOfUnserved.note(workflow: workflow, reason: reason) }) else { return }
         logger.notice(
             "claimed work items wait for a worker that can do them",
             metadata: ["run": "\(run)", "workflow": "\(workflow)", "reason": "\(reason)"])
