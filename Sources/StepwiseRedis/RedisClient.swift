@@ -46,6 +46,12 @@ package final class RedisClient: Sendable {
         eventLoop.execute { [core] in core.value.reconnect() }
     }
 
+    /// The present connection is about to be killed on purpose, over another one: that is not logged as a loss. What waits for a reply fails all the
+    /// same, and the next command makes a new connection.
+    package func expectEnd() {
+        eventLoop.execute { [core] in core.value.expectEnd() }
+    }
+
     /// Ends the connection. Commands that have no reply yet and all later ones fail with `closed`. Closing twice is fine.
     package func close() async {
         await withCheckedContinuation { continuation in

@@ -43,6 +43,8 @@ final class RedisClientCore {
         connection?.abort(RedisError(.unavailable, "the connection was given up for a new one"))
     }
 
+    func expectEnd() { link.expectEnd() }
+
     func close() {
         guard !isClosed else { return }
         isClosed = true

@@ -23,6 +23,7 @@ final class RedisLink {
     private var connection: RedisConnection?
     private var previous: RedisSession?
     private var tls: NIOSSLContext?
+    private var isEndExpected = false
     private var lastWarning: String?
     var onEvent: ((Event) -> Void)?
 
@@ -177,6 +178,9 @@ final class RedisLink {
 
     // MARK: Failures
 
+    /// The present connection is about to be ended on purpose, by way of the server.
+    func expectEnd() { isEndExpected = connection != nil }
+
     /// What somebody gets who waited for a connection until their time was over.
     func timeoutError(after timeout: TimeAmount, lastCause: String?) -> RedisError {
         RedisError(
@@ -196,7 +200,8 @@ final class RedisLink {
     private func connectionLost(_ error: RedisError) {
         connection = nil
         // What was closed on purpose is not lost.
-        if !machine.isClosed { warn("the connection to redis was lost; reconnecting", error.message) }
+        if !machine.isClosed, !isEndExpected { warn("the connection to redis was lost; reconnecting", error.message) }
+        isEndExpected = false
         let next = machine.lost()
         onEvent?(.lost(error))
         perform(next)

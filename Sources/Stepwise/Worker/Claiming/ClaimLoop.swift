@@ -28,7 +28,8 @@ struct ClaimLoop: Sendable {
                 pause = .milliseconds(50)
             } catch {
                 if error.kind == .closed { return }
-                if error.kind != .unavailable, !session.isDraining {
+                // The worker itself ends a wait when it drains, or when the queue is paused.
+                if error.kind != .unavailable, !goesBack {
                     session.logger.warning(
                         "claiming failed", metadata: ["list": "\(source.list(session.keys))", "error": "\(error)"])
                 }
