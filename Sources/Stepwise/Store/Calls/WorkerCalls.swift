@@ -31,7 +31,7 @@ extension ScriptLibrary {
         arguments: ["is_one", "item", "worker", "is_lost", "max_losses", "max_size", "entry", "max_entries"])
     static let reject = Script(
         "reject", PackageResources.reject_lua, keys: ["claims", "malformed"],
-        arguments: ["item", "length", "entry", "max_entries"])
+        arguments: ["item", "length", "entry", "max_entries", "newer"])
     static let trimMalformed = Script(
         "trim_malformed", PackageResources.trim_malformed_lua, keys: ["malformed"], arguments: ["age"])
     static let setUnserved = Script(
@@ -215,14 +215,16 @@ extension RunStore {
     }
 
     /// A claimed item goes to `malformed`.
-    func reject(_ item: ClaimedItem, from source: ClaimSource, reason: String) async throws {
+    ///
+    /// - Parameter newer: of a long one: how many items the worker has claimed from there since, and still has.
+    func reject(_ item: ClaimedItem, from source: ClaimSource, reason: String, newer: Int = 0) async throws {
         let refused = RefusedItem(item, queue: source.queue, reason: reason)
         try await send(
             ScriptCall<Void>(
                 ScriptLibrary.reject, keys: [source.claims(keys, worker), keys.malformed],
                 arguments: [
                     .init(item.bytes), .init(item.isWhole ? "" : String(item.length)), .init(refused.entry),
-                    .init(RefusedItem.mostEntries),
+                    .init(RefusedItem.mostEntries), .init(newer),
                 ]))
     }
 }

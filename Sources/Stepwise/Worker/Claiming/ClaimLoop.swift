@@ -57,7 +57,7 @@ struct ClaimLoop: Sendable {
             seconds: WorkerConnections.blockingTimeout)
         guard let item = try await blocking.send(claim) else { return 1 }
         let hasSlot = session.slots.take(upTo: 1) == 1
-        await accept(item, hasSlot: hasSlot)
+        await accept(item, hasSlot: hasSlot, newer: 0)
         return hasSlot && ContinuousClock.now - begin < session.configuration.claimAtOnce ? 8 : 1
     }
 
@@ -78,10 +78,11 @@ struct ClaimLoop: Sendable {
             }
         }
         // What goes back at once goes back in its old order: the oldest last, to be the next.
-        if goesBack { items.reverse() }
-        for item in items {
+        let isReversed = goesBack
+        if isReversed { items.reverse() }
+        for (index, item) in items.enumerated() {
             free -= 1
-            await accept(item, hasSlot: true)
+            await accept(item, hasSlot: true, newer: isReversed ? 0 : items.count - 1 - index)
         }
         if let failure { throw failure }
         let taken = slots - free
@@ -97,7 +98,9 @@ struct ClaimLoop: Sendable {
     }
 
     /// What arrives after the worker has begun to drain, after the queue was paused, or while there is no slot, goes back at once.
-    private func accept(_ item: ClaimedItem, hasSlot: Bool) async {
+    ///
+    /// - Parameter newer: how many items were claimed here since, and are still held.
+    private func accept(_ item: ClaimedItem, hasSlot: Bool, newer: Int) async {
         session.noteClaim()
         if hasSlot, !goesBack, item.isWhole {
             switch source {
@@ -110,7 +113,7 @@ struct ClaimLoop: Sendable {
         if item.isWhole {
             try? await session.release(item.bytes, to: source)
         } else {
-            await session.rejectLong(item, from: source)
+            await session.rejectLong(item, from: source, newer: newer)
         }
         if hasSlot { session.slots.release() }
     }

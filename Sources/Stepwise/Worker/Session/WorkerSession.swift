@@ -340,11 +340,14 @@ final class WorkerSession: Sendable {
     }
 
     /// Rejects a claimed item of which only the beginning was read. Needs no slot.
-    func rejectLong(_ item: ClaimedItem, from source: ClaimSource) async {
+    ///
+    /// - Parameter newer: how many items were claimed from there since, and are still held.
+    func rejectLong(_ item: ClaimedItem, from source: ClaimSource, newer: Int) async {
         await guarding {
             try await self.store.reject(
                 item, from: source,
-                reason: PushedItem.reason(againstLength: item.length, limit: self.configuration.maximumPayloadSize))
+                reason: PushedItem.reason(againstLength: item.length, limit: self.configuration.maximumPayloadSize),
+                newer: newer)
         }
     }
 
