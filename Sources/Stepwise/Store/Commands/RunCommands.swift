@@ -10,7 +10,7 @@ internal import Foundation
 enum RunField: String, Sendable {
     case workflow, status, queue, generation, payload, created, ended, labels, deadline, startsAt, continued
     case recorded, turn, delivered, opened, inline, patches, divergence, unfit
-    case output, error, reason, warning, cancelled, origin, restarted, parent, parentQueue
+    case output, error, reason, warning, cancelled, ending, origin, restarted, parent, parentQueue
 
     fileprivate var argument: RedisArgument { .init(rawValue) }
 }
