@@ -22,7 +22,7 @@ package struct TestWorkflows: Sendable {
         [
             sequential, branches, race, failing, fanOut, mapped, retrying, once, patient, poison, fatal, tidying, leaf,
             refusing,
-            waiting, family, guardian, stubborn, dreamer, renewing, brisk, blocking, apart, late, hog, nap,
+            waiting, family, guardian, stubborn, dreamer, renewing, brisk, blocking, apart, late, hog, nap, crowd,
         ]
     }
 
@@ -234,6 +234,27 @@ package struct TestWorkflows: Sendable {
         Workflow("nap") { context, input in
             try await context.sleep(for: .milliseconds(100))
             return input
+        }
+    }
+
+    /// As many waits at once as its input says, until the event `go` comes: `3000 completes`, `3000 fails`, or `3000 continues`: then it begins
+    /// anew, and waits for `go` alone.
+    package var crowd: Workflow<String, String> {
+        Workflow("crowd") { context, input in
+            let words = input.split(separator: " ").map(String.init)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<(Int(words[0]) ?? 0) {
+                    group.addTask { try await context.waitForEvent("never", timeout: .seconds(36_000), name: "wait") }
+                }
+                group.addTask { try await context.waitForEvent("go") }
+                defer { group.cancelAll() }
+                _ = try await group.next()
+            }
+            switch words[1] {
+            case "fails": throw Declined()
+            case "continues": try await context.continueAsNew("0 completes")
+            default: return input
+            }
         }
     }
 

@@ -119,9 +119,9 @@ extension Scenarios {
                     #expect(ended.reduce(0, +) >= crowd.count, "they are \(ended.filter { $0 > 0 })")
                     let words = scripts.flatMap(\.lines).map { $0.split(separator: "\" \"").count }.max() ?? 0
                     #expect(words <= 1002, "a command of a script has \(words) words")
-                    // Of each step of a page its limit, and its places in the mailbox and in the event's list.
+                    // What steps have in one key goes in one command.
                     let commands = scripts.map(\.commands.count).max() ?? 0
-                    #expect(commands <= 3050, "a script has \(commands) commands")
+                    #expect(commands < 100, "a script has \(commands) commands")
                     // The page takes the waiters away by itself: no step leaves a message.
                     let messages = scripts.flatMap(\.lines).count {
                         $0.contains("\"withdraw \(Crowd.id) ") && $0.contains(" never ") && $0.contains("PUSH\"")
