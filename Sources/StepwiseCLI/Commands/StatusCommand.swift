@@ -16,7 +16,7 @@ struct StatusCommand: AsyncParsableCommand {
             let isEnding = details.status == .ending
             // Of an ending run they wait for nothing any more.
             let open = isEnding ? [] : try await client.openSteps(ofRun: run)
-            let left: Int? = isEnding ? try await client.openStepCount(ofRun: run) : nil
+            let left: Int? = !isEnding ? nil : try await client.openStepCount(ofRun: run)
             let unserved = open.isEmpty ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow)
             let version = try await client.turnHolderVersion(of: record)
             Output.print(
