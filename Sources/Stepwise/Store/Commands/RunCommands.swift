@@ -10,7 +10,7 @@ internal import Foundation
 enum RunField: String, Sendable {
     case workflow, status, queue, generation, payload, created, ended, labels, deadline, startsAt, continued
     case recorded, turn, delivered, opened, inline, patches, divergence, unfit
-    case output, error, reason, warning, cancelled, origin, restarted, parent, parentQueue
+    case output, error, reason, warning, cancelled, ending, origin, restarted, parent, parentQueue
 
     fileprivate var argument: RedisArgument { .init(rawValue) }
 }
@@ -85,6 +85,27 @@ extension StoreCommand<Page<(step: String, state: OpenStep?)>> {
     static func openSteps(_ keys: Keys, of id: String, after cursor: String) -> Self {
         Self(["HSCAN", .init(keys.open(id)), .init(cursor), "COUNT", "1000"]) { reply in
             Page(reply, pairs: { step, text in step.string.map { ($0, text.string.flatMap { OpenStep($0) }) } })
+        }
+    }
+}
+
+/// An open step of a run that is ending, as its mover names it to the store.
+struct Leftover: Sendable, Hashable {
+    /// As it is written: what somebody else has written here ends, too.
+    var step: [UInt8]
+    /// The event that it waits for.
+    var event: String?
+}
+
+extension StoreCommand<Page<Leftover>> {
+    /// A page of what is left of a run that is ending. It may have more than `count`, or fewer.
+    static func leftovers(_ keys: Keys, of id: String, after cursor: String, count: Int) -> Self {
+        Self(["HSCAN", .init(keys.open(id)), .init(cursor), "COUNT", .init(count)]) { reply in
+            Page(
+                reply,
+                pairs: { step, text in
+                    step.bytes.map { Leftover(step: $0, event: text.string.flatMap { OpenStep($0)?.event?.name }) }
+                })
         }
     }
 }
