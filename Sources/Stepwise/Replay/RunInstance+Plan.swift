@@ -13,7 +13,7 @@ extension RunInstance {
             if state.overLimit != nil || (state.finished == nil && !state.renewals.isEmpty) {
                 return Self.end(state, openings: [], closings: [], opened: opened, limit: limit)
             }
-            let end = min(state.calls.count, opened + limit)
+            let end = state.listens ? Self.endOfPage(state, opened, limit) : min(state.calls.count, opened + limit)
             let openings = (min(opened, end)..<end).map { number in
                 let isWaiting = if case .waiting = state.standings[number] { true } else { false }
                 let call = state.calls[number]
@@ -36,6 +36,18 @@ extension RunInstance {
                 isComplete: end == state.calls.count && closings.count <= limit
             )
         }
+    }
+
+    /// A step that waits for an event takes Redis as long as three others.
+    private static func endOfPage(_ state: State, _ opened: Int, _ limit: Int) -> Int {
+        let start = min(opened, state.calls.count)
+        var (end, weight) = (start, 0)
+        while end < state.calls.count {
+            weight += state.calls[end]?.wait?.event == nil ? 1 : 3
+            if weight > limit, end > start { break }
+            end += 1
+        }
+        return end
     }
 
     /// The plan of a run that ends, or begins anew: what it leaves. If that is more than a page, the plan names none of it, and Redis looks.
