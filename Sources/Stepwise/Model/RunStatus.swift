@@ -14,7 +14,7 @@ public struct RunStatus: RawRepresentable, Sendable, Hashable, Codable, CustomSt
     /// Waits until somebody resumes it, because somebody asked for that.
     public static var paused: RunStatus { RunStatus(rawValue: "paused") }
     /// Its end is decided and cannot be seen yet: it has more than 1,000 open steps, and a worker withdraws them first, page by page. It goes
-    /// on by itself; cancelling, pausing and resuming change nothing.
+    /// on by itself, and nothing changes how it ends. A run that is about to begin anew is ending, too; that one a cancellation ends.
     public static var ending: RunStatus { RunStatus(rawValue: "ending") }
     public static var completed: RunStatus { RunStatus(rawValue: "completed") }
     public static var failed: RunStatus { RunStatus(rawValue: "failed") }

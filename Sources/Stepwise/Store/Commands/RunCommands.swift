@@ -128,7 +128,8 @@ struct OpenCheck: Sendable {
     /// - Returns: each step that is; `nil` for one that is not.
     private func read(_ replies: [RedisValue]) -> [OpenStep?] {
         guard replies.count == 2, let now = replies[0].array, now.count == 2, now[0].string == run.generation,
-            evenIfPaused || now[1].string != RunStatus.paused.rawValue,
+            let status = now[1].string, status != RunStatus.ending.rawValue,
+            evenIfPaused || status != RunStatus.paused.rawValue,
             let states = replies[1].array, states.count == steps.count
         else { return steps.map { _ in nil } }
         return zip(states, steps).map { state, step in
