@@ -138,7 +138,8 @@ struct StatusCommand: AsyncParsableCommand {
                 .array(
                     open.map { step, state in
                         .object([
-                            ("step", .string(step)), ("kind", .string(state.kind)), ("attempt", .number(state.attempt)),
+                            ("step", .string(step)), ("kind", .string(state.kindName)),
+                            ("attempt", .number(state.attempt)),
                             ("lost", .number(state.lost)), ("until", JSONDocument(state.limits.values.min())),
                             ("mover", .string(state.place)), ("child", JSONDocument(state.child)),
                             ("event", JSONDocument(state.event?.name)),

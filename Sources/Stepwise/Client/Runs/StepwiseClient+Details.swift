@@ -53,6 +53,7 @@ extension StepwiseClient {
     public func resume(_ id: String, from step: String? = nil) async throws {
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
         if details.status == .failed { return try await revive(id, from: step) }
+        if details.status == .ending { throw stillEnding(id, "be resumed") }
         if step != nil {
             throw StepwiseError(
                 .wrongStatus,
@@ -69,6 +70,7 @@ extension StepwiseClient {
             default:
                 let status = try reader.text(1)
                 if status.isEmpty { throw noSuchRun(id) }
+                if status == RunStatus.ending.rawValue { throw stillEnding(id, "be resumed") }
                 throw StepwiseError(
                     .wrongStatus,
                     "run \(id) is not parked, it is \(status): only parked, paused and failed runs can be resumed"
