@@ -39,7 +39,8 @@ struct NamespaceDiagnosisTests {
             ("queue:a.b_C-1", NamespaceKey.queue("a.b_C-1")),
             ("claimed:w-1-a:q.1", .claimed(worker: "w-1-a", queue: "q.1")),
             ("run:r", .run("r")),
-            ("runs:parked", .runs(.parked)), ("delayed", .single("delayed")), ("run:\u{301}x", .run("\u{301}x")),
+            ("runs:parked", .runs(.parked)), ("runs:ending", .runs(.ending)), ("delayed", .single("delayed")),
+            ("run:\u{301}x", .run("\u{301}x")),
         ]
     )
     func `Names of keys are read as the contract writes them`(_ name: String, _ key: NamespaceKey) {

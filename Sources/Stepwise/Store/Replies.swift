@@ -55,6 +55,8 @@ enum AdvanceReply: Sendable {
     case paused([String])
     /// `status`: how the run has ended, if this turn was its last.
     case finished(status: RunStatus?)
+    /// The run's end is decided; the text is of the caller's claim to write it.
+    case ending(text: String)
     /// The run has begun anew, or is gone: this generation of it is over. `isOwn`: by this call.
     case continued(isOwn: Bool)
     case rebuild
@@ -169,6 +171,7 @@ struct ReplyReader {
         case "paused": .paused(items.dropFirst().compactMap(\.string))
         case "finished":
             .finished(status: try text(1).isEmpty ? nil : RunStatus(rawValue: text(1)))
+        case "ending": .ending(text: try text(1))
         case "continued": .continued(isOwn: try integer(1) == 1)
         case "rebuild": .rebuild
         case "stale": .stale

@@ -4,7 +4,7 @@ package enum ScriptLibrary {
         enqueue, enqueuePlain, pause, resume, revive, restart, cancel, timerFired, setDeadline, note,
         ScriptLibrary.await, expired, deleteRuns, forgetWaiting, failWaiting, inspect,
         acceptPushed, takeTurnPlain, takeTurn, history, advance, recordAndAdvance, recordAndAdvancePlain,
-        recordAndCompletePlain, park, wake,
+        recordAndCompletePlain, endPage, park, wake,
         recordPlain, record, markAttempt, retry, promote, notify, broadcast, deliver, withdraw, callback, extend,
         purgeMail,
         awaitChild, childEnded, format, registerWorker, beat, declareDead, deregister, release, releasePushed, reject,

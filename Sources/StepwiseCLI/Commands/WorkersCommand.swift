@@ -6,7 +6,8 @@ struct WorkersCommand: AsyncParsableCommand {
         commandName: "workers", abstract: "Lists the workers, the dead of the last hour too.",
         discussion: """
             A worker is alive if it beat within the last 15 s by Redis' clock, silent if not, and dead once the others \
-            have declared it so; what a dead one held goes back to its queues.
+            have declared it so; what a dead one held goes back to its queues. Below the table stand the runs whose end a \
+            worker is writing: those with more than 1,000 open steps, which are withdrawn first.
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -14,8 +15,10 @@ struct WorkersCommand: AsyncParsableCommand {
     func run() async throws {
         try await connection.withClient { client in
             let workers = try await client.workers()
+            let endings = try await client.endingRuns(heldBy: workers)
             if connection.json {
-                Output.print(JSONDocument.object([("workers", .array(workers.map(json)))]).text)
+                let items = workers.map { json($0, endings[$0.name] ?? []) }
+                Output.print(JSONDocument.object([("workers", .array(items))]).text)
                 return
             }
             let now = try await client.redisTime()
@@ -30,6 +33,9 @@ struct WorkersCommand: AsyncParsableCommand {
                     worker.version)
             }
             Output.print(table.text)
+            for worker in workers {
+                for run in endings[worker.name] ?? [] { Output.print("\(worker.name) writes the end of run \(run)") }
+            }
         }
     }
 
@@ -38,7 +44,7 @@ struct WorkersCommand: AsyncParsableCommand {
         worker.workflows.map { name in worker.versions[name].map { "\(name)=\($0)" } ?? name }.joined(separator: " ")
     }
 
-    private func json(_ worker: WorkerListing) -> JSONDocument {
+    private func json(_ worker: WorkerListing, _ ending: [String]) -> JSONDocument {
         .object([
             ("name", .string(worker.name)), ("state", .string(worker.state.rawValue)),
             ("beatAge", JSONDocument(worker.beatAge)),
@@ -51,6 +57,7 @@ struct WorkersCommand: AsyncParsableCommand {
             ),
             ("concurrency", .number(worker.concurrency)), ("host", .string(worker.host)), ("pid", .number(worker.pid)),
             ("version", .string(worker.version)), ("started", JSONDocument(worker.started)),
+            ("ending", JSONDocument(ending)),
         ])
     }
 }

@@ -28,13 +28,13 @@ extension ScriptLibrary {
     static let cancel = Script(
         "cancel", PackageResources.cancel_lua,
         keys: [
-            "run", "steps", "open", "join", "queue", "meta", "cancelled", "queued", "running", "unserved", "parked",
-            "unfit", "paused", "parent_queue", "unserved_items", "claimed", "delayed",
+            "run", "steps", "open", "join", "queue", "meta", "cancelled", "ending", "queued", "running", "unserved",
+            "parked", "unfit", "paused", "parent_queue", "unserved_items", "claimed", "delayed",
         ], arguments: ["id", "reason", "text", "queue", "parent?", "workflow?"])
     static let timerFired = Script(
         "timer_fired", PackageResources.timer_fired_lua,
         keys: [
-            "run", "steps", "open", "join", "queue", "delayed", "meta", "failed", "dead", "queued", "running",
+            "run", "steps", "open", "join", "queue", "delayed", "meta", "failed", "ending", "dead", "queued", "running",
             "unserved", "parked", "paused", "parent_queue",
         ], arguments: ["id", "generation", "step", "entry", "worker", "queue"])
     static let setDeadline = Script(
@@ -159,8 +159,8 @@ extension ScriptCall<ReplyReader> {
             ScriptLibrary.cancel,
             keys: [
                 keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(queue), keys.meta,
-                keys.runs(.cancelled), keys.runs(.queued), keys.runs(.running), keys.runs(.noWorker),
-                keys.runs(.parked),
+                keys.runs(.cancelled), keys.runs(.ending), keys.runs(.queued), keys.runs(.running),
+                keys.runs(.noWorker), keys.runs(.parked),
                 keys.unfit(workflow), keys.runs(.paused), keys.queue(parentQueue ?? queue), keys.unserved(workflow),
                 claim?.list ?? keys.queue(queue), keys.delayed,
             ],
@@ -258,6 +258,8 @@ extension RunStore {
         case recorded
         /// The run has failed with it.
         case ended
+        /// The run will have failed with it, once what it leaves is ended in pages.
+        case ending
         case nothing
     }
 
@@ -271,8 +273,8 @@ extension RunStore {
                 ScriptLibrary.timerFired,
                 keys: [
                     keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(limit.queue), keys.delayed,
-                    keys.meta, keys.runs(.failed), keys.dead, keys.runs(.queued), keys.runs(.running),
-                    keys.runs(.noWorker), keys.runs(.parked), keys.runs(.paused),
+                    keys.meta, keys.runs(.failed), keys.runs(.ending), keys.dead, keys.runs(.queued),
+                    keys.runs(.running), keys.runs(.noWorker), keys.runs(.parked), keys.runs(.paused),
                     keys.queue(parentQueue ?? limit.queue),
                 ],
                 arguments: [
@@ -283,6 +285,7 @@ extension RunStore {
                 switch reader.word {
                 case "fired": .recorded
                 case "ended": .ended
+                case "ending": .ending
                 case "obsolete", "early": .nothing
                 default: throw reader.unexpected
                 }

@@ -24,7 +24,7 @@ extension ScriptLibrary {
         "advance", PackageResources.advance_lua, after: planning,
         keys: [
             "run", "steps", "open", "join", "claimed", "queue", "running", "completed", "failed", "parked", "cancelled",
-            "dead", "delayed", "parent_queue", "mail?", "events...",
+            "ending", "dead", "delayed", "parent_queue", "mail?", "events...",
         ],
         arguments: [
             "id", "worker", "number", "text", "generation", "upto", "slots", "is_last", "ending", "result", "queue",
@@ -163,11 +163,12 @@ extension RunStore {
         [
             run.runKey, run.stepsKey, run.openKey, run.joinKey, keys.claimed(worker, run.queue),
             keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed), keys.runs(.parked),
-            keys.runs(.cancelled), keys.dead, keys.delayed, keys.queue(advance.parentQueue ?? run.queue),
+            keys.runs(.cancelled), keys.runs(.ending), keys.dead, keys.delayed,
+            keys.queue(advance.parentQueue ?? run.queue),
         ] + eventKeys(run, advance.plan)
     }
 
-    private static let firstEventKey = 16
+    private static let firstEventKey = 17
 
     private func eventKeys(_ run: Run, _ plan: Plan) -> [String] {
         let events = plan.openings.compactMap { $0.withdrawn ? nil : $0.wait?.event }
@@ -191,6 +192,9 @@ extension RunStore {
             if let event = opening.wait?.event, !opening.withdrawn {
                 wait += " \(event) \(eventKey)"
                 eventKey += 2
+            }
+            if let child = opening.child {
+                wait = "child \(childID(child.id, of: opening.step, run)) \(child.workflow)"
             }
             arguments += [
                 .init(opening.number), .init(opening.step), opening.withdrawn ? "1" : "", .init(opening.limits),

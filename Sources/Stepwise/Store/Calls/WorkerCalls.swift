@@ -20,7 +20,7 @@ extension ScriptLibrary {
     static let release = Script(
         "release", PackageResources.release_lua,
         keys: [
-            "run", "open", "claimed", "queue", "steps", "join", "running", "failed", "dead", "parent_queue",
+            "run", "open", "claimed", "queue", "steps", "join", "running", "failed", "ending", "dead", "parent_queue",
         ],
         arguments: [
             "text", "worker", "kind", "generation", "step", "attempt", "is_lost", "max_losses", "id",
@@ -147,7 +147,7 @@ extension ScriptCall<String> {
         case .step(_, let itsGeneration, let itsAttempt, let itsStep):
             kind = "step"
             (generation, attempt, step) = (itsGeneration, String(itsAttempt), itsStep)
-        case .ended, .cancel, .broadcast, .withdraw, nil:
+        case .ended, .cancel, .broadcast, .withdraw, .end, nil:
             break
         }
         let run = workItem?.run ?? ""
@@ -155,7 +155,7 @@ extension ScriptCall<String> {
             ScriptLibrary.release,
             keys: [
                 keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.steps(run),
-                keys.join(run), keys.runs(.running), keys.runs(.failed), keys.dead,
+                keys.join(run), keys.runs(.running), keys.runs(.failed), keys.runs(.ending), keys.dead,
                 keys.queue(parentQueue ?? queue),
             ],
             arguments: [

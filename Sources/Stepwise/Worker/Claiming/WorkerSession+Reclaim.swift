@@ -33,7 +33,7 @@ extension WorkerSession {
         let about = try await command(.run(keys, run, .queue, .unfit, .status))
         let queue = about.text(.queue) ?? "default"
         // What belongs to no live run is dropped by whoever claims it.
-        let isLive = about.status.map { !$0.isEnded } ?? false
+        let isLive = about.status.map { !$0.isDecided } ?? false
         guard configuration.queues.contains(queue), !isPaused(queue: queue),
             !isLive || reasonToWait(workflow, incompatibleVersions: about.incompatibleVersions) == nil
         else {

@@ -216,7 +216,12 @@ extension RunDriver {
 
     /// Whether the open step has no more to tell than that it is open.
     func isPlain(_ call: StepCall, attempt: Int, lost: Int) -> Bool {
-        attempt == 1 && lost == 0 && !call.options.isAtMostOnce && !call.options.hasLimits
+        attempt == 1 && lost == 0 && !call.options.isAtMostOnce && !call.options.hasLimits && !isParent(call)
+    }
+
+    /// Whether the open step says that it makes a child which is not to go on without it.
+    private func isParent(_ call: StepCall) -> Bool {
+        if case .child(let order) = call.special { order.endsWithParent } else { false }
     }
 
     private func step(of call: StepCall, attempt: Int) -> Step {

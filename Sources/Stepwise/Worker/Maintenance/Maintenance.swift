@@ -157,8 +157,11 @@ actor Maintenance {
     private func fire(_ limit: TimeLimit) async {
         do {
             let parentQueue = limit.step == nil ? try await session.parentQueue(of: limit.run) : nil
-            guard case .ended = try await session.store.timerFired(limit, parentQueue: parentQueue) else { return }
-            try await session.reportEnd(of: limit.run)
+            switch try await session.store.timerFired(limit, parentQueue: parentQueue) {
+            case .ended: try await session.reportEnd(of: limit.run)
+            case .ending: break
+            case .recorded, .nothing: return
+            }
             // If it was parked for changed code, it need not be looked at any more; nor if no worker has its workflow.
             let keys = session.keys
             let workflow = try await session.command(.run(keys, limit.run, .workflow)).text(.workflow) ?? ""
@@ -259,7 +262,7 @@ actor Maintenance {
                 }
             case .turn(let id, let generation):
                 turns.append(RunStore.Run(id: id, generation: generation, queue: "", keys: session.keys))
-            case .ended, .cancel, .broadcast, .withdraw, nil:
+            case .ended, .cancel, .broadcast, .withdraw, .end, nil:
                 break
             }
         }

@@ -117,11 +117,11 @@ extension WorkerSession {
         return steps
     }
 
-    /// Whether a run has more outcomes than that, or has ended: one that is paused ends without another outcome.
+    /// Whether a run has more outcomes than that, or its end is decided: that of one that is paused is, without another outcome.
     func hasMoved(_ run: RunStore.Run, beyond outcomes: Int) async throws -> Bool {
         let now = try await command(.run(keys, run.id, .recorded, .generation, .status))
         guard let status = now.status, now.text(.generation) == run.generation else { return true }
-        return now.integer(.recorded) ?? 0 > outcomes || status.isEnded
+        return now.integer(.recorded) ?? 0 > outcomes || status.isDecided
     }
 
     /// Whether the run is there, in this generation.

@@ -308,6 +308,8 @@ final class WorkerSession: Sendable {
             case .ended?, .cancel?, .broadcast?, .withdraw?:
                 guard let text, let workItem else { return }
                 await self.guarding { try await self.deliver(text, workItem, from: queue) }
+            case .end(let id, let generation)?:
+                await self.writeEnd(of: RunStore.Run(id: id, generation: generation, queue: queue, keys: self.keys))
             case nil:
                 await self.guarding {
                     try await self.store.reject(
@@ -418,7 +420,7 @@ final class WorkerSession: Sendable {
         }
     }
 
-    private func guarding(_ body: @Sendable () async throws -> Void) async {
+    func guarding(_ body: @Sendable () async throws -> Void) async {
         do { try await body() } catch is SessionEnded {} catch {
             logger.error("a claimed item could not be handled", metadata: ["error": "\(error)"])
         }

@@ -42,7 +42,7 @@ extension RunDriver {
                     return nil
                 }
                 let plan = instance.plan(opened: opened)
-                let ending = plan.isComplete ? ending(of: instance) : nil
+                let ending = plan.isComplete || plan.endsInPages ? ending(of: instance) : nil
                 let (request, reserved) = request(number: number, upto: instance.delivered, plan: plan, ending: ending)
                 let report = beginReport(upto: request.upto)
                 do {
@@ -93,6 +93,14 @@ extension RunDriver {
                 // What still runs here of this generation is for nobody.
                 for step in bodies.keys { cancelBody(of: step) }
                 discard()
+                return nil
+            case .ending(let text):
+                for step in bodies.keys { cancelBody(of: step) }
+                discard()
+                guard let mover = session.ledger.begin(Array(text.utf8)) else { return nil }
+                claim.end()
+                defer { mover.end() }
+                await session.writeEnd(of: run)
                 return nil
             case .stale:
                 discard()
@@ -238,7 +246,7 @@ extension RunDriver {
         let upto = instance.delivered + 1
         instance.deliver(Outcome(step: call.id, result: result, kind: call.kind), to: call)
         var plan = instance.plan(opened: opened)
-        let ending = plan.isComplete ? ending(of: instance) : nil
+        let ending = plan.isComplete || plan.endsInPages ? ending(of: instance) : nil
         if ending != nil {
             plan.openings = []
         } else {

@@ -55,7 +55,7 @@ actor RunDriver {
             switch workItem {
             case .turn: return try await self.load(text, step: nil, claim)
             case .step(_, _, let attempt, let id): return try await self.take(text, step: (id, attempt), claim)
-            case .ended, .cancel, .broadcast, .withdraw: return nil
+            case .ended, .cancel, .broadcast, .withdraw, .end: return nil
             }
         }
         claim.end()

@@ -24,7 +24,7 @@
 --       queue         of the run, as far as the caller knows
 --       max_waiting   how many bytes pushed events may have that wait for a run which does not exist
 -- Reply {'received'}: a step had waited for it; {'kept'}; {'again'}: send it again, old entries were in the way; {'seen'}: an event with this id
---       was sent before; {'over', status}: the run has ended, {'unknown'}: it has made no such callback, or
+--       was sent before; {'over', status}: the run has ended, or is ending, {'unknown'}: it has made no such callback, or
 --       {'full'} or {'large'}: nothing was done, the claim stays; {'queue', queue}: the run has
 --       another queue than `queue`; {'stale'}
 -- Only a function at rest gets it here. Another may no longer wait for it once it knows all that is recorded, so the script that finds it at
@@ -53,8 +53,9 @@ if event_id ~= '' and redis.call('ZSCORE', seen_key, event_id) then
   if has_claim then drop_claim(accepting_key, text) end
   return { 'seen' }
 end
--- A failed run may be resumed.
-if run and not is_live(run) and run.status ~= 'failed' then return { 'over', run.status } end
+-- A failed run may be resumed, and one that begins anew may ask. Of a run that is ending, what was decided counts.
+local status = run and run.status == 'ending' and redis.call('HGET', run_key, 'ending') or run and run.status
+if run and not is_live(run) and status ~= 'failed' and status ~= 'continued' then return { 'over', status } end
 if string.sub(name, 1, 9) == 'callback:' then
   -- A callback is in the mailbox from its making to its answer; of its answers the first counts.
   local last = redis.call('ZREVRANGEBYLEX', mail_key, '(' .. name .. '!', '[' .. name .. ' ', 'LIMIT', 0, 1)[1]

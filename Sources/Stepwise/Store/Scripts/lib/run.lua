@@ -24,8 +24,9 @@ end
 
 local ENDED = { completed = true, failed = true, cancelled = true }
 
+-- Whether a run's end is not decided.
 local function is_live(run)
-  return run and not ENDED[run.status]
+  return run and not ENDED[run.status] and run.status ~= 'ending'
 end
 
 -- Whether nobody takes the run forward until somebody resumes it.
@@ -124,6 +125,11 @@ end
 -- apart from it by every instance and every work item that is still about.
 local function turn_text(id, generation)
   return 'turn ' .. id .. ' ' .. generation
+end
+
+-- The work item of who writes an end that is decided, page by page.
+local function end_text(id, generation)
+  return 'end ' .. id .. ' ' .. generation
 end
 
 -- When a run is to start, of '+<ms>' from now, '<ms>' since 1970, or ''; nil for at once.
@@ -257,7 +263,32 @@ local function withdraw_text(id, generation, step, place)
   return 'withdraw ' .. id .. ' ' .. generation .. ' ' .. number .. ' ' .. name .. ' ' .. step
 end
 
--- The work items that end what a run's open steps leave outside it: children that are to end with it, and waits for events.
+-- The kind of an open step that makes a child which is to end with its run. It may have made it already, before it waits for it.
+local function child_kind(child, workflow)
+  return 'child:' .. #child .. ':' .. child .. ':' .. workflow
+end
+
+-- The work item that ends the child of an open step; nil if it has none that is to end with its run.
+local function cancel_text(id, generation, step, open)
+  local child, workflow = string.match(open.where, '^child:cancel:(.+)$'), '-'
+  if not child then
+    local length, names = string.match(open.kind, '^child:(%d+):(.+)$')
+    if not length then return nil end
+    child, workflow = string.sub(names, 1, length), string.sub(names, length + 2)
+  end
+  return 'cancel ' .. child .. ' ' .. workflow .. ' ' .. id .. ' ' .. generation .. ' ' .. step
+end
+
+-- How many open steps one script may end: a run with more is `ending` until the last of its pages.
+local END_PAGE = 1000
+
+-- Whether a run has more open than one script may end. Each open step was opened: mostly that number tells, without a look.
+local function ends_in_pages(run, open_key)
+  return run.opened > END_PAGE and redis.call('HLEN', open_key) > END_PAGE
+end
+
+-- The work items that end what a run's open steps leave outside it: children that are to end with it, and waits for events. For a run
+-- that does not end in pages.
 local function ending_texts(run, id, open_key)
   local texts, cursor = {}, '0'
   if run.children == '' and run.listens == '' then return texts end
@@ -265,8 +296,7 @@ local function ending_texts(run, id, open_key)
     local page = redis.call('HSCAN', open_key, cursor, 'COUNT', 1000)
     for n = 1, #page[2], 2 do
       local open = read_open(page[2][n + 1])
-      local child = open and string.match(open.where, '^child:cancel:(.+)$')
-      if child then texts[#texts + 1] = 'cancel ' .. child .. ' - ' .. id .. ' ' .. run.generation .. ' ' .. page[2][n] end
+      texts[#texts + 1] = open and cancel_text(id, run.generation, page[2][n], open)
       texts[#texts + 1] = open and withdraw_text(id, run.generation, page[2][n], open.where)
     end
     cursor = page[1]
@@ -424,4 +454,42 @@ local function end_run(run, id, keys, ending)
   drop_limits(keys.delayed, ending.limits or {})
   call_in_bites('RPUSH', keys.queue, ending.texts)
   announce_end(run, id, keys.run, keys.parent_queue)
+end
+
+-- Decides the end of a run that ends in pages (ends_in_pages). The script has checked everything, and the mover's list too. Nobody sees the
+-- end before the last page: end_page writes that.
+-- `keys`: run, join, delayed, ending, and the list runs:<status> that it leaves.
+-- `decision`: ending, the status that it gets, or 'continued'; leaves, fields and limits as of end_run; fields may be more than what says how.
+-- `mover_key`: where the mover lies from now on. `is_claimed`: it is the caller's claim; else it is next in its queue.
+-- Returns the mover's text.
+local function begin_end(run, id, keys, decision, mover_key, is_claimed)
+  local text = end_text(id, run.generation)
+  redis.call('UNLINK', keys.join)
+  redis.call('HSET', keys.run, 'status', 'ending', 'ending', decision.ending, 'turn', '', 'inline', '', unpack(decision.fields))
+  redis.call(is_claimed and 'LPUSH' or 'RPUSH', mover_key, text)
+  redis.pcall('ZREM', keys[decision.leaves or run.status], id)
+  redis.pcall('ZADD', keys.ending, now(), id)
+  drop_limits(keys.delayed, decision.limits or {})
+  return text
+end
+
+-- A run begins anew: the same id, the next generation, no history. The script has checked everything, and its first write was UNLINK of
+-- open:<id>, or HDEL of what was left there.
+-- `keys`: run, steps, open, join, queue, delayed.
+-- Returns the generation.
+local function begin_anew(run, id, queue, keys, payload)
+  local continued = (tonumber(redis.call('HGET', keys.run, 'continued')) or 0) + 1
+  redis.call('UNLINK', keys.steps, keys.open, keys.join)
+  redis.call('HDEL', keys.run, 'inline', 'delivered', 'lost', 'reason', 'divergence', 'unfit', 'patches', 'children', 'listens', 'joins',
+    'ending', 'next')
+  local generation = string.format('%.0f', math.max(tonumber(new_generation()), string.match(run.generation, '^%d+') + 1))
+  -- `turns` goes on: by its number every call of the generation before is known to be late.
+  redis.call('HSET', keys.run, 'generation', generation, 'status', 'running', 'payload', payload, 'turn', 'queue', 'opened', 0,
+    'recorded', 0, 'bytes', 0, 'continued', continued)
+  redis.call('RPUSH', keys.queue, turn_text(id, generation))
+  if tonumber(run.deadline) then
+    redis.pcall('ZREM', keys.delayed, limit_entry(queue, id, run.generation, ''))
+    redis.pcall('ZADD', keys.delayed, run.deadline, limit_entry(queue, id, generation, ''))
+  end
+  return generation
 end
