@@ -1,3 +1,5 @@
+import Stepwise
+
 /// A table for people: a head, rows, columns as wide as their widest cell.
 struct Table {
     private let head: [String]
