@@ -14,8 +14,9 @@ extension StepwiseClient {
         guard let since = held.compactMap(\.poolHeldSince).min() else { return nil }
         let age = max(0, try await redisTime() - since) / 1000
         let names = held.prefix(10).map(\.name).joined(separator: ", ") + (held.count > 10 ? ", …" : "")
-        return "\(held.count == 1 ? "worker" : "\(held.count) workers") \(names): bodies hold every thread of Swift's pool, for \(age) s; "
-            + "such a worker claims nothing until one is free: give steps whose bodies block or compute for long the option .blocking, "
-            + "or start more workers"
+        let who = held.count == 1 ? "worker \(names) claims nothing" : "\(held.count) workers claim nothing (\(names))"
+        return who
+            + ": for \(age) s bodies have held every thread of Swift's pool there; give steps whose bodies block or "
+            + "compute for long the option .blocking, or start more workers"
     }
 }
