@@ -7,7 +7,8 @@ extension TestWorkflows {
     /// A step, called as the run is, that is executed at most once and has to be begun in time.
     package var careful: Workflow<String, String> {
         Workflow("careful") { [ledger] context, input in
-            try await context.run(input, .atMostOnce, .claimTimeout(.seconds(3600)), .retry(.never)) { step in
+            try await context.run(input, .atMostOnce, .claimTimeout(.seconds(3600)), .retry(.never)) {
+                (step: Step) async throws -> String in
                 try await ledger.execute(step.id, attempt: step.attempt)
                 return input.uppercased()
             }
@@ -19,11 +20,11 @@ extension TestWorkflows {
         Workflow("pair") { [ledger] context, input in
             async let left = context.run(
                 "\(input)-left", .atMostOnce, .claimTimeout(.seconds(3600)), .retry(.never)
-            ) { step in
+            ) { (step: Step) async throws -> String in
                 try await ledger.execute(step.id, attempt: step.attempt)
                 return "LEFT"
             }
-            async let right = context.run("\(input)-right") { step in
+            async let right = context.run("\(input)-right") { (step: Step) async throws -> String in
                 try await ledger.execute(step.id, attempt: step.attempt)
                 return "RIGHT"
             }
