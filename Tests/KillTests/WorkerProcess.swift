@@ -15,11 +15,12 @@ final class WorkerProcess: Sendable {
     /// Starts the program TestWorker.
     convenience init(
         redis: String, ledgerRedis: String, ledger: String, author: String, namespace: String, lease: Int = 1000,
-        concurrency: Int = 10, grace: Int = 5000, folder: String
+        concurrency: Int = 10, grace: Int = 5000, bodyStartLimit: Int = 3_600_000, folder: String
     ) throws {
         try self.init(
             program: "TestWorker",
-            [redis, ledgerRedis, ledger, author, namespace, String(lease), String(concurrency), String(grace)],
+            [redis, ledgerRedis, ledger, author, namespace, String(lease), String(concurrency), String(grace)]
+                + ["bodyStartLimit=\(bodyStartLimit)"],
             log: folder + "/" + namespace + "-" + author + ".log")
     }
 

@@ -15,12 +15,15 @@ func leaveOnSIGTERM(_ worker: StepwiseWorker) -> any DispatchSourceSignal {
 }
 
 // A worker process for tests: TestWorker <redis URL> <ledger's redis URL> <ledger> <author> <namespace> <lease in ms> <concurrency> <grace in ms>
+// [<setting>=<ms> ...]
 let arguments = CommandLine.arguments
-guard arguments.count == 9, let lease = Int(arguments[6]), let concurrency = Int(arguments[7]),
+guard arguments.count >= 9, let lease = Int(arguments[6]), let concurrency = Int(arguments[7]),
     let grace = Int(arguments[8])
 else {
     FileHandle.standardError.write(
-        Data("usage: TestWorker URL LEDGER-URL LEDGER AUTHOR NAMESPACE LEASE-MS CONCURRENCY GRACE-MS\n".utf8))
+        Data(
+            "usage: TestWorker URL LEDGER-URL LEDGER AUTHOR NAMESPACE LEASE-MS CONCURRENCY GRACE-MS [SETTING=MS ...]\n"
+                .utf8))
     exit(64)
 }
 LoggingSystem.bootstrap(StreamLogHandler.standardError)
@@ -32,9 +35,17 @@ var configuration = StepwiseWorker.Configuration(
 // So that a busy machine does not decide which bodies are quick.
 configuration.quickBody = .milliseconds(20)
 configuration.blockingThreads = 1000
+for argument in arguments.dropFirst(9) {
+    let parts = argument.split(separator: "=").map(String.init)
+    guard parts.count == 2, let limit = Int(parts[1]), parts[0] == "bodyStartLimit" else {
+        FileHandle.standardError.write(Data("no such setting: \(argument)\n".utf8))
+        exit(64)
+    }
+    configuration.bodyStartLimit = .milliseconds(limit)
+}
 let tests = TestWorkflows(ledger: ledger)
 let worker = try StepwiseWorker(
-    redis: RedisEndpoint(arguments[1]), workflows: tests.all + tests.worst, configuration: configuration,
-    logger: logger)
+    redis: RedisEndpoint(arguments[1]), workflows: tests.all + tests.worst + tests.waitingForThreads,
+    configuration: configuration, logger: logger)
 let leaving = leaveOnSIGTERM(worker)
 try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()

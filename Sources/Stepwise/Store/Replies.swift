@@ -72,10 +72,19 @@ enum RecordReply: Sendable {
     case reset
 }
 
-enum AttemptReply: String, Sendable {
-    case begun
+enum AttemptReply: Sendable {
+    /// `claimLimit`: until when the step had to be begun, in milliseconds since 1970, if this call has taken that limit away.
+    case begun(claimLimit: String?)
     case interrupted
     case stale
+}
+
+/// What was written before a step's body was to begin; taken back with a body that does not begin.
+struct AttemptMark: Sendable {
+    /// Of the call that wrote it.
+    let token: String
+    /// See ``AttemptReply/begun(claimLimit:)``.
+    let claimLimit: String?
 }
 
 enum RetryReply: Sendable {

@@ -5,10 +5,10 @@ package enum ScriptLibrary {
         ScriptLibrary.await, expired, deleteRuns, forgetWaiting, failWaiting, inspect,
         acceptPushed, takeTurnPlain, takeTurn, history, advance, recordAndAdvance, recordAndAdvancePlain,
         recordAndCompletePlain, endPage, park, wake,
-        recordPlain, record, markAttempt, retry, promote, notify, broadcast, deliver, withdraw, callback, extend,
-        purgeMail,
+        recordPlain, record, markAttempt, unmarkAttempt, retry, promote, notify, broadcast, deliver, withdraw, callback,
+        extend, purgeMail,
         awaitChild, childEnded, format, registerWorker, beat, declareDead, deregister, release, releasePushed, reject,
-        trimMalformed, setUnserved, reclaim, tryCommands, schedule,
+        trimMalformed, setUnserved, reclaim, notePool, tryCommands, schedule,
     ]
 
     /// For the plain case of another script: it does without the library.

@@ -4,7 +4,10 @@ import Stepwise
 struct HealthCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "health", abstract: "Exits 0 if Redis answers and a worker is alive, else 1 with the reason.",
-        discussion: "For a container's probe. A worker is alive if it beat within the last 15 s by Redis' clock.")
+        discussion: """
+            For a container's probe. A worker is alive if it beat within the last 15 s by Redis' clock. It is a reason, too, \
+            that step bodies hold every thread of Swift's pool at a worker that is alive: it claims nothing.
+            """)
 
     @Flag(help: "Ask for a worker whose host is this machine's name.")
     var workerOnThisHost = false

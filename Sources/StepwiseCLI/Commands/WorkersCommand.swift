@@ -6,8 +6,9 @@ struct WorkersCommand: AsyncParsableCommand {
         commandName: "workers", abstract: "Lists the workers, the dead of the last hour too.",
         discussion: """
             A worker is alive if it beat within the last 15 s by Redis' clock, silent if not, and dead once the others \
-            have declared it so; what a dead one held goes back to its queues. Below the table stand the runs whose end a \
-            worker is writing: those with more than 1,000 open steps, which are withdrawn first.
+            have declared it so; what a dead one held goes back to its queues. A worker whose pool is held claims nothing: \
+            step bodies hold every thread of Swift's pool there. Below the table stand the runs whose end a worker is \
+            writing: those with more than 1,000 open steps, which are withdrawn first.
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -26,7 +27,7 @@ struct WorkersCommand: AsyncParsableCommand {
                 "WORKER", "STATE", "LAST BEAT", "CLAIMS", "LAST CLAIM", "QUEUES", "WORKFLOWS", "HOST", "PID", "VERSION")
             for worker in workers {
                 table.add(
-                    worker.name, worker.state.rawValue, Output.length(worker.beatAge),
+                    worker.name, state(worker, now), Output.length(worker.beatAge),
                     "\(worker.claims)/\(worker.concurrency)",
                     Output.length(worker.lastClaim.map { max(0, now - $0) }), worker.queues.joined(separator: " "),
                     Output.short(workflows(worker), 40), worker.host, String(worker.pid),
@@ -37,6 +38,11 @@ struct WorkersCommand: AsyncParsableCommand {
                 for run in endings[worker.name] ?? [] { Output.print("\(worker.name) writes the end of run \(run)") }
             }
         }
+    }
+
+    private func state(_ worker: WorkerListing, _ now: Int) -> String {
+        guard worker.state != .dead, let since = worker.poolHeldSince else { return worker.state.rawValue }
+        return "\(worker.state.rawValue), pool held \(Output.length(max(0, now - since)))"
     }
 
     /// `ship greet=2`: those with a version show it.
@@ -58,6 +64,7 @@ struct WorkersCommand: AsyncParsableCommand {
             ("concurrency", .number(worker.concurrency)), ("host", .string(worker.host)), ("pid", .number(worker.pid)),
             ("version", .string(worker.version)), ("started", JSONDocument(worker.started)),
             ("ending", JSONDocument(ending)),
+            ("poolHeldSince", JSONDocument(worker.poolHeldSince)),
         ])
     }
 }

@@ -153,7 +153,7 @@ extension Scenarios {
             }
             let configuration = StepwiseWorker.Configuration(
                 lease: forever, offExecutorLimit: forever, completedRetention: forever, failedRetention: forever,
-                waitingLimit: forever)
+                waitingLimit: forever, bodyStartLimit: forever)
             try await withWorker([workflow], memory: memory, configuration: configuration) { client, _ in
                 for option in [EnqueueOption.after(negative), .runTimeout(forever)] {
                     let run = try await complete(client.enqueue(workflow, 0, option), of: workflow)

@@ -37,6 +37,8 @@ package struct WorkerListing: Sendable, Hashable {
     /// Whether it is in `workers`, and whether it has a `worker:<worker>`; a worker has both.
     package var isIndexed = true
     package var hasEntry = true
+    /// Since when bodies hold all threads of Swift's pool there.
+    package var poolHeldSince: Int?
 
     /// How old the last beat of a worker that counts as alive may be, in milliseconds: longer than the default lease.
     package static let silence = 15_000
@@ -59,7 +61,8 @@ extension StepwiseClient {
             let now = try await redisTime()
             let entries = try await all(some.map { .worker(keys, $0) }, doing: "reading the workers")
             for (name, entry) in zip(some, entries) {
-                let worker = Self.listing(name, entry, beat: beats[name], now: now)
+                var worker = Self.listing(name, entry, beat: beats[name], now: now)
+                worker.readPool(entry)
                 if worker.isIndexed || worker.hasEntry { workers.append(worker) }
             }
         }
@@ -110,13 +113,13 @@ extension StepwiseClient {
     /// Whether the fleet can do anything at all.
     ///
     /// - Parameter onThisHost: asks for a worker whose host is this machine's name.
-    /// - Returns: the workers that are alive, and the reason if there is none.
+    /// - Returns: the workers that are alive, and the reason if there is none, or if one of them executes nothing.
     package func health(onThisHost: Bool) async throws -> (alive: [WorkerListing], reason: String?) {
         let workers = try await workers()
         let host = WorkerName.host
         let here = onThisHost ? workers.filter { $0.host == host } : workers
         let alive = here.filter { $0.state == .alive && $0.isIndexed }
-        if !alive.isEmpty { return (alive, nil) }
+        if !alive.isEmpty { return (alive, try await poolProblem(of: alive)) }
         let place = "namespace \"\(keys.namespace)\"" + (onThisHost ? " on host \(host)" : "")
         guard let last = here.compactMap(\.beatAge).min() else {
             return ([], "no worker is registered in \(place): start one, or check the namespace")

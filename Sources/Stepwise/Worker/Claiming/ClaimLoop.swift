@@ -90,14 +90,17 @@ struct ClaimLoop: Sendable {
         return free == 0 ? min(batch * 2, Self.most) : max(2, taken)
     }
 
-    private var goesBack: Bool { session.isDraining || session.isPaused(queue: source.queue) }
+    private var goesBack: Bool {
+        session.isDraining || session.slots.isHeld || session.isPaused(queue: source.queue)
+    }
 
     /// What others push is read as far as it may be accepted.
     private var longest: Int? {
         if case .inbox = source { session.configuration.maximumPayloadSize } else { nil }
     }
 
-    /// What arrives after the worker has begun to drain, after the queue was paused, or while there is no slot, goes back at once.
+    /// What arrives after the worker has begun to drain, after the queue was paused, while Swift's pool is held, or while there is no slot, goes
+    /// back at once.
     ///
     /// - Parameter newer: how many items were claimed here since, and are still held.
     private func accept(_ item: ClaimedItem, hasSlot: Bool, newer: Int) async {

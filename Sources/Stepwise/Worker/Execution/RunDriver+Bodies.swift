@@ -132,21 +132,23 @@ extension RunDriver {
                     return .givenBack
                 }
                 isAlone = true
-            } else if session.slots.isPaused {
+            } else if session.slots.isPaused || isHeldBack(call) {
                 return .givenBack
             }
+            var mark: AttemptMark?
             if call.options.isAtMostOnce || (call.options.claimTimeout != nil && attempt == 1) {
+                let token = session.nextToken()
                 let reply = try await store.markAttempt(
-                    run, text: text, turn: number, step: call.id, attempt: attempt, token: session.nextToken(),
+                    run, text: text, turn: number, step: call.id, attempt: attempt, token: token,
                     once: call.options.isAtMostOnce)
                 switch reply {
-                case .begun: break
+                case .begun(let claimLimit): mark = AttemptMark(token: token, claimLimit: claimLimit)
                 case .stale: return .cancelled
                 case .interrupted: return .ended(.error(interruption(of: call.id, attempt: attempt)), took: 0)
                 }
                 if session.isOver { return .over }
             }
-            guard let started = start(call, attempt: attempt) else { return .cancelled }
+            guard let started = start(call, attempt: attempt, mark: mark) else { return .cancelled }
             body = started
             bodies[call.id] = body
         }
@@ -157,6 +159,9 @@ extension RunDriver {
         if inline == call.id { inline = nil }
         if session.isOver { return .over }
         let judgement = judge(end, of: call, body)
+        if case .givenBack = judgement, let mark = body.mark {
+            try await store.unmarkAttempt(run, text: text, turn: number, step: call.id, attempt: attempt, mark)
+        }
         guard case .ended(.value(let payload), let took) = judgement else { return judgement }
         if call.options.kind == WorkflowContext.callbackKind,
             let token = try? JSON.decode(String.self, from: payload, what: "a token")
@@ -228,16 +233,21 @@ extension RunDriver {
         Step(runID: run.id, generation: generation, id: call.id, attempt: attempt)
     }
 
-    /// - Parameter pace: what is known of such bodies, if the caller has it.
+    /// - Parameters:
+    ///   - mark: what was written before.
+    ///   - pace: what is known of such bodies, if the caller has it.
     /// - Returns: `nil` if nobody is to execute it any more.
-    func start(_ call: StepCall, attempt: Int, _ pace: BodyPace? = nil) -> RunningBody? {
+    func start(
+        _ call: StepCall, attempt: Int, mark: AttemptMark? = nil, _ pace: BodyPace? = nil
+    ) -> RunningBody? {
         guard let body = call.body else { return nil }
         let step = step(of: call, attempt: attempt)
         session.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
         return RunningBody(
-            attempt: attempt, timeout: call.options.timeout, timer: session.connections.executor.eventLoop,
-            pace: pace ?? paces.of(call.name), on: session.threads(for: call.options), step: step, body: body)
+            attempt: attempt, mark: mark, timeout: call.options.timeout,
+            timer: session.connections.executor.eventLoop, pace: pace ?? paces.of(call.name),
+            on: session.threads(for: call.options), load: session.poolLoad, step: step, body: body)
     }
 
     /// What a body's end means for its step.
@@ -257,6 +267,8 @@ extension RunDriver {
         case .failure where body.isUnwanted:
             // This worker's doing is no outcome of the step.
             return .cancelled
+        case .failure(let error) where error is BodyWithdrawn:
+            return .givenBack
         case .failure(let error):
             session.logger.debug(
                 "a step's body failed",

@@ -225,6 +225,9 @@ public final class StepwiseWorker: Service, Sendable {
         let (beats, addBeat) = AsyncStream<BeatReply?>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let heartbeat = Heartbeat(session: session) { addBeat.yield($0) }
         heartbeat.start()
+        let pool = PoolWatcher(session: session, on: loops.engine)
+        pool.start()
+        let poolNotes = onEngine(loops) { await pool.writeNotes() }
         let claiming = Task.detached(executorPreference: loops.executor) {
             await withDiscardingTaskGroup { group in
                 for loop in claimLoops { group.addTask { await loop.run() } }
@@ -261,12 +264,14 @@ public final class StepwiseWorker: Service, Sendable {
             if case .leaving = ending { await session.deregister() } else { await session.declareSelfDead() }
         }
         heartbeat.stop()
+        pool.stop()
         addBeat.finish()
         drain.cancel()
         await atMost(.seconds(5), on: loops.engine) {
             for client in session.connections.blocking.values { await client.close() }
             await claiming.value
             _ = await upkeep.result
+            _ = await poolNotes.result
         }
         session.logger.info("worker ended", metadata: ["reason": "\(ending)"])
         return ending

@@ -40,6 +40,10 @@ extension StepwiseWorker {
         /// How many bodies of steps with `StepOption.blocking` are executed at once; more wait for a thread. The threads, at most `concurrency`, are
         /// started with the first such body.
         public var blockingThreads: Int
+        /// How long Swift's pool may begin no body at all, because bodies hold all of its threads. Then this worker claims nothing, and releases
+        /// what has not begun: no attempt is made and no worker is lost with it. Bodies that have begun go on. Claiming goes on once the pool
+        /// begins something again. Counted in ticks of the thread that watches: a process that was stopped does not count.
+        public var bodyStartLimit: Duration
         /// Is told of each outcome that this worker's turns have taken a run's function past, in the order of the run's history, once the script
         /// that did it has answered; and of the ends of runs. It cannot throw, runs in a task of its own, one call after the other, and
         /// changes nothing: no run waits for it. It must not block its thread.
@@ -62,7 +66,7 @@ extension StepwiseWorker {
             waitingLimit: Duration = .seconds(30 * 86_400), maximumPushedWaiting: Int = 10_000,
             cachedStepLimit: Int = 100_000, maximumPayloadSize: Int = 1_048_576, retry: Retry = Retry(),
             maximumWorkerLosses: Int = 3, maximumRunSize: Int = Limits.maximumRunSize, maximumSteps: Int = 100_000,
-            maximumDepth: Int = 10, blockingThreads: Int = 64,
+            maximumDepth: Int = 10, blockingThreads: Int = 64, bodyStartLimit: Duration = .seconds(10),
             observer: (@Sendable (Observation) async -> Void)? = nil
         ) {
             self.namespace = namespace
@@ -83,6 +87,7 @@ extension StepwiseWorker {
             self.maximumSteps = maximumSteps
             self.maximumDepth = maximumDepth
             self.blockingThreads = blockingThreads
+            self.bodyStartLimit = bodyStartLimit
             self.observer = observer
         }
 
@@ -140,6 +145,10 @@ extension StepwiseWorker {
             if blockingThreads < 1 || blockingThreads > 1000 {
                 throw StepwiseError(
                     .invalidConfiguration, "blockingThreads is \(blockingThreads); it must be 1 to 1000")
+            }
+            if bodyStartLimit < .milliseconds(100) {
+                throw StepwiseError(
+                    .invalidConfiguration, "bodyStartLimit is \(bodyStartLimit); it must be at least 100 milliseconds")
             }
             if maximumPushedWaiting < 1 {
                 throw StepwiseError(

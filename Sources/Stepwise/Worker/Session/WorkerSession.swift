@@ -132,6 +132,7 @@ final class WorkerSession: Sendable {
     private let hasClaimed = Atomic(false)
     private let sortedNames: [String]
     private let blocking: BlockingThreads
+    private let load = PoolLoad()
 
     init(
         name: String, keys: Keys, configuration: StepwiseWorker.Configuration, functions: [String: WorkflowFunction],
@@ -244,6 +245,9 @@ final class WorkerSession: Sendable {
 
     /// Where a step's body is executed; `nil`: on Swift's pool.
     func threads(for options: StepOptions) -> (any TaskExecutor)? { options.isBlocking ? blocking : nil }
+
+    /// What of its bodies is with Swift's pool.
+    var poolLoad: PoolLoad { load }
 
     /// Executes a job in the worker's own task group.
     func spawn(_ job: @escaping @Sendable () async -> Void) {
@@ -488,6 +492,8 @@ final class WorkerSession: Sendable {
             if entry.isDormant { state.dormant -= 1 }
         }
     }
+
+    var drivers: [RunDriver] { state.withLock { $0.drivers.values.map(\.driver) } }
 
     func driver(of key: String) -> RunDriver? { state.withLock { $0.drivers[key]?.driver } }
 
