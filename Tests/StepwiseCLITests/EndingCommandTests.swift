@@ -1,6 +1,7 @@
 import Foundation
 import Stepwise
 import StepwiseRedis
+import StepwiseTesting
 import TestSupport
 import Testing
 

@@ -117,13 +117,14 @@ extension Scenarios {
                     let ended = scripts.map { $0.entries("HDEL", ofKey: ":open:\(Crowd.id)").reduce(0, +) }
                     #expect(ended.max() ?? 0 <= 1000)
                     #expect(ended.reduce(0, +) >= crowd.count, "they are \(ended.filter { $0 > 0 })")
-                    let words = scripts.flatMap(\.lines).map { $0.split(separator: "\" \"").count }.max() ?? 0
+                    let lines = scripts.map(\.lines).joined()
+                    let words = lines.map { $0.split(separator: "\" \"").count }.max() ?? 0
                     #expect(words <= 1002, "a command of a script has \(words) words")
                     // What steps have in one key goes in one command.
                     let commands = scripts.map(\.commands.count).max() ?? 0
                     #expect(commands < 100, "a script has \(commands) commands")
                     // The page takes the waiters away by itself: no step leaves a message.
-                    let messages = scripts.flatMap(\.lines).count {
+                    let messages = lines.count {
                         $0.contains("\"withdraw \(Crowd.id) ") && $0.contains(" never ") && $0.contains("PUSH\"")
                     }
                     #expect(messages == 0)
