@@ -28,7 +28,8 @@ if string.match(run.turn, '^%S+') ~= worker or more[2] ~= '1' or not is_untouche
 redis.call('LLEN', malformed_key)
 local item = '{"workflow":' .. cjson.encode(more[3]) .. ',"id":' .. cjson.encode(id)
 if more[6] then item = item .. ',"labels":' .. more[6] end
-if run.deadline ~= '' then item = item .. ',"timeout":' .. string.format('%.0f', run.deadline - more[1]) end
+local deadline = tonumber(run.deadline)
+if deadline then item = item .. ',"timeout":' .. string.format('%.0f', deadline - more[1]) end
 item = item .. ',"payload":' .. more[5] .. '}'
 drop_claim(claimed_key, text)
 redis.call('UNLINK', run_key, steps_key, open_key, join_key)
