@@ -110,6 +110,8 @@ enum AcceptReply: Sendable {
     case exists
     /// The id belongs to a run of another workflow.
     case other(workflow: String)
+    /// It would wait, and as many wait as may.
+    case crowded
     case stale
 }
 

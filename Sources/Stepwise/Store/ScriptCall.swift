@@ -42,7 +42,8 @@ package final class Script: Sendable {
             case "claims": return kind.hasPrefix("claimed:") || kind.hasPrefix("accepting:")
             case let name where name.hasSuffix("..."): return true
             case let name:
-                return kind == name.replacing("_", with: ":") || kind == "runs:\(name)" || kind.hasPrefix("\(name):")
+                let plain = name.replacing("_", with: ":")
+                return kind == plain || kind == "runs:\(name)" || kind.hasPrefix("\(plain):")
                     || kind.hasPrefix("queue:")
                     || kind == "expected"
             }

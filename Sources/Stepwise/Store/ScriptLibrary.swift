@@ -2,7 +2,7 @@
 package enum ScriptLibrary {
     package static let all: [Script] = [
         enqueue, enqueuePlain, pause, resume, revive, restart, cancel, timerFired, setDeadline, note,
-        ScriptLibrary.await, expired, deleteRuns, forgetWaiting, failWaiting, inspect,
+        ScriptLibrary.await, expired, deleteRuns, forgetWaiting, refuseWaiting, failWaiting, inspect,
         acceptPushed, takeTurnPlain, takeTurn, history, advance, recordAndAdvance, recordAndAdvancePlain,
         recordAndCompletePlain, endPage, park, wake,
         recordPlain, record, markAttempt, unmarkAttempt, retry, promote, notify, broadcast, deliver, withdraw, callback,

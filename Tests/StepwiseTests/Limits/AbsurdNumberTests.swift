@@ -148,7 +148,7 @@ extension Scenarios {
                 }
                 try await context.sleep(until: noTime)
                 try await context.notify("over", 1, keep: negative)
-                try await context.notify("kept", 1, keep: forever)
+                try await context.notify("kept/\(context.runID)", 1, keep: forever)
                 return attempt + other + total + claim + part + again
             }
             let configuration = StepwiseWorker.Configuration(

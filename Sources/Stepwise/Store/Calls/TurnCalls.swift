@@ -5,10 +5,13 @@ internal import StepwiseRedis
 extension ScriptLibrary {
     static let acceptPushed = Script(
         "accept_pushed", PackageResources.accept_pushed_lua,
-        keys: ["run", "accepting", "claimed", "running", "delayed", "queued", "redelivered"],
+        keys: [
+            "run", "accepting", "claimed", "running", "delayed", "queued", "redelivered", "waiting_pushed?",
+            "pushed_queues?",
+        ],
         arguments: [
             "id", "workflow", "queue", "payload", "item", "worker", "token", "labels", "timeout", "start",
-            "is_new",
+            "is_new", "max_waiting?",
         ])
     static let takeTurnPlain = Script(
         "take_turn_plain", PackageResources.take_turn_plain_lua, after: plain,
@@ -52,9 +55,11 @@ extension ScriptLibrary {
         "park", PackageResources.park_lua,
         keys: [
             "run", "open", "claimed", "running", "parked", "unserved", "unfit", "waiting_pushed", "waiting_enqueued",
+            "pushed_queues",
         ],
         arguments: [
             "id", "worker", "text", "number", "step", "reason", "attempt", "divergence", "version", "queue",
+            "max_waiting",
         ])
     static let wake = Script("wake", PackageResources.wake_lua, keys: ["run", "queue"], arguments: ["id"])
 }
@@ -71,30 +76,38 @@ extension ScriptCall<[[UInt8]]> {
 // MARK: Taking it
 
 extension RunStore {
+    /// A claimed pushed item becomes a run.
+    ///
+    /// - Parameter mostWaiting: how many pushed runs of the queue may wait, for one that this worker cannot do.
     nonisolated(nonsending) func acceptPushed(
-        _ order: PushedStart, orNewID newID: String, item: [UInt8], queue: String, token: String
+        _ order: PushedStart, orNewID newID: String, item: [UInt8], queue: String, token: String, mostWaiting: Int?
     )
         async throws -> AcceptReply
     {
         let id = order.id ?? newID
+        var bound: (keys: [String], argument: [RedisArgument]) = ([], [])
+        if let mostWaiting {
+            bound = ([keys.waitingPushed(queue), keys.pushedQueues], [.init(mostWaiting)])
+        }
         return try await send(
             ScriptCall(
                 ScriptLibrary.acceptPushed,
                 keys: [
                     keys.run(id), keys.accepting(worker, queue), keys.claimed(worker, queue), keys.runs(.running),
                     keys.delayed, keys.runs(.queued), keys.redelivered,
-                ],
+                ] + bound.keys,
                 arguments: [
                     .init(id), .init(order.workflow), .init(queue), .init(order.payload), .init(item), .init(worker),
                     .init(token), .init(order.labels.json), .init(order.timeout.map(String.init) ?? ""),
                     .init(order.start?.text ?? ""), order.id == nil ? "1" : "",
-                ]
+                ] + bound.argument
             ) { [keys] reader in
                 switch reader.word {
                 case "ok": .started(Run(id: id, generation: try reader.text(1), queue: queue, keys: keys))
                 case "later": .later
                 case "exists": .exists
                 case "other": .other(workflow: try reader.text(1))
+                case "crowded": .crowded
                 case "stale": .stale
                 default: throw reader.unexpected
                 }
@@ -290,25 +303,30 @@ extension RunStore {
 extension RunStore {
     /// Parks a run for a reason that a person reads. Of a turn its number, of a step its id proves the claim.
     ///
-    /// - Parameter version: of the workflow's code here, if it has one.
+    /// - Parameters:
+    ///   - version: of the workflow's code here, if it has one.
+    ///   - mostWaiting: how many pushed runs of the queue may wait.
+    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and as many wait as may.
     nonisolated(nonsending) func park(
         _ run: Run, text: String, turn number: Int?, step: (id: String, attempt: Int)?, _ obstacle: Obstacle,
-        workflow: String, version: String?
-    ) async throws {
+        workflow: String, version: String?, mostWaiting: Int
+    ) async throws -> Bool {
         let divergence = try obstacle.divergence.map { try JSON.encode($0, what: "a divergence") }
-        try await send(
-            ScriptCall<Void>(
+        return try await send(
+            ScriptCall(
                 ScriptLibrary.park,
                 keys: [
                     run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.runs(.running),
-                    keys.runs(.parked), keys.runs(.noWorker), keys.unfit(workflow), keys.waitingPushed,
-                    keys.waitingEnqueued,
+                    keys.runs(.parked), keys.runs(.noWorker), keys.unfit(workflow), keys.waitingPushed(run.queue),
+                    keys.waitingEnqueued, keys.pushedQueues,
                 ],
                 arguments: [
                     .init(run.id), .init(worker), .init(text), .init(number.map(String.init) ?? ""),
                     .init(step?.id ?? ""), .init(obstacle.description), .init(step.map { String($0.attempt) } ?? ""),
                     .init(divergence ?? []), .init(obstacle.isChangedCode ? version ?? "" : ""), .init(run.queue),
-                ]))
+                    .init(mostWaiting),
+                ]
+            ) { $0.word != "crowded" })
     }
 
     nonisolated(nonsending) func wake(_ run: Run) async throws {

@@ -10,7 +10,8 @@ extension ScriptLibrary {
     static let beat = Script(
         "beat", PackageResources.beat_lua, keys: ["workers", "worker", "delayed", "meta", "paused", "lists..."],
         arguments: [
-            "worker", "max_due", "is_look_asked", "queues", "has_claimed", "cancels", "workflows", "names...",
+            "worker", "max_due", "is_look_asked", "queues", "has_claimed", "cancels", "workflows", "max_text",
+            "names...",
         ])
     static let declareDead = Script(
         "declare_dead", PackageResources.declare_dead_lua, keys: ["workers", "worker"], arguments: ["worker", "beat"])
@@ -31,17 +32,18 @@ extension ScriptLibrary {
         arguments: ["is_one", "item", "worker", "is_lost", "max_losses", "max_size", "entry", "max_entries"])
     static let reject = Script(
         "reject", PackageResources.reject_lua, keys: ["claims", "malformed"],
-        arguments: ["item", "length", "entry", "max_entries", "newer"])
+        arguments: ["item", "length", "entry", "reason", "max_entries", "newer"])
     static let trimMalformed = Script(
         "trim_malformed", PackageResources.trim_malformed_lua, keys: ["malformed"], arguments: ["age"])
     static let setUnserved = Script(
         "set_unserved", PackageResources.set_unserved_lua,
         keys: [
             "run", "claimed", "unserved_items", "running", "unserved", "waiting_pushed", "waiting_enqueued",
+            "pushed_queues",
         ],
-        arguments: ["id", "text", "worker", "is_turn", "reason", "is_paused"])
+        arguments: ["id", "text", "worker", "is_turn", "reason", "is_paused", "queue", "max_waiting"])
     static let reclaim = Script(
-        "reclaim", PackageResources.reclaim_lua, keys: ["run", "unserved_items", "claimed"],
+        "reclaim", PackageResources.reclaim_lua, keys: ["run", "unserved_items", "claimed", "waiting_pushed"],
         arguments: ["text", "is_turn"])
     static let tryCommands = Script(
         "try_commands", PackageResources.try_commands_lua, after: plain, keys: ["scratch", "kinds..."],
@@ -107,7 +109,7 @@ extension ScriptCall<ReplyReader> {
                 + versioned.map { keys.unfit($0) },
             arguments: [
                 .init(name), .init(duePage), withLists ? "1" : "", .init(queues.count), hasClaimed ? "1" : "",
-                .init(cancels), .init(workflows.count),
+                .init(cancels), .init(workflows.count), .init(ListedClaim.mostBytes),
             ] + pausables.map { .init($0) })
     }
 }
@@ -121,10 +123,12 @@ extension ScriptCall<Bool> {
     }
 
     /// Claims an unserved work item. `false` if somebody else was faster.
-    static func reclaim(_ keys: Keys, run: String, workflow: String, claims: String, text: String, isTurn: Bool) -> Self
-    {
+    static func reclaim(
+        _ keys: Keys, run: String, workflow: String, queue: String, claims: String, text: String, isTurn: Bool
+    ) -> Self {
         Self(
-            ScriptLibrary.reclaim, keys: [keys.run(run), keys.unserved(workflow), claims],
+            ScriptLibrary.reclaim,
+            keys: [keys.run(run), keys.unserved(workflow), claims, keys.waitingPushed(queue)],
             arguments: [.init(text), isTurn ? "1" : ""])
     }
 }
@@ -183,7 +187,7 @@ extension ScriptCall<Int> {
             arguments: [
                 item == nil ? "" : "1", .init(item ?? []), .init(worker), lost ? "1" : "", .init(maximumWorkerLosses),
                 .init(maximumSize),
-                .init("{\"queue\":\(JSON.string(queue))"), .init(RefusedItem.mostEntries),
+                .init(RefusedItem.head(queue: queue)), .init(RefusedItem.mostEntries),
             ]
         ) { $0.reply.integer ?? 0 }
     }
@@ -199,18 +203,42 @@ extension ScriptCall<Int> {
 }
 
 extension RunStore {
+    /// A claimed work item waits for a worker that can do it.
+    ///
+    /// - Parameter mostWaiting: how many pushed runs of the queue may wait.
+    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and as many wait as may.
     nonisolated(nonsending) func setUnserved(
-        _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String, isPaused: Bool
-    ) async throws {
+        _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String, isPaused: Bool, mostWaiting: Int
+    ) async throws -> Bool {
         try await send(
-            ScriptCall<Void>(
+            ScriptCall(
                 ScriptLibrary.setUnserved,
                 keys: [
                     run.runKey, keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
-                    keys.runs(.noWorker), keys.waitingPushed, keys.waitingEnqueued,
+                    keys.runs(.noWorker), keys.waitingPushed(run.queue), keys.waitingEnqueued, keys.pushedQueues,
                 ],
                 arguments: [
                     .init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason), isPaused ? "1" : "",
+                    .init(run.queue), .init(mostWaiting),
+                ]
+            ) { $0.reply.string != "crowded" })
+    }
+
+    /// A pushed run that would wait, where as many wait as may, goes to `malformed` as the item that it was.
+    ///
+    /// - Parameter text: the turn's, which is claimed.
+    /// - Returns: whether it did; else somebody else has the turn, or has paused the run.
+    nonisolated(nonsending) func refuseWaiting(_ run: Run, text: String, reason: String) async throws -> Bool {
+        try await send(
+            ScriptCall<Bool>(
+                ScriptLibrary.refuseWaiting,
+                keys: [
+                    run.runKey, run.stepsKey, run.openKey, run.joinKey, keys.mail(run.id), keys.seen(run.id),
+                    keys.expected, keys.claimed(worker, run.queue), keys.runs(.running), keys.delayed, keys.malformed,
+                ],
+                arguments: [
+                    .init(run.id), .init(text), .init(worker), .init(RefusedItem.head(queue: run.queue)),
+                    .init(reason), .init(RefusedItem.mostEntries),
                 ]))
     }
 
@@ -218,13 +246,12 @@ extension RunStore {
     ///
     /// - Parameter newer: of a long one: how many items the worker has claimed from there since, and still has.
     func reject(_ item: ClaimedItem, from source: ClaimSource, reason: String, newer: Int = 0) async throws {
-        let refused = RefusedItem(item, queue: source.queue, reason: reason)
         try await send(
             ScriptCall<Void>(
                 ScriptLibrary.reject, keys: [source.claims(keys, worker), keys.malformed],
                 arguments: [
-                    .init(item.bytes), .init(item.isWhole ? "" : String(item.length)), .init(refused.entry),
-                    .init(RefusedItem.mostEntries), .init(newer),
+                    .init(item.bytes), .init(item.isWhole ? "" : String(item.length)),
+                    .init(RefusedItem.head(queue: source.queue)), .init(reason), .init(RefusedItem.mostEntries), .init(newer),
                 ]))
     }
 }

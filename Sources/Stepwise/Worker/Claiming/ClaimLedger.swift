@@ -85,18 +85,20 @@ final class ClaimLedger: Sendable {
         }
     }
 
-    /// Compares with the claim lists. Only what differs in the same way twice in a row counts: replies may be on their way.
+    /// Compares with the claim lists, as the beat lists them. Only what differs in the same way twice in a row counts: replies may be on their way.
     func difference(to list: [[UInt8]]) -> (unknown: [[UInt8]], missing: [[UInt8]]) {
         state.withLock { state in
             var counts: [[UInt8]: Int] = [:]
             for item in list { counts[item, default: 0] += 1 }
+            var held: [[UInt8]: Int] = [:]
+            for (item, count) in state.held { held[ListedClaim.listed(item.bytes), default: 0] += count }
             var unknown: [[UInt8]: Int] = [:]
-            for (item, count) in counts where count > state.held[Item(item), default: 0] {
-                unknown[item] = count - state.held[Item(item), default: 0]
+            for (item, count) in counts where count > held[item, default: 0] {
+                unknown[item] = count - held[item, default: 0]
             }
             var missing: [[UInt8]: Int] = [:]
-            for (item, count) in state.held where count > counts[item.bytes, default: 0] {
-                missing[item.bytes] = count - counts[item.bytes, default: 0]
+            for (item, count) in held where count > counts[item, default: 0] {
+                missing[item] = count - counts[item, default: 0]
             }
             defer { (state.unknown, state.missing) = (unknown, missing) }
             return (

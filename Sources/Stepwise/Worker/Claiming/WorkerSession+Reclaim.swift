@@ -42,7 +42,8 @@ extension WorkerSession {
         let isTurn = if case .turn = workItem { true } else { false }
         let isClaimed = try await evaluate(
             .reclaim(
-                keys, run: run, workflow: workflow, claims: keys.claimed(name, queue), text: text, isTurn: isTurn))
+                keys, run: run, workflow: workflow, queue: queue, claims: keys.claimed(name, queue), text: text,
+                isTurn: isTurn))
         guard isClaimed else { return .gone }
         noteClaim()
         accept(Array(text.utf8), from: queue)

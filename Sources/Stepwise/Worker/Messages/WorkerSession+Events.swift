@@ -63,9 +63,10 @@ extension WorkerSession {
             return try await deliver(text, workItem, from: queue)
         }
         let reply = try await message.send(
-            to: run, claim: asked, sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys,
-            evaluate)
-        if let problem = message.problem(reply, run: run) {
+            to: run, claim: asked, sender: name, maximumRunSize: configuration.maximumRunSize,
+            mostExpected: mostPushedWaiting, keys: keys, evaluate)
+        if reply == .crowded { noteCrowded(queue, .events) }
+        if let problem = message.problem(reply, run: run, mostExpected: mostPushedWaiting) {
             try await store.reject(ClaimedItem(item), from: .inbox(queue), reason: problem.message)
         }
     }
@@ -81,8 +82,8 @@ extension WorkerSession {
                 to: id, claim: nil, sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys, evaluate)
             return message.problem(reply, run: id)
         case .everybody(let keep):
-            _ = try await message.send(queue: run.queue, keep: keep, sender: run.id, keys: keys, evaluate)
-            return nil
+            return message.problem(
+                try await message.send(queue: run.queue, keep: keep, sender: run.id, keys: keys, evaluate))
         }
     }
 }

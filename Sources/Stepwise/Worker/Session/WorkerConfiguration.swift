@@ -20,7 +20,9 @@ extension StepwiseWorker {
         /// How long what nobody takes up is kept; zero keeps it for ever. A run that was enqueued and has not begun by then fails; a pushed one
         /// that waits and never began is removed; rejected items are, too; and a pushed event is kept no longer.
         public var waitingLimit: Duration
-        /// How many pushed runs may wait, parked or without a worker for them, of which nothing was ever recorded. Of more the oldest are removed.
+        /// Under how many names a pushed event may be kept. Of each queue, twice as many pushed runs may wait of which nothing was ever recorded
+        /// (parked, without a worker for them, or for their start), and its pushed events may wait for twice as many runs that do not exist. What
+        /// would have to wait beyond that is rejected; what can be done at once is not.
         public var maximumPushedWaiting: Int
         /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.
         public var maximumPayloadSize: Int

@@ -29,6 +29,26 @@ extension WorkerSession {
         try await insist { try await $0.send(command) }
     }
 
+    /// Plain commands of one kind in one write, sent until all answers came.
+    nonisolated(nonsending) func commands<Reply>(_ commands: [StoreCommand<Reply>]) async throws -> [Reply] {
+        try await insist { client in
+            var replies: [Reply] = []
+            for reply in try await client.send(commands) { replies.append(try reply.get()) }
+            return replies
+        }
+    }
+
+    /// A claim as a list has it; `nil` if it has none that the beat lists like this.
+    func claimedItem(_ listed: [UInt8], in list: String) async throws -> [UInt8]? {
+        if !ListedClaim.isCut(listed) { return try await command(.isClaimed(listed, in: list)) ? listed : nil }
+        // One at a time: each may be long.
+        for place in 0..<2000 {
+            guard let item = try await command(.items(list, from: place, count: 1)).first else { return nil }
+            if ListedClaim.listed(item) == listed { return item }
+        }
+        return nil
+    }
+
     /// Sends until an answer came. Everything that goes through here may arrive twice.
     nonisolated(nonsending) private func insist<Reply>(
         _ body: nonisolated(nonsending) (RedisClient) async throws -> Reply

@@ -129,6 +129,8 @@ final class WorkerSession: Sendable {
     private let ledgerBox = Mutex<ClaimLedger?>(nil)
     /// The pushed items that are handled here. Not among the work items: a pushed text may read like one.
     private let pushedLedger = ClaimLedger { _ in }
+    /// Which lines on refused items are logged, by queue.
+    let crowdedLines = Mutex(LogBudget())
     private let hasClaimed = Atomic(false)
     private let sortedNames: [String]
     private let blocking: BlockingThreads
@@ -269,7 +271,7 @@ final class WorkerSession: Sendable {
     var ledger: ClaimLedger {
         ledgerBox.withLock { ledger in
             if let ledger { return ledger }
-            let new = ClaimLedger { [weak self] item in self?.takeUp(item) }
+            let new = ClaimLedger { [weak self] item in self?.takeUp(ListedClaim.listed(item)) }
             ledger = new
             return new
         }
@@ -358,14 +360,16 @@ final class WorkerSession: Sendable {
     }
 
     /// Takes up an item that is in a claim list and that nobody here works on; releases it if there is no slot for it.
-    func takeUp(_ item: [UInt8]) {
-        guard state.withLock({ $0.takingUp.insert(item).inserted }) else { return }
+    ///
+    /// - Parameter listed: as the beat lists it.
+    func takeUp(_ listed: [UInt8]) {
+        guard state.withLock({ $0.takingUp.insert(listed).inserted }) else { return }
         spawn {
-            defer { self.state.withLock { _ = $0.takingUp.remove(item) } }
+            defer { self.state.withLock { _ = $0.takingUp.remove(listed) } }
             let hasSlot = self.slots.take(upTo: 1) == 1
             // Of several queues only one list has it; the scripts find out which.
             for queue in self.configuration.queues {
-                if (try? await self.command(.isClaimed(item, in: self.keys.claimed(self.name, queue)))) == true {
+                if let item = try? await self.claimedItem(listed, in: self.keys.claimed(self.name, queue)) {
                     if hasSlot {
                         self.accept(item, from: queue)
                     } else {
@@ -405,7 +409,13 @@ final class WorkerSession: Sendable {
             case .start(let start): order = start
             }
             let reply = try await self.store.acceptPushed(
-                order, orNewID: self.newRunID(), item: item, queue: queue, token: self.nextToken())
+                order, orNewID: self.newRunID(), item: item, queue: queue, token: self.nextToken(),
+                mostWaiting: self.mostWaiting(for: order))
+            if case .crowded = reply {
+                try await self.store.reject(
+                    ClaimedItem(item), from: .inbox(queue), reason: self.reasonAgainstWaiting(in: queue))
+                self.noteCrowded(queue, .runs)
+            }
             if case .other(let workflow) = reply {
                 try await self.store.reject(
                     ClaimedItem(item), from: .inbox(queue),
@@ -531,6 +541,7 @@ final class WorkerSession: Sendable {
     func countUnloggedLines() {
         let parked = state.withLock { $0.linesOfParked.takeUnlogged() }
         let unserved = state.withLock { $0.linesOfUnserved.takeUnlogged() }
+        countCrowded()
         for (workflow, count) in parked {
             logger.warning(
                 "more runs were parked, see stepwise runs --status parked",

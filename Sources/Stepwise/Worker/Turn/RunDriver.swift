@@ -171,10 +171,14 @@ actor RunDriver {
         if session.isOver { throw SessionEnded() }
         let workflow = about?.workflow ?? ""
         if let reason = session.reasonToWait(workflow, incompatibleVersions: code.incompatibleVersions) {
-            try await store.setUnserved(
+            let mayWait = try await store.setUnserved(
                 run, text: text, workflow: workflow, isTurn: isTurn, reason: reason,
-                isPaused: session.isPaused(workflow: workflow))
-            session.noteUnserved(workflow: workflow, run: run.id, reason: reason)
+                isPaused: session.isPaused(workflow: workflow), mostWaiting: session.mostPushedWaiting)
+            if mayWait {
+                session.noteUnserved(workflow: workflow, run: run.id, reason: reason)
+            } else {
+                try await session.refuse(run, text: text)
+            }
             return false
         }
         agreeOnPatches()

@@ -185,8 +185,7 @@ local function find_event(call, name, index)
   local run, keys = call.run, call.keys
   local message = redis.call('ZRANGEBYLEX', keys.mail, '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
   if message and run.recorded == call.upto and not has_word(noted_mail(run), name) then
-    redis.call('ZREM', keys.mail, message, name .. ' c')
-    return string.match(message, '^%S+ m %d+ (.*)$')
+    return take_message(keys.mail, message, name .. ' c')
   end
   local till, value = string.match(redis.call('GET', keys.listed[index + 1]) or '', '^(%d+) (.*)$')
   if till and tonumber(till) > tonumber(now()) then return value end
@@ -242,8 +241,8 @@ local function find_pair(run, keys, name)
     local generation, step = string.match(waiter, '^%S+ w (%S+) %d+ (.+)$')
     local open = generation == run.generation and read_open(redis.call('HGET', keys.open, step))
     if open and open.kind == 'waitForEvent' then
-      local number, value = string.match(message, '^%S+ m (%d+) (.*)$')
-      return { message = message, number = tonumber(number), value = value, waiter = waiter, step = step, open = open }
+      local number, value = read_message(message)
+      return { message = message, number = number, value = value, waiter = waiter, step = step, open = open }
     end
     redis.call('ZREM', keys.mail, waiter)
   end
@@ -265,7 +264,7 @@ local function read_mail(call, plan)
   run.listens = #names > 0 and '2 ' .. table.concat(names) or '1'
   redis.call('HSET', keys.run, 'listens', run.listens)
   if not first then return end
-  redis.call('ZREM', keys.mail, first.message, first.waiter, string.match(first.message, '^%S+') .. ' c')
+  take_message(keys.mail, first.message, first.waiter, string.match(first.message, '^%S+') .. ' c')
   redis.call('HDEL', keys.open, first.step)
   drop_step_limits(first.open, keys.delayed, call.queue, call.id, run.generation, first.step)
   redis.call('RPUSH', keys.queue, withdraw_text(call.id, run.generation, first.step, first.open.where))

@@ -55,7 +55,7 @@ local function drop_claim(claimed_key, text)
 end
 
 -- How the beginning of a refused item is shown. Behind a colon, as many hexadecimal digits as a callback's secret has may be one, and become
--- their SHA-1; so may those at which a long item is cut, and they are left out. EventName.masked does the same.
+-- their SHA-1; so may those at which a long item is cut, and they are left out.
 local function mask_secrets(excerpt, is_cut)
   local whole = is_cut and string.gsub(excerpt, ':%x+$', ':') or excerpt
   return (string.gsub(whole, ':(%x+)', function(digits)
@@ -63,13 +63,33 @@ local function mask_secrets(excerpt, is_cut)
   end))
 end
 
+-- The characters of UTF-8 that take more than one byte.
+local LONG_CHARACTERS = {
+  '^[\194-\223][\128-\191]', '^\224[\160-\191][\128-\191]', '^[\225-\236\238\239][\128-\191][\128-\191]',
+  '^\237[\128-\159][\128-\191]', '^\240[\144-\191][\128-\191][\128-\191]',
+  '^[\241-\243][\128-\191][\128-\191][\128-\191]', '^\244[\128-\143][\128-\191][\128-\191]',
+}
+
+local function is_utf8(text)
+  local at = string.find(text, '[\128-\255]')
+  while at do
+    local last
+    for _, character in ipairs(LONG_CHARACTERS) do
+      last = select(2, string.find(text, character, at))
+      if last then break end
+    end
+    if not last then return false end
+    at = string.find(text, '[\128-\255]', last + 1)
+  end
+  return true
+end
+
 -- What `malformed` keeps of an item: how it begins, and of a long one its length and the SHA-1 of that beginning.
 local function refused_entry(entry, reason, item)
   local excerpt = string.sub(item, 1, 4096)
   local text = mask_secrets(excerpt, #item > #excerpt)
-  local shown = string.find(text, '[\128-\255]')
-    and '"itemHex":"' .. string.gsub(text, '.', function(c) return string.format('%02x', string.byte(c)) end) .. '"'
-    or '"item":' .. cjson.encode(text)
+  local shown = is_utf8(text) and '"item":' .. cjson.encode(text)
+    or '"itemHex":"' .. string.gsub(text, '.', function(c) return string.format('%02x', string.byte(c)) end) .. '"'
   if #item > #excerpt then shown = shown .. ',"length":' .. #item .. ',"sha1":"' .. redis.sha1hex(excerpt) .. '"' end
   return entry .. ',"reason":' .. cjson.encode(reason) .. ',' .. shown
 end
@@ -85,16 +105,33 @@ local function is_first_generation(run, created)
   return string.sub(run.generation, 1, -4) == created
 end
 
--- Whether a run waits, parked or unserved, and nothing was ever recorded of it, in no generation.
-local function is_waiting(run, created)
-  return (run.status == 'parked' and run.turn == '' or run.status == 'unserved' and run.turn == 'unserved')
-    and run.recorded == 0 and run.opened == 0 and is_first_generation(run, created)
+-- Whether nothing was ever recorded of a run, in no generation.
+local function is_untouched(run, created)
+  return run.recorded == 0 and run.opened == 0 and is_first_generation(run, created)
 end
 
--- Notes a run that waits from now on, if nothing was ever recorded of it: upkeep finds it there. `keys`: pushed and enqueued.
-local function note_waiting(run, id, keys, created, pushed)
-  if run.recorded > 0 or run.opened > 0 or not is_first_generation(run, created) then return end
-  redis.pcall('ZADD', pushed and keys.pushed or keys.enqueued, now(), id)
+-- Whether a run waits, parked or unserved, and nothing was ever recorded of it.
+local function is_waiting(run, created)
+  return (run.status == 'parked' and run.turn == '' or run.status == 'unserved' and run.turn == 'unserved')
+    and is_untouched(run, created)
+end
+
+-- Whether a pushed run that would wait from now on is one too many of its queue. One that was let in to wait, of which `pushed` says 2, is none.
+local function is_one_too_many(run, waiting_key, created, pushed, max_waiting)
+  return pushed == '1' and is_untouched(run, created) and redis.call('ZCARD', waiting_key) >= tonumber(max_waiting)
+end
+
+-- Lists a pushed run that waits, by the time from which its age counts, and its queue: upkeep finds them there. `keys`: run, pushed, queues.
+local function list_pushed(id, keys, queue, time)
+  redis.call('HSET', keys.run, 'pushed', 2)
+  redis.pcall('ZADD', keys.pushed, time, id)
+  redis.pcall('ZADD', keys.queues, now(), queue)
+end
+
+-- Notes a run that waits from now on, if nothing was ever recorded of it. `keys`: run, pushed, queues and enqueued.
+local function note_waiting(run, id, keys, created, pushed, queue)
+  if not is_untouched(run, created) then return end
+  if pushed then list_pushed(id, keys, queue, now()) else redis.pcall('ZADD', keys.enqueued, now(), id) end
 end
 
 -- Moves a run from one of the lists runs:<status> to another. `keys` has both by the status.
@@ -113,6 +150,52 @@ local function note_mail(run, run_key, name)
   if has_word(noted_mail(run), name) then return end
   run.listens = '2 ' .. noted_mail(run) .. name .. ' '
   redis.call('HSET', run_key, 'listens', run.listens)
+end
+
+-- A message in a mailbox, `<event> m <number> <value>`, with `p ` before the value of one that was pushed: its number and value, and whether
+-- it is one of those.
+local function read_message(message)
+  local number, value = string.match(message, '^%S+ m (%d+) (.*)$')
+  local pushed = string.match(value, '^p (.*)$')
+  return tonumber(number), pushed or value, pushed ~= nil
+end
+
+-- How many messages in a mailbox were pushed, and how many bytes they have. They are counted in the mailbox, so that the count goes with it, by
+-- an entry that no event has, because it begins with a space: ` pushed <messages> <bytes>`.
+local function pushed_mail(mail_key)
+  local entry = redis.call('ZRANGEBYLEX', mail_key, '[ pushed ', '( pushed!', 'LIMIT', 0, 1)[1]
+  local count, bytes = string.match(entry or '', '^ pushed (%d+) (%d+)$')
+  return tonumber(count) or 0, tonumber(bytes) or 0, entry
+end
+
+local function count_pushed_mail(mail_key, messages, size)
+  local count, bytes, entry = pushed_mail(mail_key)
+  if entry then redis.call('ZREM', mail_key, entry) end
+  if count + messages <= 0 then return end
+  redis.call('ZADD', mail_key, 0, string.format(' pushed %.0f %.0f', count + messages, math.max(0, bytes + size)))
+end
+
+-- Takes a message out of its mailbox, and further entries; returns its value.
+local function take_message(mail_key, message, ...)
+  local _, value, is_pushed = read_message(message)
+  redis.call('ZREM', mail_key, message, ...)
+  if is_pushed then count_pushed_mail(mail_key, -1, -#message) end
+  return value
+end
+
+-- How an event's id stands in `seen:<id>`. What others push can be known by the ids of others no more than take them from them.
+local function seen_member(event_id, is_pushed)
+  return is_pushed and 'p ' .. event_id or event_id
+end
+
+-- Notes an event's id, and forgets older ones: 1,000 are known, and 1,000 more of events that were pushed. Those have their time with a minus
+-- sign, so that they are a list of their own, the newest first.
+local function note_seen(seen_key, event_id, is_pushed)
+  redis.call('ZADD', seen_key, (is_pushed and '-' or '') .. now(), seen_member(event_id, is_pushed))
+  if redis.call('ZCARD', seen_key) <= 1000 then return end
+  local older = is_pushed and redis.call('ZRANGEBYSCORE', seen_key, '-inf', '(0', 'LIMIT', 1000, 1)
+    or redis.call('ZREVRANGEBYSCORE', seen_key, '+inf', '(0', 'LIMIT', 1000, 1)
+  if #older > 0 then redis.call('ZREM', seen_key, unpack(older)) end
 end
 
 -- Redis' clock in microseconds: no two scripts have the same.

@@ -9,8 +9,9 @@
 --       paused    runs:paused
 --       queued    runs:queued
 --       unserved  runs:unserved
---       waiting_pushed    waiting:pushed
+--       waiting_pushed    waiting:pushed:<queue>
 --       waiting_enqueued  waiting:enqueued
+--       pushed_queues     pushed:queues
 --       pauses    paused
 --       claimed?  claimed:<worker>:<queue>, for a worker
 -- ARGV  id
@@ -22,9 +23,9 @@
 --       until a person resumes it.
 local run_key, open_key, queue_key, parked_key, running_key, unfit_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local paused_key, queued_key, unserved_key, waiting_pushed_key, waiting_enqueued_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local pauses_key, claimed_key = KEYS[12], KEYS[13]
+local pushed_queues_key, pauses_key, claimed_key = KEYS[12], KEYS[13], KEYS[14]
 local id, cursor, version = ARGV[1], ARGV[2], ARGV[3]
-local run, more = read_run(run_key, { 'created', 'pushed', 'workflow' })
+local run, more = read_run(run_key, { 'created', 'pushed', 'workflow', 'queue' })
 if version ~= '' and (not run or run.status ~= 'parked') then
   redis.call('HDEL', unfit_key, id)
 end
@@ -62,7 +63,8 @@ if status == 'unserved' then
   redis.call('HSET', run_key, 'reason', 'no worker could do it before it was paused')
   -- As set_unserved does, which may have found it paused; while it was, it was no run that waits.
   if not is_paused then
-    note_waiting(run, id, { pushed = waiting_pushed_key, enqueued = waiting_enqueued_key }, more[1], more[2])
+    local lists = { run = run_key, pushed = waiting_pushed_key, queues = pushed_queues_key, enqueued = waiting_enqueued_key }
+    note_waiting(run, id, lists, more[1], more[2], more[4])
   end
 end
 local text = ''

@@ -3,13 +3,15 @@
 --       malformed
 -- ARGV  item         of a long one how it begins
 --       length       how many bytes a long one has, '' if `item` is all of it
---       entry        JSON without its closing brace
+--       entry        JSON of a `malformed` entry, without reason, item and closing brace
+--       reason
 --       max_entries  how many entries `malformed` keeps
 --       newer        of a long one: how many newer items the list has, as far as the caller knows
 -- Reply 1, or 0 if the item is not in the list
 -- Guarantees: the caller need not hold, nor send, more of a long item than its beginning.
 local claims_key, malformed_key = KEYS[1], KEYS[2]
-local item, length, entry, max_entries, newer = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local item, length, entry, reason = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local max_entries, newer = tonumber(ARGV[5]), ARGV[6]
 if length then
   local function look(index)
     local text = redis.call('LINDEX', claims_key, index)
@@ -28,5 +30,5 @@ elseif not prove_claim(claims_key, item) then
 end
 redis.call('LLEN', malformed_key)
 drop_claim(claims_key, item)
-refuse(malformed_key, entry, max_entries)
+refuse(malformed_key, refused_entry(entry, reason, item), max_entries)
 return 1
