@@ -49,7 +49,7 @@ extension RunStore {
     }
 
     nonisolated(nonsending) func recordPlain(_ run: Run, text: String, _ record: Record) async throws -> Bool {
-        try await send(recordPlainCall(run, text: text, record))
+        try await send(recordPlainCall(run, text: text, record), for: text)
     }
 
     nonisolated(nonsending) func record(_ run: Run, text: String, _ record: Record, seen: Int) async throws
@@ -78,7 +78,7 @@ extension RunStore {
                 case "reset": .reset
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 
     /// Notes that the body of an `.atMostOnce` step begins, or of one with a `claimTimeout`.
@@ -101,7 +101,7 @@ extension RunStore {
             ) { reader in
                 guard let answer = AttemptReply(rawValue: reader.word) else { throw reader.unexpected }
                 return answer
-            })
+            }, for: text)
     }
 
     /// - Parameter turn: the turn's number and how far its instance is, for an inline step; `nil` for a claimed step.
@@ -128,6 +128,6 @@ extension RunStore {
                 case "stale": .stale
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 }
