@@ -48,11 +48,19 @@ extension WorkerSession {
     func compareServers(_ events: AsyncStream<Void>) async {
         for await _ in events {
             var pause = Duration.milliseconds(20)
+            var warning = ""
             while !isOver, !Task.isCancelled, connections.beatGate.isShut || connections.gate.isShut {
                 do {
                     if try await compareServer() { break }
                 } catch {
-                    logger.debug("a comparison with redis failed; it is tried again", metadata: ["error": "\(error)"])
+                    // A server that is not there is waited for by everybody; one that refuses has to be mended by somebody.
+                    let kind = (error as? RedisError)?.kind
+                    let isNews = kind != .unavailable && kind != .ambiguous && warning != "\(error)"
+                    logger.log(
+                        level: isNews ? .warning : .debug,
+                        "redis is another server process than before and does not say what it has; asking again",
+                        metadata: ["error": "\(error)"])
+                    warning = "\(error)"
                 }
                 await Latch().wait(atMost: pause, on: connections.beat.eventLoop)
                 pause = min(pause * 2, .seconds(1))
