@@ -65,7 +65,8 @@ final class RedisClientCore {
                 reconnect()
             }
         case .shut:
-            if connection != nil { reconnect() }
+            // A server without a name cannot be met again: its connections would take turns for ever.
+            if connection != nil, session?.runID.isEmpty == false { reconnect() }
         }
         connection?.flush()
     }

@@ -15,7 +15,7 @@ package final class ServerGate: Sendable {
         case admit(String)
         /// Every server may be used.
         case admitAll
-        /// What is open is given up.
+        /// What is open is given up, but for connections to a server that does not tell its `run_id`.
         case shut
     }
 

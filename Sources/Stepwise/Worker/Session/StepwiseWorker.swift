@@ -165,13 +165,15 @@ public final class StepwiseWorker: Service, Sendable {
             let session = WorkerSession(
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
                 blocking: blocking, observer: observer, logger: logger)
-            let others = session.admit(redisSession)
+            let others = session.serversApart()
+            if !redisSession.runID.isEmpty { session.admit(redisSession) }
             let comparing = onEngine(loops) { await session.compareServers(others) }
             defer { comparing.cancel() }
             do {
                 let stop = shutdown.whenOpen { session.end(.leaving) }
                 defer { shutdown.forget(stop) }
                 try await session.register(functions.keys.sorted())
+                if redisSession.runID.isEmpty { session.admit(redisSession) }
                 try await session.askForPaused()
                 try await session.declare(schedules)
             } catch is SessionEnded {

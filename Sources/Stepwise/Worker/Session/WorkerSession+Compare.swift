@@ -32,16 +32,18 @@ final class ServerComparisons: Sendable {
 /// The heartbeat's connection asks, which nobody can hold. First for the name's entry: if it is there the beats go on, and so the name lives
 /// while user code holds the worker's thread. Then, between two jobs of that thread, for all that is remembered.
 extension WorkerSession {
-    /// From now on the session is for this server. To be called before the name's first call.
-    ///
-    /// - Returns: tells when another one was met.
-    func admit(_ server: RedisSession) -> AsyncStream<Void> {
+    /// Tells when a server was met that is not admitted.
+    func serversApart() -> AsyncStream<Void> {
         let (events, tell) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        for gate in [connections.beatGate, connections.gate] {
-            gate.onApart { tell.yield() }
-            gate.admit(server.runID)
-        }
+        for gate in [connections.beatGate, connections.gate] { gate.onApart { tell.yield() } }
         return events
+    }
+
+    /// From now on the session is for this server. To be called before the name's first call; for a server that does not tell its `run_id`, to
+    /// which every connection is compared, once it has the name.
+    func admit(_ server: RedisSession) {
+        connections.beatGate.admit(server.runID)
+        connections.gate.admit(server.runID)
     }
 
     /// Compares with each other server, until the name's end.
