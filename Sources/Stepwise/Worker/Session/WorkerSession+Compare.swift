@@ -57,7 +57,8 @@ extension WorkerSession {
                 } catch {
                     // A server that is not there is waited for by everybody; one that refuses has to be mended by somebody.
                     let kind = (error as? RedisError)?.kind
-                    let isNews = kind != .unavailable && kind != .ambiguous && warning != "\(error)"
+                    let isUsual = kind == .unavailable || kind == .ambiguous || kind == .closed
+                    let isNews = !isUsual && warning != "\(error)"
                     logger.log(
                         level: isNews ? .warning : .debug,
                         "redis is another server process than before and does not say what it has; asking again",
@@ -92,7 +93,7 @@ extension WorkerSession {
             guard beatGate.apart == server else { return false }
             if hasEnded(answer.entry) { return true }
             gate.shut()
-            beatGate.admit(server.runID)
+            for done in beatGate.admit(server.runID) { try? await done.get() }
         }
         // What the other process has still answered is taken in before.
         for done in gate.shut() { try? await done.get() }
