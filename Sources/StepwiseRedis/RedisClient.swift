@@ -20,7 +20,12 @@ package final class RedisClient: Sendable {
         observed = observers
         let core = RedisClientCore(address: address, options: options, eventLoop: eventLoop, logger: logger)
         core.onSession = { session in observers.change(to: session) }
-        self.core = .makeBoxSendingValue(core, eventLoop: eventLoop)
+        let box: NIOLoopBoundBox<RedisClientCore> = .makeBoxSendingValue(core, eventLoop: eventLoop)
+        self.core = box
+        options.gate?.add { [weak box] change in
+            guard let box else { return eventLoop.makeSucceededVoidFuture() }
+            return eventLoop.submit { box.value.apply(change) }
+        }
     }
 
     /// The present connection's session; `nil` while there is none.
@@ -84,11 +89,13 @@ package final class RedisClient: Sendable {
     /// - Parameters:
     ///   - timeout: from now to the reply; `nil`: the client's.
     ///   - maximumBulk: as for ``submit(_:timeout:maximumBulk:)``.
+    ///   - passesGate: whether it is sent to a server that is not admitted, too; see ``ServerGate``.
     nonisolated(nonsending) package func send(
-        _ arguments: [RedisArgument], timeout: TimeAmount? = nil, maximumBulk: Int? = nil
+        _ arguments: [RedisArgument], timeout: TimeAmount? = nil, maximumBulk: Int? = nil, passesGate: Bool = false
     ) async throws(RedisError) -> RedisValue {
         if Task.isCancelled { throw .cancelled }
-        let command = RedisCommand(arguments, timeout: timeout ?? commandTimeout, maximumBulk: maximumBulk)
+        let command = RedisCommand(
+            arguments, timeout: timeout ?? commandTimeout, maximumBulk: maximumBulk, passesGate: passesGate)
         return try await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Result<RedisValue, RedisError>, Never>) in
                 command.onCompletion { continuation.resume(returning: $0) }

@@ -138,6 +138,10 @@ final class RedisLink {
 
     private func handshakeEnded(_ connection: RedisConnection, _ outcome: RedisHandshake.Outcome) {
         switch outcome {
+        case .ready(let session) where session.role == "slave" && options.gate?.refusesReplicas == true:
+            self.connection = nil
+            connection.abort(.replica)
+            attemptFailed(.unavailable, RedisError.replica.message, hopeless: false)
         case .ready(let session):
             guard connection.failure == nil, machine.succeeded() == .use else { return connection.abort(.closed) }
             announce(connection, session)

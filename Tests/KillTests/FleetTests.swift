@@ -73,11 +73,14 @@ import TestWorkflows
         }
     }
 
-    /// - Parameter ledgerURL: a server for the ledger, if not the stage's own.
+    /// - Parameters:
+    ///   - ledgerURL: a server for the ledger, if not the stage's own.
+    ///   - extraArguments: of the stage's server.
     func withStage(
-        appendOnly: Bool = false, ledgerURL: String? = nil, _ body: (Stage) async throws -> Void
+        appendOnly: Bool = false, ledgerURL: String? = nil, extraArguments: [String] = [],
+        _ body: (Stage) async throws -> Void
     ) async throws {
-        let server = try await RedisServer.start(appendOnly: appendOnly)
+        let server = try await RedisServer.start(appendOnly: appendOnly, extraArguments: extraArguments)
         defer { server.stop() }
         let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: "fleet", logger: .silent)
         let stage = try Stage(server: server, ledgerURL: ledgerURL ?? server.url, client: client)

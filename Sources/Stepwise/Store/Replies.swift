@@ -72,6 +72,22 @@ enum RecordReply: Sendable {
     case reset
 }
 
+/// A worker's entry in the index of workers, as a server has it.
+enum ComparedEntry: String, Sendable {
+    case alive
+    case dead
+    case gone
+}
+
+/// What a server has of what a worker holds.
+struct CompareReply: Sendable {
+    var entry: ComparedEntry
+    /// What lies in the claim lists that were asked for.
+    var claims: [[UInt8]]
+    /// The indexes of the runs of which it does not have what is known.
+    var lacking: [Int]
+}
+
 enum AttemptReply: Sendable {
     /// `claimLimit`: until when the step had to be begun, in milliseconds since 1970, if this call has taken that limit away.
     case begun(claimLimit: String?)

@@ -227,6 +227,31 @@ extension Scenarios {
 
         // MARK: Each through its work
 
+        @Test(.rule(6))
+        func `A worker that may not ask which server it has reached works, and compares each connection that it makes`()
+            async throws
+        {
+            try await withAdministrator { server, redis in
+                try await setUsers(redis)
+                try await setUser(redis, "sw-worker", ["-info"])
+                let owner = try client(server, "default")
+                let worker = try StepwiseWorker(
+                    redis: endpoint(server, "sw-worker"), workflows: [echo], logger: .silent)
+                try await serving([worker]) {
+                    let first = try await owner.enqueue(echo, "one").result(timeout: patience)
+                    #expect(first == "one")
+                    let names = try await redis.send(["ZRANGE", .init(keys.workers), "0", "-1"])
+                    #expect(names.array?.count == 1)
+                    _ = try await redis.send(["CLIENT", "KILL", "USER", "sw-worker"])
+                    let second = try await owner.enqueue(echo, "two").result(timeout: patience)
+                    #expect(second == "two")
+                    let later = try await redis.send(["ZRANGE", .init(keys.workers), "0", "-1"])
+                    #expect(later == names)
+                }
+                await owner.close()
+            }
+        }
+
         @Test func `Every script has the SHA-1 that the server gives it`() async throws {
             try await withAdministrator { _, redis in
                 for script in ScriptLibrary.all {

@@ -65,6 +65,6 @@ extension RunStore {
                 case "obsolete", "stale": .over
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 }

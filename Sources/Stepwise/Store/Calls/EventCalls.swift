@@ -119,11 +119,13 @@ extension ScriptCall<Int> {
 
 extension RunStore {
     /// A callback is made: who answers it is known by its token.
-    func expectAnswer(_ token: CallbackToken, _ run: Run) async throws {
+    ///
+    /// - Parameter text: of the step's claim, or of the turn's.
+    func expectAnswer(_ token: CallbackToken, _ run: Run, text: String) async throws {
         try await send(
             ScriptCall<Void>(
                 ScriptLibrary.callback, keys: [run.runKey, keys.mail(run.id)],
-                arguments: [.init(EventName.stored(token.event)), .init(run.generation)]))
+                arguments: [.init(EventName.stored(token.event)), .init(run.generation)]), for: text)
     }
 
     /// An event that was sent to everybody reaches one step.

@@ -54,7 +54,7 @@ extension RunStore {
     }
 
     nonisolated(nonsending) func recordPlain(_ run: Run, text: String, _ record: Record) async throws -> Bool {
-        try await send(recordPlainCall(run, text: text, record))
+        try await send(recordPlainCall(run, text: text, record), for: text)
     }
 
     nonisolated(nonsending) func record(_ run: Run, text: String, _ record: Record, seen: Int) async throws
@@ -83,7 +83,7 @@ extension RunStore {
                 case "reset": .reset
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 
     /// Notes that the body of an `.atMostOnce` step begins, or of one with a `claimTimeout`.
@@ -110,7 +110,7 @@ extension RunStore {
                 case "stale": .stale
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 
     /// Takes back what ``markAttempt(_:text:turn:step:attempt:token:once:)`` has written: the body does not begin here.
@@ -125,7 +125,7 @@ extension RunStore {
                     .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step),
                     .init(run.generation), .init(attempt), .init(mark.token), .init(mark.claimLimit ?? ""),
                     .init(run.id), .init(run.queue),
-                ]))
+                ]), for: text)
     }
 
     /// - Parameter turn: the turn's number and how far its instance is, for an inline step; `nil` for a claimed step.
@@ -152,6 +152,6 @@ extension RunStore {
                 case "stale": .stale
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 }

@@ -156,7 +156,7 @@ extension RunStore {
                         about: cold ? try reader.about(9) : nil)
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 
     /// One page of the history: the records after number `from`; none if the run has begun anew.
@@ -235,7 +235,7 @@ extension RunStore {
             ScriptCall(
                 ScriptLibrary.advance, keys: advanceKeys(run, advance),
                 arguments: advanceArguments(run, advance) + planArguments(advance.plan, of: run)
-            ) { [upto = advance.upto] reader in try reader.advance(upto: upto) })
+            ) { [upto = advance.upto] reader in try reader.advance(upto: upto) }, for: run.turnText)
     }
 
     /// - Parameter isNew: whether the open step has no more to tell than that it is open.
@@ -243,12 +243,14 @@ extension RunStore {
         _ run: Run, _ advance: Advance, _ record: Record, isNew: Bool
     ) async throws -> AdvanceReply {
         if isNew, let next = advance.plainOpening,
-            try await send(recordAndAdvancePlainCall(run, turnPrefix(advance.number), advance, record, next))
+            try await send(
+                recordAndAdvancePlainCall(run, turnPrefix(advance.number), advance, record, next), for: run.turnText)
         {
             return .inline(step: next.step, attempt: 1, lost: 0)
         }
         if isNew, advance.isPlainEnd,
-            try await send(recordAndCompletePlainCall(run, turnPrefix(advance.number), advance, record))
+            try await send(
+                recordAndCompletePlainCall(run, turnPrefix(advance.number), advance, record), for: run.turnText)
         {
             return .finished(status: .completed)
         }
@@ -260,7 +262,7 @@ extension RunStore {
                         .init(record.step), record.head, record.tail, .init(record.token), .init(isNew ? "" : "1"),
                     ]
                     + planArguments(advance.plan, of: run)
-            ) { [upto = advance.upto] reader in try reader.advance(upto: upto) })
+            ) { [upto = advance.upto] reader in try reader.advance(upto: upto) }, for: run.turnText)
     }
 
     /// What the field `turn` begins with for as long as this worker holds the turn of that number.
@@ -326,7 +328,7 @@ extension RunStore {
                     .init(divergence ?? []), .init(obstacle.isChangedCode ? version ?? "" : ""), .init(run.queue),
                     .init(mostWaiting),
                 ]
-            ) { $0.word != "crowded" })
+            ) { $0.word != "crowded" }, for: text)
     }
 
     nonisolated(nonsending) func wake(_ run: Run) async throws {

@@ -14,7 +14,11 @@ extension ScriptLibrary {
             "names...",
         ])
     static let declareDead = Script(
-        "declare_dead", PackageResources.declare_dead_lua, keys: ["workers", "worker"], arguments: ["worker", "beat"])
+        "declare_dead", PackageResources.declare_dead_lua, keys: ["workers", "worker"],
+        arguments: ["worker", "beat", "queues?"])
+    static let compare = Script(
+        "compare", PackageResources.compare_lua, after: plain, keys: ["workers", "worker", "lists..."],
+        arguments: ["worker", "queues", "known..."])
     static let deregister = Script(
         "deregister", PackageResources.deregister_lua, keys: ["workers", "worker", "claims..."],
         arguments: ["worker", "age"])
@@ -114,12 +118,53 @@ extension ScriptCall<ReplyReader> {
     }
 }
 
+extension ScriptCall<CompareReply> {
+    /// Asks what Redis has of what a worker holds.
+    ///
+    /// - Parameters:
+    ///   - queues: whose claims are wanted.
+    ///   - runs: at most 500 of those that it has an instance of.
+    static func compare(_ keys: Keys, _ name: String, queues: [String], _ runs: [(run: RunStore.Run, known: KnownRun)])
+        -> Self
+    {
+        var arguments: [RedisArgument] = [.init(name), .init(queues.count)]
+        for (run, known) in runs {
+            arguments += [.init(run.generation), .init(known.recorded)]
+            switch known.last {
+            case .token(let token)?: arguments += ["token", .init(token)]
+            case .record(let beginning, let length)?: arguments += [.init(length), .init(beginning)]
+            case nil: arguments += ["", ""]
+            }
+            arguments += [.init(known.opened), .init(known.delivered)]
+        }
+        return Self(
+            ScriptLibrary.compare,
+            keys: [keys.workers, keys.worker(name)] + queues.map { keys.claimed(name, $0) }
+                + runs.flatMap { [$0.run.runKey, $0.run.stepsKey] },
+            arguments: arguments
+        ) { reader in
+            guard reader.items.count == 3, let entry = ComparedEntry(rawValue: reader.word),
+                let claims = reader.items[1].array, let lacking = reader.items[2].array
+            else { throw reader.unexpected }
+            return CompareReply(
+                entry: entry, claims: claims.compactMap(\.bytes), lacking: lacking.compactMap(\.integer))
+        }
+    }
+}
+
 extension ScriptCall<Bool> {
-    /// - Parameter beat: the beat that was seen for a whole lease; empty: whatever it is.
+    /// - Parameter beat: the beat that was seen for a whole lease.
     static func declareDead(_ keys: Keys, _ name: String, beat: String) -> Self {
         Self(
             ScriptLibrary.declareDead, keys: [keys.workers, keys.worker(name)],
             arguments: [.init(name), .init(beat)])
+    }
+
+    /// A worker gives its own name up: its entry says so from now on, also if Redis had none.
+    static func declareSelfDead(_ keys: Keys, _ name: String, queues: [String]) -> Self {
+        Self(
+            ScriptLibrary.declareDead, keys: [keys.workers, keys.worker(name)],
+            arguments: [.init(name), "", .init(queues.joined(separator: " "))])
     }
 
     /// Claims an unserved work item. `false` if somebody else was faster.
@@ -221,7 +266,7 @@ extension RunStore {
                     .init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason), isPaused ? "1" : "",
                     .init(run.queue), .init(mostWaiting),
                 ]
-            ) { $0.reply.string != "crowded" })
+            ) { $0.reply.string != "crowded" }, for: text)
     }
 
     /// A pushed run that would wait, where as many wait as may, goes to `malformed` as the item that it was.
@@ -239,7 +284,7 @@ extension RunStore {
                 arguments: [
                     .init(run.id), .init(text), .init(worker), .init(RefusedItem.head(queue: run.queue)),
                     .init(reason), .init(RefusedItem.mostEntries),
-                ]))
+                ]), for: text)
     }
 
     /// A claimed item goes to `malformed`.
@@ -251,7 +296,8 @@ extension RunStore {
                 ScriptLibrary.reject, keys: [source.claims(keys, worker), keys.malformed],
                 arguments: [
                     .init(item.bytes), .init(item.isWhole ? "" : String(item.length)),
-                    .init(RefusedItem.head(queue: source.queue)), .init(reason), .init(RefusedItem.mostEntries), .init(newer),
+                    .init(RefusedItem.head(queue: source.queue)), .init(reason), .init(RefusedItem.mostEntries),
+                    .init(newer),
                 ]))
     }
 }

@@ -42,6 +42,7 @@ extension RunDriver {
             if !holdsTurn { dropInstance() }
             return try await lookAgain(text, step, attempt, looks, claim)
         }
+        defer { forgetElsewhere(text, of: call) }
         do {
             let result: Outcome.Result
             let took: Int
@@ -95,6 +96,7 @@ extension RunDriver {
             let turn = session.ledger.hold(Array(run.turnText.utf8))
             defer { turn.end() }
             guard try await prepareInstance(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
+            known.note(opened: opened)
             try await synchronize(with: page, holdsTurn: true)
             return try await drive(number: number, opened: opened, turn)
         case .reset:
@@ -125,6 +127,8 @@ extension RunDriver {
         defer { if isAlone { session.endAlone() } }
         if let running = bodies[call.id], running.attempt == attempt {
             body = running
+            attemptNotes[call.id]?.text = text
+            attemptNotes[call.id]?.number = number
         } else {
             let lost = if let lost { lost } else { try await session.lost(with: call.id, of: run) }
             if session.isLastDelivery(lost: lost) {
@@ -137,12 +141,16 @@ extension RunDriver {
             }
             var mark: AttemptMark?
             if call.options.isAtMostOnce || (call.options.claimTimeout != nil && attempt == 1) {
-                let token = session.nextToken()
+                let note = AttemptNote(
+                    text: text, number: number, attempt: attempt, token: session.nextToken(),
+                    isOnce: call.options.isAtMostOnce)
                 let reply = try await store.markAttempt(
-                    run, text: text, turn: number, step: call.id, attempt: attempt, token: token,
-                    once: call.options.isAtMostOnce)
+                    run, text: text, turn: number, step: call.id, attempt: attempt, token: note.token,
+                    once: note.isOnce)
                 switch reply {
-                case .begun(let claimLimit): mark = AttemptMark(token: token, claimLimit: claimLimit)
+                case .begun(let claimLimit):
+                    mark = AttemptMark(token: note.token, claimLimit: claimLimit)
+                    attemptNotes[call.id] = note
                 case .stale: return .cancelled
                 case .interrupted: return .ended(.error(interruption(of: call.id, attempt: attempt)), took: 0)
                 }
@@ -155,7 +163,10 @@ extension RunDriver {
         if number != nil { inline = call.id }
         let end = await body.wait()
         guard let end else { return session.isOver ? .over : .interrupted }
-        if bodies[call.id] === body { bodies[call.id] = nil }
+        if bodies[call.id] === body {
+            bodies[call.id] = nil
+            if !attemptNotes.isEmpty { attemptNotes[call.id] = nil }
+        }
         if inline == call.id { inline = nil }
         if session.isOver { return .over }
         let judgement = judge(end, of: call, body)
@@ -167,18 +178,23 @@ extension RunDriver {
             let token = try? JSON.decode(String.self, from: payload, what: "a token")
         {
             // Before anybody can learn of it.
-            if let token = CallbackToken(token) { try await store.expectAnswer(token, run) }
+            if let token = CallbackToken(token) {
+                try await writeElsewhere(text) { [store, run] in try await store.expectAnswer(token, run, text: text) }
+            }
             return judgement
         }
         if let notice = call.notice {
             let step = step(of: call, attempt: attempt)
-            guard let problem = try await session.send(notice, value: payload, from: run, step: step) else {
+            let refusal = try await writeElsewhere(text) { [session, run] in
+                try await session.send(notice, value: payload, from: run, step: step, text: text)
+            }
+            guard let problem = refusal else {
                 return .ended(.value(JSON.null), took: took)
             }
             return .ended(.error(StepFailure(step: call.id, attempts: attempt, error: problem)), took: took)
         }
         guard let order = call.child else { return judgement }
-        if let failure = try await makeChild(order, of: call.id, attempt: attempt, payload: payload) {
+        if let failure = try await makeChild(order, of: call.id, attempt: attempt, payload: payload, text: text) {
             return .ended(.error(failure), took: took)
         }
         if order.isAwaited { return .waits(order) }
@@ -187,7 +203,7 @@ extension RunDriver {
 
     /// - Returns: why it could not be made.
     private func makeChild(
-        _ order: ChildOrder, of step: String, attempt: Int, payload: [UInt8]
+        _ order: ChildOrder, of step: String, attempt: Int, payload: [UInt8], text: String
     ) async throws -> StepFailure? {
         let limit = session.configuration.maximumDepth
         let child = RunStore.Child(
@@ -200,13 +216,30 @@ extension RunDriver {
                 "the child that step \"\(step)\" of run \(run.id) makes would have \(child.depth) runs above it, and the limit is \(limit) "
                     + "(maximumDepth of the worker's configuration): does a workflow invoke itself without end? Else raise the limit"
             )
-        } else if let owner = try await store.make(child, order, of: step, run) {
+        } else if let owner = try await writeElsewhere(
+            text, { [store, run] in try await store.make(child, order, of: step, run, text: text) })
+        {
             problem = StepwiseError(
                 .invalidIdentifier,
                 "step \"\(step)\" of run \(run.id) cannot make its child: run id \(child.id) belongs to \(owner); choose another id"
             )
         }
         return problem.map { StepFailure(step: step, attempts: attempt, error: $0) }
+    }
+
+    /// Writes what a step writes besides its outcome, and before that. It is noted until ``forgetElsewhere(_:of:)``.
+    private func writeElsewhere<Value: Sendable>(
+        _ claim: String, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        session.comparisons.noteElsewhere(claim) { _ = try await body() }
+        return try await body()
+    }
+
+    func forgetElsewhere(_ claim: String, of call: StepCall) {
+        guard call.child != nil || call.notice != nil || call.options.kind == WorkflowContext.callbackKind else {
+            return
+        }
+        session.comparisons.forgetElsewhere(claim)
     }
 
     func record(of call: StepCall, attempt: Int, _ result: Outcome.Result, took: Int) -> RunStore.Record {
@@ -300,6 +333,7 @@ extension RunDriver {
         body.cancel(unwanted: true)
         if !body.isAwaited {
             bodies[step] = nil
+            attemptNotes[step] = nil
             if inline == step { inline = nil }
         }
     }

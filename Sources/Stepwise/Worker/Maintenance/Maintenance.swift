@@ -17,7 +17,7 @@ actor Maintenance {
     /// Opened when the last look at the turns is over.
     private var lastLook: Latch?
     private var nextSweep = ContinuousClock.now
-    /// The queues of the dead, which do not change.
+    /// The queues of the dead, which do not change once they are known.
     private var queuesOfDead: [String: [String]] = [:]
     private var nextExpiry = ContinuousClock.now + .seconds(5)
     private var nextRearm = ContinuousClock.now
@@ -184,7 +184,7 @@ actor Maintenance {
             if dead.isEmpty { break }
             let now = try await session.redisTime()
             for (name, _) in dead {
-                if let queues = queuesOfDead[name] {
+                if let queues = queuesOfDead[name], !queues.isEmpty {
                     known[name] = queues
                 } else {
                     known[name] = try await session.command(.queues(keys, ofWorker: name))

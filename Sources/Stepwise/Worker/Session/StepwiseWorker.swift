@@ -165,15 +165,19 @@ public final class StepwiseWorker: Service, Sendable {
             let session = WorkerSession(
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
                 blocking: blocking, observer: observer, logger: logger)
-            watch(connections, redisSession, session)
+            let others = session.serversApart()
+            if !redisSession.runID.isEmpty { session.admit(redisSession) }
+            let comparing = onEngine(loops) { await session.compareServers(others) }
+            defer { comparing.cancel() }
             do {
                 let stop = shutdown.whenOpen { session.end(.leaving) }
                 defer { shutdown.forget(stop) }
                 try await session.register(functions.keys.sorted())
+                if redisSession.runID.isEmpty { session.admit(redisSession) }
                 try await session.askForPaused()
                 try await session.declare(schedules)
             } catch is SessionEnded {
-                // Redis went away or was another one in between, or a shutdown came first.
+                // Redis came back without the name, or a shutdown came first.
                 await connections.close()
                 return shutdown.isOpen ? .leaving : .serverChanged
             }
@@ -207,15 +211,6 @@ public final class StepwiseWorker: Service, Sendable {
             pause = min(pause * 2, .seconds(2))
         }
         return nil
-    }
-
-    /// Another process behind the address, or a replica, means that what this name holds may be gone.
-    private func watch(_ connections: WorkerConnections, _ redisSession: RedisSession, _ session: WorkerSession) {
-        for client in [connections.commands, connections.beat] + connections.blocking.values {
-            client.onConnect { [weak session] now in
-                if now.runID != redisSession.runID || now.role == "slave" { session?.end(.serverChanged) }
-            }
-        }
     }
 
     private func work(as session: WorkerSession, _ loops: Loops) async -> WorkerSession.Ending {
@@ -261,7 +256,11 @@ public final class StepwiseWorker: Service, Sendable {
             await jobs.value
         }
         await atMost(.seconds(6), on: loops.engine) {
-            if case .leaving = ending { await session.deregister() } else { await session.declareSelfDead() }
+            if case .leaving = ending, !session.connections.beatGate.isShut {
+                await session.deregister()
+            } else {
+                await session.declareSelfDead()
+            }
         }
         heartbeat.stop()
         pool.stop()

@@ -7,8 +7,8 @@ extension WorkerSession {
 
     var store: RunStore {
         RunStore(keys: keys, worker: name, maximumRunSize: configuration.maximumRunSize) {
-            [unowned self] script, keys, arguments in
-            try await self.evaluate(script, keys, arguments)
+            [unowned self] script, keys, arguments, claim in
+            try await self.evaluate(script, keys, arguments, for: claim)
         }
     }
 
@@ -16,7 +16,16 @@ extension WorkerSession {
     nonisolated(nonsending) func evaluate(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument])
         async throws -> RedisValue
     {
-        try await insist { try await $0.evaluate(script, keys: keys, arguments: arguments) }
+        try await evaluate(script, keys, arguments, for: nil)
+    }
+
+    /// One script, sent until an answer came.
+    ///
+    /// - Parameter claim: the text of the claimed step or turn that it is for.
+    nonisolated(nonsending) func evaluate(
+        _ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument], for claim: String?
+    ) async throws -> RedisValue {
+        try await insist(for: claim) { try await $0.evaluate(script, keys: keys, arguments: arguments) }
     }
 
     /// One call, sent until an answer came.
@@ -50,12 +59,17 @@ extension WorkerSession {
     }
 
     /// Sends until an answer came. Everything that goes through here may arrive twice.
+    ///
+    /// - Parameter claim: nothing is sent for it any more once it is given up.
     nonisolated(nonsending) private func insist<Reply>(
-        _ body: nonisolated(nonsending) (RedisClient) async throws -> Reply
+        for claim: String? = nil, _ body: nonisolated(nonsending) (RedisClient) async throws -> Reply
     ) async throws -> Reply {
         let caller = Caller.current
         let client = caller == .run ? connections.commands : connections.beat
+        let gate = caller == .run ? connections.gate : connections.beatGate
         var pause = Duration.milliseconds(20)
+        var comparisons = self.comparisons.count.load(ordering: .relaxed)
+        if let claim, isLost(claim) { throw SessionEnded() }
         while true {
             if !mayCall(caller) { throw SessionEnded() }
             do {
@@ -67,10 +81,28 @@ extension WorkerSession {
                     guard error.kind == .denied || error.isPassing else { throw error }
                     logger.error("redis refused a call; it is sent again", metadata: ["error": "\(error)"])
                 }
-                await Latch().wait(atMost: pause, on: client.eventLoop)
-                pause = min(pause * 2, .seconds(2))
+                if gate.isShut {
+                    // A name that ends waits for nobody.
+                    if caller == .closing { throw SessionEnded() }
+                    await gate.waitUntilOpen()
+                    pause = .milliseconds(20)
+                } else {
+                    await Latch().wait(atMost: pause, on: client.eventLoop)
+                    pause = min(pause * 2, .seconds(2))
+                }
+            }
+            let now = self.comparisons.count.load(ordering: .relaxed)
+            if let claim, now != comparisons {
+                if isLost(claim) { throw SessionEnded() }
+                comparisons = now
+                try await self.comparisons.writeElsewhereAgain(for: claim)
             }
         }
+    }
+
+    /// Whether Redis has lost the claim, or what its run's instance has lived. A call for it would speak of a history that never was.
+    private func isLost(_ claim: String) -> Bool {
+        comparisons.hasLost.load(ordering: .relaxed) && ledger.isLost(Array(claim.utf8))
     }
 
     /// Until the session's end, and for the last calls after it.

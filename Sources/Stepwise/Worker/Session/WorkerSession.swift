@@ -3,7 +3,8 @@ import NIOCore
 internal import StepwiseRedis
 import Synchronization
 
-/// The worker's name is done for: it was declared dead, Redis is another one, or the worker leaves. Nothing may be written under it.
+/// The worker's name is done for: it was declared dead, Redis has lost it, or the worker leaves. Nothing may be written under it. Or the claim is
+/// that a call was for: then nothing may be written for that.
 struct SessionEnded: Error {}
 
 extension RedisError {
@@ -13,11 +14,12 @@ extension RedisError {
 
 /// One life of a worker under one name: from its registration to its death or its leave.
 ///
-/// A worker that was taken for dead, or that meets another Redis, begins a new one; what the old one held is swept (rule 4).
+/// A worker that was taken for dead, or that meets a Redis which does not know its name, begins a new one; what the old one held is swept (rule 4).
 final class WorkerSession: Sendable {
     enum Ending: Sendable, Hashable {
         case leaving
         case declaredDead
+        /// Redis does not know the name: it came back without its newest writes, or is another one.
         case serverChanged
         /// The namespace was given another data format.
         case formatChanged
@@ -118,6 +120,7 @@ final class WorkerSession: Sendable {
     let logger: Logger
     let connections: WorkerConnections
     let slots: Slots
+    let comparisons = ServerComparisons()
     private let paces = Mutex<[String: BodyPaces]>([:])
     let observer: ObserverFeed?
 
@@ -192,6 +195,8 @@ final class WorkerSession: Sendable {
             return state.endWaiters
         }
         for waiter in waiters { waiter.resume(returning: ending) }
+        connections.gate.letGo()
+        connections.beatGate.letGo()
         slots.stop()
         endPauseWaits()
     }
@@ -506,6 +511,7 @@ final class WorkerSession: Sendable {
     var drivers: [RunDriver] { state.withLock { $0.drivers.values.map(\.driver) } }
 
     func driver(of key: String) -> RunDriver? { state.withLock { $0.drivers[key]?.driver } }
+    var allDrivers: [RunDriver] { state.withLock { $0.drivers.values.map(\.driver) } }
 
     func abandonAll() async {
         let drivers = state.withLock { state in

@@ -59,6 +59,7 @@ extension RunDriver {
                 }
                 opened += plan.openings.count
                 agreed = opened
+                known.note(reply, to: request, opened: opened)
                 confirm(plan, instance)
                 if case .released(let texts, _) = reply {
                     return await release(texts, number: number, reserved: reserved, opened: opened, claim)
@@ -85,6 +86,7 @@ extension RunDriver {
             switch reply {
             case .more(let redisOpened, let page):
                 opened = redisOpened
+                known.note(opened: opened)
                 try await synchronize(with: page, holdsTurn: true)
             case .rebuild:
                 guard let again = try await rebuild(), again.number == number else { return nil }
@@ -170,6 +172,7 @@ extension RunDriver {
         }
         // Closed by this instance, and open again in Redis, which has lost that.
         if call.body == nil { return .goesOn(.rebuild, opened: opened) }
+        defer { forgetElsewhere(run.turnText, of: call) }
         let result: Outcome.Result
         let took: Int
         switch try await perform(call, attempt: attempt, lost: lost, text: run.turnText, turn: number) {
@@ -291,6 +294,7 @@ extension RunDriver {
         }
         confirm(inlineOutcome.request.plan, inlineOutcome.instance)
         agreed = opened + inlineOutcome.request.plan.openings.count
+        known.note(reply, to: inlineOutcome.request, inlineOutcome.record, opened: agreed)
         return agreed
     }
 
@@ -411,6 +415,7 @@ extension RunDriver {
         self.code = code
         if let about { self.about = about }
         guard try await prepareInstance(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
+        known.note(opened: opened)
         try await synchronize(with: page, holdsTurn: true)
         return (number, opened)
     }

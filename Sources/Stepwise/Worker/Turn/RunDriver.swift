@@ -26,6 +26,10 @@ actor RunDriver {
     var holdsTurn: Bool { !turnsDriven.isEmpty }
     /// Claimed steps that are about to be asked for together.
     var parts: [QuickStep] = []
+    /// What Redis is known to have of what the instance has lived.
+    var known = KnownRun()
+    /// The bodies that have begun, of steps of which Redis notes that.
+    var attemptNotes: [String: AttemptNote] = [:]
     /// How many of the instance's calls are known to be those that Redis has opened.
     var agreed = 0
     /// What the run has noted about the code that may take it forward, when this worker last asked.
@@ -154,6 +158,7 @@ actor RunDriver {
                 guard try await prepareInstance(text, isTurn: step == nil, delivered: page.delivered) else {
                     return nil
                 }
+                known.note(opened: opened)
                 try await synchronize(with: page, holdsTurn: step == nil)
             }
             if let step {
@@ -197,6 +202,7 @@ actor RunDriver {
         let instance = RunInstance(maximumSteps: session.configuration.maximumSteps)
         self.instance = instance
         agreed = 0
+        known = KnownRun()
         instance.executor.onForeignJob { [weak self] in
             guard let self else { return }
             session.spawn { await self.foreignJob() }
@@ -229,6 +235,7 @@ actor RunDriver {
     /// Delivers what the instance has not had, in order, up to the history's length at the time of the reply.
     func synchronize(with page: HistoryPage, holdsTurn: Bool) async throws {
         var page = page
+        known.note(page)
         forgetReported(upto: page.delivered)
         while let instance, instance.delivered < page.recorded {
             guard await isAtRest(instance) else { return }
@@ -249,6 +256,7 @@ actor RunDriver {
                 let from = instance.delivered
                 page.records = try await store.history(run, from: from)
                 page.from = from
+                known.note(page)
                 if page.records.isEmpty {
                     // Either retention has removed the run meanwhile, or it has begun anew, or Redis knows less than it told.
                     if try await session.isCurrent(run) { session.end(.historyLost(run.id)) }
