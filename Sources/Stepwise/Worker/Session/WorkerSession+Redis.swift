@@ -1,5 +1,6 @@
 internal import Logging
 internal import StepwiseRedis
+import Synchronization
 
 /// What a worker asks of Redis under one name. Everything that goes through here is sent until an answer came, and so may arrive twice.
 extension WorkerSession {
