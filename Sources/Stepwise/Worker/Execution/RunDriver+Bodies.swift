@@ -144,12 +144,15 @@ extension RunDriver {
                 }
                 if session.isOver { return .over }
             }
-            guard let started = start(call, attempt: attempt) else { return .cancelled }
+            // What has cost a worker may have held its thread.
+            guard let started = start(call, attempt: attempt, mayHold: lost == 0) else { return .cancelled }
             body = started
             bodies[call.id] = body
         }
         if number != nil { inline = call.id }
+        register(call, body, text: text, turn: number)
         let end = await body.wait()
+        session.bodies.forget(body)
         guard let end else { return session.isOver ? .over : .interrupted }
         if bodies[call.id] === body { bodies[call.id] = nil }
         if inline == call.id { inline = nil }
@@ -202,7 +205,7 @@ extension RunDriver {
         return problem.map { StepFailure(step: step, attempts: attempt, error: $0) }
     }
 
-    func record(of call: StepCall, attempt: Int, _ result: Outcome.Result, took: Int) -> RunStore.Record {
+    nonisolated func record(of call: StepCall, attempt: Int, _ result: Outcome.Result, took: Int) -> RunStore.Record {
         var record = RunStore.Record(
             step: call.id, key: call.key, attempt: attempt, result: result, took: took, token: session.nextToken())
         record.kind = call.kind
@@ -221,16 +224,30 @@ extension RunDriver {
         Step(runID: run.id, generation: generation, id: call.id, attempt: attempt)
     }
 
-    /// - Parameter pace: what is known of such bodies, if the caller has it.
+    /// - Parameters:
+    ///   - pace: what is known of such bodies, if the caller has it.
+    ///   - mayHold: whether it may begin on this thread.
     /// - Returns: `nil` if nobody is to execute it any more.
-    func start(_ call: StepCall, attempt: Int, _ pace: BodyPace? = nil) -> RunningBody? {
+    func start(_ call: StepCall, attempt: Int, _ pace: BodyPace? = nil, mayHold: Bool = true) -> RunningBody? {
         guard let body = call.body else { return nil }
         let step = step(of: call, attempt: attempt)
         session.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
-        return RunningBody(
-            attempt: attempt, timeout: call.options.timeout, timer: session.connections.executor.eventLoop,
-            pace: pace ?? paces.of(call.name), on: session.threads(for: call.options), step: step, body: body)
+        let itsPace = pace ?? paces.of(call.name)
+        return entering(bodyOf: call) {
+            RunningBody(
+                attempt: attempt, timeout: call.options.timeout, timer: session.connections.executor.eventLoop,
+                pace: itsPace, mayHold: mayHold, on: session.threads(for: call.options), step: step, body: body)
+        }
+    }
+
+    /// Lets others record what a plain step's body returns, should this thread be held by then.
+    private func register(_ call: StepCall, _ body: RunningBody, text: String, turn number: Int?) {
+        guard call.special == nil, call.options.kind != WorkflowContext.callbackKind else { return }
+        let turn = number.map { (number: $0, delivered: instance?.delivered ?? 0) }
+        session.bodies.note(
+            BodyRegister.Entry(
+                body: body, run: run, step: call.id, key: call.key, kind: call.kind, text: text, turn: turn))
     }
 
     /// What a body's end means for its step.
@@ -251,20 +268,26 @@ extension RunDriver {
             // This worker's doing is no outcome of the step.
             return .cancelled
         case .failure(let error):
-            session.logger.debug(
-                "a step's body failed",
-                metadata: ["run": "\(run.id)", "step": "\(call.id)", "attempt": "\(attempt)", "error": "\(error)"])
-            let failure = StepFailure(step: call.id, attempts: attempt, error: error)
-            let retry = call.options.retry ?? session.configuration.retry
-            guard let delay = retry.delay(afterAttempt: attempt, error: error, chance: .random(in: 0...1)) else {
-                return .ended(.error(failure), took: body.took)
-            }
-            let note = FailedAttempt.note(attempt: attempt, error: error, worker: session.name, took: body.took)
-            let again = RunStore.Again(
-                failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map(\.wholeMilliseconds),
-                took: body.took, note: note)
-            return .again(again, else: failure)
+            // An error's words and a retry's condition are the user's.
+            return entering(bodyOf: call) { judge(failure: error, of: call, body) }
         }
+    }
+
+    private func judge(failure error: any Error, of call: StepCall, _ body: RunningBody) -> BodyEnd {
+        let attempt = body.attempt
+        session.logger.debug(
+            "a step's body failed",
+            metadata: ["run": "\(run.id)", "step": "\(call.id)", "attempt": "\(attempt)", "error": "\(error)"])
+        let failure = StepFailure(step: call.id, attempts: attempt, error: error)
+        let retry = call.options.retry ?? session.configuration.retry
+        guard let delay = retry.delay(afterAttempt: attempt, error: error, chance: .random(in: 0...1)) else {
+            return .ended(.error(failure), took: body.took)
+        }
+        let note = FailedAttempt.note(attempt: attempt, error: error, worker: session.name, took: body.took)
+        let again = RunStore.Again(
+            failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map(\.wholeMilliseconds),
+            took: body.took, note: note)
+        return .again(again, else: failure)
     }
 
     private func interruption(of step: String, attempt: Int) -> StepFailure {
@@ -278,7 +301,7 @@ extension RunDriver {
     /// The step is closed or claimed elsewhere: its body is for nobody.
     func cancelBody(of step: String) {
         guard let body = bodies[step] else { return }
-        body.cancel(unwanted: true)
+        entering(bodyOf: nil) { body.cancel(unwanted: true) }
         if !body.isAwaited {
             bodies[step] = nil
             if inline == step { inline = nil }

@@ -27,14 +27,15 @@ final class RunningBody: Sendable {
     ///   - limit: after it the body is cancelled, and what it still returns is refused.
     ///   - eventLoop: has the timer for that.
     ///   - pace: what is known of such bodies: a quick one begins on the calling thread.
+    ///   - mayHold: whether it may begin there.
     ///   - threads: where the body is executed; `nil`: on Swift's pool.
     init(
         attempt: Int, timeout limit: Duration?, timer eventLoop: any EventLoop, pace: BodyPace,
-        on threads: (any TaskExecutor)?, step: Step, body: @escaping @Sendable (Step) async throws -> [UInt8]
+        mayHold: Bool = true, on threads: (any TaskExecutor)?, step: Step, body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) {
         self.attempt = attempt
         self.limit = limit
-        if limit == nil, threads == nil, pace.isQuick, #available(macOS 26, *) {
+        if limit == nil, threads == nil, mayHold, pace.isQuick, #available(macOS 26, *) {
             let work = Task.immediateDetached {
                 do {
                     self.finish(.success(try await StepScope.$current.withValue(step) { try await body(step) }))
