@@ -37,14 +37,16 @@ import TestWorkflows
         }
 
         func worker(
-            _ author: String, redis: String? = nil, lease: Int = 1000, concurrency: Int = 10, grace: Int = 5000
+            _ author: String, redis: String? = nil, lease: Int = 1000, concurrency: Int = 10, grace: Int = 5000,
+            environment: [String: String] = [:]
         ) throws
             -> WorkerProcess
         {
             let worker = try WorkerProcess(
                 redis: redis ?? server.url, ledgerRedis: ledgerURL, ledger: keys.namespace, author: author,
                 namespace: keys.namespace,
-                lease: lease, concurrency: concurrency, grace: grace, folder: server.folder)
+                lease: lease, concurrency: concurrency, grace: grace, folder: server.folder,
+                environment: environment)
             workers.withLock { $0.append(worker) }
             return worker
         }

@@ -7,7 +7,8 @@ package enum ScriptLibrary {
         recordAndCompletePlain, park, wake,
         recordPlain, record, markAttempt, retry, promote, notify, broadcast, deliver, withdraw, callback, extend,
         purgeMail,
-        awaitChild, childEnded, format, registerWorker, beat, declareDead, deregister, release, releaseHeld, noteHeld, releasePushed,
+        awaitChild, childEnded, format, registerWorker, beat, declareDead, deregister, release, releaseHeld, noteHeld,
+        releasePushed,
         reject,
         trimMalformed, setUnserved, reclaim, tryCommands, schedule,
     ]

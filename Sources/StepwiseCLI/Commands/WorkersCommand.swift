@@ -6,7 +6,8 @@ struct WorkersCommand: AsyncParsableCommand {
         commandName: "workers", abstract: "Lists the workers, the dead of the last hour too.",
         discussion: """
             A worker is alive if it beat within the last 15 s by Redis' clock, silent if not, and dead once the others \
-            have declared it so; what a dead one held goes back to its queues.
+            have declared it so; what a dead one held goes back to its queues. Below the table stands what user code \
+            holds of the threads of those that are alive.
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -30,12 +31,22 @@ struct WorkersCommand: AsyncParsableCommand {
                     worker.version)
             }
             Output.print(table.text)
+            for worker in workers where worker.state == .alive && (!worker.held.isEmpty || worker.isStopped) {
+                Output.print("warning: " + Table.printable(worker.stuckText))
+            }
         }
     }
 
     /// `ship greet=2`: those with a version show it.
     private func workflows(_ worker: WorkerListing) -> String {
         worker.workflows.map { name in worker.versions[name].map { "\(name)=\($0)" } ?? name }.joined(separator: " ")
+    }
+
+    private func json(_ thread: HeldThread) -> JSONDocument {
+        .object([
+            ("run", JSONDocument(thread.run)), ("step", JSONDocument(thread.step)), ("isBody", .bool(thread.isBody)),
+            ("since", .number(thread.since)),
+        ])
     }
 
     private func json(_ worker: WorkerListing) -> JSONDocument {
@@ -51,6 +62,7 @@ struct WorkersCommand: AsyncParsableCommand {
             ),
             ("concurrency", .number(worker.concurrency)), ("host", .string(worker.host)), ("pid", .number(worker.pid)),
             ("version", .string(worker.version)), ("started", JSONDocument(worker.started)),
+            ("held", .array(worker.held.map(json))), ("stopped", .bool(worker.isStopped)),
         ])
     }
 }

@@ -40,6 +40,9 @@ final class Occupancy: Sendable {
     /// Another number for each run that enters: as long as it stays, one run has the thread, or none.
     var lastOwner: UInt { owner.load(ordering: .relaxed) }
 
+    /// Whether user code is executed at this moment.
+    var isOccupied: Bool { state.load(ordering: .relaxed) == Self.occupied }
+
     /// Executes user code, on the worker's thread.
     func hold<Value>(_ next: Occupant, while body: () -> Value) -> Value {
         guard state.load(ordering: .relaxed) == Self.free else { return body() }

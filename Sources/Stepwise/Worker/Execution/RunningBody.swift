@@ -31,7 +31,8 @@ final class RunningBody: Sendable {
     ///   - threads: where the body is executed; `nil`: on Swift's pool.
     init(
         attempt: Int, timeout limit: Duration?, timer eventLoop: any EventLoop, pace: BodyPace,
-        mayHold: Bool = true, on threads: (any TaskExecutor)?, step: Step, body: @escaping @Sendable (Step) async throws -> [UInt8]
+        mayHold: Bool = true, on threads: (any TaskExecutor)?, step: Step,
+        body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) {
         self.attempt = attempt
         self.limit = limit

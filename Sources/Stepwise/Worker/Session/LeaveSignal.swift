@@ -33,8 +33,9 @@ final class LeaveSignal: Sendable {
             #endif
             state.withLock { state in
                 let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-                source.setEventHandler { [weak self] in
-                    leave()
+                source.setEventHandler { [weak self, queue] in
+                    // A little later: a service group that hears of the signal at once is to ask first, or it would take the end for a failure.
+                    queue.asyncAfter(deadline: .now() + .milliseconds(100)) { leave() }
                     self?.endProcess(in: milliseconds, logger)
                 }
                 source.resume()
@@ -51,7 +52,8 @@ final class LeaveSignal: Sendable {
         guard isFirst else { return }
         queue.asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { [weak self] in
             guard let self, !self.state.withLock({ $0.isOver }) else { return }
-            ProcessEnd.now(logger, "the worker has not left in time, because user code holds its threads; the process ends")
+            ProcessEnd.now(
+                logger, "the worker has not left in time, because user code holds its threads; the process ends")
         }
     }
 

@@ -301,8 +301,9 @@ public final class StepwiseWorker: Service, Sendable {
             holder = session.holder(since: wallClockMilliseconds() - milliseconds)
         }
         let isHeld = holder != nil
-        // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more.
-        await atMost(isHeld ? .zero : .seconds(1), on: loops.engine) {
+        // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more. Nor does what the thread is held by.
+        let patience = isHeld ? .zero : session.occupancy.isOccupied ? Duration.milliseconds(200) : .seconds(1)
+        await atMost(patience, on: loops.engine) {
             await session.abandonAll()
             session.closeJobs()
             await jobs.value

@@ -7,7 +7,9 @@ extension WorkerSession {
     ///
     /// - Parameter since: milliseconds since 1970.
     func holder(since: Int) -> HeldThread {
-        guard let occupant = occupancy.evicted else { return HeldThread(run: nil, step: nil, isBody: false, since: since) }
+        guard let occupant = occupancy.evicted else {
+            return HeldThread(run: nil, step: nil, isBody: false, since: since)
+        }
         return HeldThread(
             run: occupant.driver.run.id, step: occupant.instance.map { $0.lastStep } ?? occupant.call?.id,
             isBody: occupant.instance == nil, since: since)
