@@ -19,7 +19,7 @@
 --       attempt
 --       max_losses  how many workers a function may lose
 --       reason      for parking
--- Reply {'moved'}, {'parked'}, {'obsolete'} (dropped), {'gone'} (it is not in the list)
+-- Reply {'moved'}, {'parked'}, {'held'} (the run was paused or parked before), {'obsolete'} (dropped), {'gone'} (it is not in the list)
 -- Guarantees: as release. What a parked run's claim held is marked in `open`, so that resume can queue it again. The count stays: who resumes
 --       the run allows one more delivery, alone.
 local run_key, open_key, claimed_key, queue_key, queued_key, running_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -50,10 +50,9 @@ if losses < max_losses and not is_held(run) then
 end
 if open then redis.call('HSET', open_key, step, open_text(open, 'held')) end
 if is_turn then redis.call('HSET', run_key, 'turn', '', 'inline', '') end
--- Of a run that is paused, or parked already, the first reason stays.
-if not is_held(run) then
-  redis.call('HSET', run_key, 'status', 'parked', 'reason', reason)
-  move_status({ queued = queued_key, running = running_key, unserved = unserved_key, parked = parked_key }, id, run.status, 'parked')
-  note_waiting(run, id, { pushed = waiting_pushed_key, enqueued = waiting_enqueued_key }, more[1], more[2])
-end
+-- A run that is paused, or parked already, keeps its first reason.
+if is_held(run) then return { 'held' } end
+redis.call('HSET', run_key, 'status', 'parked', 'reason', reason)
+move_status({ queued = queued_key, running = running_key, unserved = unserved_key, parked = parked_key }, id, run.status, 'parked')
+note_waiting(run, id, { pushed = waiting_pushed_key, enqueued = waiting_enqueued_key }, more[1], more[2])
 return { 'parked' }
