@@ -28,7 +28,7 @@ final class BodyRegister: Sendable {
 
     /// Those that have returned a value which somebody wants.
     var returned: [(entry: Entry, json: [UInt8])] {
-        entries.withLock { Array($0.values) }.compactMap { entry in
+        entries.withLock { Array($0.values) }.compactMap { entry -> (entry: Entry, json: [UInt8])? in
             guard !entry.body.isUnwanted, case .success(let json)? = entry.body.end else { return nil }
             return (entry, json)
         }

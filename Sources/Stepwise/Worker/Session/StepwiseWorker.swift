@@ -302,7 +302,8 @@ public final class StepwiseWorker: Service, Sendable {
         }
         let isHeld = holder != nil
         // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more. Nor does what the thread is held by.
-        let patience = isHeld ? .zero : session.occupancy.isOccupied ? Duration.milliseconds(200) : .seconds(1)
+        let patience: Duration =
+            isHeld ? .zero : session.occupancy.isOccupied ? .milliseconds(200) : .seconds(1)
         await atMost(patience, on: loops.engine) {
             await session.abandonAll()
             session.closeJobs()

@@ -88,7 +88,7 @@ extension WorkerSession {
             .release(
                 keys: keys, item: .init(claim.text), workItem: claim.workItem, worker: name, queue: run.queue,
                 lost: true, maximumWorkerLosses: configuration.maximumWorkerLosses,
-                parentQueue: try await parentQueue(of: run.id)))
+                parentQueue: parentQueue(of: run.id)))
     }
 
     private func countLoss(of run: RunStore.Run, _ claim: Claimed, _ occupant: Occupancy.Occupant) async throws {

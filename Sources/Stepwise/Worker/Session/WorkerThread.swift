@@ -1,3 +1,4 @@
+import NIOCore
 import NIOPosix
 
 /// The thread of one session: claims, replies, functions and quick bodies. User code can hold it, and then nothing but it is lost.
