@@ -1,6 +1,6 @@
 import Stepwise
-import Testing
 import TestSupport
+import Testing
 
 @Suite("The watch of a worker's thread") struct StuckWatchTests {
     /// The verdicts of ticks, for each of which is said whether the thread has answered, and who had it last.

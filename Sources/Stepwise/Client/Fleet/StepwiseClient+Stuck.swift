@@ -39,7 +39,9 @@ extension StepwiseClient {
         _ some: [WorkerListing], of workers: [WorkerListing], now: Int
     ) async throws -> [String: Int] {
         let queues = Set(some.flatMap(\.queues))
-        let claiming = workers.filter { $0.state == .alive && $0.isIndexed && $0.claims(since: now - Self.idleLimit) }
+        let claiming = workers.filter {
+            $0.state == .alive && $0.isIndexed && $0.isClaiming(since: now - Self.idleLimit)
+        }
         let idle = queues.subtracting(claiming.flatMap(\.queues))
         if idle.isEmpty { return [:] }
         let paused = try await paused().queues
@@ -69,7 +71,7 @@ extension WorkerListing {
     }
 
     /// Whether it has claimed since then, has begun since then, or cannot claim because it has no free slot.
-    func claims(since time: Int) -> Bool {
+    func isClaiming(since time: Int) -> Bool {
         !isStopped && (claims >= concurrency || max(lastClaim ?? 0, started ?? 0) >= time)
     }
 }

@@ -51,13 +51,14 @@ final class ThreadWatch: Sendable {
         guard !session.isOver, session.occupancy.seize() || ticks >= 2 * (limit ?? ticks) else { return }
         let milliseconds = ticks * interval
         let holder = session.holder(since: wallClockMilliseconds() - milliseconds)
+        // First: whoever writes the log may be held as well.
+        session.end(.threadHeld(milliseconds: milliseconds))
         session.logger.error(
             "user code holds the worker's thread; it is left behind, and the worker goes on with another",
             metadata: [
                 "holder": "\(holder.holder)", "run": "\(holder.run ?? "")", "step": "\(holder.step ?? "")",
                 "milliseconds": "\(milliseconds)",
             ])
-        session.end(.threadHeld(milliseconds: milliseconds))
     }
 
     /// Writes what holds threads, if that has changed; what was not written is tried again.

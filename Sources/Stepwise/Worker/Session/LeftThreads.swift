@@ -43,6 +43,9 @@ final class LeftThreads: Sendable {
             state.held[state.next] = thread
             return state.next
         }
+        logger.notice(
+            "a thread was left behind until its code comes back",
+            metadata: ["holder": "\(thread.holder)", "run": "\(thread.run ?? "")"])
         _ = isFree.whenOpen { [self] in
             state.withLock { _ = $0.held.removeValue(forKey: number) }
             logger.notice(

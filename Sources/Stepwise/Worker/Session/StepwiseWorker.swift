@@ -296,10 +296,10 @@ public final class StepwiseWorker: Service, Sendable {
             metadata: ["queues": "\(configuration.queues)", "workflows": "\(functions.keys.sorted())"])
 
         let ending = await session.waitForEnd()
-        var holder: HeldThread?
-        if case .threadHeld(let milliseconds) = ending {
-            holder = session.holder(since: wallClockMilliseconds() - milliseconds)
-        }
+        let holder: HeldThread? =
+            if case .threadHeld(let milliseconds) = ending {
+                session.holder(since: wallClockMilliseconds() - milliseconds)
+            } else { nil }
         let isHeld = holder != nil
         // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more. Nor does what the thread is held by.
         let patience: Duration =
