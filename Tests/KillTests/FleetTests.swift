@@ -38,7 +38,7 @@ import TestWorkflows
 
         func worker(
             _ author: String, redis: String? = nil, lease: Int = 1000, concurrency: Int = 10, grace: Int = 5000,
-            bodyStartLimit: Int = 3_600_000
+            bodyStartLimit: Int = 3_600_000, environment: [String: String] = [:]
         ) throws
             -> WorkerProcess
         {
@@ -46,7 +46,7 @@ import TestWorkflows
                 redis: redis ?? server.url, ledgerRedis: ledgerURL, ledger: keys.namespace, author: author,
                 namespace: keys.namespace,
                 lease: lease, concurrency: concurrency, grace: grace, bodyStartLimit: bodyStartLimit,
-                folder: server.folder)
+                folder: server.folder, environment: environment)
             workers.withLock { $0.append(worker) }
             return worker
         }

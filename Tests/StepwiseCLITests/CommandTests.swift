@@ -440,6 +440,56 @@ struct CommandTests {
         }
     }
 
+    @Test(.rule(10)) func `What user code holds of a worker's threads is told, and is not healthy`() async throws {
+        try await Fixture.with { fixture in
+            let time = try await fixture.client.redisTime()
+            try await fixture.send("HSET ~worker:w-1-a state alive queues default concurrency 10 started \(time)")
+            try await fixture.send("ZADD ~workers \(time) w-1-a")
+            #expect(try await fixture.stepwise("health").code == 0)
+            let held = #"[{"isBody":false,"run":"r1","since":0,"step":"charge"}]"#
+            try await fixture.send("HSET ~worker:w-1-a held", held)
+            let what = "the function of run r1, after step \"charge\" has held a thread since 1970-01-01T00:00:00Z"
+            let health = try await fixture.stepwise("health")
+            #expect(health.code == 1)
+            #expect(health.complaint.contains("worker w-1-a has left threads behind and goes on with others: \(what)"))
+            #expect(health.complaint.contains("restart these processes"))
+            try await fixture.send("HSET ~worker:w-1-a stopped 1")
+            #expect(try await fixture.stepwise("health").complaint.contains("worker w-1-a claims nothing: \(what)"))
+            #expect(
+                try await fixture.stepwise("workers").output.contains("warning: worker w-1-a claims nothing: \(what)"))
+            let doctor = try await fixture.stepwise("doctor")
+            #expect(doctor.code == 0)
+            #expect(doctor.output.contains("warning: worker w-1-a claims nothing: \(what)"))
+            let workers =
+                try document(try await fixture.stepwise("workers", "--json").output)["workers"] as? [[String: Any]]
+            #expect(workers?.first?["stopped"] as? Bool == true)
+            #expect((workers?.first?["held"] as? [[String: Any]])?.first?["run"] as? String == "r1")
+        }
+    }
+
+    @Test(.rule(10))
+    func `Work that waits on a queue while no worker of it claims anything is not healthy`() async throws {
+        try await Fixture.with { fixture in
+            let time = try await fixture.client.redisTime()
+            try await fixture.send("HSET ~worker:w-1-a state alive queues default concurrency 10 started 1 lastClaim 2")
+            try await fixture.send("ZADD ~workers \(time) w-1-a")
+            // An idle worker is a good one.
+            #expect(try await fixture.stepwise("health").code == 0)
+            try await fixture.send("LPUSH ~inbox:default", #"{"workflow":"double","payload":1}"#)
+            let full = try await fixture.stepwise("health")
+            #expect(full.code == 1)
+            #expect(full.complaint.contains("1 items wait on queue \"default\", and no worker of it has claimed"))
+            // One worker that claims is enough, and so is somebody who has paused the queue.
+            try await fixture.send("HSET ~paused queue:default \(time)")
+            #expect(try await fixture.stepwise("health").code == 0)
+            try await fixture.send("DEL ~paused")
+            try await fixture.send(
+                "HSET ~worker:w-1-b state alive queues default concurrency 10 started 1 lastClaim \(time)")
+            try await fixture.send("ZADD ~workers \(time) w-1-b")
+            #expect(try await fixture.stepwise("health").code == 0)
+        }
+    }
+
     @Test func `A parked run is resumed; one that is not parked is not`() async throws {
         try await Fixture.with { fixture in
             try await fixture.withWorker([double]) {

@@ -1,18 +1,9 @@
-import Dispatch
 import Foundation
 import Logging
 import ServiceLifecycle
 import Stepwise
 import TestWorkflows
 import UnixSignals
-
-/// ServiceLifecycle waits for a thread of Swift's pool to hear of a signal; bodies can block all of them.
-func leaveOnSIGTERM(_ worker: StepwiseWorker) -> any DispatchSourceSignal {
-    let source = DispatchSource.makeSignalSource(signal: SIGTERM, queue: DispatchQueue(label: "leaving"))
-    source.setEventHandler { worker.leave() }
-    source.resume()
-    return source
-}
 
 // A worker process for tests: TestWorker <redis URL> <ledger's redis URL> <ledger> <author> <namespace> <lease in ms> <concurrency> <grace in ms>
 // [<setting>=<ms> ...]
@@ -28,7 +19,8 @@ else {
 }
 LoggingSystem.bootstrap(StreamLogHandler.standardError)
 var logger = Logger(label: "test-worker")
-logger.logLevel = ProcessInfo.processInfo.environment["TEST_WORKER_LOG"] == nil ? .warning : .debug
+let environment = ProcessInfo.processInfo.environment
+logger.logLevel = environment["TEST_WORKER_LOG"] == nil ? .warning : .debug
 let ledger = try Ledger(url: arguments[2], name: arguments[3], author: arguments[4])
 var configuration = StepwiseWorker.Configuration(
     namespace: arguments[5], concurrency: concurrency, lease: .milliseconds(lease), shutdownGrace: .milliseconds(grace))
@@ -43,9 +35,14 @@ for argument in arguments.dropFirst(9) {
     }
     configuration.bodyStartLimit = .milliseconds(limit)
 }
+// How long user code may hold a thread, and how many; what then is the process's end, unless it is to go on.
+if let limit = environment["TEST_WORKER_STUCK_MS"].flatMap({ Int($0) }) {
+    configuration.stuckLimit = .milliseconds(limit)
+}
+if let most = environment["TEST_WORKER_STUCK_THREADS"].flatMap({ Int($0) }) { configuration.maximumStuckThreads = most }
+configuration.onStuck = environment["TEST_WORKER_GOES_ON"] == nil ? .endProcess : .stopClaiming
 let tests = TestWorkflows(ledger: ledger)
 let worker = try StepwiseWorker(
     redis: RedisEndpoint(arguments[1]), workflows: tests.all + tests.worst + tests.waitingForThreads,
     configuration: configuration, logger: logger)
-let leaving = leaveOnSIGTERM(worker)
 try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()

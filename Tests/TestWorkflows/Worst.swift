@@ -3,7 +3,7 @@ package import Stepwise
 /// What the author of a workflow can do to its workers, for `.ci/attack.py`.
 extension TestWorkflows {
     package var worst: [any AnyWorkflow] {
-        [crashBody, crashFunction, hugeResult, wide, blockedLoser, endlessLoop]
+        [crashBody, crashFunction, hugeResult, wide, blockedLoser, endlessLoop, snag]
     }
 
     /// A step whose body traps.
@@ -61,6 +61,22 @@ extension TestWorkflows {
                 return try await group.next() ?? ""
             }
             return winner
+        }
+    }
+
+    /// Forty steps of one name, so quick that their bodies begin on the worker's own thread; the last one's blocks it until the test lets it go on.
+    package var snag: Workflow<String, String> {
+        Workflow("snag") { [ledger] context, input in
+            for index in 1...40 {
+                try await context.run("tick") { (step: Step) async throws -> Void in
+                    if index < 40 {
+                        ledger.executeQuickly(step.id, attempt: step.attempt)
+                    } else {
+                        ledger.block(input, attempt: step.attempt)
+                    }
+                }
+            }
+            return input
         }
     }
 

@@ -8,7 +8,8 @@ struct WorkersCommand: AsyncParsableCommand {
             A worker is alive if it beat within the last 15 s by Redis' clock, silent if not, and dead once the others \
             have declared it so; what a dead one held goes back to its queues. A worker whose pool is held claims nothing: \
             step bodies hold every thread of Swift's pool there. Below the table stand the runs whose end a worker is \
-            writing: those with more than 1,000 open steps, which are withdrawn first.
+            writing (those with more than 1,000 open steps, which are withdrawn first), and what user code holds of the \
+            threads of those that are alive.
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -37,6 +38,9 @@ struct WorkersCommand: AsyncParsableCommand {
             for worker in workers {
                 for run in endings[worker.name] ?? [] { Output.print("\(worker.name) writes the end of run \(run)") }
             }
+            for worker in workers where worker.state == .alive && (!worker.held.isEmpty || worker.isStopped) {
+                Output.print("warning: " + Table.printable(worker.stuckText))
+            }
         }
     }
 
@@ -48,6 +52,13 @@ struct WorkersCommand: AsyncParsableCommand {
     /// `ship greet=2`: those with a version show it.
     private func workflows(_ worker: WorkerListing) -> String {
         worker.workflows.map { name in worker.versions[name].map { "\(name)=\($0)" } ?? name }.joined(separator: " ")
+    }
+
+    private func json(_ thread: HeldThread) -> JSONDocument {
+        .object([
+            ("run", JSONDocument(thread.run)), ("step", JSONDocument(thread.step)), ("isBody", .bool(thread.isBody)),
+            ("since", .number(thread.since)),
+        ])
     }
 
     private func json(_ worker: WorkerListing, _ ending: [String]) -> JSONDocument {
@@ -65,6 +76,7 @@ struct WorkersCommand: AsyncParsableCommand {
             ("version", .string(worker.version)), ("started", JSONDocument(worker.started)),
             ("ending", JSONDocument(ending)),
             ("poolHeldSince", JSONDocument(worker.poolHeldSince)),
+            ("held", .array(worker.held.map(json))), ("stopped", .bool(worker.isStopped)),
         ])
     }
 }

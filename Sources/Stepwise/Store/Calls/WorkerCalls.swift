@@ -30,6 +30,15 @@ extension ScriptLibrary {
         arguments: [
             "text", "worker", "kind", "generation", "step", "attempt", "is_lost", "max_losses", "id",
         ])
+    static let releaseHeld = Script(
+        "release_held", PackageResources.release_held_lua,
+        keys: [
+            "run", "open", "claimed", "queue", "queued", "running", "unserved", "parked", "waiting_pushed",
+            "waiting_enqueued",
+        ],
+        arguments: ["id", "worker", "text", "kind", "generation", "step", "attempt", "max_losses", "reason"])
+    static let noteHeld = Script(
+        "note_held", PackageResources.note_held_lua, keys: ["worker"], arguments: ["held", "is_stopped"])
     static let releasePushed = Script(
         "release_pushed", PackageResources.release_pushed_lua,
         keys: ["accepting", "inbox", "redelivered", "malformed"],

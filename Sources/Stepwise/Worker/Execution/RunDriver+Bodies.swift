@@ -156,12 +156,15 @@ extension RunDriver {
                 }
                 if session.isOver { return .over }
             }
-            guard let started = start(call, attempt: attempt, mark: mark) else { return .cancelled }
+            // What has cost a worker may have held its thread.
+            guard let started = start(call, attempt: attempt, mark: mark, mayHold: lost == 0) else { return .cancelled }
             body = started
             bodies[call.id] = body
         }
         if number != nil { inline = call.id }
+        register(call, body, text: text, turn: number)
         let end = await body.wait()
+        session.bodies.forget(body)
         guard let end else { return session.isOver ? .over : .interrupted }
         if bodies[call.id] === body {
             bodies[call.id] = nil
@@ -242,7 +245,7 @@ extension RunDriver {
         session.comparisons.forgetElsewhere(claim)
     }
 
-    func record(of call: StepCall, attempt: Int, _ result: Outcome.Result, took: Int) -> RunStore.Record {
+    nonisolated func record(of call: StepCall, attempt: Int, _ result: Outcome.Result, took: Int) -> RunStore.Record {
         var record = RunStore.Record(
             step: call.id, key: call.key, attempt: attempt, result: result, took: took, token: session.nextToken())
         record.kind = call.kind
@@ -269,18 +272,31 @@ extension RunDriver {
     /// - Parameters:
     ///   - mark: what was written before.
     ///   - pace: what is known of such bodies, if the caller has it.
+    ///   - mayHold: whether it may begin on this thread.
     /// - Returns: `nil` if nobody is to execute it any more.
     func start(
-        _ call: StepCall, attempt: Int, mark: AttemptMark? = nil, _ pace: BodyPace? = nil
+        _ call: StepCall, attempt: Int, mark: AttemptMark? = nil, _ pace: BodyPace? = nil, mayHold: Bool = true
     ) -> RunningBody? {
         guard let body = call.body else { return nil }
         let step = step(of: call, attempt: attempt)
         session.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
-        return RunningBody(
-            attempt: attempt, mark: mark, timeout: call.options.timeout,
-            timer: session.connections.executor.eventLoop, pace: pace ?? paces.of(call.name),
-            on: session.threads(for: call.options), load: session.poolLoad, step: step, body: body)
+        let itsPace = pace ?? paces.of(call.name)
+        return entering(bodyOf: call) {
+            RunningBody(
+                attempt: attempt, mark: mark, timeout: call.options.timeout,
+                timer: session.connections.executor.eventLoop, pace: itsPace, mayHold: mayHold,
+                on: session.threads(for: call.options), load: session.poolLoad, step: step, body: body)
+        }
+    }
+
+    /// Lets others record what a plain step's body returns, should this thread be held by then.
+    private func register(_ call: StepCall, _ body: RunningBody, text: String, turn number: Int?) {
+        guard call.special == nil, call.options.kind != WorkflowContext.callbackKind else { return }
+        let turn = number.map { (number: $0, delivered: instance?.delivered ?? 0) }
+        session.bodies.note(
+            BodyRegister.Entry(
+                body: body, run: run, step: call.id, key: call.key, kind: call.kind, text: text, turn: turn))
     }
 
     /// What a body's end means for its step.
@@ -303,20 +319,26 @@ extension RunDriver {
         case .failure(let error) where error is BodyWithdrawn:
             return .givenBack
         case .failure(let error):
-            session.logger.debug(
-                "a step's body failed",
-                metadata: ["run": "\(run.id)", "step": "\(call.id)", "attempt": "\(attempt)", "error": "\(error)"])
-            let failure = StepFailure(step: call.id, attempts: attempt, error: error)
-            let retry = call.options.retry ?? session.configuration.retry
-            guard let delay = retry.delay(afterAttempt: attempt, error: error, chance: .random(in: 0...1)) else {
-                return .ended(.error(failure), took: body.took)
-            }
-            let note = FailedAttempt.note(attempt: attempt, error: error, worker: session.name, took: body.took)
-            let again = RunStore.Again(
-                failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map(\.wholeMilliseconds),
-                took: body.took, note: note)
-            return .again(again, else: failure)
+            // An error's words and a retry's condition are the user's.
+            return entering(bodyOf: call) { judge(failure: error, of: call, body) }
         }
+    }
+
+    private func judge(failure error: any Error, of call: StepCall, _ body: RunningBody) -> BodyEnd {
+        let attempt = body.attempt
+        session.logger.debug(
+            "a step's body failed",
+            metadata: ["run": "\(run.id)", "step": "\(call.id)", "attempt": "\(attempt)", "error": "\(error)"])
+        let failure = StepFailure(step: call.id, attempts: attempt, error: error)
+        let retry = call.options.retry ?? session.configuration.retry
+        guard let delay = retry.delay(afterAttempt: attempt, error: error, chance: .random(in: 0...1)) else {
+            return .ended(.error(failure), took: body.took)
+        }
+        let note = FailedAttempt.note(attempt: attempt, error: error, worker: session.name, took: body.took)
+        let again = RunStore.Again(
+            failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map(\.wholeMilliseconds),
+            took: body.took, note: note)
+        return .again(again, else: failure)
     }
 
     private func interruption(of step: String, attempt: Int) -> StepFailure {
@@ -330,7 +352,7 @@ extension RunDriver {
     /// The step is closed or claimed elsewhere: its body is for nobody.
     func cancelBody(of step: String) {
         guard let body = bodies[step] else { return }
-        body.cancel(unwanted: true)
+        entering(bodyOf: nil) { body.cancel(unwanted: true) }
         if !body.isAwaited {
             bodies[step] = nil
             attemptNotes[step] = nil

@@ -41,18 +41,19 @@ final class RunningBody: Sendable {
     ///   - limit: after it the body is cancelled, and what it still returns is refused.
     ///   - eventLoop: has the timer for that.
     ///   - pace: what is known of such bodies: a quick one begins on the calling thread.
+    ///   - mayHold: whether it may begin there.
     ///   - threads: where the body is executed; `nil`: on Swift's pool.
     ///   - load: of Swift's pool.
     init(
         attempt: Int, mark: AttemptMark?, timeout limit: Duration?, timer eventLoop: any EventLoop, pace: BodyPace,
-        on threads: (any TaskExecutor)?, load: PoolLoad, step: Step,
+        mayHold: Bool = true, on threads: (any TaskExecutor)?, load: PoolLoad, step: Step,
         body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) {
         self.attempt = attempt
         markOfAttempt = mark
         self.limit = limit
         var isQuick = false
-        if limit == nil, threads == nil, pace.isQuick, #available(macOS 26, *) { isQuick = true }
+        if limit == nil, threads == nil, mayHold, pace.isQuick, #available(macOS 26, *) { isQuick = true }
         self.load = isQuick || threads != nil ? nil : load
         stage = Atomic(isQuick ? .begun : .waiting)
         if isQuick, #available(macOS 26, *) {

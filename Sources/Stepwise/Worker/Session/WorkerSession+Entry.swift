@@ -42,7 +42,7 @@ extension WorkerSession {
     }
 
     /// The last calls of a name, after its end. If Redis cannot be reached within 5 s, the sweep does their work.
-    private func finally(_ body: @escaping @Sendable () async throws -> Void) async {
+    func finally(_ body: @escaping @Sendable () async throws -> Void) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Caller.$current.withValue(.closing) { try? await body() } }
             group.addTask { await Latch().wait(atMost: .seconds(5), on: self.connections.beat.eventLoop) }

@@ -23,6 +23,8 @@ final class WorkerSession: Sendable {
         case serverChanged
         /// The namespace was given another data format.
         case formatChanged
+        /// User code has held the worker's thread for too long.
+        case threadHeld(milliseconds: Int)
         /// Redis knows less of this run than this worker: it lost writes.
         case historyLost(String)
     }
@@ -138,10 +140,13 @@ final class WorkerSession: Sendable {
     private let sortedNames: [String]
     private let blocking: BlockingThreads
     private let load = PoolLoad()
+    private let watched = (occupancy: Occupancy(), bodies: BodyRegister())
+    private let leftThreads: LeftThreads
 
     init(
         name: String, keys: Keys, configuration: StepwiseWorker.Configuration, functions: [String: WorkflowFunction],
-        connections: WorkerConnections, blocking: BlockingThreads, observer: ObserverFeed?, logger: Logger
+        connections: WorkerConnections, blocking: BlockingThreads, left: LeftThreads, observer: ObserverFeed?,
+        logger: Logger
     ) {
         self.name = name
         tokenPrefix = name + "/"
@@ -151,6 +156,7 @@ final class WorkerSession: Sendable {
         sortedNames = functions.keys.sorted()
         self.connections = connections
         self.blocking = blocking
+        leftThreads = left
         self.observer = observer
         var logger = logger
         logger[metadataKey: "worker"] = "\(name)"
@@ -158,6 +164,15 @@ final class WorkerSession: Sendable {
         slots = Slots(configuration.concurrency)
         (jobs, addJob) = AsyncStream.makeStream()
     }
+
+    // MARK: Its thread
+
+    /// Whose code the thread executes.
+    var occupancy: Occupancy { watched.occupancy }
+    /// What bodies have returned while somebody else had the thread.
+    var bodies: BodyRegister { watched.bodies }
+    /// The threads of sessions before this one that user code holds.
+    var left: LeftThreads { leftThreads }
 
     // MARK: Its end
 

@@ -247,7 +247,11 @@ extension RunDriver {
     ) -> InlineOutcome {
         // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
         let upto = instance.delivered + 1
-        instance.deliver(Outcome(step: call.id, result: result, kind: call.kind), to: call)
+        let unrecorded = Occupancy.Unrecorded(
+            result: result, attempt: attempt, took: took, number: number, upto: upto)
+        entering(instance, call, unrecorded) {
+            instance.deliver(Outcome(step: call.id, result: result, kind: call.kind), to: call)
+        }
         var plan = instance.plan(opened: opened)
         let ending = plan.isComplete || plan.endsInPages ? ending(of: instance) : nil
         if ending != nil {

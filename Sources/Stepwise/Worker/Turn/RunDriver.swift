@@ -219,7 +219,7 @@ actor RunDriver {
                 return try await session.redisMicroseconds()
             })
         _ = instance.learn(marks: code.patches, delivered: code.delivered, opened: code.opened)
-        instance.start(context, silent: silent, function: function.body)
+        entering(instance) { instance.start(context, silent: silent, function: function.body) }
     }
 
     /// An instance that has answered otherwise about a patch than the run was told has lived what never was.
@@ -248,7 +248,8 @@ actor RunDriver {
                     return instance.halt(
                         .other("outcome \(instance.delivered + 1) of the history cannot be read: \(error.message)"))
                 }
-                instance.deliver(record.outcome, silent: !holdsTurn || instance.delivered < page.delivered)
+                let isSilent = !holdsTurn || instance.delivered < page.delivered
+                entering(instance) { instance.deliver(record.outcome, silent: isSilent) }
                 note(record, number: instance.delivered, delivered: page.delivered)
                 // It may have come from outside, its time being up, while the body runs here.
                 cancelBody(of: record.outcome.step)
@@ -271,7 +272,7 @@ actor RunDriver {
         while case .escaped = instance.progress {
             session.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: instance.lastStep)
             if instance.executor.hasJobs {
-                instance.resume()
+                entering(instance) { instance.resume() }
                 continue
             }
             let limit = session.configuration.offExecutorLimit
@@ -287,7 +288,7 @@ actor RunDriver {
                 }
             }
             if !isBack || session.isOver { return false }
-            instance.resume()
+            entering(instance) { instance.resume() }
         }
         return true
     }
@@ -309,7 +310,7 @@ actor RunDriver {
         if !returnWaiters.isEmpty {
             endReturnWaits(isBack: true)
         } else {
-            instance.resume()
+            entering(instance) { instance.resume() }
             if !holdsTurn { await wake() }
         }
         await reportMisuses()
@@ -351,7 +352,8 @@ actor RunDriver {
         self.instance = nil
         unreported = []
         misuses += instance.takeMisuses()
-        if !instance.evict() {
+        let hasEnded = entering(instance) { instance.evict() }
+        if !hasEnded {
             session.logger.warning(
                 "a function did not end when its instance was evicted; its memory is lost until this process ends",
                 metadata: ["workflow": "\(about?.workflow ?? "")", "run": "\(run.id)"])
@@ -367,7 +369,7 @@ actor RunDriver {
 
     /// The worker's name is done for.
     func abandonAll() {
-        for body in bodies.values { body.cancel() }
+        for body in bodies.values { entering(bodyOf: nil) { body.cancel() } }
         endReturnWaits(isBack: false)
         dropInstance()
     }

@@ -77,7 +77,9 @@ if is_lost and open then
   open.lost = open.lost + 1
   if open.lost >= max_losses then
     close_step(run, run_key, open_key, join_key, step)
-    local message = open.lost .. ' workers were lost while they executed the step\'s body; the last one executed nothing else'
+    -- Nobody knows where one was that was killed.
+    local message = open.lost .. ' workers were lost while they executed the step\'s body; the last one executed nothing else. The function'
+      .. ' after the step may be the cause as well'
     append_outcome(run, run_key, steps_key, outcome_text(outcome_head(step, nil, nil, open.attempt, worker), open,
       '"error":' .. error_json('WorkersLost', message, 'cause', 'workersLost')))
     turn_is_due = turn_is_due or (run.turn == '' and not is_held(run))
