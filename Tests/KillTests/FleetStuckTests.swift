@@ -2,6 +2,7 @@ import Foundation
 import Stepwise
 import StepwiseRedis
 import TestSupport
+import TestWorkflows
 import Testing
 
 /// Workers whose own thread user code does not give back.

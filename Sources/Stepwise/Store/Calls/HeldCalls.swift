@@ -22,12 +22,12 @@ extension ScriptCall<String> {
             ScriptLibrary.releaseHeld,
             keys: [
                 run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.queue(run.queue), keys.runs(.queued),
-                keys.runs(.running), keys.runs(.noWorker), keys.runs(.parked), keys.waitingPushed,
-                keys.waitingEnqueued,
+                keys.runs(.running), keys.runs(.noWorker), keys.runs(.parked), keys.waitingPushed(run.queue),
+                keys.waitingEnqueued, keys.pushedQueues,
             ],
             arguments: [
                 .init(run.id), .init(worker), .init(text), .init(kind), .init(run.generation), .init(step),
-                .init(attempt), .init(maximumWorkerLosses), .init(reason),
+                .init(attempt), .init(maximumWorkerLosses), .init(reason), .init(run.queue),
             ]
         ) { $0.word }
     }

@@ -34,9 +34,9 @@ extension ScriptLibrary {
         "release_held", PackageResources.release_held_lua,
         keys: [
             "run", "open", "claimed", "queue", "queued", "running", "unserved", "parked", "waiting_pushed",
-            "waiting_enqueued",
+            "waiting_enqueued", "pushed_queues",
         ],
-        arguments: ["id", "worker", "text", "kind", "generation", "step", "attempt", "max_losses", "reason"])
+        arguments: ["id", "worker", "text", "kind", "generation", "step", "attempt", "max_losses", "reason", "queue"])
     static let noteHeld = Script(
         "note_held", PackageResources.note_held_lua, keys: ["worker"], arguments: ["held", "is_stopped"])
     static let releasePushed = Script(

@@ -18,6 +18,9 @@ extension WorkerSession {
     /// Gives the name up: what has come of bodies is recorded, the run that holds the thread has lost a worker, and everything else goes back as if
     /// nothing had happened. The name is declared dead at the end: by then there is nothing that others could take for lost.
     func leaveBehind() async {
+        defer { occupancy.forget() }
+        // Another server, which was not asked what it has.
+        if connections.beatGate.isShut { return await declareSelfDead() }
         await finally {
             // What their blocking moves have taken is in the claim lists, and no more is taken.
             for client in self.connections.blocking.values { await self.stopWaiting(client) }
@@ -30,9 +33,8 @@ extension WorkerSession {
                 try await self.releaseAll(of: self.name, queue: queue, lost: false)
                 try await self.releasePushed(of: self.name, queue: queue, lost: false)
             }
-            _ = try await self.evaluate(.declareDead(self.keys, self.name, beat: ""))
+            _ = try await self.evaluate(.declareSelfDead(self.keys, self.name, queues: self.configuration.queues))
         }
-        occupancy.forget()
     }
 
     // MARK: What is known
@@ -119,7 +121,7 @@ extension WorkerSession {
         var isOfRun: Bool {
             switch workItem {
             case .turn, .step: true
-            case .ended, .cancel, .broadcast, .withdraw: false
+            case .end, .ended, .cancel, .broadcast, .withdraw: false
             }
         }
     }

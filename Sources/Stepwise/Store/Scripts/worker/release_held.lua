@@ -8,8 +8,9 @@
 --       running           runs:running
 --       unserved          runs:unserved
 --       parked            runs:parked
---       waiting_pushed    waiting:pushed
+--       waiting_pushed    waiting:pushed:<queue>
 --       waiting_enqueued  waiting:enqueued
+--       pushed_queues     pushed:queues
 -- ARGV  id
 --       worker
 --       text
@@ -19,13 +20,15 @@
 --       attempt
 --       max_losses  how many workers a function may lose
 --       reason      for parking
+--       queue       of the run
 -- Reply {'moved'}, {'parked'}, {'held'} (the run was paused or parked before), {'obsolete'} (dropped), {'gone'} (it is not in the list)
 -- Guarantees: as release. What a parked run's claim held is marked in `open`, so that resume can queue it again. The count stays: who resumes
 --       the run allows one more delivery, alone.
 local run_key, open_key, claimed_key, queue_key, queued_key, running_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local unserved_key, parked_key, waiting_pushed_key, waiting_enqueued_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local pushed_queues_key = KEYS[11]
 local id, worker, text, kind, generation, step, attempt = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local max_losses, reason = tonumber(ARGV[8]), ARGV[9]
+local max_losses, reason, queue = tonumber(ARGV[8]), ARGV[9], ARGV[10]
 if not prove_claim(claimed_key, text) then return { 'gone' } end
 redis.call('LLEN', queue_key)
 local run, more = read_run(run_key, { 'created', 'pushed' })
@@ -54,5 +57,6 @@ if is_turn then redis.call('HSET', run_key, 'turn', '', 'inline', '') end
 if is_held(run) then return { 'held' } end
 redis.call('HSET', run_key, 'status', 'parked', 'reason', reason)
 move_status({ queued = queued_key, running = running_key, unserved = unserved_key, parked = parked_key }, id, run.status, 'parked')
-note_waiting(run, id, { pushed = waiting_pushed_key, enqueued = waiting_enqueued_key }, more[1], more[2])
+local lists = { run = run_key, pushed = waiting_pushed_key, queues = pushed_queues_key, enqueued = waiting_enqueued_key }
+note_waiting(run, id, lists, more[1], more[2], queue)
 return { 'parked' }
