@@ -12,6 +12,7 @@ package final class RedisClient: Sendable {
     private let core: NIOLoopBoundBox<RedisClientCore>
     private let inbox = Mutex<[RedisCommand]>([])
     private let observed: SessionObservers
+    private let expectedEnd = ExpectedEnd()
 
     package init(address: RedisAddress, options: RedisOptions = .init(), eventLoop: any EventLoop, logger: Logger) {
         self.eventLoop = eventLoop
@@ -20,6 +21,7 @@ package final class RedisClient: Sendable {
         observed = observers
         let core = RedisClientCore(address: address, options: options, eventLoop: eventLoop, logger: logger)
         core.onSession = { session in observers.change(to: session) }
+        core.expectEnd { [expectedEnd] id in id != 0 && expectedEnd.id.load(ordering: .relaxed) == id }
         let box: NIOLoopBoundBox<RedisClientCore> = .makeBoxSendingValue(core, eventLoop: eventLoop)
         self.core = box
         options.gate?.add { [weak box] change in
@@ -54,7 +56,8 @@ package final class RedisClient: Sendable {
     /// The present connection is about to be killed on purpose, over another one: that is not logged as a loss. What waits for a reply fails all the
     /// same, and the next command makes a new connection.
     package func expectEnd() {
-        eventLoop.execute { [core] in core.value.expectEnd() }
+        // At once: the event loop may hear of the end before it comes to what it is asked for now.
+        expectedEnd.id.store(session?.clientID ?? 0, ordering: .relaxed)
     }
 
     /// Ends the connection. Commands that have no reply yet and all later ones fail with `closed`. Closing twice is fine.
@@ -151,4 +154,10 @@ package final class RedisClient: Sendable {
             core.value.submit(inbox.withLock { line in exchange(&line, with: []) })
         }
     }
+}
+
+/// The connection that somebody is about to kill.
+private final class ExpectedEnd: Sendable {
+    /// The client's id at its server; 0: none.
+    let id = Atomic<Int>(0)
 }

@@ -71,7 +71,7 @@ final class RedisClientCore {
         connection?.flush()
     }
 
-    func expectEnd() { link.expectEnd() }
+    func expectEnd(_ isExpected: @escaping (Int) -> Bool) { link.isEndExpected = isExpected }
 
     func close() {
         guard !isClosed else { return }

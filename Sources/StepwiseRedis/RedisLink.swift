@@ -23,8 +23,9 @@ final class RedisLink {
     private var connection: RedisConnection?
     private var previous: RedisSession?
     private var tls: NIOSSLContext?
-    private var isEndExpected = false
     private var lastWarning: String?
+    /// Whether the connection of this id is ended on purpose, by way of the server.
+    var isEndExpected: (Int) -> Bool = { _ in false }
     var onEvent: ((Event) -> Void)?
 
     init(address: RedisAddress, options: RedisOptions, eventLoop: any EventLoop, logger: Logger) {
@@ -182,9 +183,6 @@ final class RedisLink {
 
     // MARK: Failures
 
-    /// The present connection is about to be ended on purpose, by way of the server.
-    func expectEnd() { isEndExpected = connection != nil }
-
     /// What somebody gets who waited for a connection until their time was over.
     func timeoutError(after timeout: TimeAmount, lastCause: String?) -> RedisError {
         RedisError(
@@ -204,8 +202,9 @@ final class RedisLink {
     private func connectionLost(_ error: RedisError) {
         connection = nil
         // What was closed on purpose is not lost.
-        if !machine.isClosed, !isEndExpected { warn("the connection to redis was lost; reconnecting", error.message) }
-        isEndExpected = false
+        if !machine.isClosed, !isEndExpected(previous?.clientID ?? 0) {
+            warn("the connection to redis was lost; reconnecting", error.message)
+        }
         let next = machine.lost()
         onEvent?(.lost(error))
         perform(next)

@@ -231,23 +231,24 @@ extension Scenarios {
         func `A worker that may not ask which server it has reached works, and compares each connection that it makes`()
             async throws
         {
-            try await withAdministrator { server, redis in
-                try await setUsers(redis)
-                try await setUser(redis, "sw-worker", ["-info"])
-                let owner = try client(server, "default")
+            try await RedisServer.withServer(extraArguments: ["--rename-command", "INFO", ""]) { server in
+                let owner = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let redis = RedisClient(
+                    address: try RedisAddress(url: server.url), eventLoop: owner.eventLoop, logger: .silent)
                 let worker = try StepwiseWorker(
-                    redis: endpoint(server, "sw-worker"), workflows: [echo], logger: .silent)
+                    redis: RedisEndpoint(server.url), workflows: [echo], logger: .silent)
                 try await serving([worker]) {
                     let first = try await owner.enqueue(echo, "one").result(timeout: patience)
                     #expect(first == "one")
                     let names = try await redis.send(["ZRANGE", .init(keys.workers), "0", "-1"])
                     #expect(names.array?.count == 1)
-                    _ = try await redis.send(["CLIENT", "KILL", "USER", "sw-worker"])
+                    _ = try await redis.send(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
                     let second = try await owner.enqueue(echo, "two").result(timeout: patience)
                     #expect(second == "two")
                     let later = try await redis.send(["ZRANGE", .init(keys.workers), "0", "-1"])
                     #expect(later == names)
                 }
+                await redis.close()
                 await owner.close()
             }
         }
