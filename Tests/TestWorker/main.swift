@@ -32,6 +32,10 @@ var configuration = StepwiseWorker.Configuration(
 // So that a busy machine does not decide which bodies are quick.
 configuration.quickBody = .milliseconds(20)
 configuration.blockingThreads = 1000
+// `make attack` fills what is bounded by it.
+if let most = ProcessInfo.processInfo.environment["TEST_WORKER_PUSHED_WAITING"].flatMap({ Int($0) }) {
+    configuration.maximumPushedWaiting = most
+}
 let tests = TestWorkflows(ledger: ledger)
 let worker = try StepwiseWorker(
     redis: RedisEndpoint(arguments[1]), workflows: tests.all + tests.worst, configuration: configuration,
