@@ -45,14 +45,27 @@ def attack_as_author(stage, seconds):
     """Of those that end or hold workers one at a time."""
     draw = random.Random(f"{stage.options.seed} workflows")
     forms = forms_of(stage.options, seconds)
-    runs, blocked, blocked_until, counts = {}, {}, {}, dict.fromkeys(forms, 0)
-    uncancelled = {}
+    runs, counts = {}, dict.fromkeys(forms, 0)
+    # Those that hold a thread -> when they began, as far as is known; those that are to be cancelled -> when.
+    holding, uncancelled = {}, {}
+    ledger = f"{stage.path}.ledger-ledger"
+    lines_seen = 0
 
     def look():
+        nonlocal lines_seen
         now = time.monotonic()
-        for path in [path for path, due in blocked.items() if due < now]:
-            open(path, "w").close()
-            del blocked[path]
+        lines = open(ledger).read().splitlines() if os.path.exists(ledger) else []
+        for line in lines[lines_seen:]:
+            run = line.split(" ")[1]
+            # After the loss of a worker they begin again.
+            if run in holding:
+                holding[run] = now
+        lines_seen = len(lines)
+        for run, begun in list(holding.items()):
+            # A loser may be withdrawn before it begins.
+            if begun and now > begun + BLOCK or not begun and not stage.unfinished([run]):
+                open(f"{ledger}.unblock-{run}", "w").close()
+                del holding[run]
         for run in [run for run, due in uncancelled.items() if due < now]:
             del uncancelled[run]
             answer = stage.stepwise("cancel", run, "--reason", "its body does not listen")
@@ -67,7 +80,7 @@ def attack_as_author(stage, seconds):
         form = order.pop()
         workflow, payload, _, _, most, blocks, _ = forms[form]
         mine = [run for run, its_form in runs.items() if its_form == form]
-        if stage.unfinished(mine) or any(blocked_until.get(run, 0) > time.monotonic() for run in mine):
+        if stage.unfinished(mine) or any(run in holding for run in mine):
             time.sleep(0.2)
         else:
             for _ in range(draw.randint(1, most) if form != "pool" else most):
@@ -75,16 +88,13 @@ def attack_as_author(stage, seconds):
                 counts[form] += 1
                 runs[run] = form
                 if blocks:
-                    blocked_until[run] = time.monotonic() + BLOCK
-                    blocked[f"{stage.path}.ledger-ledger.unblock-{run}"] = blocked_until[run]
+                    holding[run] = None
                 if form == "deaf":
                     uncancelled[run] = time.monotonic() + 1
                 stage.enqueue(run, workflow, payload if payload != "" else run)
             stage.calm.wait(pause * (0.5 + draw.random()))
         look()
-    while blocked or uncancelled:
-        look()
-        time.sleep(0.1)
+    stage.wait("runs still hold threads, or are not cancelled", lambda: look() or [*holding, *uncancelled])
     stage.finish(runs)
     stage.dismiss()
     stage.judge_victims()

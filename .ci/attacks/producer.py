@@ -21,7 +21,7 @@ class Producer:
             self.mutation: 20, self.number: 10, self.duplicate: 6, self.encoding: 6, self.event: 8, self.kept_event: 4, self.queue_like: 6,
             self.known_id: 8, self.equal: 3, self.elsewhere: 2, self.flood_of_unknown: 1, self.flood_of_undecodable: 1, self.flood_of_later: 1,
             self.flood_of_work: 1, self.flood_of_expected: 1, self.flood_of_kept: 1, self.flood_of_mail: 1, self.flood_of_large_mail: 1,
-            self.flood_of_news: 1, self.flood_for_ended: 1,
+            self.flood_of_news: 1, self.flood_of_long_work: 1, self.flood_for_ended: 1,
         }
         self.kinds, self.weights = list(kinds), list(kinds.values())
         self.first = self.random.sample(self.kinds, len(self.kinds))
@@ -302,6 +302,11 @@ class Producer:
     def flood_of_work(self, victim):
         """Work that is accepted is done, before what was enqueued after it: so there is little of it."""
         return self.made(*[f'{{"workflow":"nap","payload":"PUSHED","id":"w{self.count}-{n}"}}' for n in range(min(500, self.flood // 4))])
+
+    def flood_of_long_work(self, victim):
+        """As long as may be, more of it than a worker has slots."""
+        letters = "x" * (self.draw.choice([500, 1000]) * 1000)
+        return self.made(*[f'{{"workflow":"nap","payload":"{letters}","id":"l{self.count}-{n}"}}' for n in range(40)])
 
     def flood_of_expected(self, victim):
         return self.made(*[f'{{"event":"news","run":"e{self.count}-{n}","payload":"PUSHED"}}' for n in range(self.flood)])
