@@ -54,7 +54,7 @@ def main():
     parser.add_argument("--corpus", choices=["producer", "workflows", "both"], default="both")
     parser.add_argument("--spin", action="store_true")
     parser.add_argument("--stuck", type=int, default=3000, help="after how many milliseconds a thread counts as stuck, with --spin")
-    parser.add_argument("--waiting", type=int, default=2000, help="the workers' maximumPushedWaiting")
+    parser.add_argument("--waiting", type=int, default=500, help="the workers' maximumPushedWaiting")
     parser.add_argument("--flood", type=int, help="how many items a flood has; default: by the seconds")
     parser.add_argument("--without", default="", help="names of workflows that are left out, with commas")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs of the workers and of Redis")

@@ -109,12 +109,7 @@ def attack_as_producer(stage, seconds):
     pushing = time.monotonic()
     stage.finish()
     stage.notes.append(f"{time.monotonic() - pushing:.0f} s until all was taken up")
-    # What upkeep does once a minute, and what holds at any time.
-    stage.judge_waiting(2 * options.waiting + 3 * CONCURRENCY, "at the end")
-    if seconds >= 100:
-        stage.wait("upkeep has not removed what is too much", lambda: {
-            name: count for name, count in stage.count_waiting().items() if count > options.waiting}, 200)
-        stage.judge_waiting(options.waiting, "after upkeep")
+    stage.judge_waiting(options.waiting)
     stage.dismiss()
     for key, count in elsewhere.items():
         if stage.redis("LLEN", key) != count:

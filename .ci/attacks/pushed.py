@@ -9,6 +9,9 @@ Event = collections.namedtuple("Event", "name run keeps")
 DEPTH = 512
 TEN_YEARS = 315_360_000_000
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+HALF = re.compile("[\ud800-\udfff]")
+# A string, also one that does not end: else the look at each of its quotes would go through all that is behind it.
+BRACKET = re.compile(r'"(?:[^"\\]+|\\.)*(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 class Invalid(Exception):
@@ -36,7 +39,7 @@ def check_pairs(pairs):
 
 
 def check_text(text):
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if HALF.search(text):
         raise Invalid("half of a surrogate pair")
 
 
@@ -54,7 +57,7 @@ def check_value(value):
 
 def depth(text):
     deepest = level = 0
-    for found in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text, re.DOTALL):
+    for found in BRACKET.finditer(text):
         if found.group() in ("[", "{"):
             level += 1
             deepest = max(deepest, level)
