@@ -36,10 +36,11 @@ outputs = {
     "family": r"in,childFailed:Declined,GROW,BESIDE,LAST",
     "tidying": None,
     "guardian": None,
+    "crowd": None,
 }
 # These end only when their time is up or somebody cancels them.
-endless = {"tidying", "guardian", "waiting"}
-live = ["queued", "running", "unserved", "parked", "paused"]
+endless = {"tidying", "guardian", "waiting", "crowd"}
+live = ["queued", "running", "unserved", "parked", "paused", "ending"]
 
 folder = tempfile.mkdtemp(prefix="chaos-")
 socket = folder + "/redis.sock"

@@ -31,13 +31,13 @@ def forms_of(options, seconds):
         "late": ("late", "", "completed", '"StepTimeout"', 1, True, False),
         "blocked-loser": ("blocked-loser", "", "completed", '"FAST"', 3, True, False),
         "apart": ("apart", "", "completed", None, 3, True, False),
-        "turncoat": ("turncoat", "", "completed", None, 1, True, False),
+        "snag": ("snag", "", "completed", None, 1, True, False),
         "hog": ("hog", "", "completed", None, 1, True, False),
     }
     if options.spin:
         # It is taken for an endless loop each time; a body that has cost a worker begins on the pool.
         forms["hog"] = ("hog", "", "parked", "", 1, True, True)
-        forms["turncoat"] = ("turncoat", "", "completed", None, 1, True, True)
+        forms["snag"] = ("snag", "", "completed", None, 1, True, True)
         forms["endless-loop"] = ("endless-loop", "", "parked", "", 1, False, True)
         forms["endless-body"] = ("endless-body", "", "completed", '"timedOut"', 1, False, True)
         forms["pool"] = ("blocking", "", "completed", None, 6 * (os.cpu_count() or 2), True, False)

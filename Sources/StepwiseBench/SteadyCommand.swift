@@ -63,7 +63,7 @@ struct SteadyCommand: AsyncParsableCommand {
     /// How many runs have not ended.
     private func underWay(_ server: BenchServer) async throws -> Int {
         var count = 0
-        for status in [RunStatus.queued, .running, .noWorker, .parked, .paused] {
+        for status in [RunStatus.queued, .running, .noWorker, .parked, .paused, .ending] {
             count += try await server.send("ZCARD", server.keys.runs(status)).integer ?? 0
         }
         return count

@@ -33,17 +33,22 @@ indirect enum JSONDocument {
         self = .object(patches.sorted { $0.key < $1.key }.map { ($0.key, .number($0.value)) })
     }
 
-    /// One line.
+    /// One line: stored JSON loses its line breaks, which stand between its parts.
     var text: String {
+        let parts = written.unicodeScalars.split { $0 == "\n" || $0 == "\r" || $0 == "\t" }
+        return parts.map { String($0) }.joined(separator: " ")
+    }
+
+    private var written: String {
         switch self {
         case .null: "null"
         case .bool(let value): value ? "true" : "false"
         case .number(let value): String(value)
         case .string(let value): JSON.string(value)
         case .stored(let value): value
-        case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
+        case .array(let values): "[" + values.map(\.written).joined(separator: ",") + "]"
         case .object(let members):
-            "{" + members.map { "\(JSON.string($0.0)):\($0.1.text)" }.joined(separator: ",") + "}"
+            "{" + members.map { "\(JSON.string($0.0)):\($0.1.written)" }.joined(separator: ",") + "}"
         }
     }
 }

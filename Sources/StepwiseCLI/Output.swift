@@ -4,13 +4,18 @@ import Stepwise
 /// Where words go: answers to stdout, complaints to stderr.
 enum Output {
     /// Writes a text and a newline. A reader that has gone away costs nothing but the output.
+    ///
+    /// A terminal obeys nothing in it but newlines: whatever else moves a cursor is escaped here, in JSON as JSON does.
     static func print(_ text: String) {
-        write(text + "\n", to: FileHandle.standardOutput.fileDescriptor)
+        let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+        write(
+            lines.map { String($0).printable }.joined(separator: "\n") + "\n",
+            to: FileHandle.standardOutput.fileDescriptor)
     }
 
-    /// Writes one sentence to stderr.
+    /// Writes one sentence to stderr, on one line.
     static func complain(_ sentence: String) {
-        write("stepwise: \(sentence)\n", to: FileHandle.standardError.fileDescriptor)
+        write("stepwise: \(sentence.printable)\n", to: FileHandle.standardError.fileDescriptor)
     }
 
     private static func write(_ text: String, to file: Int32) {

@@ -1,3 +1,5 @@
+import Stepwise
+
 /// A table for people: a head, rows, columns as wide as their widest cell.
 struct Table {
     private let head: [String]
@@ -26,8 +28,6 @@ struct Table {
         }.joined(separator: "\n")
     }
 
-    /// What is stored may hold characters that move a terminal's cursor.
-    static func printable(_ text: String) -> String {
-        String(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : Character($0) })
-    }
+    /// What is stored may hold characters that move a terminal's cursor, or add rows.
+    static func printable(_ text: String) -> String { text.printable }
 }

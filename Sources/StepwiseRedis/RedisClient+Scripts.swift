@@ -95,8 +95,10 @@ extension RedisClient {
             .flatMap { _ in self.submit(call.command, timeout: call.remaining, maximumBulk: call.maximumBulk) }
     }
 
-    nonisolated(nonsending) private func load(_ script: RedisScript, timeout: TimeAmount) async throws(RedisError) {
-        do throws(RedisError) { _ = try await send(script.loading, timeout: timeout) } catch {
+    nonisolated(nonsending) private func load(
+        _ script: RedisScript, timeout: TimeAmount, passesGate: Bool = false
+    ) async throws(RedisError) {
+        do throws(RedisError) { _ = try await send(script.loading, timeout: timeout, passesGate: passesGate) } catch {
             throw error.loading(script)
         }
     }
@@ -105,24 +107,28 @@ extension RedisClient {
     /// - Parameters:
     ///   - timeout: from now to the reply, the loading included; `nil`: the client's.
     ///   - maximumBulk: as for ``submit(_:timeout:maximumBulk:)``.
-    /// - Returns: as ``send(_:timeout:maximumBulk:)``.
+    ///   - passesGate: as for ``send(_:timeout:maximumBulk:passesGate:)``, the loading included.
+    /// - Returns: as ``send(_:timeout:maximumBulk:passesGate:)``.
     nonisolated(nonsending) package func evaluate(
         _ script: RedisScript,
         keys: [String],
         arguments: [RedisArgument],
         timeout: TimeAmount? = nil,
-        maximumBulk: Int? = nil
+        maximumBulk: Int? = nil,
+        passesGate: Bool = false
     ) async throws(RedisError) -> RedisValue {
         let call = ScriptCall(
             script: script, keys: keys, arguments: arguments, within: timeout ?? commandTimeout,
             maximumBulk: maximumBulk)
         do throws(RedisError) {
-            return try await send(call.command, timeout: call.remaining, maximumBulk: maximumBulk)
+            return try await send(
+                call.command, timeout: call.remaining, maximumBulk: maximumBulk, passesGate: passesGate)
         } catch  where error.isUnknownScript {
             // Nobody has loaded it yet, or the server was restarted, or told to forget.
         }
-        try await load(script, timeout: call.remaining)
-        return try await send(call.command, timeout: call.remaining, maximumBulk: maximumBulk)
+        try await load(script, timeout: call.remaining, passesGate: passesGate)
+        return try await send(
+            call.command, timeout: call.remaining, maximumBulk: maximumBulk, passesGate: passesGate)
     }
 }
 

@@ -20,7 +20,12 @@ package final class RedisClient: Sendable {
         observed = observers
         let core = RedisClientCore(address: address, options: options, eventLoop: eventLoop, logger: logger)
         core.onSession = { session in observers.change(to: session) }
-        self.core = .makeBoxSendingValue(core, eventLoop: eventLoop)
+        let box: NIOLoopBoundBox<RedisClientCore> = .makeBoxSendingValue(core, eventLoop: eventLoop)
+        self.core = box
+        options.gate?.add { [weak box] change in
+            guard let box else { return eventLoop.makeSucceededVoidFuture() }
+            return eventLoop.submit { box.value.apply(change) }
+        }
     }
 
     /// The present connection's session; `nil` while there is none.
@@ -44,6 +49,12 @@ package final class RedisClient: Sendable {
     /// Gives the present connection up, so that the next command makes a new one: the address may lead to another server by then.
     package func reconnect() {
         eventLoop.execute { [core] in core.value.reconnect() }
+    }
+
+    /// The present connection is about to be killed on purpose, over another one: that is not logged as a loss. What waits for a reply fails all the
+    /// same, and the next command makes a new connection.
+    package func expectEnd() {
+        eventLoop.execute { [core] in core.value.expectEnd() }
     }
 
     /// Ends the connection. Commands that have no reply yet and all later ones fail with `closed`. Closing twice is fine.
@@ -78,11 +89,13 @@ package final class RedisClient: Sendable {
     /// - Parameters:
     ///   - timeout: from now to the reply; `nil`: the client's.
     ///   - maximumBulk: as for ``submit(_:timeout:maximumBulk:)``.
+    ///   - passesGate: whether it is sent to a server that is not admitted, too; see ``ServerGate``.
     nonisolated(nonsending) package func send(
-        _ arguments: [RedisArgument], timeout: TimeAmount? = nil, maximumBulk: Int? = nil
+        _ arguments: [RedisArgument], timeout: TimeAmount? = nil, maximumBulk: Int? = nil, passesGate: Bool = false
     ) async throws(RedisError) -> RedisValue {
         if Task.isCancelled { throw .cancelled }
-        let command = RedisCommand(arguments, timeout: timeout ?? commandTimeout, maximumBulk: maximumBulk)
+        let command = RedisCommand(
+            arguments, timeout: timeout ?? commandTimeout, maximumBulk: maximumBulk, passesGate: passesGate)
         return try await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Result<RedisValue, RedisError>, Never>) in
                 command.onCompletion { continuation.resume(returning: $0) }

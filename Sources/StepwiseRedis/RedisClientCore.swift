@@ -5,7 +5,12 @@ import NIOCore
 final class RedisClientCore {
     private let link: RedisLink
     private let timer: DeadlineTimer
+    private let gate: ServerGate?
     private var connection: RedisConnection?
+    /// The session of ``connection``.
+    private var session: RedisSession?
+    /// A connection to a server that is not admitted.
+    private var apart: (connection: RedisConnection, session: RedisSession)?
     private var waiting = CircularBuffer<RedisCommand>()
     private var lastCause: String?
     private var isClosed = false
@@ -13,6 +18,7 @@ final class RedisClientCore {
     var onSession: ((RedisSession?) -> Void)?
 
     init(address: RedisAddress, options: RedisOptions, eventLoop: any EventLoop, logger: Logger) {
+        gate = options.gate
         link = RedisLink(address: address, options: options, eventLoop: eventLoop, logger: logger)
         timer = DeadlineTimer(eventLoop: eventLoop)
         timer.onDue = { [weak self] now in self?.sweep(now) }
@@ -28,6 +34,8 @@ final class RedisClientCore {
                 command.complete(.failure(.closed))
             } else if let connection {
                 connection.write(command)
+            } else if let apart {
+                if command.passesGate { apart.connection.write(command) } else { command.complete(.failure(.apart)) }
             } else {
                 waiting.append(command)
                 timer.ensure(by: command.deadline)
@@ -35,19 +43,41 @@ final class RedisClientCore {
             }
         }
         connection?.flush()
+        apart?.connection.flush()
     }
 
     var mostHeld: Int { connection?.mostHeld ?? 0 }
 
     func reconnect() {
-        connection?.abort(RedisError(.unavailable, "the connection was given up for a new one"))
+        (connection ?? apart?.connection)?.abort(
+            RedisError(.unavailable, "the connection was given up for a new one"))
     }
+
+    /// Does what a change of the gate means for the connection that is there.
+    func apply(_ change: ServerGate.Change) {
+        switch change {
+        case .admitAll:
+            if let apart { open(apart.connection, apart.session) }
+        case .admit(let runID):
+            if let apart, apart.session.runID == runID {
+                open(apart.connection, apart.session)
+            } else if apart != nil || connection != nil, session?.runID != runID {
+                reconnect()
+            }
+        case .shut:
+            // A server without a name cannot be met again: its connections would take turns for ever.
+            if connection != nil, session?.runID.isEmpty == false { reconnect() }
+        }
+        connection?.flush()
+    }
+
+    func expectEnd() { link.expectEnd() }
 
     func close() {
         guard !isClosed else { return }
         isClosed = true
         let hadSession = connection != nil
-        connection = nil
+        (connection, session, apart) = (nil, nil, nil)
         timer.stop()
         link.close()
         if hadSession { onSession?(nil) }
@@ -58,18 +88,33 @@ final class RedisClientCore {
     private func handle(_ event: RedisLink.Event) {
         switch event {
         case .connected(let connection, let session):
-            self.connection = connection
-            onSession?(session)
-            while self.connection != nil, let command = waiting.popFirst() {
-                if !command.isComplete { connection.write(command) }
-            }
+            if gate?.admits(session) ?? true { open(connection, session) } else { stayApart(connection, session) }
         case .lost(let error):
-            connection = nil
+            let hadSession = connection != nil
+            (connection, session, apart) = (nil, nil, nil)
             lastCause = error.message
-            onSession?(nil)
+            if hadSession { onSession?(nil) }
         case .attemptFailed(let error, let hopeless):
             lastCause = error.message
             if hopeless { failWaiting(link.hopelessError(error)) }
+        }
+    }
+
+    private func open(_ connection: RedisConnection, _ session: RedisSession) {
+        apart = nil
+        (self.connection, self.session) = (connection, session)
+        onSession?(session)
+        while self.connection != nil, let command = waiting.popFirst() {
+            if !command.isComplete { connection.write(command) }
+        }
+    }
+
+    private func stayApart(_ connection: RedisConnection, _ session: RedisSession) {
+        apart = (connection, session)
+        gate?.tellApart()
+        while let command = waiting.popFirst() {
+            if command.isComplete { continue }
+            if command.passesGate { connection.write(command) } else { command.complete(.failure(.apart)) }
         }
     }
 

@@ -13,16 +13,22 @@ final class RedisCommand: @unchecked Sendable {
     /// The most bytes of a string in the reply; a longer one becomes an excerpt. `nil`: the connection's limit holds, and a longer
     /// one fails the command, because its caller does not look for excerpts.
     let maximumBulk: Int?
+    /// Whether it is sent to a server that is not admitted, too; see ``ServerGate``.
+    let passesGate: Bool
     private var completion: Completion?
     private var isAdopted = false
     private var isCancelled = false
 
     /// - Parameter deadline: `nil`: `timeout` from now.
-    init(_ arguments: [RedisArgument], timeout: TimeAmount, deadline: NIODeadline? = nil, maximumBulk: Int? = nil) {
+    init(
+        _ arguments: [RedisArgument], timeout: TimeAmount, deadline: NIODeadline? = nil, maximumBulk: Int? = nil,
+        passesGate: Bool = false
+    ) {
         precondition(!arguments.isEmpty, "a command has at least its name")
         self.arguments = arguments
         self.timeout = timeout
         self.maximumBulk = maximumBulk
+        self.passesGate = passesGate
         self.deadline = deadline ?? .now() + timeout
     }
 

@@ -23,6 +23,7 @@ final class RedisLink {
     private var connection: RedisConnection?
     private var previous: RedisSession?
     private var tls: NIOSSLContext?
+    private var isEndExpected = false
     private var lastWarning: String?
     var onEvent: ((Event) -> Void)?
 
@@ -137,6 +138,10 @@ final class RedisLink {
 
     private func handshakeEnded(_ connection: RedisConnection, _ outcome: RedisHandshake.Outcome) {
         switch outcome {
+        case .ready(let session) where session.role == "slave" && options.gate?.refusesReplicas == true:
+            self.connection = nil
+            connection.abort(.replica)
+            attemptFailed(.unavailable, RedisError.replica.message, hopeless: false)
         case .ready(let session):
             guard connection.failure == nil, machine.succeeded() == .use else { return connection.abort(.closed) }
             announce(connection, session)
@@ -177,6 +182,9 @@ final class RedisLink {
 
     // MARK: Failures
 
+    /// The present connection is about to be ended on purpose, by way of the server.
+    func expectEnd() { isEndExpected = connection != nil }
+
     /// What somebody gets who waited for a connection until their time was over.
     func timeoutError(after timeout: TimeAmount, lastCause: String?) -> RedisError {
         RedisError(
@@ -196,7 +204,8 @@ final class RedisLink {
     private func connectionLost(_ error: RedisError) {
         connection = nil
         // What was closed on purpose is not lost.
-        if !machine.isClosed { warn("the connection to redis was lost; reconnecting", error.message) }
+        if !machine.isClosed, !isEndExpected { warn("the connection to redis was lost; reconnecting", error.message) }
+        isEndExpected = false
         let next = machine.lost()
         onEvent?(.lost(error))
         perform(next)

@@ -13,6 +13,8 @@ package struct RedisOptions: Sendable {
     /// The most bytes of a string in a reply, for commands that have no limit of their own. A longer one fails its command as
     /// `refused`; a published message that is longer arrives empty. Nothing longer is ever held in memory.
     package var maximumBulk: Int
+    /// Which server the connections are for; `nil`: whichever is there.
+    package var gate: ServerGate?
 
     /// 64 MiB: more than anything that the engine writes by itself.
     package static let defaultMaximumBulk = 64 * 1024 * 1024

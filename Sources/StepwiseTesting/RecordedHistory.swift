@@ -43,7 +43,7 @@ public struct RecordedHistory: Sendable {
         outcomes = steps.map(\.outcome)
         patches = run.patches
         (created, continued) = (run.created?.wholeMilliseconds ?? 0, run.continued)
-        let isOver = run.status.isEnded
+        let isOver = run.status.isEnded || run.status == .ending
         self.delivered = isOver ? .max : delivered
         self.opened = isOver ? 0 : opened
         self.open = isOver ? [] : open
@@ -68,7 +68,8 @@ public struct RecordedHistory: Sendable {
         outcomes = try jsonElements(steps).map(Self.outcome)
         patches = members.values["patches"].map { PatchMarks.read($0) } ?? [:]
         (created, continued) = (members.integer("created") ?? 0, members.integer("continued") ?? 0)
-        let isOver = RunStatus(rawValue: members.string("status") ?? "").isEnded
+        let status = RunStatus(rawValue: members.string("status") ?? "")
+        let isOver = status.isEnded || status == .ending
         delivered = isOver ? .max : members.integer("delivered") ?? outcomes.count
         opened = isOver ? 0 : members.integer("opened") ?? 0
         open =

@@ -37,14 +37,16 @@ import TestWorkflows
         }
 
         func worker(
-            _ author: String, redis: String? = nil, lease: Int = 1000, concurrency: Int = 10, grace: Int = 5000
+            _ author: String, redis: String? = nil, lease: Int = 1000, concurrency: Int = 10, grace: Int = 5000,
+            bodyStartLimit: Int = 3_600_000, environment: [String: String] = [:]
         ) throws
             -> WorkerProcess
         {
             let worker = try WorkerProcess(
                 redis: redis ?? server.url, ledgerRedis: ledgerURL, ledger: keys.namespace, author: author,
                 namespace: keys.namespace,
-                lease: lease, concurrency: concurrency, grace: grace, folder: server.folder)
+                lease: lease, concurrency: concurrency, grace: grace, bodyStartLimit: bodyStartLimit,
+                folder: server.folder, environment: environment)
             workers.withLock { $0.append(worker) }
             return worker
         }
@@ -71,11 +73,14 @@ import TestWorkflows
         }
     }
 
-    /// - Parameter ledgerURL: a server for the ledger, if not the stage's own.
+    /// - Parameters:
+    ///   - ledgerURL: a server for the ledger, if not the stage's own.
+    ///   - extraArguments: of the stage's server.
     func withStage(
-        appendOnly: Bool = false, ledgerURL: String? = nil, _ body: (Stage) async throws -> Void
+        appendOnly: Bool = false, ledgerURL: String? = nil, extraArguments: [String] = [],
+        _ body: (Stage) async throws -> Void
     ) async throws {
-        let server = try await RedisServer.start(appendOnly: appendOnly)
+        let server = try await RedisServer.start(appendOnly: appendOnly, extraArguments: extraArguments)
         defer { server.stop() }
         let client = try StepwiseClient(redis: RedisEndpoint(server.url), namespace: "fleet", logger: .silent)
         let stage = try Stage(server: server, ledgerURL: ledgerURL ?? server.url, client: client)

@@ -167,6 +167,8 @@ DEFECTS = {
          "        if run is None or not run.live or run.generation != generation:\n            return ('withdrawn',)\n        run.open.pop(step, None)")],
     "turn: closings are not applied": [("        for step in closings:\n            if step in run.open:", "        for step in []:\n            if step in run.open:")],
     "turn: an outcome of an abandoned step is a divergence": [("        elif step not in self.closed:", "        else:")],
+    "steps: a body that is taken back stays marked as begun": [
+        ("        run.begun.pop(step, None)\n        return ('waits',)\n", "        return ('waits',)\n")],
     "steps: an attempt is begun twice": [
         ("        if run.begun.setdefault(step, token) != token:\n            return ('interrupted',)\n",
          "        if run.begun.setdefault(step, token) != token:\n            raise Violation('an attempt at most once was begun twice')\n")],

@@ -633,6 +633,19 @@ class Redis:
             return ('interrupted',)
         return ('begun',)
 
+    def unmark_attempt(self, worker, text, step, number, token):
+        """The body that was marked has not begun, and will not: its worker is about to release the step."""
+        run = self.runs.get(text[1])
+        if run is None or not run.live or run.generation != text[2] or text not in self.claims(worker):
+            return ('stale',)
+        place = run.open.get(step)
+        if number and not (run.holds(worker, number) and run.inline == step) or place != ('inline' if number else 'item'):
+            return ('stale',)
+        if run.begun.get(step, token) != token:
+            return ('begun',)
+        run.begun.pop(step, None)
+        return ('waits',)
+
     def record(self, worker, text, value, seen, token):
         _, id, generation, step = text
         run = self.runs.get(id)
@@ -1075,13 +1088,19 @@ class Worker:
 
     def execute(self, task, step, kind, number):
         if kind == 'once':
-            reply = yield 'mark_attempt', self.name, task.text, step, number, self.token()
+            token = self.token()
+            reply = yield 'mark_attempt', self.name, task.text, step, number, token
             if reply[0] == 'stale':
                 yield from self.take(task)  # drops a claim that is for nothing
                 return None
             if reply[0] == 'interrupted':
                 self.simulation.interrupted += 1
                 return '!interrupted'
+            if self.simulation.random.random() < 0.15:
+                # Swift's pool has no thread for it.
+                yield 'unmark_attempt', self.name, task.text, step, number, token
+                yield 'release', self.name, task.text, False
+                return None
         yield ('body',) + task.run + (step,)
         return result(step)
 

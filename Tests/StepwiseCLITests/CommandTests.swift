@@ -349,16 +349,18 @@ struct CommandTests {
 
     @Test func `Events that are kept, and events for runs that are not there, are listed and removed`() async throws {
         try await Fixture.with { fixture in
-            for answer in ["sent", "kept already, not sent"] {
+            for (answer, code) in [("sent", Int32(0)), ("kept already, not sent", 1)] {
                 let sent = try await fixture.stepwise("notify", "news", "17", "--keep", "600")
-                #expect(sent.code == 0 && sent.output == "\(answer)\n", "\(sent.complaint)")
+                #expect(sent.code == code && sent.output == "\(answer)\n", "\(sent.complaint)")
             }
             let kept = try document(try await fixture.stepwise("events", "--kept", "--json").output)
             let events = kept["kept"] as? [[String: Any]]
             #expect(events?.map { $0["event"] as? String } == ["news"])
             #expect(events?.first?["value"] as? String == "17")
             #expect(try await fixture.stepwise("events", "--kept").output.contains("news"))
-            #expect(try await fixture.stepwise("notify", "word", "1", "--run", "none").output == "kept\n")
+            #expect(
+                try await fixture.stepwise("notify", "word", "1", "--run", "none").output
+                    == "kept: there is no run none yet\n")
             #expect(try await fixture.stepwise("events", "--expected").output.contains("none"))
             #expect(try await fixture.stepwise("events").code == 64)
             #expect(try await fixture.stepwise("events", "news", "--kept").code == 64)
@@ -435,6 +437,56 @@ struct CommandTests {
             let here = try await fixture.stepwise("health", "--worker-on-this-host")
             #expect(here.code == 1)
             #expect(here.complaint.contains("on host"))
+        }
+    }
+
+    @Test(.rule(10)) func `What user code holds of a worker's threads is told, and is not healthy`() async throws {
+        try await Fixture.with { fixture in
+            let time = try await fixture.client.redisTime()
+            try await fixture.send("HSET ~worker:w-1-a state alive queues default concurrency 10 started \(time)")
+            try await fixture.send("ZADD ~workers \(time) w-1-a")
+            #expect(try await fixture.stepwise("health").code == 0)
+            let held = #"[{"isBody":false,"run":"r1","since":0,"step":"charge"}]"#
+            try await fixture.send("HSET ~worker:w-1-a held", held)
+            let what = "the function of run r1, after step \"charge\" has held a thread since 1970-01-01T00:00:00Z"
+            let health = try await fixture.stepwise("health")
+            #expect(health.code == 1)
+            #expect(health.complaint.contains("worker w-1-a has left threads behind and goes on with others: \(what)"))
+            #expect(health.complaint.contains("restart these processes"))
+            try await fixture.send("HSET ~worker:w-1-a stopped 1")
+            #expect(try await fixture.stepwise("health").complaint.contains("worker w-1-a claims nothing: \(what)"))
+            #expect(
+                try await fixture.stepwise("workers").output.contains("warning: worker w-1-a claims nothing: \(what)"))
+            let doctor = try await fixture.stepwise("doctor")
+            #expect(doctor.code == 0)
+            #expect(doctor.output.contains("warning: worker w-1-a claims nothing: \(what)"))
+            let workers =
+                try document(try await fixture.stepwise("workers", "--json").output)["workers"] as? [[String: Any]]
+            #expect(workers?.first?["stopped"] as? Bool == true)
+            #expect((workers?.first?["held"] as? [[String: Any]])?.first?["run"] as? String == "r1")
+        }
+    }
+
+    @Test(.rule(10))
+    func `Work that waits on a queue while no worker of it claims anything is not healthy`() async throws {
+        try await Fixture.with { fixture in
+            let time = try await fixture.client.redisTime()
+            try await fixture.send("HSET ~worker:w-1-a state alive queues default concurrency 10 started 1 lastClaim 2")
+            try await fixture.send("ZADD ~workers \(time) w-1-a")
+            // An idle worker is a good one.
+            #expect(try await fixture.stepwise("health").code == 0)
+            try await fixture.send("LPUSH ~inbox:default", #"{"workflow":"double","payload":1}"#)
+            let full = try await fixture.stepwise("health")
+            #expect(full.code == 1)
+            #expect(full.complaint.contains("1 items wait on queue \"default\", and no worker of it has claimed"))
+            // One worker that claims is enough, and so is somebody who has paused the queue.
+            try await fixture.send("HSET ~paused queue:default \(time)")
+            #expect(try await fixture.stepwise("health").code == 0)
+            try await fixture.send("DEL ~paused")
+            try await fixture.send(
+                "HSET ~worker:w-1-b state alive queues default concurrency 10 started 1 lastClaim \(time)")
+            try await fixture.send("ZADD ~workers \(time) w-1-b")
+            #expect(try await fixture.stepwise("health").code == 0)
         }
     }
 

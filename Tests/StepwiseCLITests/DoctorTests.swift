@@ -79,6 +79,17 @@ struct DoctorTests {
         }
     }
 
+    /// A run whose end is decided, and one of whose steps is still open; its mover is not there yet.
+    ///
+    /// - Parameter more: what is done to the keys besides.
+    private static func ending(_ run: String, _ more: [[String]] = []) -> [[String]] {
+        let commands = [
+            ["HSET ~run:\(run) status ending ending failed turn", ""], ["HSET ~open:\(run) left", "run 1 0 item"],
+            ["ZREM ~runs:queued \(run)"], ["ZADD ~runs:ending 1 \(run)"],
+        ]
+        return commands + more
+    }
+
     /// What is done to the keys, and the kind, the run and the key that must be named. `p1@` stands for run p1 and its generation.
     private static let plants: [(commands: [[String]], kind: Violation.Kind, names: String)] = [
         ([["LREM ~queue:default 0", "turn p1@"]], .turnMissing, "run p1"),
@@ -143,6 +154,15 @@ struct DoctorTests {
             [["LREM ~queue:default 0", "turn p20@"], ["RPUSH ~queue:other", "turn p20@"]], .inOtherQueue,
             "[stepwise:{default}:queue:other]"
         ),
+        (ending("p21"), .endingWithoutMover, "run p21"),
+        (
+            ending("p22", [["RPUSH ~queue:default", "end p22@", "end p22@"]]), .endingWithTwoMovers,
+            "[stepwise:{default}:queue:default]"
+        ),
+        (
+            ending("p23", [["RPUSH ~queue:default", "end p23@"], ["SET ~join:p23 1"]]), .leftoverOfEndingRun, "run p23"
+        ),
+        ([["HSET ~run:p24 ending failed"]], .endingOfNoEndingRun, "run p24"),
         ([["HDEL ~run:parked reason"]], .waitsWithoutReason, "run parked"),
         ([["SET ~join:done 0"]], .leftoverOfEndedRun, "run done"),
         ([["HSET ~steps:ghost 1 x"]], .leftoverWithoutRun, "run ghost"),
@@ -177,7 +197,7 @@ struct DoctorTests {
         try await Fixture.with { fixture in
             try await populate(fixture)
             var generations: [String: String] = [:]
-            for run in (1...20).map({ "p\($0)" }) {
+            for run in (1...24).map({ "p\($0)" }) {
                 _ = try await fixture.client.enqueue(workflow: "pay", payloadJSON: "1", id: run)
                 generations[run] = try await fixture.generation(of: run)
             }

@@ -39,7 +39,9 @@ struct NamespaceDiagnosisTests {
             ("queue:a.b_C-1", NamespaceKey.queue("a.b_C-1")),
             ("claimed:w-1-a:q.1", .claimed(worker: "w-1-a", queue: "q.1")),
             ("run:r", .run("r")),
-            ("runs:parked", .runs(.parked)), ("delayed", .single("delayed")), ("run:\u{301}x", .run("\u{301}x")),
+            ("expected:pushed:q.1", .expectedPushed("q.1")), ("waiting:pushed:q.1", .waitingPushed("q.1")),
+            ("runs:parked", .runs(.parked)), ("runs:ending", .runs(.ending)), ("delayed", .single("delayed")),
+            ("run:\u{301}x", .run("\u{301}x")),
         ]
     )
     func `Names of keys are read as the contract writes them`(_ name: String, _ key: NamespaceKey) {
@@ -49,6 +51,7 @@ struct NamespaceDiagnosisTests {
     @Test(
         arguments: [
             "", "run:", "runs:odd", "claimed:w", "claimed::q", "queues:a", "delayed:x", "queue:a:b", "queue:a}:queue:b",
+            "waiting:pushed", "waiting:pushed:", "expected:pushed:a b", "expected:x", "waiting:pushedq",
             "claimed:w-1-a:q:1", "claimed:w-1-a:a}:queue:b",
         ]
     )

@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import Logging
 import ServiceLifecycle
@@ -6,39 +5,48 @@ import Stepwise
 import TestWorkflows
 import UnixSignals
 
-/// ServiceLifecycle waits for a thread of Swift's pool to hear of a signal; bodies can block all of them.
-func leaveOnSIGTERM(_ worker: StepwiseWorker) -> any DispatchSourceSignal {
-    let source = DispatchSource.makeSignalSource(signal: SIGTERM, queue: DispatchQueue(label: "leaving"))
-    source.setEventHandler { worker.leave() }
-    source.resume()
-    return source
-}
-
 // A worker process for tests: TestWorker <redis URL> <ledger's redis URL> <ledger> <author> <namespace> <lease in ms> <concurrency> <grace in ms>
+// [<setting>=<ms> ...]
 let arguments = CommandLine.arguments
-guard arguments.count == 9, let lease = Int(arguments[6]), let concurrency = Int(arguments[7]),
+guard arguments.count >= 9, let lease = Int(arguments[6]), let concurrency = Int(arguments[7]),
     let grace = Int(arguments[8])
 else {
     FileHandle.standardError.write(
-        Data("usage: TestWorker URL LEDGER-URL LEDGER AUTHOR NAMESPACE LEASE-MS CONCURRENCY GRACE-MS\n".utf8))
+        Data(
+            "usage: TestWorker URL LEDGER-URL LEDGER AUTHOR NAMESPACE LEASE-MS CONCURRENCY GRACE-MS [SETTING=MS ...]\n"
+                .utf8))
     exit(64)
 }
 LoggingSystem.bootstrap(StreamLogHandler.standardError)
 var logger = Logger(label: "test-worker")
-logger.logLevel = ProcessInfo.processInfo.environment["TEST_WORKER_LOG"] == nil ? .warning : .debug
+let environment = ProcessInfo.processInfo.environment
+logger.logLevel = environment["TEST_WORKER_LOG"] == nil ? .warning : .debug
 let ledger = try Ledger(url: arguments[2], name: arguments[3], author: arguments[4])
 var configuration = StepwiseWorker.Configuration(
     namespace: arguments[5], concurrency: concurrency, lease: .milliseconds(lease), shutdownGrace: .milliseconds(grace))
 // So that a busy machine does not decide which bodies are quick.
 configuration.quickBody = .milliseconds(20)
 configuration.blockingThreads = 1000
+for argument in arguments.dropFirst(9) {
+    let parts = argument.split(separator: "=").map(String.init)
+    guard parts.count == 2, let limit = Int(parts[1]), parts[0] == "bodyStartLimit" else {
+        FileHandle.standardError.write(Data("no such setting: \(argument)\n".utf8))
+        exit(64)
+    }
+    configuration.bodyStartLimit = .milliseconds(limit)
+}
+// How long user code may hold a thread, and how many; what then is the process's end, unless it is to go on.
+if let limit = environment["TEST_WORKER_STUCK_MS"].flatMap({ Int($0) }) {
+    configuration.stuckLimit = .milliseconds(limit)
+}
+if let most = environment["TEST_WORKER_STUCK_THREADS"].flatMap({ Int($0) }) { configuration.maximumStuckThreads = most }
+configuration.onStuck = environment["TEST_WORKER_GOES_ON"] == nil ? .endProcess : .stopClaiming
 // `make attack` fills what is bounded by it.
-if let most = ProcessInfo.processInfo.environment["TEST_WORKER_PUSHED_WAITING"].flatMap({ Int($0) }) {
+if let most = environment["TEST_WORKER_PUSHED_WAITING"].flatMap({ Int($0) }) {
     configuration.maximumPushedWaiting = most
 }
 let tests = TestWorkflows(ledger: ledger)
 let worker = try StepwiseWorker(
-    redis: RedisEndpoint(arguments[1]), workflows: tests.all + tests.worst, configuration: configuration,
-    logger: logger)
-let leaving = leaveOnSIGTERM(worker)
+    redis: RedisEndpoint(arguments[1]), workflows: tests.all + tests.worst + tests.waitingForThreads,
+    configuration: configuration, logger: logger)
 try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()

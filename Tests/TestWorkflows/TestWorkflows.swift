@@ -22,7 +22,7 @@ package struct TestWorkflows: Sendable {
         [
             sequential, branches, race, failing, fanOut, mapped, retrying, once, patient, poison, fatal, tidying, leaf,
             refusing,
-            waiting, family, guardian, stubborn, dreamer, renewing, brisk, blocking, apart, late, hog, nap,
+            waiting, family, guardian, stubborn, dreamer, renewing, brisk, blocking, apart, late, hog, nap, crowd,
         ]
     }
 
@@ -234,6 +234,28 @@ package struct TestWorkflows: Sendable {
         Workflow("nap") { context, input in
             try await context.sleep(for: .milliseconds(100))
             return input
+        }
+    }
+
+    /// As many waits at once as its input says, or 1,500, until the event `go` comes: `3000 completes`, `3000 fails`, or `3000 continues`: then
+    /// it begins anew, and waits for `go` alone.
+    package var crowd: Workflow<String, String> {
+        Workflow("crowd") { context, input in
+            let words = input.split(separator: " ").map(String.init)
+            let count = words.first.flatMap { Int($0) } ?? 1500
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<count {
+                    group.addTask { try await context.waitForEvent("never", timeout: .seconds(36_000), name: "wait") }
+                }
+                group.addTask { try await context.waitForEvent("go") }
+                defer { group.cancelAll() }
+                _ = try await group.next()
+            }
+            switch words.last ?? "" {
+            case "fails": throw Declined()
+            case "continues": try await context.continueAsNew("0 completes")
+            default: return input
+            }
         }
     }
 

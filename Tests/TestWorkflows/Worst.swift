@@ -10,8 +10,7 @@ extension TestWorkflows {
     package var worst: [any AnyWorkflow] {
         [
             crashBody, crashFunction, deepBody, exitBody, hugeResult, hugeOutput, hugeError, hugeLetter, hungry, astray,
-            deaf,
-            wide, wideFamily, wideRace, blockedLoser, turncoat, endlessLoop, endlessBody, asking,
+            deaf, wide, wideFamily, wideRace, blockedLoser, snag, endlessLoop, endlessBody, asking,
         ]
     }
 
@@ -185,13 +184,16 @@ extension TestWorkflows {
         }
     }
 
-    /// Steps that are quick, so that their bodies begin on the worker's thread, until the last of them blocks it.
-    package var turncoat: Workflow<String, String> {
-        Workflow("turncoat") { [ledger] context, input in
-            for turn in 0..<12 {
-                try await context.run("turn") { (step: Step) async throws -> Void in
-                    ledger.executeQuickly(step.id, attempt: step.attempt)
-                    if turn == 11 { ledger.block(input, attempt: step.attempt) }
+    /// Forty steps of one name, so quick that their bodies begin on the worker's own thread; the last one's blocks it until the test lets it go on.
+    package var snag: Workflow<String, String> {
+        Workflow("snag") { [ledger] context, input in
+            for index in 1...40 {
+                try await context.run("tick") { (step: Step) async throws -> Void in
+                    if index < 40 {
+                        ledger.executeQuickly(step.id, attempt: step.attempt)
+                    } else {
+                        ledger.block(input, attempt: step.attempt)
+                    }
                 }
             }
             return input

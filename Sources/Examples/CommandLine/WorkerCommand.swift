@@ -27,7 +27,8 @@ struct WorkerCommand: AsyncParsableCommand {
             workflows: exampleWorkflows(Books(folder: books), day: .seconds(day)),
             schedules: [WeeklySummary.schedule()],
             configuration: .init(
-                namespace: connection.chosenNamespace(), queues: ["default", StockTake.queue], lease: .seconds(lease)),
+                namespace: connection.chosenNamespace(), queues: ["default", StockTake.queue], lease: .seconds(lease),
+                onStuck: .endProcess),
             logger: logger)
         let group = ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await group.run()

@@ -29,7 +29,8 @@ struct WorkerCommand: AsyncParsableCommand {
             redis: common.endpoint(),
             workflows: [digestWorkflow],
             configuration: .init(
-                namespace: common.chosenNamespace(), queues: [queue], concurrency: concurrency, lease: .seconds(lease)),
+                namespace: common.chosenNamespace(), queues: [queue], concurrency: concurrency, lease: .seconds(lease),
+                onStuck: .endProcess),
             logger: logger)
         let group = ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await group.run()

@@ -22,7 +22,8 @@ struct WorkerCommand: AsyncParsableCommand {
         let logger = connection.logger()
         let worker = try StepwiseWorker(
             redis: connection.endpoint(), workflows: [Workflow(.fulfilOrder, body: shop.fulfil)],
-            configuration: .init(namespace: connection.chosenNamespace(), lease: .seconds(lease)), logger: logger)
+            configuration: .init(
+                namespace: connection.chosenNamespace(), lease: .seconds(lease), onStuck: .endProcess), logger: logger)
         let group = ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await group.run()
     }

@@ -38,6 +38,7 @@ public final class StepwiseClient: Service, Sendable {
         keys = try Keys(namespace: namespace ?? StepwiseNamespace.fromEnvironment())
         self.redis = redis
         self.maximumPayloadSize = maximumPayloadSize
+        let logger = logger.printable
         self.logger = logger
         // The process' own loops, which never end: a call after close() is answered on one of them.
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()

@@ -13,13 +13,18 @@ public struct RunStatus: RawRepresentable, Sendable, Hashable, Codable, CustomSt
     public static var parked: RunStatus { RunStatus(rawValue: "parked") }
     /// Waits until somebody resumes it, because somebody asked for that.
     public static var paused: RunStatus { RunStatus(rawValue: "paused") }
+    /// Its end is decided and cannot be seen yet: it has more than 1,000 open steps, and a worker withdraws them first, page by page. It goes
+    /// on by itself, and nothing changes how it ends. A run that is about to begin anew is ending, too; that one a cancellation ends.
+    public static var ending: RunStatus { RunStatus(rawValue: "ending") }
     public static var completed: RunStatus { RunStatus(rawValue: "completed") }
     public static var failed: RunStatus { RunStatus(rawValue: "failed") }
     public static var cancelled: RunStatus { RunStatus(rawValue: "cancelled") }
 
     /// Every status, in the order of a run's life.
     public static var all: [RunStatus] {
-        [.queued, .running, .noWorker, .parked, .paused, .completed, .failed, .cancelled]
+        [.queued, .running, .noWorker, .parked, .paused, .ending, .completed, .failed, .cancelled]
     }
     public var isEnded: Bool { self == .completed || self == .failed || self == .cancelled }
+    /// Whether nothing is recorded of it any more: it has ended, or is ending.
+    package var isDecided: Bool { isEnded || self == .ending }
 }

@@ -6,37 +6,61 @@ extension RunInstance {
     ///
     /// - Parameters:
     ///   - opened: how many calls Redis has opened.
-    ///   - limit: the most openings and the most closings of one page.
+    ///   - limit: the most openings and the most closings of one page, and the most leftovers that an end names.
     package func plan(opened: Int, limit: Int = 1000) -> Plan {
         state.withLock { state in
             // The run ends, or begins anew: nothing is opened for it any more.
             if state.overLimit != nil || (state.finished == nil && !state.renewals.isEmpty) {
-                return Plan(
-                    openings: [], closings: [], unlimited: Self.limited(state), patches: state.patches.marksToWrite,
-                    orphans: Self.orphans(state, opened: opened), isComplete: true)
+                return Self.end(state, openings: [], closings: [], opened: opened, limit: limit)
             }
-            let end = min(state.calls.count, opened + limit)
+            let end = state.listens ? Self.endOfPage(state, opened, limit) : min(state.calls.count, opened + limit)
             let openings = (min(opened, end)..<end).map { number in
                 let isWaiting = if case .waiting = state.standings[number] { true } else { false }
                 let call = state.calls[number]
                 return Plan.Opening(
                     number: number, step: call?.id ?? "", withdrawn: !isWaiting,
-                    limits: isWaiting ? call?.limits ?? "" : "", wait: call?.wait)
+                    limits: isWaiting ? call?.limits ?? "" : "", wait: call?.wait,
+                    child: isWaiting ? call?.childToEnd : nil)
             }
             let closings = state.unclosed.filter { $0 < opened }.sorted()
+            if state.finished != nil, end == state.calls.count {
+                return Self.end(state, openings: openings, closings: closings, opened: opened, limit: limit)
+            }
             let closed = closings.prefix(limit).compactMap { state.calls[$0] }
             return Plan(
                 openings: openings, closings: closed.map(\.id),
-                unlimited: state.finished != nil
-                    ? Self.limited(state) : closed.filter { !$0.limits.isEmpty }.map(\.id),
+                unlimited: closed.filter { !$0.limits.isEmpty }.map(\.id),
                 patches: state.patches.marksToWrite,
-                orphans: state.finished != nil
-                    ? Self.orphans(state, opened: opened)
-                    : Self.orphans(state, among: closings.prefix(limit)),
+                orphans: Self.orphans(state, among: closings.prefix(limit)),
                 listens: state.listens, joins: state.joinsAll,
                 isComplete: end == state.calls.count && closings.count <= limit
             )
         }
+    }
+
+    /// A step that waits for an event takes Redis as long as three others.
+    private static func endOfPage(_ state: State, _ opened: Int, _ limit: Int) -> Int {
+        let start = min(opened, state.calls.count)
+        var (end, weight) = (start, 0)
+        while end < state.calls.count {
+            weight += state.calls[end]?.wait?.event == nil ? 1 : 3
+            if weight > limit, end > start { break }
+            end += 1
+        }
+        return end
+    }
+
+    /// The plan of a run that ends, or begins anew: what it leaves. If that is more than a page, the plan names none of it, and Redis looks.
+    private static func end(
+        _ state: State, openings: [Plan.Opening], closings: [Int], opened: Int, limit: Int
+    ) -> Plan {
+        let unlimited = limited(state)
+        let orphans = Self.orphans(state, opened: opened)
+        let isTooMuch = max(closings.count, unlimited.count, orphans.count) > limit
+        return Plan(
+            openings: openings, closings: isTooMuch ? [] : closings.compactMap { state.calls[$0]?.id },
+            unlimited: isTooMuch ? [] : unlimited, patches: state.patches.marksToWrite,
+            orphans: isTooMuch ? [] : orphans, isComplete: !isTooMuch, endsInPages: isTooMuch)
     }
 
     /// The steps with time limits of which no outcome was delivered.

@@ -53,6 +53,12 @@ extension StepCall {
     /// Whether no worker has anything to do for it, or only once.
     package var isMovedFromOutside: Bool { wait != nil || child?.isAwaited == true }
 
+    /// The child that it makes, if that is not to go on without it.
+    package var childToEnd: Plan.Child? {
+        guard case .child(let order) = special, order.endsWithParent else { return nil }
+        return Plan.Child(workflow: order.workflow, id: order.id)
+    }
+
     /// Whether it ends something outside its run when nobody waits for it any more.
     package var isAttached: Bool { child?.endsWithParent == true || wait?.event != nil }
 }
@@ -87,6 +93,14 @@ package struct Plan: Sendable {
         /// Its time limits, as the store takes them; empty for none.
         package var limits = ""
         package var wait: StepWait?
+        package var child: Child?
+    }
+
+    /// A child that is not to go on without the step that makes it.
+    package struct Child: Sendable, Hashable {
+        package var workflow: String
+        /// `nil`: made of the parent's id, its generation and the step.
+        package var id: String?
     }
 
     /// A step for which the function no longer waits, and that leaves something outside the run.
@@ -117,6 +131,8 @@ package struct Plan: Sendable {
     package var joins = false
     /// Whether nothing is left for another page.
     package var isComplete: Bool
+    /// Whether the run ends, or begins anew, and leaves more than a page may name: then nothing of it is named here.
+    package var endsInPages = false
 
     /// Whether it asks for nothing, its openings aside.
     private var onlyOpens: Bool {
@@ -129,7 +145,7 @@ package struct Plan: Sendable {
     /// What it opens, if that is all it asks for: one step with a body and without limits.
     package var onlyPlainOpening: Opening? {
         guard onlyOpens, openings.count == 1, !openings[0].withdrawn, openings[0].limits.isEmpty,
-            openings[0].wait == nil
+            openings[0].wait == nil, openings[0].child == nil
         else { return nil }
         return openings[0]
     }

@@ -1,6 +1,8 @@
 extension EventMessage {
     /// Why the event could not be sent to a run.
-    func problem(_ reply: Reply, run: String) -> StepwiseError? {
+    ///
+    /// - Parameter mostExpected: for how many runs that do not exist pushed events may wait.
+    func problem(_ reply: Reply, run: String, mostExpected: Int = 0) -> StepwiseError? {
         switch reply {
         case .received, .kept, .seen, .stale: nil
         case .over(let status):
@@ -14,14 +16,31 @@ extension EventMessage {
         case .large:
             StepwiseError(
                 .mailboxFull,
-                "event \"\(event)\" cannot be sent to run \(run): there is no such run, and with this event more than "
-                    + "\(Self.mostWaitingBytes) bytes of pushed events would wait for it; start the run first")
+                "event \"\(event)\" cannot be sent to run \(run): more bytes of pushed events would wait there for the run to ask than may. For a "
+                    + "run that does not exist these are \(Self.mostWaitingBytes) bytes of pushed events: start it first; for another, half of "
+                    + "maximumRunSize of the worker's configuration: does it wait for events of this name?")
+        case .half:
+            StepwiseError(
+                .mailboxFull,
+                "event \"\(event)\" cannot be sent to run \(run): \(Self.mostMessages / 2) pushed events wait there already for the run to ask; is "
+                    + "it the right run, and does it wait for events of this name?")
+        case .crowded:
+            StepwiseError(
+                .mailboxFull,
+                "event \"\(event)\" cannot be sent to run \(run): there is no such run, and events that were pushed to this queue wait for "
+                    + "\(mostExpected) such runs already (twice maximumPushedWaiting of the worker's configuration); start the run first, see "
+                    + "stepwise events --expected, clear what nobody needs, or raise the setting")
         case .full:
             StepwiseError(
                 .mailboxFull,
                 "event \"\(event)\" cannot be sent to run \(run): \(Self.mostMessages) events wait there already for the run to ask; is it "
                     + "the right run, and does it wait for events of this name?")
         }
+    }
+
+    /// Why an event for everybody could not be sent by a step.
+    func problem(_ reply: Broadcast) -> StepwiseError? {
+        reply == .keptAlready ? Notice.keptAlready(event) : nil
     }
 
     /// Why a pushed event for everybody could not be sent.
@@ -34,5 +53,16 @@ extension EventMessage {
             "\(mostKept) pushed events are kept already (maximumPushedWaiting of the worker's configuration): this one was not sent; "
                 + "stepwise events lists what is kept"
         }
+    }
+}
+
+extension Notice {
+    /// Why an event that a step was to send and to keep was not sent.
+    package static func keptAlready(_ event: String) -> StepwiseError {
+        StepwiseError(
+            .mailboxFull,
+            "event \"\(event)\" was not sent: another one of this name is kept already, and the first counts; send it without keep: to whoever "
+                + "waits now, or under another name, or once that one has left (stepwise events --kept shows until when, and clears it)"
+        )
     }
 }

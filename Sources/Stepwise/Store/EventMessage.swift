@@ -16,13 +16,18 @@ struct EventMessage: Sendable {
         case seen
         case over(RunStatus)
         case full
-        /// What was pushed for a run that does not exist has too many bytes.
+        /// As many pushed events wait for the run to ask as may.
+        case half
+        /// So do as many bytes of them.
         case large
+        /// Pushed events wait for as many runs that do not exist as may.
+        case crowded
         case unknown
         case stale
     }
 
-    /// The most messages that a run may have which it has not asked for.
+    /// The most messages that a run may have which it has not asked for. Of those that were pushed half of it, and half as many bytes as its
+    /// outcomes may have.
     static let mostMessages = 10_000
     /// How many bytes a run may have waiting that does not exist, of events that others push.
     static let mostWaitingBytes = 1_048_576
@@ -44,16 +49,18 @@ struct EventMessage: Sendable {
     /// - Parameters:
     ///   - claim: the pushed item that asks for it; `nil` for a client or a step.
     ///   - sender: is recorded with the outcome.
+    ///   - mostExpected: for how many runs that do not exist events may wait which were pushed to a queue.
     ///   - evaluate: sends one script.
     func send(
-        to run: String, claim: PushedClaim?, sender: String, maximumRunSize: Int, keys: Keys,
+        to run: String, claim: PushedClaim?, sender: String, maximumRunSize: Int, mostExpected: Int = 0, keys: Keys,
         _ evaluate: (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
     ) async throws -> Reply {
         // The script knows better which queue the run has, and says so.
         var queue = "default"
         while true {
             let call = ScriptCall.notify(
-                keys, self, to: run, queue: queue, claim: claim, sender: sender, maximumRunSize: maximumRunSize)
+                keys, self, to: run, queue: queue, claim: claim, sender: sender, maximumRunSize: maximumRunSize,
+                mostExpected: mostExpected)
             let reader = try call.reply(try await evaluate(call.script.redis, call.keys, call.arguments))
             switch reader.word {
             case "received": return .received
@@ -61,7 +68,9 @@ struct EventMessage: Sendable {
             case "seen": return .seen
             case "over": return .over(RunStatus(rawValue: try reader.text(1)))
             case "full": return .full
+            case "half": return .half
             case "large": return .large
+            case "crowded": return .crowded
             case "unknown": return .unknown
             case "stale": return .stale
             case "queue": queue = try reader.text(1)

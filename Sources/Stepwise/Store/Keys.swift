@@ -55,14 +55,14 @@ package struct Keys: Sendable, Hashable {
     package func seen(_ id: String) -> String { "\(prefix)seen:\(id)" }
     /// The runs that were sent events before they existed.
     package var expected: String { "\(prefix)expected" }
-    /// Of these the ones to which nobody but those who push sent any.
-    package var expectedPushed: String { "\(prefix)expected:pushed" }
-    /// How many bytes wait for each of them.
-    package var expectedBytes: String { "\(prefix)expected:bytes" }
+    /// The runs to which events were pushed, into a queue's inbox, before they existed, unless somebody else had sent them some.
+    package func expectedPushed(_ queue: String) -> String { key("expected:", "pushed", queue) }
     /// The names of which a pushed event is kept, with the times until when.
     package var keeping: String { "\(prefix)keeping" }
-    /// Pushed runs that wait, parked or unserved, and of which nothing was ever recorded.
-    package var waitingPushed: String { "\(prefix)waiting:pushed" }
+    /// Pushed runs of a queue that wait, parked, unserved or for their start, and of which nothing was ever recorded.
+    package func waitingPushed(_ queue: String) -> String { key("waiting:", "pushed", queue) }
+    /// The queues that have, or had, one of these two lists.
+    package var pushedQueues: String { "\(prefix)pushed:queues" }
     /// The same of runs that were enqueued.
     package var waitingEnqueued: String { "\(prefix)waiting:enqueued" }
     package var dead: String { "\(prefix)dead" }
@@ -77,12 +77,14 @@ package struct Keys: Sendable, Hashable {
     /// A key of each kind that a worker of these queues writes. It has `*` for a name or an id: to an ACL it is the pattern of its kind.
     package func kinds(queues: [String]) -> [String] {
         let singles = [
-            workers, delayed, paused, expected, expectedPushed, expectedBytes, keeping, waitingPushed, waitingEnqueued,
-            dead, malformed, redelivered, schedules,
-            meta,
+            workers, delayed, paused, expected, pushedQueues, keeping, waitingEnqueued, dead, malformed, redelivered,
+            schedules, meta,
         ]
         let ofRuns = [run("*"), steps("*"), open("*"), join("*"), mail("*"), seen("*")]
-        let others = [worker("*"), unserved("*"), unfit("*"), event("*"), kept("*")]
+        // Upkeep looks after the lists of every queue.
+        let others = [
+            worker("*"), unserved("*"), unfit("*"), event("*"), kept("*"), expectedPushed("*"), waitingPushed("*"),
+        ]
         var kinds = singles + ofRuns + others
         kinds += RunStatus.all.map { runs($0) }
         for queue in queues { kinds += [self.queue(queue), claimed("*", queue), inbox(queue), accepting("*", queue)] }

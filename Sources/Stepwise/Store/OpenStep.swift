@@ -51,6 +51,9 @@ package struct OpenStep: Sendable {
         failedLines = lines.dropFirst().map(String.init)
     }
 
+    /// The kind as people read it. A step that is to make a child says in it which: `child:<length of the id>:<id>:<workflow>`.
+    package var kindName: String { kind.hasPrefix("child:") ? "invoke" : kind }
+
     /// What the text says behind the place.
     package var rest: String {
         limits.sorted { $0.key > $1.key }.map { " \($0.key)=\($0.value)" }.joined() + (since.map { " \($0)" } ?? "")

@@ -14,7 +14,12 @@ enum PushedItem: Sendable {
     case event(PushedEvent)
 
     /// Why an item is refused: a sentence that says what to push instead.
-    struct Problem: Error { var reason: String }
+    struct Problem: Error {
+        let reason: String
+
+        /// - Parameter reason: may quote the item.
+        init(reason: String) { self.reason = reason.printable }
+    }
 
     /// - Parameters:
     ///   - item: the bytes as they were claimed.

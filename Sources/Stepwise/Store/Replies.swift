@@ -55,6 +55,8 @@ enum AdvanceReply: Sendable {
     case paused([String])
     /// `status`: how the run has ended, if this turn was its last.
     case finished(status: RunStatus?)
+    /// The run's end is decided; the text is of the caller's claim to write it.
+    case ending(text: String)
     /// The run has begun anew, or is gone: this generation of it is over. `isOwn`: by this call.
     case continued(isOwn: Bool)
     case rebuild
@@ -70,10 +72,35 @@ enum RecordReply: Sendable {
     case reset
 }
 
-enum AttemptReply: String, Sendable {
-    case begun
+/// A worker's entry in the index of workers, as a server has it.
+enum ComparedEntry: String, Sendable {
+    case alive
+    case dead
+    case gone
+}
+
+/// What a server has of what a worker holds.
+struct CompareReply: Sendable {
+    var entry: ComparedEntry
+    /// What lies in the claim lists that were asked for.
+    var claims: [[UInt8]]
+    /// The indexes of the runs of which it does not have what is known.
+    var lacking: [Int]
+}
+
+enum AttemptReply: Sendable {
+    /// `claimLimit`: until when the step had to be begun, in milliseconds since 1970, if this call has taken that limit away.
+    case begun(claimLimit: String?)
     case interrupted
     case stale
+}
+
+/// What was written before a step's body was to begin; taken back with a body that does not begin.
+struct AttemptMark: Sendable {
+    /// Of the call that wrote it.
+    let token: String
+    /// See ``AttemptReply/begun(claimLimit:)``.
+    let claimLimit: String?
 }
 
 enum RetryReply: Sendable {
@@ -99,6 +126,8 @@ enum AcceptReply: Sendable {
     case exists
     /// The id belongs to a run of another workflow.
     case other(workflow: String)
+    /// It would wait, and as many wait as may.
+    case crowded
     case stale
 }
 
@@ -169,6 +198,7 @@ struct ReplyReader {
         case "paused": .paused(items.dropFirst().compactMap(\.string))
         case "finished":
             .finished(status: try text(1).isEmpty ? nil : RunStatus(rawValue: text(1)))
+        case "ending": .ending(text: try text(1))
         case "continued": .continued(isOwn: try integer(1) == 1)
         case "rebuild": .rebuild
         case "stale": .stale

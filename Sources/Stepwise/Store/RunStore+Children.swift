@@ -11,8 +11,11 @@ extension RunStore {
         var depth: Int
     }
 
-    func childID(_ order: ChildOrder, of step: String, _ run: Run) -> String {
-        order.id ?? Identifier.child(of: run.id, generation: run.generation, step: step)
+    func childID(_ order: ChildOrder, of step: String, _ run: Run) -> String { childID(order.id, of: step, run) }
+
+    /// - Parameter id: what the step has asked for; `nil`: made of the parent's id, its generation and the step.
+    func childID(_ id: String?, of step: String, _ run: Run) -> String {
+        id ?? Identifier.child(of: run.id, generation: run.generation, step: step)
     }
 
     /// The work item that ends the child of a step.

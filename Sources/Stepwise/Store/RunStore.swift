@@ -6,8 +6,9 @@ struct RunStore: Sendable {
     let worker: String
     /// How many bytes a run's outcomes may take.
     let maximumRunSize: Int
-    /// Sends a script until an answer came, or throws because the worker's name is done for.
-    let evaluate: nonisolated(nonsending) @Sendable (RedisScript, [String], [RedisArgument]) async throws -> RedisValue
+    /// Sends a script until an answer came, or throws because the worker's name, or the claim that the last argument names, is done for.
+    let evaluate:
+        nonisolated(nonsending) @Sendable (RedisScript, [String], [RedisArgument], String?) async throws -> RedisValue
 
     /// A run as work items and scripts name it.
     struct Run: Sendable {
@@ -34,8 +35,11 @@ struct RunStore: Sendable {
     }
 
     /// Makes a call and reads its reply.
-    nonisolated(nonsending) func send<Reply>(_ call: ScriptCall<Reply>) async throws -> Reply {
-        try call.reply(try await evaluate(call.script.redis, call.keys, call.arguments))
+    ///
+    /// - Parameter claim: the text of the claimed step or turn that it is for, if nothing is to be written once that is given up.
+    nonisolated(nonsending) func send<Reply>(_ call: ScriptCall<Reply>, for claim: String? = nil) async throws -> Reply
+    {
+        try call.reply(try await evaluate(call.script.redis, call.keys, call.arguments, claim))
     }
 
     /// What comes of a run when its function is done.

@@ -37,11 +37,13 @@ package final class Script: Sendable {
             switch name.description.replacing("?", with: "") {
             case "queue", "parent_queue": return kind.hasPrefix("queue:")
             case "unserved_items": return kind.hasPrefix("unserved:")
+            case "pauses": return kind == "paused"
             case "list": return ["runs:", "expected", "waiting:", "keeping"].contains { kind.hasPrefix($0) }
             case "claims": return kind.hasPrefix("claimed:") || kind.hasPrefix("accepting:")
             case let name where name.hasSuffix("..."): return true
             case let name:
-                return kind == name.replacing("_", with: ":") || kind == "runs:\(name)" || kind.hasPrefix("\(name):")
+                let plain = name.replacing("_", with: ":")
+                return kind == plain || kind == "runs:\(name)" || kind.hasPrefix("\(plain):")
                     || kind.hasPrefix("queue:")
                     || kind == "expected"
             }

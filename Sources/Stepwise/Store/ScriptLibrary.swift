@@ -2,13 +2,13 @@
 package enum ScriptLibrary {
     package static let all: [Script] = [
         enqueue, enqueuePlain, pause, resume, revive, restart, cancel, timerFired, setDeadline, note,
-        ScriptLibrary.await, expired, deleteRuns, forgetWaiting, failWaiting, inspect,
+        ScriptLibrary.await, expired, deleteRuns, forgetWaiting, refuseWaiting, failWaiting, inspect,
         acceptPushed, takeTurnPlain, takeTurn, history, advance, recordAndAdvance, recordAndAdvancePlain,
-        recordAndCompletePlain, park, wake,
-        recordPlain, record, markAttempt, retry, promote, notify, broadcast, deliver, withdraw, callback, extend,
-        purgeMail,
-        awaitChild, childEnded, format, registerWorker, beat, declareDead, deregister, release, releasePushed, reject,
-        trimMalformed, setUnserved, reclaim, tryCommands, schedule,
+        recordAndCompletePlain, endPage, park, wake,
+        recordPlain, record, markAttempt, unmarkAttempt, retry, promote, notify, broadcast, deliver, withdraw, callback,
+        extend, purgeMail,
+        awaitChild, childEnded, format, registerWorker, beat, compare, declareDead, deregister, release, releaseHeld,
+        noteHeld, releasePushed, reject, trimMalformed, setUnserved, reclaim, notePool, tryCommands, schedule,
     ]
 
     /// For the plain case of another script: it does without the library.

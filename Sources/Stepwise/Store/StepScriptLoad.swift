@@ -35,7 +35,7 @@ package struct StepScriptLoad: Sendable {
         }
         let collected = Mutex<[[RedisArgument]]>([])
         let known = Mutex<[String: String]>([:])
-        let collector = RunStore(keys: keys, worker: worker, maximumRunSize: 67_108_864) { script, keys, arguments in
+        let collector = RunStore(keys: keys, worker: worker, maximumRunSize: 67_108_864) { script, keys, arguments, _ in
             var sha = known.withLock { $0[script.name] } ?? ""
             if sha.isEmpty {
                 sha = try await redis.send(["SCRIPT", "LOAD", .init(script.source)]).string ?? ""
@@ -63,7 +63,7 @@ package struct StepScriptLoad: Sendable {
     }
 
     private var store: RunStore {
-        RunStore(keys: keys, worker: worker, maximumRunSize: 67_108_864) { script, keys, arguments in
+        RunStore(keys: keys, worker: worker, maximumRunSize: 67_108_864) { script, keys, arguments, _ in
             try await redis.evaluate(script, keys: keys, arguments: arguments)
         }
     }

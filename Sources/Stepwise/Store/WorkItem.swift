@@ -3,7 +3,8 @@
 /// `turn <run> <generation>` takes the run's function forward (the first may bring along what it begins with, see ``FirstTurn``); `step <run> <generation> <attempt> <step>` executes one step's
 /// body; `ended <run> <generation> <child> <step>` tells the step that its child has ended; `cancel <child> <workflow> <run> <generation>
 /// <step>` ends the child for which that step no longer waits; `broadcast <event> <time> <value>` reaches everybody who waits for the event since
-/// before that time, in microseconds since 1970; `withdraw <run> <generation> <number> <event> <step>` lets the event's list forget a step.
+/// before that time, in microseconds since 1970; `withdraw <run> <generation> <number> <event> <step>` lets the event's list forget a step;
+/// `end <run> <generation>` writes the end of a run that is ending.
 /// The engine alone writes them: what others push lies on a list of its own and is a ``PushedItem``. Scripts compare the text whole.
 package enum WorkItem: Sendable, Hashable {
     case turn(run: String, generation: String)
@@ -16,6 +17,8 @@ package enum WorkItem: Sendable, Hashable {
     case broadcast(event: String, time: Int, value: [UInt8])
     /// A step no longer waits for an event.
     case withdraw(run: String, generation: String, number: Int, event: String, step: String)
+    /// The mover of a run that is ending.
+    case end(run: String, generation: String)
 
     /// `nil` if the text is none of them.
     package init?(_ text: String) {
@@ -52,6 +55,8 @@ package enum WorkItem: Sendable, Hashable {
             self = .withdraw(
                 run: parts[1], generation: parts[2], number: number, event: rest[0],
                 step: rest[1])
+        case ("end", 3) where Generation.isOne(parts[2]) && !parts[1].isEmpty:
+            self = .end(run: parts[1], generation: parts[2])
         default:
             return nil
         }
@@ -61,7 +66,7 @@ package enum WorkItem: Sendable, Hashable {
     package var run: String? {
         switch self {
         case .turn(let run, _), .step(let run, _, _, _), .ended(let run, _, _, _), .cancel(let run, _, _, _, _),
-            .withdraw(let run, _, _, _, _):
+            .withdraw(let run, _, _, _, _), .end(let run, _):
             run
         case .broadcast: nil
         }
@@ -71,7 +76,7 @@ package enum WorkItem: Sendable, Hashable {
     package var ownGeneration: String? {
         switch self {
         case .turn(_, let generation), .step(_, let generation, _, _), .ended(_, let generation, _, _),
-            .withdraw(_, let generation, _, _, _):
+            .withdraw(_, let generation, _, _, _), .end(_, let generation):
             generation
         case .cancel, .broadcast: nil
         }
@@ -94,4 +99,6 @@ package enum WorkItem: Sendable, Hashable {
     }
 
     package static func turnText(run: String, generation: String) -> String { "turn \(run) \(generation)" }
+
+    package static func endText(run: String, generation: String) -> String { "end \(run) \(generation)" }
 }

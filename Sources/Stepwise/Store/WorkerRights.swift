@@ -20,8 +20,8 @@ package enum WorkerRights {
 
     /// Tries everything, and gives all scripts to the server. A replica, which takes no writes, is left alone.
     ///
-    /// - Throws: ``StepwiseError`` with code `redisDenied`, which names everything that is missing; `unsupportedRedis` for commands that the
-    ///   server does not have; or another of the `redis…` codes.
+    /// - Throws: ``StepwiseError`` with code `redisDenied`, which names everything that is missing, or says that it could not try what scripts
+    ///   call; `unsupportedRedis` for commands that the server does not have; or another of the `redis…` codes.
     static func check(
         _ client: RedisClient, keys: Keys, queues: [String], redis: RedisEndpoint
     ) async throws(StepwiseError) {
@@ -43,7 +43,7 @@ package enum WorkerRights {
         } catch {
             throw StepwiseError(.redisRefused, "\(error)")
         }
-        if !findings.missing.isEmpty { throw denied(findings.missing, redis) }
+        if !findings.missing.isEmpty { throw denied(findings, redis) }
         let unknown = findings.unknown.filter { !dispensable.contains($0) }
         if !unknown.isEmpty {
             throw StepwiseError(
@@ -54,13 +54,18 @@ package enum WorkerRights {
         }
     }
 
-    private static func denied(_ missing: [String], _ redis: RedisEndpoint) -> StepwiseError {
+    private static func denied(_ findings: Findings, _ redis: RedisEndpoint) -> StepwiseError {
         let user = redis.address.username ?? "default"
+        let missing = findings.missing.joined(separator: " ")
+        let rest =
+            findings.areComplete
+            ? ""
+            : " Without it the commands that scripts call could not be tried: more may be missing, and the next start tells."
         return StepwiseError(
             .redisDenied,
             "redis at \(redis) does not allow user \"\(user)\" what a worker needs, and so nothing was claimed. Missing: "
-                + "\(missing.joined(separator: " ")). Add it with ACL SETUSER \(user) \(missing.joined(separator: " ")); the guide "
-                + "\"Permissions\" has the whole line for a worker")
+                + "\(missing).\(rest) Add it with ACL SETUSER \(user) \(missing); the guide \"Permissions\" has the whole line for a "
+                + "worker")
     }
 
     /// Calls the script; if the user may not write all of its keys, it says which, and tries the commands without them.
@@ -75,6 +80,7 @@ package enum WorkerRights {
             let replies = try await client.pipeline([mayCall()] + asked.map { mayCall($0) })
             if case .failure(let error) = replies[0], error.kind == .denied {
                 findings.missing.append("+evalsha")
+                findings.areComplete = false
                 return
             }
             let refused = zip(asked, replies.dropFirst()).compactMap { key, reply -> String? in
@@ -83,7 +89,10 @@ package enum WorkerRights {
             findings.missing += refused.map { "~\($0)" }
             // Without a right to load it, the script may be missing; that is known by now.
             if refused.isEmpty && findings.missing.isEmpty { throw error }
-            if refused.isEmpty || refused.contains(keys.scratch) { return }
+            if refused.isEmpty || refused.contains(keys.scratch) {
+                findings.areComplete = false
+                return
+            }
             kinds.removeAll { refused.contains($0) }
         } catch let error as RedisError where error.isUnknownCommand {
             // Of the two by which a script comes to be executed, the other is tried before.
@@ -118,6 +127,8 @@ package enum WorkerRights {
         var missing: [String] = []
         /// Commands that the server does not have, as an ACL would call them.
         var unknown: [String] = []
+        /// Whether all was tried.
+        var areComplete = true
 
         mutating func note<Reply>(_ rule: String, _ reply: Result<Reply, RedisError>) {
             guard case .failure(let error) = reply else { return }

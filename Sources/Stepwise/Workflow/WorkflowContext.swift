@@ -33,7 +33,7 @@ public struct WorkflowContext: Sendable {
         self.instance = instance
         let own: Logger.Metadata = ["workflow": .string(workflow), "run": .string(runID)]
         self.logger = Logger(label: logger.label) { _ in
-            ReplayLogHandler(base: logger.handler, instance: instance, own: own)
+            ReplayLogHandler(base: logger.functionHandler, instance: instance, own: own)
         }
     }
 

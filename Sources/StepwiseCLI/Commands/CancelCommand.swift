@@ -6,10 +6,11 @@ struct CancelCommand: AsyncParsableCommand {
         commandName: "cancel", abstract: "Asks for the end of runs.",
         discussion: """
             A run that has begun learns of it: the bodies of its steps are cancelled, and its function may clean up. One that waits in a queue, \
-            is parked, paused or unserved ends at once. Exits 1 if a run that was named has ended already or does not exist.
+            is parked, paused or unserved ends at once. One that is ending ends as was decided, unless it was to begin anew. Exits 1 if a run \
+            that was named has ended already, is ending, or does not exist.
             """)
 
-    private static let live: [RunStatus] = [.queued, .running, .noWorker, .parked, .paused]
+    private static let live: [RunStatus] = [.queued, .running, .noWorker, .parked, .paused, .ending]
 
     @Argument(help: "The runs' ids.")
     var runs: [String] = []

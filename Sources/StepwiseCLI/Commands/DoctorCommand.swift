@@ -17,6 +17,7 @@ struct DoctorCommand: AsyncParsableCommand {
             Output.print(json(report).text)
         } else {
             for violation in report.violations { Output.print(Table.printable(violation.line)) }
+            for warning in report.warnings { Output.print("warning: " + Table.printable(warning)) }
             Output.print(summary(report))
         }
         if !report.violations.isEmpty { throw ExitCode(1) }
@@ -58,6 +59,7 @@ struct DoctorCommand: AsyncParsableCommand {
             ("workItems", .number(report.workItems)), ("obsolete", .number(report.obsolete)),
             ("schedules", .number(report.schedules)), ("pushed", .number(report.pushed)),
             ("unreadable", .number(report.unreadable)), ("malformed", .number(report.malformed)),
+            ("warnings", JSONDocument(report.warnings)),
         ])
     }
 }

@@ -100,7 +100,7 @@ struct EnqueueCommand: AsyncParsableCommand {
                     ("error", JSONDocument(stored: end.error.isEmpty ? nil : end.error)),
                 ]).text)
         } else if end.status == .completed {
-            Output.print(end.output)
+            Output.print(JSONDocument(stored: end.output).text)
         } else {
             Output.complain(
                 "run \(run.id) \(end.status.rawValue == "failed" ? "failed: \(end.error)" : "is \(end.status)"); "

@@ -4,7 +4,11 @@ import Stepwise
 struct HealthCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "health", abstract: "Exits 0 if Redis answers and a worker is alive, else 1 with the reason.",
-        discussion: "For a container's probe. A worker is alive if it beat within the last 15 s by Redis' clock.")
+        discussion: """
+            For a container's probe. A worker is alive if it beat within the last 15 s by Redis' clock. Exits 1 as well \
+            while a function or a body holds a thread of one of them, while step bodies hold every thread of Swift's pool \
+            at one (it claims nothing), and while work waits on a queue of which no worker claims anything.
+            """)
 
     @Flag(help: "Ask for a worker whose host is this machine's name.")
     var workerOnThisHost = false

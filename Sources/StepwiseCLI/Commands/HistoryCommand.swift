@@ -53,7 +53,8 @@ struct HistoryCommand: AsyncParsableCommand {
         while true {
             let before = try await client.record(run)
             let steps = try await client.handle(run).history()
-            let open = before.details.status.isEnded ? [] : try await client.openSteps(ofRun: run).map(\.step)
+            let isOver = before.details.status.isEnded || before.details.status == .ending
+            let open = isOver ? [] : try await client.openSteps(ofRun: run).map(\.step)
             var after = try await client.record(run)
             if (before.details.recorded, before.opened, before.delivered)
                 == (after.details.recorded, after.opened, after.delivered)

@@ -5,8 +5,9 @@ struct NotifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "notify", abstract: "Sends an event to a run, or to everybody who waits for it.",
         discussion: """
-            To a run it is kept until the run asks. To everybody it reaches those who wait now, and with --keep also those who come later; \
-            while one of its name is kept, another one is not sent. Exits 2 if the run has ended.
+            To a run it is received by a step that waits for it, or kept until the run asks, also if there is no such run yet. To everybody it \
+            reaches those who wait now, and with --keep also those who come later; while one of its name is kept, another one that is to be \
+            kept is not sent: exits 1. Exits 2 if the run has completed or was cancelled, or if as many events wait for it as may.
             """)
 
     @Argument(help: "The event's name.")
@@ -42,21 +43,46 @@ struct NotifyCommand: AsyncParsableCommand {
     func run() async throws {
         let json = try StandardInput.json(value)
         try await connection.withClient { client in
-            var answer = "sent"
             if let run {
                 switch try await client.notify(event, json: json, run: run, id: id) {
-                case .received: answer = "received"
-                case .kept: answer = "kept"
-                case .repeated: answer = "repeated"
+                case .received: tell("received")
+                case .kept: await tellKept(run, client)
+                case .repeated:
+                    tell("repeated", "run \(run) was sent an event with this id before; nothing was changed")
                 }
             } else {
                 let keep = keep.map(Duration.init(boundedSeconds:))
                 switch try await client.notify(event, json: json, keep: keep, queue: queue) {
-                case .sent: break
-                case .keptAlready: answer = "kept already, not sent"
+                case .sent: tell("sent")
+                case .keptAlready:
+                    tell("kept already, not sent")
+                    throw ExitCode(1)
                 }
             }
-            Output.print(connection.json ? JSONDocument.object([("answer", .string(answer))]).text : answer)
+        }
+    }
+
+    /// Says what the event waits for. It is sent, whatever comes of this look at the run.
+    private func tellKept(_ run: String, _ client: StepwiseClient) async {
+        let details: RunDetails?
+        do { details = try await client.details(ofRun: run) } catch { return tell("kept") }
+        let status = ("status", JSONDocument(details?.status.rawValue))
+        if details == nil {
+            tell("kept", "there is no run \(run) yet", status)
+        } else if details?.status == .failed {
+            tell("kept", "run \(run) has failed, and may ask once it is resumed", status)
+        } else {
+            tell("kept", nil, status)
+        }
+    }
+
+    private func tell(_ answer: String, _ more: String? = nil, _ members: (String, JSONDocument)...) {
+        if connection.json {
+            var all: [(String, JSONDocument)] = [("answer", .string(answer))]
+            all += members
+            Output.print(JSONDocument.object(all).text)
+        } else {
+            Output.print(more.map { "\(answer): \($0)" } ?? answer)
         }
     }
 }

@@ -46,6 +46,7 @@ struct RunsCommand: AsyncParsableCommand {
     }
 
     private func reason(_ run: RunListing) -> String {
+        if run.status == .ending, let ending = run.ending { return "ends as \(ending)" }
         guard run.status == .queued, let starts = run.startsAt else { return run.reason ?? "" }
         return "starts at \(Output.time(starts))"
     }
@@ -56,6 +57,7 @@ struct RunsCommand: AsyncParsableCommand {
             ("queue", .string(run.queue)), ("recorded", .number(run.recorded)), ("since", .number(run.since)),
             ("created", JSONDocument(run.created)), ("ended", JSONDocument(run.ended)),
             ("reason", JSONDocument(run.reason)), ("startsAt", JSONDocument(run.startsAt)),
+            ("ending", JSONDocument(run.ending)),
         ])
     }
 }

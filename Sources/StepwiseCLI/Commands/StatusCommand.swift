@@ -13,26 +13,34 @@ struct StatusCommand: AsyncParsableCommand {
         try await connection.withClient { client in
             let record = try await client.record(run)
             let details = record.details
-            let open = try await client.openSteps(ofRun: run)
+            let isEnding = details.status == .ending
+            // Of an ending run they wait for nothing any more.
+            let open = isEnding ? [] : try await client.openSteps(ofRun: run)
+            let left: Int? = !isEnding ? nil : try await client.openStepCount(ofRun: run)
             let unserved = open.isEmpty ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow)
             let version = try await client.turnHolderVersion(of: record)
             Output.print(
                 connection.json
-                    ? json(record, open, unserved, version).text
+                    ? json(record, open, left, unserved, version).text
                     : text(
-                        record, open, unserved, version, details.status.isEnded ? .init() : try await client.paused()))
+                        record, open, left, unserved, version,
+                        details.status.isEnded || isEnding ? .init() : try await client.paused()))
         }
     }
 
     private func text(
-        _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ unserved: Int, _ version: String?,
-        _ paused: PausedWork
+        _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ left: Int?, _ unserved: Int,
+        _ version: String?, _ paused: PausedWork
     ) -> String {
         let details = record.details
         var table = Table("run", details.id)
         table.add("workflow", details.workflow)
         if let version { table.add("version", "\(version) (of the worker that holds its turn)") }
         table.add("status", details.status.rawValue)
+        if let left {
+            table.add("ends as", Self.decision(details.ending))
+            table.add("still open", "\(left) steps, which a worker withdraws in pages; then its end can be seen")
+        }
         if let reason = details.reason { table.add("reason", reason) }
         if !details.patches.isEmpty { table.add("patches", details.patches.keys.sorted().joined(separator: ", ")) }
         if !record.incompatibleVersions.isEmpty {
@@ -77,6 +85,10 @@ struct StatusCommand: AsyncParsableCommand {
         return table.text + "\n\n" + steps.text + (failures.isEmpty ? "" : "\n\n" + failures)
     }
 
+    private static func decision(_ ending: String?) -> String {
+        ending == "continued" ? "continued: it begins anew" : ending ?? "-"
+    }
+
     private static func mover(of state: OpenStep) -> String {
         if let child = state.child { return "child \(child)" }
         // Whoever reads a callback's secret could answer it.
@@ -97,14 +109,16 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private func json(
-        _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ unserved: Int, _ version: String?
+        _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ left: Int?, _ unserved: Int,
+        _ version: String?
     ) -> JSONDocument {
         let details = record.details
         return .object([
             ("id", .string(details.id)), ("workflow", .string(details.workflow)),
             ("version", JSONDocument(version)), ("unfit", JSONDocument(record.incompatibleVersions)),
             ("patches", JSONDocument(patches: details.patches)),
-            ("status", .string(details.status.rawValue)),
+            ("status", .string(details.status.rawValue)), ("ending", JSONDocument(details.ending)),
+            ("left", JSONDocument(left)),
             ("reason", JSONDocument(details.reason)), ("divergence", details.divergence.map(\.json) ?? .null),
             ("warning", JSONDocument(details.warning)),
             ("cancelled", JSONDocument(details.cancelled)),
@@ -124,7 +138,8 @@ struct StatusCommand: AsyncParsableCommand {
                 .array(
                     open.map { step, state in
                         .object([
-                            ("step", .string(step)), ("kind", .string(state.kind)), ("attempt", .number(state.attempt)),
+                            ("step", .string(step)), ("kind", .string(state.kindName)),
+                            ("attempt", .number(state.attempt)),
                             ("lost", .number(state.lost)), ("until", JSONDocument(state.limits.values.min())),
                             ("mover", .string(state.place)), ("child", JSONDocument(state.child)),
                             ("event", JSONDocument(state.event?.name)),

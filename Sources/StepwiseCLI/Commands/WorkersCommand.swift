@@ -6,7 +6,10 @@ struct WorkersCommand: AsyncParsableCommand {
         commandName: "workers", abstract: "Lists the workers, the dead of the last hour too.",
         discussion: """
             A worker is alive if it beat within the last 15 s by Redis' clock, silent if not, and dead once the others \
-            have declared it so; what a dead one held goes back to its queues.
+            have declared it so; what a dead one held goes back to its queues. A worker whose pool is held claims nothing: \
+            step bodies hold every thread of Swift's pool there. Below the table stand the runs whose end a worker is \
+            writing (those with more than 1,000 open steps, which are withdrawn first), and what user code holds of the \
+            threads of those that are alive.
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -14,8 +17,10 @@ struct WorkersCommand: AsyncParsableCommand {
     func run() async throws {
         try await connection.withClient { client in
             let workers = try await client.workers()
+            let endings = try await client.endingRuns(heldBy: workers)
             if connection.json {
-                Output.print(JSONDocument.object([("workers", .array(workers.map(json)))]).text)
+                let items = workers.map { json($0, endings[$0.name] ?? []) }
+                Output.print(JSONDocument.object([("workers", .array(items))]).text)
                 return
             }
             let now = try await client.redisTime()
@@ -23,14 +28,25 @@ struct WorkersCommand: AsyncParsableCommand {
                 "WORKER", "STATE", "LAST BEAT", "CLAIMS", "LAST CLAIM", "QUEUES", "WORKFLOWS", "HOST", "PID", "VERSION")
             for worker in workers {
                 table.add(
-                    worker.name, worker.state.rawValue, Output.length(worker.beatAge),
+                    worker.name, state(worker, now), Output.length(worker.beatAge),
                     "\(worker.claims)/\(worker.concurrency)",
                     Output.length(worker.lastClaim.map { max(0, now - $0) }), worker.queues.joined(separator: " "),
                     Output.short(workflows(worker), 40), worker.host, String(worker.pid),
                     worker.version)
             }
             Output.print(table.text)
+            for worker in workers {
+                for run in endings[worker.name] ?? [] { Output.print("\(worker.name) writes the end of run \(run)") }
+            }
+            for worker in workers where worker.state == .alive && (!worker.held.isEmpty || worker.isStopped) {
+                Output.print("warning: " + Table.printable(worker.stuckText))
+            }
         }
+    }
+
+    private func state(_ worker: WorkerListing, _ now: Int) -> String {
+        guard worker.state != .dead, let since = worker.poolHeldSince else { return worker.state.rawValue }
+        return "\(worker.state.rawValue), pool held \(Output.length(max(0, now - since)))"
     }
 
     /// `ship greet=2`: those with a version show it.
@@ -38,7 +54,14 @@ struct WorkersCommand: AsyncParsableCommand {
         worker.workflows.map { name in worker.versions[name].map { "\(name)=\($0)" } ?? name }.joined(separator: " ")
     }
 
-    private func json(_ worker: WorkerListing) -> JSONDocument {
+    private func json(_ thread: HeldThread) -> JSONDocument {
+        .object([
+            ("run", JSONDocument(thread.run)), ("step", JSONDocument(thread.step)), ("isBody", .bool(thread.isBody)),
+            ("since", .number(thread.since)),
+        ])
+    }
+
+    private func json(_ worker: WorkerListing, _ ending: [String]) -> JSONDocument {
         .object([
             ("name", .string(worker.name)), ("state", .string(worker.state.rawValue)),
             ("beatAge", JSONDocument(worker.beatAge)),
@@ -51,6 +74,9 @@ struct WorkersCommand: AsyncParsableCommand {
             ),
             ("concurrency", .number(worker.concurrency)), ("host", .string(worker.host)), ("pid", .number(worker.pid)),
             ("version", .string(worker.version)), ("started", JSONDocument(worker.started)),
+            ("ending", JSONDocument(ending)),
+            ("poolHeldSince", JSONDocument(worker.poolHeldSince)),
+            ("held", .array(worker.held.map(json))), ("stopped", .bool(worker.isStopped)),
         ])
     }
 }

@@ -113,7 +113,12 @@ extension TestWorld {
                     .wrongStatus, "run \(id) has ended: event \"\(notice.event)\" cannot reach it")
                 return try deliver(run, call.id, .error(StepFailure(step: call.id, attempts: 1, error: error)))
             }
-        case .everybody: sent.append(TestedEvent(event: notice.event, run: nil, value: value))
+        case .everybody(let keep):
+            if keep != nil, let kept = kept[notice.event], kept.until > clock {
+                let error = Notice.keptAlready(notice.event)
+                return try deliver(run, call.id, .error(StepFailure(step: call.id, attempts: 1, error: error)))
+            }
+            sent.append(TestedEvent(event: notice.event, run: nil, value: value))
         }
         try deliver(run, call.id, .value(JSON.null))
         try send(notice.event, value, notice.target)

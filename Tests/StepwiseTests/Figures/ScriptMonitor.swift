@@ -8,6 +8,20 @@ final class ScriptMonitor: Sendable {
     struct Script: Sendable {
         var keys: String
         var commands: [String]
+        /// The same as the monitor tells them, whole.
+        var lines: [Substring] = []
+
+        /// How many words follow the key in commands of this name whose key ends like this.
+        func entries(_ command: String, ofKey suffix: String) -> [Int] {
+            lines.compactMap { line in
+                // A quote within a word has a backslash before it.
+                let words = line.components(separatedBy: "\" \"")
+                guard words.count > 2, words[0].hasSuffix("\"\(command)"), words[1].hasSuffix(suffix) else {
+                    return nil
+                }
+                return words.count - 2
+            }
+        }
     }
 
     private let process: Process
@@ -36,6 +50,7 @@ final class ScriptMonitor: Sendable {
                 scripts.append(Script(keys: String(line), commands: []))
             } else if line.contains(" lua] "), let word = line.split(separator: "\"").dropFirst().first {
                 scripts[scripts.count - 1].commands.append(String(word))
+                scripts[scripts.count - 1].lines.append(line)
             }
         }
         // Beats and declared deaths name `workers`, promotions begin with `delayed`, retention has one index as its first key.

@@ -148,12 +148,12 @@ extension Scenarios {
                 }
                 try await context.sleep(until: noTime)
                 try await context.notify("over", 1, keep: negative)
-                try await context.notify("kept", 1, keep: forever)
+                try await context.notify("kept/\(context.runID)", 1, keep: forever)
                 return attempt + other + total + claim + part + again
             }
             let configuration = StepwiseWorker.Configuration(
                 lease: forever, offExecutorLimit: forever, completedRetention: forever, failedRetention: forever,
-                waitingLimit: forever)
+                waitingLimit: forever, bodyStartLimit: forever)
             try await withWorker([workflow], memory: memory, configuration: configuration) { client, _ in
                 for option in [EnqueueOption.after(negative), .runTimeout(forever)] {
                     let run = try await complete(client.enqueue(workflow, 0, option), of: workflow)

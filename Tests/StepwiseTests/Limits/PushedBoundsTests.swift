@@ -64,47 +64,83 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
-        func `Of pushed runs that never began the oldest leave beyond the number, and nothing of them is left`()
+        func
+            `Where as many pushed runs wait as may, what would wait is refused; what waits stays, and what can be done is done`()
             async throws
         {
+            let log = CollectedLog()
             try await withClient { client, server in
-                try await withWorkers(server, pay) {
+                let configuration = StepwiseWorker.Configuration(queues: ["default", "mail"], maximumPushedWaiting: 2)
+                try await withWorkers(server, pay, configuration: configuration, logger: log.logger) {
                     try await push(["p1", "p2"], of: "other", until: .noWorker, client, server)
-                    try await push(["p3", "p4"], of: "pay", payload: "[]", until: .parked, client, server)
-                    try await push(["p5"], of: "other", until: .noWorker, client, server)
-                    for id in ["e1", "e2", "e3"] {
-                        let run = try await client.enqueue(other, 1, id: id)
-                        try await eventually("run \(id) waits") { try await run.details().status == .noWorker }
+                    try await push(["p3"], of: "pay", payload: "[]", until: .parked, client, server)
+                    try await push(#"{"workflow":"pay","id":"p4","payload":1,"after":3600000}"#, server)
+                    try await eventually("it waits for its start") {
+                        try await count("waiting:pushed:default", server) == 4
                     }
-                    try await client.notify("news", run: "p1")
-                }
-                try await withWorkers(server, pay, configuration: .init(maximumPushedWaiting: 2)) {
-                    try await eventually("the oldest leave") { try await count("waiting:pushed", server) == 2 }
+                    let refused = [
+                        #"{"workflow":"other","id":"p5","payload":5}"#,
+                        #"{"workflow":"pay","id":"p6","payload":[],"timeout":3600000}"#,
+                        #"{"workflow":"pay","id":"p7","payload":7,"after":3600000}"#,
+                    ]
+                    try await client.notify("news", run: "p6")
+                    for (number, item) in refused.enumerated() {
+                        try await push(item, server)
+                        try await eventually("item \(number) is refused") {
+                            try await client.malformed(limit: 9).count == number + 1
+                        }
+                    }
+                    let entries = try await client.malformed(limit: 9)
+                    #expect(
+                        entries.allSatisfy { $0.reason.contains("4 pushed runs of queue \"default\" wait already") })
+                    #expect(entries.allSatisfy { $0.reason.contains("maximumPushedWaiting") })
+                    // What was a run for a moment can be pushed again as well.
+                    let item = JSONMembers(Array(entries[1].item.utf8))
+                    #expect(item?.string("id") == "p6" && item?.string("workflow") == "pay")
+                    #expect(item?.values["payload"] == Array("[]".utf8) && item?.integer("timeout") == 3_600_000)
+
+                    try await push(#"{"workflow":"pay","id":"p8","payload":8}"#, server)
+                    let done = client.handle("p8", as: Int.self)
+                    try await eventually("it is there") { (try? await done.details()) != nil }
+                    #expect(try await done.result(timeout: patience) == 8)
+                    let run = try await client.enqueue(other, 1, id: "e1")
+                    try await eventually("what is enqueued waits") { try await run.details().status == .noWorker }
+                    _ = try await server.command("LPUSH", key("inbox:mail"), #"{"workflow":"other","id":"m1"}"#)
+                    try await eventually("another queue has its own bound") {
+                        try await client.details(ofRun: "m1")?.status == .noWorker
+                    }
                     var left: [String] = []
-                    for id in ["p1", "p2", "p3", "p4", "p5", "e1", "e2", "e3"] {
+                    for id in ["p1", "p2", "p3", "p4", "p5", "p6", "p7"] {
                         let details = try await client.details(ofRun: id)
                         if details != nil { left.append(id) }
                     }
-                    #expect(left == ["p4", "p5", "e1", "e2", "e3"])
-                    for kind in ["run", "steps", "open", "join", "mail", "seen"] {
-                        #expect(try await server.command("EXISTS", key("\(kind):p1")).integer == 0)
+                    #expect(left == ["p1", "p2", "p3", "p4"])
+                    for kind in ["run", "steps", "open", "join"] {
+                        #expect(try await server.command("EXISTS", key("\(kind):p6")).integer == 0)
                     }
-                    #expect(try await server.command("LLEN", key("unserved:other")).integer == 4)
-                    #expect(try await count("delayed", server) == 2)
-                    #expect(try await count("runs:parked", server) == 1)
-                    #expect(try await count("runs:unserved", server) == 4)
+                    // What a client has sent to it stays, as before the run was there.
+                    #expect(try await count("mail:p6", server) == 1)
+                    #expect(try await count("expected", server) == 1)
+                    // The time limits of three, and the start of one.
+                    #expect(try await count("delayed", server) == 4)
+                    let lines = log.lines(
+                        "pushed items are refused: as many of their queue wait as may; see stepwise queues --malformed")
+                    #expect(lines.count == 1)
+                    #expect(lines.first?.metadata["queue"] == "default" && lines.first?.metadata["bound"] == "4")
+                    #expect(lines.first?.metadata["setting"] == "maximumPushedWaiting")
                     try await expectSound(client)
                 }
             }
         }
 
         @Test(.rule(8))
-        func `Pushed runs that have begun meanwhile do not count among those that wait`() async throws {
+        func `Pushed runs that do not wait any more keep nobody out`() async throws {
             try await withClient { client, server in
                 let late = Workflow("late") { (context, amount: Int) async throws -> Int in amount }
                 try await withWorkers(server, pay) {
                     try await push(["first"], of: "other", until: .noWorker, client, server)
                     try await push(["l1", "l2"], of: "late", until: .noWorker, client, server)
+                    try await push(["c1", "c2"], of: "other", until: .noWorker, client, server)
                 }
                 try await withWorkers(server, late) {
                     for id in ["l1", "l2"] {
@@ -112,11 +148,63 @@ extension Scenarios {
                         #expect(output == 1)
                     }
                 }
-                #expect(try await count("waiting:pushed", server) == 3)
+                // What a worker takes up leaves at once; what is cancelled is found by upkeep.
+                #expect(try await count("waiting:pushed:default", server) == 3)
+                for id in ["c1", "c2"] { try await client.handle(id, as: Int.self).cancel() }
                 try await withWorkers(server, pay, configuration: .init(maximumPushedWaiting: 1)) {
-                    try await eventually("what has begun leaves") { try await count("waiting:pushed", server) == 1 }
+                    try await eventually("what does not wait leaves") {
+                        try await count("waiting:pushed:default", server) == 1
+                    }
                     #expect(try await client.details(ofRun: "first")?.status == .noWorker)
                     #expect(try await client.details(ofRun: "l1")?.status == .completed)
+                }
+            }
+        }
+
+        @Test(.rule(8))
+        func `A run that is unserved again once it is resumed counts among those that wait`() async throws {
+            try await withClient { client, server in
+                try await withWorkers(server, pay) {
+                    try await push(["p1", "p2"], of: "other", until: .noWorker, client, server)
+                    let enqueued = try await client.enqueue(other, 1, id: "e1")
+                    try await eventually("it waits") { try await enqueued.details().status == .noWorker }
+                }
+                for id in ["p1", "p2", "e1"] {
+                    let isPaused = try await client.pause(id)
+                    #expect(isPaused)
+                }
+                // Upkeep takes a paused run out of both lists.
+                _ = try await server.command("DEL", key("waiting:pushed:default"), key("waiting:enqueued"))
+                try await client.resume("p1")
+                try await client.resume("e1")
+                for (list, id) in [("waiting:pushed:default", "p1"), ("waiting:enqueued", "e1")] {
+                    let names = try await server.command("ZRANGE", key(list), "0", "-1").array?.compactMap(\.string)
+                    #expect(names == [id])
+                }
+                // Whoever has paused its workflow wants it to wait.
+                _ = try await client.pause(workflow: "other")
+                try await client.resume("p2")
+                #expect(try await count("waiting:pushed:default", server) == 1)
+                #expect(try await client.details(ofRun: "p2")?.status == .noWorker)
+                try await expectSound(client)
+            }
+        }
+
+        @Test(.rule(8))
+        func `What somebody has paused since it waits does not leave by age, whoever looks`() async throws {
+            try await withClient { client, server in
+                try await withWorkers(server, pay) {
+                    try await push(["q1"], of: "other", until: .noWorker, client, server)
+                    try await push(["q2"], of: "third", until: .noWorker, client, server)
+                }
+                _ = try await client.pause(workflow: "other")
+                // It has neither of the two workflows, and serves another queue: its beats do not tell it what is paused of these.
+                let configuration = StepwiseWorker.Configuration(
+                    queues: ["elsewhere"], waitingLimit: .milliseconds(1))
+                try await withWorkers(server, pay, configuration: configuration) {
+                    try await eventually("the other leaves") { try await client.details(ofRun: "q2") == nil }
+                    #expect(try await client.details(ofRun: "q1")?.status == .noWorker)
+                    #expect(try await count("waiting:pushed:default", server) == 1)
                 }
             }
         }
@@ -127,7 +215,7 @@ extension Scenarios {
                 _ = try await client.pause(workflow: "pay")
                 try await withWorkers(server, pay) {
                     try await push(["q1", "q2"], of: "pay", until: .noWorker, client, server)
-                    #expect(try await count("waiting:pushed", server) == 0)
+                    #expect(try await count("waiting:pushed:default", server) == 0)
                     _ = try await client.resume(workflow: "pay")
                     for id in ["q1", "q2"] {
                         #expect(try await client.handle(id, as: Int.self).result(timeout: patience) == 1)
@@ -180,35 +268,76 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
-        func `Of runs that are not there the oldest lose what was pushed for them; what a client sent stays`()
+        func `Where pushed events wait for as many runs that are not there as may, one for another run is refused`()
+            async throws
+        {
+            let log = CollectedLog()
+            try await withClient { client, server in
+                let configuration = StepwiseWorker.Configuration(queues: ["default", "mail"], maximumPushedWaiting: 1)
+                try await withWorkers(server, pay, configuration: configuration, logger: log.logger) {
+                    for (number, id) in ["x1", "x2"].enumerated() {
+                        try await push(#"{"event":"news","run":"\#(id)","payload":1}"#, server)
+                        try await eventually("the event for \(id) is there") {
+                            try await count("expected:pushed:default", server) == number + 1
+                        }
+                    }
+                    try await push(#"{"event":"news","run":"x3","payload":1}"#, server)
+                    try await eventually("it is refused") { try await client.malformed(limit: 9).count == 1 }
+                    let reason = try await client.malformed(limit: 1).first?.reason
+                    #expect(reason?.contains("for 2 such runs already (twice maximumPushedWaiting") == true)
+                    #expect(try await server.command("EXISTS", key("mail:x3")).integer == 0)
+                    // Two events, and their count.
+                    try await push(#"{"event":"news","run":"x1","payload":2}"#, server)
+                    try await eventually("another one for the same run is kept") {
+                        try await count("mail:x1", server) == 3
+                    }
+                    for id in ["y1", "y2", "x1"] { try await client.notify("news", 1, run: id) }
+                    _ = try await server.command("LPUSH", key("inbox:mail"), #"{"event":"news","run":"z1"}"#)
+                    try await eventually("another queue has its own bound") {
+                        try await count("expected:pushed:mail", server) == 1
+                    }
+                    let lines = log.lines(
+                        "pushed items are refused: as many of their queue wait as may; see stepwise queues --malformed")
+                    #expect(lines.map { $0.metadata["waiting"] } == ["events"])
+                    // It does not count any more: the run was made.
+                    _ = try await client.enqueue(pay, 1, id: "x2", .queue("nobody"))
+                    try await eventually("it leaves") { try await count("expected:pushed:default", server) == 1 }
+                    try await push(#"{"event":"news","run":"x3","payload":1}"#, server)
+                    try await eventually("there is room again") {
+                        try await count("expected:pushed:default", server) == 2
+                    }
+                    #expect(
+                        try await client.expectedRuns(limit: 9).map(\.run).sorted() == ["x1", "x3", "y1", "y2", "z1"])
+                    #expect(try await client.clearExpectedRuns(["x3"]) == 1)
+                    _ = try await client.clearExpectedRuns([])
+                    let gone = try await server.command(
+                        "EXISTS", key("mail:x1"), key("mail:x3"), key("mail:y1"), key("mail:z1"))
+                    #expect(gone.integer == 0)
+                    #expect(try await count("mail:x2", server) == 2)
+                }
+            }
+        }
+
+        @Test(.rule(8))
+        func
+            `Events to a run that is not there leave by age if they were pushed, and not with those that a client sent`()
             async throws
         {
             try await withClient { client, server in
                 try await withWorkers(server, pay) {
-                    for (number, id) in ["x1", "x2", "x3"].enumerated() {
+                    for id in ["x1", "x2"] {
                         try await push(#"{"event":"news","run":"\#(id)","payload":1}"#, server)
-                        try await eventually("the event for \(id) is there") {
-                            try await count("expected:pushed", server) == number + 1
-                        }
+                        try await eventually("it is there") { try await count("mail:\(id)", server) == 2 }
                     }
                 }
-                for id in ["y1", "y2"] { try await client.notify("news", 1, run: id) }
-                // It does not count any more: the run was made.
-                _ = try await client.enqueue(pay, 1, id: "x3", .queue("nobody"))
-                try await withWorkers(server, pay, configuration: .init(maximumPushedWaiting: 1)) {
-                    try await eventually("one is left") { try await count("expected:pushed", server) == 1 }
-                    var left: [String] = []
-                    for id in ["x1", "x2", "x3", "y1", "y2"] {
-                        let mail = try await count("mail:\(id)", server)
-                        if mail == 1 { left.append(id) }
-                    }
-                    #expect(left == ["x2", "x3", "y1", "y2"])
-                    #expect(try await server.command("HLEN", key("expected:bytes")).integer == 3)
-                    #expect(try await client.expectedRuns(limit: 9).map(\.run).sorted() == ["x2", "y1", "y2"])
-                    #expect(try await client.clearExpectedRuns(["x2"]) == 1)
-                    #expect(try await client.clearExpectedRuns([]) == 2)
-                    #expect(try await server.command("EXISTS", key("mail:x2"), key("mail:y1")).integer == 0)
-                    #expect(try await server.command("EXISTS", key("expected:bytes")).integer == 0)
+                try await client.notify("news", 2, run: "x1")
+                for id in ["x1", "x2"] {
+                    _ = try await server.command("ZADD", key("expected:pushed:default"), "1", .init(id))
+                }
+                try await withWorkers(server, pay) {
+                    try await eventually("they leave") { try await count("expected:pushed:default", server) == 0 }
+                    #expect(try await count("mail:x1", server) == 3)
+                    #expect(try await server.command("EXISTS", key("mail:x2")).integer == 0)
                 }
             }
         }
@@ -223,7 +352,8 @@ extension Scenarios {
                 try await eventually("the third is rejected") { try await client.malformed(limit: 9).count == 1 }
                 let reason = try await client.malformed(limit: 1).first?.reason
                 #expect(reason?.contains("1048576 bytes of pushed events") == true)
-                try await eventually("two wait") { try await count("mail:big", server) == 2 }
+                // And their count.
+                try await eventually("two wait") { try await count("mail:big", server) == 3 }
                 #expect(try await client.notify("news", value, run: "big") == .kept)
             }
         }

@@ -212,9 +212,9 @@ extension Scenarios {
                     "worker/set_unserved",
                     [
                         "run:r", "claimed:w:default", "unserved:changed", "runs:running", "runs:unserved",
-                        "waiting:pushed", "waiting:enqueued",
+                        "waiting:pushed:default", "waiting:enqueued", "pushed:queues",
                     ],
-                    ["r", turn, "w", "1", "nobody has it", ""])
+                    ["r", turn, "w", "1", "nobody has it", "", "default", "20000"])
                 try await expectSound(client)
                 let details = try await run.details()
                 if isCancelled {

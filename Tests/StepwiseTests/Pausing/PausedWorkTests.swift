@@ -1,3 +1,4 @@
+import Logging
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
@@ -52,6 +53,31 @@ extension Scenarios {
                 #expect(try await run.result(timeout: patience) == "in")
                 try await service.end()
             }
+        }
+
+        @Test
+        func `A worker that stops to claim because its queue was paused, or because it leaves, warns of nothing`()
+            async throws
+        {
+            let log = CollectedLog()
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                try await withWorkers(server, other, logger: log.logger) {
+                    try await eventually("the worker waits") {
+                        try await server.command("CLIENT", "LIST").string?.contains("cmd=blmove") == true
+                    }
+                    try await client.pause(queue: "default")
+                    try await eventually("its waits end") {
+                        try await server.command("CLIENT", "LIST").string?.contains("cmd=blmove") == false
+                    }
+                    try await twoBeats(server)
+                    try await client.resume(queue: "default")
+                    #expect(try await client.enqueue(other, 7).result(timeout: patience) == 7)
+                }
+                await client.close()
+            }
+            #expect(log.lines("what is paused has changed").count == 2)
+            #expect(log.lines.filter { $0.level >= .warning } == [])
         }
 
         @Test

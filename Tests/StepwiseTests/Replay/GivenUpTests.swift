@@ -225,20 +225,3 @@ struct GivenUpTests {
         #expect(population.count == 2)
     }
 }
-
-@Suite("What is logged once") struct FirstTimesTests {
-    @Test func `A text comes for the first time once`() {
-        var texts = FirstTimes()
-        #expect(texts.note("a") && texts.note("b"))
-        #expect(!texts.note("a") && !texts.note("b"))
-    }
-
-    @Test func `Texts that somebody makes up do not fill the memory`() {
-        var texts = FirstTimes(limit: 10)
-        for number in 0..<1000 {
-            let isNew = texts.note("workflow \(number)")
-            #expect(isNew)
-            #expect(texts.count <= 10)
-        }
-    }
-}

@@ -47,6 +47,9 @@ struct LateCall: Sendable, CustomTestStringConvertible {
         LateCall(
             script: "mark_attempt",
             arguments: ["step": "one", "attempt": "1", "token": "w/9", "is_once": "1"], reply: stale),
+        LateCall(
+            script: "unmark_attempt",
+            arguments: ["step": "one", "attempt": "1", "token": "w/9", "claim_limit": "1"], reply: stale),
     ]
 }
 

@@ -17,11 +17,14 @@ import Testing
         #expect(
             WorkItem("withdraw r 17 3 news a step")
                 == .withdraw(run: "r", generation: "17", number: 3, event: "news", step: "a step"))
+        #expect(WorkItem("end r 17") == .end(run: "r", generation: "17"))
+        #expect(WorkItem.endText(run: "r", generation: "17") == "end r 17")
     }
 
     @Test(arguments: [
         "", "turn", "turn r", "turn r x", "turn r 17 greet", "step r 17 2", "step r 17 two a", "broadcast news soon 1",
         "broadcast news 1795", #"{"workflow":"greet"}"#, "ended r 17 c", "cancel c greet r 17", "withdraw r 17 3 news",
+        "end r", "end r 17 more", "end r x",
     ])
     func `What is none of them is not a work item`(_ text: String) {
         #expect(WorkItem(text) == nil)

@@ -159,6 +159,30 @@ extension Scenarios {
             }
         }
 
+        @Test func `A worker that may not call scripts says that it could not try what they call`() async throws {
+            try await withAdministrator { server, redis in
+                let rules = try PermissionsPage.rules(of: "sw-worker").filter { $0 != "+lpush" }
+                let kinds = keys.kinds(queues: ["default"]).map { "~\($0)" }
+                let cases: [(missing: String, rules: [String])] = [
+                    ("+evalsha", rules.filter { $0 != "+evalsha" }),
+                    ("+script|load", rules.filter { $0 != "+script|load" }),
+                    ("~\(keys.scratch)", rules.filter { !$0.hasPrefix("~") } + kinds),
+                ]
+                for (missing, rules) in cases {
+                    try await setUser(redis, "sw-worker", rules)
+                    _ = try await redis.send(["SCRIPT", "FLUSH"])
+                    let worker = try StepwiseWorker(
+                        redis: endpoint(server, "sw-worker"), workflows: [echo], logger: .silent)
+                    let error = await #expect(throws: StepwiseError.self) { try await worker.run() }
+                    #expect(error?.code == .redisDenied)
+                    #expect(error?.message.contains("Missing: \(missing). Without it") == true, "\(missing)")
+                }
+                // What can be tried is told as before, without a word of more.
+                try await setUser(redis, "sw-worker", rules)
+                try await expectDenied(server, redis, ["+lpush"])
+            }
+        }
+
         @Test func `A wrong password is no missing right`() async throws {
             try await withAdministrator { server, redis in
                 try await setUser(redis, "sw-worker", ["reset", "on", ">another", "~*", "&*", "+@all"])
@@ -202,6 +226,31 @@ extension Scenarios {
         }
 
         // MARK: Each through its work
+
+        @Test(.rule(6))
+        func `A worker that may not ask which server it has reached works, and compares each connection that it makes`()
+            async throws
+        {
+            try await withAdministrator { server, redis in
+                try await setUsers(redis)
+                try await setUser(redis, "sw-worker", ["-info"])
+                let owner = try client(server, "default")
+                let worker = try StepwiseWorker(
+                    redis: endpoint(server, "sw-worker"), workflows: [echo], logger: .silent)
+                try await serving([worker]) {
+                    let first = try await owner.enqueue(echo, "one").result(timeout: patience)
+                    #expect(first == "one")
+                    let names = try await redis.send(["ZRANGE", .init(keys.workers), "0", "-1"])
+                    #expect(names.array?.count == 1)
+                    _ = try await redis.send(["CLIENT", "KILL", "USER", "sw-worker"])
+                    let second = try await owner.enqueue(echo, "two").result(timeout: patience)
+                    #expect(second == "two")
+                    let later = try await redis.send(["ZRANGE", .init(keys.workers), "0", "-1"])
+                    #expect(later == names)
+                }
+                await owner.close()
+            }
+        }
 
         @Test func `Every script has the SHA-1 that the server gives it`() async throws {
             try await withAdministrator { _, redis in

@@ -1,4 +1,5 @@
 import Stepwise
+import TestSupport
 import Testing
 
 @Suite("Slots")
@@ -48,5 +49,55 @@ struct SlotsTests {
         #expect(await slots.acquire())
         slots.stop()
         #expect(!slots.beginWaiting())
+    }
+
+    @Test func `Who is held gets no slot and waits for no item, however many slots are free`() async {
+        let slots = Slots(3)
+        #expect(slots.take(upTo: 1) == 1)
+        slots.hold()
+        #expect(slots.isHeld)
+        #expect(slots.take(upTo: 1) == 0)
+        #expect(!slots.beginWaiting())
+        // The slot has come back with that.
+        slots.allow(nil)
+        #expect(!slots.isHeld)
+        #expect(slots.take(upTo: 4) == 3)
+    }
+
+    @Test func `As many slots are given out as are allowed, also to those that wait`() async throws {
+        let slots = Slots(4)
+        let tally = Tally()
+        slots.hold()
+        let waiting = (0..<3).map { _ in
+            Task {
+                let hasOne = await slots.acquire()
+                tally.add("has one")
+                return hasOne
+            }
+        }
+        slots.allow(2)
+        try await eventually("two have none") { tally["has one"] == 2 }
+        #expect(slots.take(upTo: 1) == 0)
+        slots.allow(nil)
+        for task in waiting { #expect(await task.value) }
+        #expect(slots.take(upTo: 4) == 1)
+    }
+
+    @Test func `An item that is waited for needs a slot that is allowed`() async {
+        let slots = Slots(4)
+        slots.hold()
+        slots.allow(1)
+        #expect(await slots.acquire())
+        #expect(slots.take(upTo: 1) == 0)
+        // It waits, and holds none.
+        #expect(slots.beginWaiting())
+        #expect(slots.take(upTo: 1) == 1)
+        #expect(slots.take(upTo: 1) == 0)
+        slots.endWaiting()
+        slots.release()
+        // What ends makes no room for more than is allowed.
+        #expect(slots.take(upTo: 1) == 0)
+        slots.allow(nil)
+        #expect(slots.take(upTo: 5) == 4)
     }
 }

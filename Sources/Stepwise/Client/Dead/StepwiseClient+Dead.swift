@@ -88,9 +88,11 @@ extension StepwiseClient {
         case "more": return true
         case "missing": throw noSuchRun(id)
         case "changed":
+            let status = try reader.text(1)
+            if status == RunStatus.ending.rawValue { throw stillEnding(id, "be resumed") }
             throw StepwiseError(
                 .wrongStatus,
-                "run \(id) is \(try reader.text(1)): it was changed while it was to be resumed; look at it again")
+                "run \(id) is \(status): it was changed while it was to be resumed; look at it again")
         case "restarted":
             throw StepwiseError(
                 .wrongStatus,
@@ -103,6 +105,7 @@ extension StepwiseClient {
     /// What stands against resuming a failed run, as a sentence; `nil` for nothing. Changes nothing.
     package func prospectOfResuming(_ id: String, from step: String? = nil) async throws -> String? {
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
+        if details.status == .ending { return stillEnding(id, "be resumed").message }
         if details.status != .failed { return "run \(id) is not failed, it is \(details.status)" }
         if let restarted = details.restarted { return "run \(id) was restarted: run \(restarted) does its work" }
         do { _ = try await revival(of: details, from: step) } catch let error as StepwiseError
@@ -168,8 +171,10 @@ extension StepwiseClient {
         case "restarted": break
         case "missing": throw noSuchRun(id)
         case "not failed":
+            let status = try reader.text(1)
+            if status == RunStatus.ending.rawValue { throw stillEnding(id, "be restarted") }
             throw StepwiseError(
-                .wrongStatus, "run \(id) is not failed, it is \(try reader.text(1)): only failed runs can be restarted")
+                .wrongStatus, "run \(id) is not failed, it is \(status): only failed runs can be restarted")
         default: throw reader.unexpected
         }
         guard reader.items.count == 6, let payload = reader.items[4].bytes else { throw reader.unexpected }
@@ -189,6 +194,7 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it has not ended, or one of the `redis…` codes.
     public func delete(_ id: String) async throws {
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
+        if details.status == .ending { throw stillEnding(id, "be deleted") }
         guard details.status.isEnded, try await delete(details) else {
             throw StepwiseError(
                 .wrongStatus,
@@ -199,6 +205,14 @@ extension StepwiseClient {
     /// - Returns: `false` if the run has another status by now.
     private func delete(_ run: RunDetails) async throws -> Bool {
         try await evaluate(.deleteRuns(keys, run.status, [run.id]), doing: "deleting run \(run.id)") == 1
+    }
+
+    /// - Parameter what: what was asked for.
+    func stillEnding(_ id: String, _ what: String) -> StepwiseError {
+        StepwiseError(
+            .wrongStatus,
+            "run \(id) cannot \(what): it is still ending, its open steps are being withdrawn; see how it ends, and try again then"
+        )
     }
 
     package func noSuchRun(_ id: String) -> StepwiseError {

@@ -204,12 +204,15 @@ package struct DoctorReport: Sendable {
     package var unreadable = 0
     /// Items that were rejected.
     package var malformed = 0
+    /// What is not right and breaks no rule: threads that user code holds.
+    package var warnings: [String] = []
     package var violations: [Violation] = []
 
     package init() {}
 
     mutating func note(_ survey: WorkItemSurvey) {
         (workItems, pushed, unreadable) = (survey.count, survey.pushed, survey.unreadable)
+        warnings = survey.stuck.sorted()
         schedules = survey.namespace.schedules.count + survey.namespace.unreadableSchedules.count
     }
 

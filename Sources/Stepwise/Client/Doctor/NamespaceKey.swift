@@ -16,6 +16,8 @@ package enum NamespaceKey: Sendable, Hashable {
     case mail(String)
     case kept(String)
     case seen(String)
+    case expectedPushed(String)
+    case waitingPushed(String)
     /// One of those that a namespace has once, such as `delayed`.
     case single(String)
 
@@ -23,8 +25,7 @@ package enum NamespaceKey: Sendable, Hashable {
         "workers": "zset", "delayed": "zset", "dead": "zset", "malformed": "list", "redelivered": "hash",
         "schedules": "hash",
         "meta": "hash", "paused": "hash", "expected": "zset", "scratch": "string",
-        "expected:pushed": "zset", "expected:bytes": "hash", "keeping": "zset", "waiting:pushed": "zset",
-        "waiting:enqueued": "zset",
+        "pushed:queues": "zset", "keeping": "zset", "waiting:enqueued": "zset",
     ]
 
     /// - Parameter name: the key without the namespace's prefix. `nil` for a name that the contract does not know.
@@ -61,12 +62,27 @@ package enum NamespaceKey: Sendable, Hashable {
         case "mail": self = .mail(rest)
         case "kept": self = .kept(rest)
         case "seen": self = .seen(rest)
+        case "expected":
+            guard let queue = Self.pushedQueue(rest) else { return nil }
+            self = .expectedPushed(queue)
+        case "waiting":
+            guard let queue = Self.pushedQueue(rest) else { return nil }
+            self = .waitingPushed(queue)
         case "runs":
             let status = RunStatus(rawValue: rest)
             guard RunStatus.all.contains(status) else { return nil }
             self = .runs(status)
         default: return nil
         }
+    }
+
+    /// The queue behind `pushed:`; `*`, which stands for any, in the kinds of keys.
+    private static func pushedQueue(_ rest: String) -> String? {
+        let word = "pushed:"
+        guard rest.utf8.starts(with: word.utf8), let queue = String(rest.utf8.dropFirst(word.utf8.count)),
+            queue == "*" || Identifier.problem(withQueue: queue) == nil
+        else { return nil }
+        return queue
     }
 
     /// Neither a worker's name nor a queue's has a colon.
@@ -84,7 +100,7 @@ package enum NamespaceKey: Sendable, Hashable {
         case .queue, .claimed, .inbox, .accepting, .unserved: "list"
         case .worker, .run, .steps, .open, .unfit: "hash"
         case .join, .kept: "string"
-        case .runs, .event, .mail, .seen: "zset"
+        case .runs, .event, .mail, .seen, .expectedPushed, .waitingPushed: "zset"
         case .single(let name): Self.singles[name]
         }
     }

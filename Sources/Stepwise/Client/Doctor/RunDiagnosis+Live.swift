@@ -69,7 +69,7 @@ extension RunDiagnosis {
         return redisCommand("HSET", keys.open(run.id), step, text)
     }
 
-    private func queue(_ workItem: String, _ fields: RunSnapshot.Fields) -> String {
+    func queue(_ workItem: String, _ fields: RunSnapshot.Fields) -> String {
         redisCommand("RPUSH", keys.queue(fields.queue), workItem)
     }
 
@@ -181,7 +181,7 @@ extension RunDiagnosis {
             evidence: "\(grounds) \(state.status?.rawValue ?? "") \(state.parent ?? "")")
     }
 
-    private func remove(_ text: String, from place: Mover.Place) -> String {
+    func remove(_ text: String, from place: Mover.Place) -> String {
         if case .delayed(let queue) = place { return redisCommand("ZREM", keys.delayed, "\(queue) \(text)") }
         return redisCommand(
             "LREM", keys.key(of: place), "1", found.first { $0.text == text && $0.place == place }?.item ?? text)

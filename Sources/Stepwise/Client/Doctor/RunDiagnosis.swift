@@ -42,8 +42,11 @@ package struct RunDiagnosis: Sendable {
             return
         }
         judgeOutcomes(fields)
+        judgeDecision(fields)
         if fields.status.isEnded {
             judgeEnded(fields)
+        } else if fields.status == .ending {
+            judgeEnding(fields)
         } else {
             judgeJoin()
             judgeTurn(fields)

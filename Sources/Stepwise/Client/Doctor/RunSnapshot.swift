@@ -17,6 +17,8 @@ package struct RunSnapshot: Sendable, Hashable {
         package var deadline: Int?
         /// Whether its function goes on only when none of its steps is open.
         package var joins = false
+        /// Of an ending run, what was decided: `completed`, `failed`, `cancelled` or `continued`.
+        package var ending: String?
 
         package init() {}
     }

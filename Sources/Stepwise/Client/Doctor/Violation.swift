@@ -43,6 +43,14 @@ package struct Violation: Sendable, Hashable {
         case listedWrongly
         /// A run is in no `runs:<status>`.
         case notListed
+        /// An ending run whose mover is nowhere: nobody withdraws its open steps, and its end is never seen.
+        case endingWithoutMover
+        /// An ending run with more than one mover.
+        case endingWithTwoMovers
+        /// An ending run still has a turn, an inline step or a join counter.
+        case leftoverOfEndingRun
+        /// A run that is not ending says what it is to end as.
+        case endingOfNoEndingRun
         /// An ended run still has open steps or a join counter.
         case leftoverOfEndedRun
         /// Steps, outcomes or a counter without a run.

@@ -12,6 +12,8 @@ struct WorkItemSurvey: Sendable {
     var unfit: [String: [String]] = [:]
     /// The workflows of the workers that are alive.
     var served: Set<String> = []
+    /// What user code holds of the threads of the workers that are alive.
+    var stuck: [String] = []
 
     /// What a walk has to go over.
     struct Lists: Sendable {
@@ -94,6 +96,10 @@ extension StepwiseClient {
             (entry.isIndexed, entry.hasEntry, entry.queues) = (worker.isIndexed, worker.hasEntry, worker.queues)
             survey.namespace.workers[worker.name] = entry
             if worker.state == .alive { survey.served.formUnion(worker.workflows) }
+            if worker.state == .alive, !worker.held.isEmpty || worker.isStopped {
+                survey.stuck.append(
+                    worker.stuckText + "; find out why that code does not come back, and restart the process")
+            }
             for queue in worker.queues {
                 lists.claims.insert(.init(worker: worker.name, queue: queue))
                 lists.accepting.insert(.init(worker: worker.name, queue: queue))

@@ -65,12 +65,21 @@ extension StepwiseClient {
     /// Runs that were sent events before they existed, those of the last event first.
     package func expectedRuns(limit: Int) async throws -> [ExpectedRun] {
         var runs: [ExpectedRun] = []
-        for list in [keys.expected, keys.expectedPushed] {
+        for list in try await expectedLists() {
             runs += try await command(.newest(list, 0, limit), doing: "reading \(list)").map {
-                ExpectedRun(run: $0.id, since: Date(milliseconds: $0.at), isPushed: list == keys.expectedPushed)
+                ExpectedRun(run: $0.id, since: Date(milliseconds: $0.at), isPushed: list != keys.expected)
             }
         }
+        // One that was in an inbox's list when a client sent it something is in both.
+        let known = Set(runs.filter { !$0.isPushed }.map(\.run))
+        runs.removeAll { $0.isPushed && known.contains($0.run) }
         return Array(runs.sorted { ($1.since ?? .distantPast) < ($0.since ?? .distantPast) }.prefix(limit))
+    }
+
+    /// The lists of runs that were sent events before they existed.
+    private func expectedLists() async throws -> [String] {
+        let queues = try await command(.pushedQueues(keys), doing: "reading \(keys.pushedQueues)")
+        return [keys.expected] + queues.map { keys.expectedPushed($0) }
     }
 
     /// Removes what was sent to runs that do not exist.
@@ -80,7 +89,7 @@ extension StepwiseClient {
     package func clearExpectedRuns(_ ids: [String]) async throws -> Int {
         for id in ids { try Identifier.check(runID: id) }
         var count = 0
-        for list in [keys.expected, keys.expectedPushed] {
+        for list in try await expectedLists().reversed() {
             var names = ids
             if ids.isEmpty {
                 try await scanSortedSet(list) { page in names += page.map { $0.member } }
@@ -88,7 +97,7 @@ extension StepwiseClient {
             for start in stride(from: 0, to: names.count, by: 100) {
                 let some = Array(names[start..<min(start + 100, names.count)])
                 count += try await evaluate(
-                    .purgeMail(keys, list, some, onlyPruning: false), doing: "removing events of runs in \(list)")
+                    .purgeMail(keys, list, some, age: 0), doing: "removing events of runs in \(list)")
             }
         }
         return count

@@ -34,9 +34,15 @@ package struct WorkerListing: Sendable, Hashable {
     package var beatAge: Int?
     /// How many claims it holds.
     package var claims = 0
+    /// What user code holds of its threads.
+    package var held: [HeldThread] = []
+    /// Whether it claims nothing until one of them is free.
+    package var isStopped = false
     /// Whether it is in `workers`, and whether it has a `worker:<worker>`; a worker has both.
     package var isIndexed = true
     package var hasEntry = true
+    /// Since when bodies hold all threads of Swift's pool there.
+    package var poolHeldSince: Int?
 
     /// How old the last beat of a worker that counts as alive may be, in milliseconds: longer than the default lease.
     package static let silence = 15_000
@@ -59,7 +65,8 @@ extension StepwiseClient {
             let now = try await redisTime()
             let entries = try await all(some.map { .worker(keys, $0) }, doing: "reading the workers")
             for (name, entry) in zip(some, entries) {
-                let worker = Self.listing(name, entry, beat: beats[name], now: now)
+                var worker = Self.listing(name, entry, beat: beats[name], now: now)
+                worker.readPool(entry)
                 if worker.isIndexed || worker.hasEntry { workers.append(worker) }
             }
         }
@@ -87,8 +94,8 @@ extension StepwiseClient {
             queues: words("queues"), workflows: words("workflows"), versions: versions(fields["versions"]),
             concurrency: fields["concurrency"].flatMap { Int($0) } ?? 0,
             version: fields["version"] ?? "", started: fields["started"].flatMap { Int($0) }, lastBeat: beat,
-            lastClaim: fields["lastClaim"].flatMap { Int($0) }, beatAge: age, isIndexed: beat != nil,
-            hasEntry: !fields.isEmpty)
+            lastClaim: fields["lastClaim"].flatMap { Int($0) }, beatAge: age, held: HeldThread.all(in: fields["held"]),
+            isStopped: fields["stopped"] == "1", isIndexed: beat != nil, hasEntry: !fields.isEmpty)
     }
 
     /// `<workflow>=<version>`, separated by spaces. A workflow's name may hold a `=`, a version may not.
@@ -107,16 +114,21 @@ extension StepwiseClient {
         return Self.versions(text)[run.details.workflow]
     }
 
-    /// Whether the fleet can do anything at all.
+    /// Whether the fleet can do anything at all, and does.
     ///
     /// - Parameter onThisHost: asks for a worker whose host is this machine's name.
-    /// - Returns: the workers that are alive, and the reason if there is none.
+    /// - Returns: the workers that are alive, and the reason if there is none, if user code holds a thread of one or Swift's pool, or if work
+    ///   waits that they do not claim.
     package func health(onThisHost: Bool) async throws -> (alive: [WorkerListing], reason: String?) {
         let workers = try await workers()
         let host = WorkerName.host
         let here = onThisHost ? workers.filter { $0.host == host } : workers
         let alive = here.filter { $0.state == .alive && $0.isIndexed }
-        if !alive.isEmpty { return (alive, nil) }
+        if !alive.isEmpty {
+            if let reason = Self.heldReason(alive) { return (alive, reason) }
+            if let reason = try await poolProblem(of: alive) { return (alive, reason) }
+            return (alive, try await idleReason(alive, of: workers))
+        }
         let place = "namespace \"\(keys.namespace)\"" + (onThisHost ? " on host \(host)" : "")
         guard let last = here.compactMap(\.beatAge).min() else {
             return ([], "no worker is registered in \(place): start one, or check the namespace")

@@ -26,13 +26,15 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var patches: [String: Int]
     /// Why its end was asked for, if it was.
     public var cancelled: String?
+    /// What a run that is ending ends as: `completed`, `failed` or `cancelled`; or `continued`, if it begins anew then. See ``RunStatus/ending``.
+    public var ending: String?
     /// A misuse that was noticed, such as a step called from `Task {}`.
     public var warning: String?
     /// The input, as it was stored.
     public var payload: String
-    /// The output's JSON of a completed run.
+    /// The output's JSON of a run that has completed, or is ending so.
     public var output: String?
-    /// The error's JSON of a failed run.
+    /// The error's JSON of a run that has failed, or is ending so.
     public var error: String?
     /// Until when it has to be done, if it has to.
     public var deadline: Date?
@@ -51,7 +53,7 @@ public struct RunDetails: Sendable, Hashable, Codable {
 
     private enum CodingKeys: String, MillisecondKeys {
         case id, workflow, status, queue, recorded, created, ended, continued, reason, divergence, patches, cancelled,
-            warning
+            ending, warning
         case payload, output, error, deadline, startsAt, labels, origin, restarted, parent, parentStep
     }
 }

@@ -57,6 +57,8 @@ extension StepwiseClient {
         case .paused: "paused; resume it"
         case .noWorker:
             "unserved; no worker that claims from queue \"\(run.queue)\" has workflow \"\(run.workflow)\": start one that has it"
+        case .ending:
+            "ending; its end is decided (\(run.ending ?? "")), and its open steps are withdrawn first: wait again for its result"
         case .queued:
             "queued; no worker has claimed it from queue \"\(run.queue)\" yet: check that one runs that claims from it"
         default: "\(run.status); it goes on, wait again for its result"

@@ -5,9 +5,10 @@ public enum Cancellation: Sendable, Hashable {
     case requested
     /// It was requested before; nothing was changed.
     case alreadyRequested
-    /// Nobody was taking the run forward (it was queued, parked, paused or unserved): it is cancelled now, and its function was not told.
+    /// Nobody was taking the run forward (it was queued, parked, paused or unserved): it is cancelled now, and its function was not told. One
+    /// with more than 1,000 open steps is ``RunStatus/ending`` until they are withdrawn.
     case cancelled
-    /// The run had ended like this; nothing was changed.
+    /// The run had ended like this, or its end was decided; nothing was changed.
     case alreadyEnded(RunStatus)
 }
 
@@ -30,7 +31,7 @@ extension StepwiseClient {
         case "already": return .alreadyRequested
         case "over": return .alreadyEnded(RunStatus(rawValue: try reader.text(1)))
         case "missing": throw noSuchRun(id)
-        case "ended": return .cancelled
+        case "ended", "ending": return .cancelled
         default: throw reader.unexpected
         }
     }

@@ -8,7 +8,7 @@ extension StepwiseClient {
             .run(
                 keys, id, .workflow, .status, .queue, .recorded, .turn, .created, .ended, .reason, .warning, .payload,
                 .output, .error, .cancelled, .labels, .origin, .restarted, .deadline, .divergence, .unfit, .patches,
-                .delivered, .opened, .parent, .parentQueue, .startsAt, .continued), doing: "reading run \(id)")
+                .delivered, .opened, .parent, .parentQueue, .startsAt, .continued, .ending), doing: "reading run \(id)")
         guard let workflow = run.text(.workflow), let status = run.status else { return nil }
         let details = RunDetails(
             id: id, workflow: workflow, status: status, queue: run.text(.queue) ?? "",
@@ -16,7 +16,8 @@ extension StepwiseClient {
             continued: run.integer(.continued) ?? 0, reason: run.text(.reason),
             divergence: run.bytes(.divergence).flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
             patches: run.bytes(.patches).map { PatchMarks.read($0) } ?? [:], cancelled: run.text(.cancelled),
-            warning: run.text(.warning), payload: run.text(.payload) ?? "null", output: run.text(.output),
+            ending: run.text(.ending), warning: run.text(.warning), payload: run.text(.payload) ?? "null",
+            output: run.text(.output),
             error: run.text(.error), deadline: run.date(.deadline), startsAt: run.date(.startsAt),
             labels: RunLabels(stored: run.text(.labels)).values, origin: run.text(.origin),
             restarted: run.text(.restarted), parent: run.parent?.run, parentStep: run.parent?.step)
@@ -52,6 +53,7 @@ extension StepwiseClient {
     public func resume(_ id: String, from step: String? = nil) async throws {
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
         if details.status == .failed { return try await revive(id, from: step) }
+        if details.status == .ending { throw stillEnding(id, "be resumed") }
         if step != nil {
             throw StepwiseError(
                 .wrongStatus,
@@ -68,6 +70,7 @@ extension StepwiseClient {
             default:
                 let status = try reader.text(1)
                 if status.isEmpty { throw noSuchRun(id) }
+                if status == RunStatus.ending.rawValue { throw stillEnding(id, "be resumed") }
                 throw StepwiseError(
                     .wrongStatus,
                     "run \(id) is not parked, it is \(status): only parked, paused and failed runs can be resumed"

@@ -32,8 +32,11 @@ extension StepwiseClient {
             }
             seen = outcomes.isEmpty || run.outcomes.count >= outcomeCount ? nil : run.outcomes.count
         }
-        try await lookAtChildren(of: &run)
-        try await lookAtEvents(of: &run)
+        // What an ending run leaves open waits for nothing any more.
+        if run.fields?.status != .ending {
+            try await lookAtChildren(of: &run)
+            try await lookAtEvents(of: &run)
+        }
         return run
     }
 
@@ -61,7 +64,7 @@ extension StepwiseClient {
 
     private static func fields(_ v: [RedisValue]) -> RunSnapshot.Fields? {
         // A run always has a workflow and a status; one of them missing is a status that nobody knows.
-        guard v.count == 13, v.contains(where: { $0.string != nil }) else { return nil }
+        guard v.count == 14, v.contains(where: { $0.string != nil }) else { return nil }
         var fields = RunSnapshot.Fields()
         fields.workflow = v[0].string ?? ""
         fields.status = RunStatus(rawValue: v[1].string ?? "")
@@ -76,6 +79,7 @@ extension StepwiseClient {
         fields.restarted = v[10].string
         fields.deadline = v[11].integer
         fields.joins = v[12].string == "1"
+        fields.ending = v[13].string
         return fields
     }
 
@@ -108,6 +112,11 @@ extension StepwiseClient {
         return StoredEnd(
             status: end.status, output: String(decoding: end.output, as: UTF8.self),
             error: String(decoding: end.error, as: UTF8.self))
+    }
+
+    /// How many open steps of a run are written; of one that is ending, how many are still to be withdrawn.
+    package func openStepCount(ofRun id: String) async throws -> Int {
+        try await command(.writtenSteps(keys, of: id), doing: "reading run \(id)")
     }
 
     /// A run's open steps, at most about 1,000 of them: step and text.

@@ -11,8 +11,8 @@ extension StepwiseClient {
     ///   - id: the run.
     ///   - reason: is kept on the run and shown to people; at most 1,000 bytes of it.
     /// - Returns: whether this call did it; `false` if it was paused before.
-    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if the run has ended or is parked (then nothing moves it anyway), or one of the
-    ///   `redis…` codes.
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if the run has ended, is ending, or is parked (then nothing moves it anyway), or
+    ///   one of the `redis…` codes.
     @discardableResult
     public func pause(_ id: String, reason: String = "a client asked for it") async throws -> Bool {
         let reader = try await evaluate(
@@ -25,7 +25,9 @@ extension StepwiseClient {
             throw StepwiseError(
                 .wrongStatus, "run \(id) is parked: it waits for other code or a person; its status says for what")
         case "over":
-            throw StepwiseError(.wrongStatus, "run \(id) cannot be paused: it has ended, \(try reader.text(1))")
+            let status = try reader.text(1)
+            if status == RunStatus.ending.rawValue { throw stillEnding(id, "be paused") }
+            throw StepwiseError(.wrongStatus, "run \(id) cannot be paused: it has ended, \(status)")
         default: throw reader.unexpected
         }
     }

@@ -12,6 +12,8 @@ package struct RunListing: Sendable, Hashable {
     package var since: Int
     package var reason: String?
     package var startsAt: Int?
+    /// What it ends as, if it is ending.
+    package var ending: String?
 }
 
 extension StepwiseClient {
@@ -60,14 +62,17 @@ extension StepwiseClient {
     private func listings(_ entries: [IndexEntry]) async throws -> [RunListing] {
         let runs = try await all(
             entries.map {
-                .run(keys, $0.id, .workflow, .status, .queue, .recorded, .created, .ended, .reason, .startsAt)
+                .run(
+                    keys, $0.id, .workflow, .status, .queue, .recorded, .created, .ended, .reason, .startsAt,
+                    .ending)
             }, doing: "reading runs")
         return zip(entries, runs).compactMap { entry, run in
             guard let workflow = run.text(.workflow), let status = run.status else { return nil }
             return RunListing(
                 id: entry.id, workflow: workflow, status: status, queue: run.text(.queue) ?? "",
                 recorded: run.integer(.recorded) ?? 0, created: run.integer(.created), ended: run.integer(.ended),
-                since: entry.at, reason: run.text(.reason), startsAt: run.integer(.startsAt))
+                since: entry.at, reason: run.text(.reason), startsAt: run.integer(.startsAt),
+                ending: run.text(.ending))
         }
     }
 }

@@ -17,13 +17,16 @@ extension ScriptLibrary {
 extension RunStore {
     /// Makes the child of a step, once.
     ///
+    /// - Parameter text: of the step's claim, or of the turn's.
     /// - Returns: `nil` if it is there now; else whose run has its id, in words.
-    func make(_ child: Child, _ order: ChildOrder, of step: String, _ run: Run) async throws -> String? {
+    func make(
+        _ child: Child, _ order: ChildOrder, of step: String, _ run: Run, text: String
+    ) async throws -> String? {
         let reader = try await send(
             .enqueue(
                 keys, child.id, workflow: order.workflow, payload: child.payload, child.options,
                 parent: ParentStep(run: run.id, generation: run.generation, step: step), parentQueue: run.queue,
-                isAwaited: order.isAwaited, depth: child.depth))
+                isAwaited: order.isAwaited, depth: child.depth), for: text)
         guard reader.word == "exists" else { return nil }
         let workflow = try reader.text(1)
         if workflow != order.workflow { return "a run of workflow \"\(workflow)\"" }
@@ -58,7 +61,7 @@ extension RunStore {
                 case "stale": .stale
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 
     /// A child has ended.

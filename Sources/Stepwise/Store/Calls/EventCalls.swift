@@ -7,10 +7,11 @@ extension ScriptLibrary {
         "notify", PackageResources.notify_lua, after: delivering,
         keys: [
             "run", "steps", "open", "join", "queue", "delayed", "mail", "event", "meta", "seen", "expected",
-            "accepting", "expected_pushed", "expected_bytes",
+            "accepting", "expected_pushed", "pushed_queues",
         ],
         arguments: [
             "id", "name", "value", "event_id", "text", "sender", "max_bytes", "max_messages", "queue", "max_waiting",
+            "max_expected", "inbox",
         ])
     static let broadcast = Script(
         "broadcast", PackageResources.broadcast_lua,
@@ -29,30 +30,32 @@ extension ScriptLibrary {
         "extend", PackageResources.extend_lua, keys: ["run", "open", "mail", "delayed"],
         arguments: ["id", "name", "duration"])
     static let purgeMail = Script(
-        "purge_mail", PackageResources.purge_mail_lua, keys: ["expected", "expected_bytes", "runs..."],
-        arguments: ["is_pruned", "ids..."])
+        "purge_mail", PackageResources.purge_mail_lua, keys: ["expected", "list", "runs..."],
+        arguments: ["age", "ids..."])
 }
 
 extension ScriptCall<ReplyReader> {
     /// An event goes to one run.
     ///
-    /// - Parameter claim: the pushed item that asks for it; `nil` for a client or a step.
+    /// - Parameters:
+    ///   - claim: the pushed item that asks for it; `nil` for a client or a step.
+    ///   - mostExpected: for how many runs that do not exist events may wait which were pushed to a queue.
     static func notify(
         _ keys: Keys, _ message: EventMessage, to run: String, queue: String, claim: PushedClaim?,
-        sender: String, maximumRunSize: Int
+        sender: String, maximumRunSize: Int, mostExpected: Int
     ) -> Self {
         Self(
             ScriptLibrary.notify,
             keys: [
                 keys.run(run), keys.steps(run), keys.open(run), keys.join(run), keys.queue(queue), keys.delayed,
                 keys.mail(run), keys.event(message.event), keys.meta, keys.seen(run), keys.expected,
-                claim.map { keys.accepting($0.worker, $0.queue) } ?? keys.queue(queue), keys.expectedPushed,
-                keys.expectedBytes,
+                claim.map { keys.accepting($0.worker, $0.queue) } ?? keys.queue(queue),
+                claim.map { keys.expectedPushed($0.queue) } ?? keys.queue(queue), keys.pushedQueues,
             ],
             arguments: [
                 .init(run), .init(message.event), .init(message.value), .init(message.id ?? ""),
                 .init(claim?.item ?? []), .init(sender), .init(maximumRunSize), .init(EventMessage.mostMessages),
-                .init(queue), .init(EventMessage.mostWaitingBytes),
+                .init(queue), .init(EventMessage.mostWaitingBytes), .init(mostExpected), .init(claim?.queue ?? ""),
             ])
     }
 
@@ -100,27 +103,29 @@ extension ScriptCall<EventMessage.Broadcast> {
 }
 
 extension ScriptCall<Int> {
-    /// Removes what was sent to runs that were never made, at most 100. The reply says how many entries left the list.
+    /// Removes what was sent to runs that were never made, at most 100, and entries of runs that were. The reply says how many left the list.
     ///
     /// - Parameters:
-    ///   - list: `expected` or `expected:pushed`.
-    ///   - onlyPruning: entries leave whose runs were made, and nothing else does.
-    static func purgeMail(_ keys: Keys, _ list: String, _ ids: [String], onlyPruning: Bool) -> Self {
+    ///   - list: `expected`, or `expected:pushed:<queue>`.
+    ///   - age: how many milliseconds ago the last event was sent; `nil`: nothing that was sent leaves.
+    static func purgeMail(_ keys: Keys, _ list: String, _ ids: [String], age: Int?) -> Self {
         Self(
             ScriptLibrary.purgeMail,
-            keys: [list, keys.expectedBytes] + ids.flatMap { [keys.run($0), keys.mail($0), keys.seen($0)] },
-            arguments: [onlyPruning ? "1" : ""] + ids.map { .init($0) }
+            keys: [keys.expected, list] + ids.flatMap { [keys.run($0), keys.mail($0), keys.seen($0)] },
+            arguments: [.init(age.map(String.init) ?? "")] + ids.map { .init($0) }
         ) { $0.reply.integer ?? 0 }
     }
 }
 
 extension RunStore {
     /// A callback is made: who answers it is known by its token.
-    func expectAnswer(_ token: CallbackToken, _ run: Run) async throws {
+    ///
+    /// - Parameter text: of the step's claim, or of the turn's.
+    func expectAnswer(_ token: CallbackToken, _ run: Run, text: String) async throws {
         try await send(
             ScriptCall<Void>(
                 ScriptLibrary.callback, keys: [run.runKey, keys.mail(run.id)],
-                arguments: [.init(EventName.stored(token.event)), .init(run.generation)]))
+                arguments: [.init(EventName.stored(token.event)), .init(run.generation)]), for: text)
     }
 
     /// An event that was sent to everybody reaches one step.

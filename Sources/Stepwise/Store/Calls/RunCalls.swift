@@ -18,7 +18,8 @@ extension ScriptLibrary {
     static let resume = Script(
         "resume", PackageResources.resume_lua,
         keys: [
-            "run", "open", "queue", "parked", "running", "unfit", "paused", "queued", "unserved", "claimed?",
+            "run", "open", "queue", "parked", "running", "unfit", "paused", "queued", "unserved", "waiting_pushed",
+            "waiting_enqueued", "pushed_queues", "pauses", "claimed?",
         ], arguments: ["id", "cursor", "version"])
     static let revive = Script(
         "revive", PackageResources.revive_lua, keys: ["run", "steps", "queue", "failed", "dead", "running"],
@@ -27,13 +28,13 @@ extension ScriptLibrary {
     static let cancel = Script(
         "cancel", PackageResources.cancel_lua,
         keys: [
-            "run", "steps", "open", "join", "queue", "meta", "cancelled", "queued", "running", "unserved", "parked",
-            "unfit", "paused", "parent_queue", "unserved_items", "claimed", "delayed",
+            "run", "steps", "open", "join", "queue", "meta", "cancelled", "ending", "queued", "running", "unserved",
+            "parked", "unfit", "paused", "parent_queue", "unserved_items", "claimed", "delayed",
         ], arguments: ["id", "reason", "text", "queue", "parent?", "workflow?"])
     static let timerFired = Script(
         "timer_fired", PackageResources.timer_fired_lua,
         keys: [
-            "run", "steps", "open", "join", "queue", "delayed", "meta", "failed", "dead", "queued", "running",
+            "run", "steps", "open", "join", "queue", "delayed", "meta", "failed", "ending", "dead", "queued", "running",
             "unserved", "parked", "paused", "parent_queue",
         ], arguments: ["id", "generation", "step", "entry", "worker", "queue"])
     static let setDeadline = Script(
@@ -42,13 +43,19 @@ extension ScriptLibrary {
     static let note = Script("note", PackageResources.note_lua, keys: ["run"], arguments: ["sentence"])
     static let await = Script("await", PackageResources.await_lua, keys: ["run"])
     static let expired = Script(
-        "expired", PackageResources.expired_lua, keys: ["list"], arguments: ["age", "max_entries"])
+        "expired", PackageResources.expired_lua, keys: ["list"], arguments: ["age"])
     static let deleteRuns = Script(
         "delete_runs", PackageResources.delete_runs_lua, keys: ["list", "dead", "runs..."],
         arguments: ["status", "ids..."])
     static let forgetWaiting = Script(
         "forget_waiting", PackageResources.forget_waiting_lua,
-        keys: ["waiting", "parked", "unserved", "delayed", "runs..."], arguments: ["is_pruned", "ids..."])
+        keys: ["waiting", "parked", "unserved", "queued", "delayed", "paused", "runs..."],
+        arguments: ["queue", "age", "ids..."])
+    static let refuseWaiting = Script(
+        "refuse_waiting", PackageResources.refuse_waiting_lua,
+        keys: [
+            "run", "steps", "open", "join", "mail", "seen", "expected", "claimed", "running", "delayed", "malformed",
+        ], arguments: ["id", "text", "worker", "entry", "reason", "max_entries"])
     static let failWaiting = Script(
         "fail_waiting", PackageResources.fail_waiting_lua,
         keys: [
@@ -117,7 +124,8 @@ extension ScriptCall<ReplyReader> {
             ScriptLibrary.resume,
             keys: [
                 keys.run(id), keys.open(id), keys.queue(queue), keys.runs(.parked), keys.runs(.running),
-                keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
+                keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker), keys.waitingPushed(queue),
+                keys.waitingEnqueued, keys.pushedQueues, keys.paused,
             ] + (claims.map { [$0] } ?? []), arguments: [.init(id), .init(cursor), .init(version)])
     }
 
@@ -157,8 +165,8 @@ extension ScriptCall<ReplyReader> {
             ScriptLibrary.cancel,
             keys: [
                 keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(queue), keys.meta,
-                keys.runs(.cancelled), keys.runs(.queued), keys.runs(.running), keys.runs(.noWorker),
-                keys.runs(.parked),
+                keys.runs(.cancelled), keys.runs(.ending), keys.runs(.queued), keys.runs(.running),
+                keys.runs(.noWorker), keys.runs(.parked),
                 keys.unfit(workflow), keys.runs(.paused), keys.queue(parentQueue ?? queue), keys.unserved(workflow),
                 claim?.list ?? keys.queue(queue), keys.delayed,
             ],
@@ -178,16 +186,11 @@ extension ScriptCall<ReplyReader> {
 }
 
 extension ScriptCall<[String]> {
-    /// The oldest entries of a list that are past their age, or more than it may have; at most 100.
+    /// The oldest runs of a list that are past their age, at most 100.
     ///
-    /// - Parameters:
-    ///   - age: in milliseconds; `nil` for any.
-    ///   - count: how many it may have; `nil` for any number.
-    static func expired(_ list: String, age: Int?, keeping count: Int? = nil) -> Self {
-        Self(
-            ScriptLibrary.expired, keys: [list],
-            arguments: [.init(age.map(String.init) ?? ""), .init(count.map(String.init) ?? "")]
-        ) { $0.items.compactMap(\.string) }
+    /// - Parameter age: in milliseconds.
+    static func expired(_ list: String, age: Int) -> Self {
+        Self(ScriptLibrary.expired, keys: [list], arguments: [.init(age)]) { $0.items.compactMap(\.string) }
     }
 }
 
@@ -205,19 +208,24 @@ extension ScriptCall<Int> {
 }
 
 extension ScriptCall<Int> {
-    /// Removes pushed runs that wait and never began, at most 100. The reply says how many entries left their list.
+    /// Removes pushed runs of a queue that have waited too long and never began, at most 100, and entries of runs that have begun. The reply says
+    /// how many entries left their list.
     ///
-    /// - Parameter onlyPruning: entries leave whose runs have begun or are gone, and no run is removed.
-    static func forgetWaiting(_ keys: Keys, _ runs: [(id: String, workflow: String)], onlyPruning: Bool) -> Self {
+    /// - Parameter age: for how many milliseconds a run has to have waited; `nil`: no run is removed.
+    static func forgetWaiting(_ keys: Keys, queue: String, _ runs: [(id: String, workflow: String)], age: Int?) -> Self
+    {
         Self(
             ScriptLibrary.forgetWaiting,
-            keys: [keys.waitingPushed, keys.runs(.parked), keys.runs(.noWorker), keys.delayed]
+            keys: [
+                keys.waitingPushed(queue), keys.runs(.parked), keys.runs(.noWorker), keys.runs(.queued), keys.delayed,
+                keys.paused,
+            ]
                 + runs.flatMap { run in
                     [
                         keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.mail(run.id),
                         keys.seen(run.id), keys.unserved(run.workflow), keys.unfit(run.workflow),
                     ]
-                }, arguments: [onlyPruning ? "1" : ""] + runs.map { .init($0.id) }
+                }, arguments: [.init(queue), .init(age.map(String.init) ?? "")] + runs.map { .init($0.id) }
         ) { $0.reply.integer ?? 0 }
     }
 }
@@ -256,6 +264,8 @@ extension RunStore {
         case recorded
         /// The run has failed with it.
         case ended
+        /// The run will have failed with it, once what it leaves is ended in pages.
+        case ending
         case nothing
     }
 
@@ -269,8 +279,8 @@ extension RunStore {
                 ScriptLibrary.timerFired,
                 keys: [
                     keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(limit.queue), keys.delayed,
-                    keys.meta, keys.runs(.failed), keys.dead, keys.runs(.queued), keys.runs(.running),
-                    keys.runs(.noWorker), keys.runs(.parked), keys.runs(.paused),
+                    keys.meta, keys.runs(.failed), keys.runs(.ending), keys.dead, keys.runs(.queued),
+                    keys.runs(.running), keys.runs(.noWorker), keys.runs(.parked), keys.runs(.paused),
                     keys.queue(parentQueue ?? limit.queue),
                 ],
                 arguments: [
@@ -281,6 +291,7 @@ extension RunStore {
                 switch reader.word {
                 case "fired": .recorded
                 case "ended": .ended
+                case "ending": .ending
                 case "obsolete", "early": .nothing
                 default: throw reader.unexpected
                 }

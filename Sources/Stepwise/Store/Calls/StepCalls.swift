@@ -16,6 +16,11 @@ extension ScriptLibrary {
     static let markAttempt = Script(
         "mark_attempt", PackageResources.mark_attempt_lua, keys: ["run", "open", "claimed", "delayed"],
         arguments: ["worker", "text", "number", "step", "generation", "attempt", "token", "is_once", "id", "queue"])
+    static let unmarkAttempt = Script(
+        "unmark_attempt", PackageResources.unmark_attempt_lua, keys: ["run", "open", "claimed", "delayed"],
+        arguments: [
+            "worker", "text", "number", "step", "generation", "attempt", "token", "claim_limit", "id", "queue",
+        ])
     static let retry = Script(
         "retry", PackageResources.retry_lua, keys: ["run", "steps", "open", "claimed", "delayed"],
         arguments: [
@@ -49,7 +54,7 @@ extension RunStore {
     }
 
     nonisolated(nonsending) func recordPlain(_ run: Run, text: String, _ record: Record) async throws -> Bool {
-        try await send(recordPlainCall(run, text: text, record))
+        try await send(recordPlainCall(run, text: text, record), for: text)
     }
 
     nonisolated(nonsending) func record(_ run: Run, text: String, _ record: Record, seen: Int) async throws
@@ -78,7 +83,7 @@ extension RunStore {
                 case "reset": .reset
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 
     /// Notes that the body of an `.atMostOnce` step begins, or of one with a `claimTimeout`.
@@ -99,9 +104,28 @@ extension RunStore {
                     .init(run.queue),
                 ]
             ) { reader in
-                guard let answer = AttemptReply(rawValue: reader.word) else { throw reader.unexpected }
-                return answer
-            })
+                switch reader.word {
+                case "begun": .begun(claimLimit: try reader.items.count > 1 ? reader.text(1) : nil)
+                case "interrupted": .interrupted
+                case "stale": .stale
+                default: throw reader.unexpected
+                }
+            }, for: text)
+    }
+
+    /// Takes back what ``markAttempt(_:text:turn:step:attempt:token:once:)`` has written: the body does not begin here.
+    nonisolated(nonsending) func unmarkAttempt(
+        _ run: Run, text: String, turn number: Int?, step: String, attempt: Int, _ mark: AttemptMark
+    ) async throws {
+        try await send(
+            ScriptCall<Void>(
+                ScriptLibrary.unmarkAttempt,
+                keys: [run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.delayed],
+                arguments: [
+                    .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step),
+                    .init(run.generation), .init(attempt), .init(mark.token), .init(mark.claimLimit ?? ""),
+                    .init(run.id), .init(run.queue),
+                ]), for: text)
     }
 
     /// - Parameter turn: the turn's number and how far its instance is, for an inline step; `nil` for a claimed step.
@@ -128,6 +152,6 @@ extension RunStore {
                 case "stale": .stale
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 }

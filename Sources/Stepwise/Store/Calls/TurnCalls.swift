@@ -5,10 +5,13 @@ internal import StepwiseRedis
 extension ScriptLibrary {
     static let acceptPushed = Script(
         "accept_pushed", PackageResources.accept_pushed_lua,
-        keys: ["run", "accepting", "claimed", "running", "delayed", "queued", "redelivered"],
+        keys: [
+            "run", "accepting", "claimed", "running", "delayed", "queued", "redelivered", "waiting_pushed?",
+            "pushed_queues?",
+        ],
         arguments: [
             "id", "workflow", "queue", "payload", "item", "worker", "token", "labels", "timeout", "start",
-            "is_new",
+            "is_new", "max_waiting?",
         ])
     static let takeTurnPlain = Script(
         "take_turn_plain", PackageResources.take_turn_plain_lua, after: plain,
@@ -24,7 +27,7 @@ extension ScriptLibrary {
         "advance", PackageResources.advance_lua, after: planning,
         keys: [
             "run", "steps", "open", "join", "claimed", "queue", "running", "completed", "failed", "parked", "cancelled",
-            "dead", "delayed", "parent_queue", "mail?", "events...",
+            "ending", "dead", "delayed", "parent_queue", "mail?", "events...",
         ],
         arguments: [
             "id", "worker", "number", "text", "generation", "upto", "slots", "is_last", "ending", "result", "queue",
@@ -52,9 +55,11 @@ extension ScriptLibrary {
         "park", PackageResources.park_lua,
         keys: [
             "run", "open", "claimed", "running", "parked", "unserved", "unfit", "waiting_pushed", "waiting_enqueued",
+            "pushed_queues",
         ],
         arguments: [
             "id", "worker", "text", "number", "step", "reason", "attempt", "divergence", "version", "queue",
+            "max_waiting",
         ])
     static let wake = Script("wake", PackageResources.wake_lua, keys: ["run", "queue"], arguments: ["id"])
 }
@@ -71,30 +76,38 @@ extension ScriptCall<[[UInt8]]> {
 // MARK: Taking it
 
 extension RunStore {
+    /// A claimed pushed item becomes a run.
+    ///
+    /// - Parameter mostWaiting: how many pushed runs of the queue may wait, for one that this worker cannot do.
     nonisolated(nonsending) func acceptPushed(
-        _ order: PushedStart, orNewID newID: String, item: [UInt8], queue: String, token: String
+        _ order: PushedStart, orNewID newID: String, item: [UInt8], queue: String, token: String, mostWaiting: Int?
     )
         async throws -> AcceptReply
     {
         let id = order.id ?? newID
+        var bound: (keys: [String], argument: [RedisArgument]) = ([], [])
+        if let mostWaiting {
+            bound = ([keys.waitingPushed(queue), keys.pushedQueues], [.init(mostWaiting)])
+        }
         return try await send(
             ScriptCall(
                 ScriptLibrary.acceptPushed,
                 keys: [
                     keys.run(id), keys.accepting(worker, queue), keys.claimed(worker, queue), keys.runs(.running),
                     keys.delayed, keys.runs(.queued), keys.redelivered,
-                ],
+                ] + bound.keys,
                 arguments: [
                     .init(id), .init(order.workflow), .init(queue), .init(order.payload), .init(item), .init(worker),
                     .init(token), .init(order.labels.json), .init(order.timeout.map(String.init) ?? ""),
                     .init(order.start?.text ?? ""), order.id == nil ? "1" : "",
-                ]
+                ] + bound.argument
             ) { [keys] reader in
                 switch reader.word {
                 case "ok": .started(Run(id: id, generation: try reader.text(1), queue: queue, keys: keys))
                 case "later": .later
                 case "exists": .exists
                 case "other": .other(workflow: try reader.text(1))
+                case "crowded": .crowded
                 case "stale": .stale
                 default: throw reader.unexpected
                 }
@@ -143,7 +156,7 @@ extension RunStore {
                         about: cold ? try reader.about(9) : nil)
                 default: throw reader.unexpected
                 }
-            })
+            }, for: text)
     }
 
     /// One page of the history: the records after number `from`; none if the run has begun anew.
@@ -163,11 +176,12 @@ extension RunStore {
         [
             run.runKey, run.stepsKey, run.openKey, run.joinKey, keys.claimed(worker, run.queue),
             keys.queue(run.queue), keys.runs(.running), keys.runs(.completed), keys.runs(.failed), keys.runs(.parked),
-            keys.runs(.cancelled), keys.dead, keys.delayed, keys.queue(advance.parentQueue ?? run.queue),
+            keys.runs(.cancelled), keys.runs(.ending), keys.dead, keys.delayed,
+            keys.queue(advance.parentQueue ?? run.queue),
         ] + eventKeys(run, advance.plan)
     }
 
-    private static let firstEventKey = 16
+    private static let firstEventKey = 17
 
     private func eventKeys(_ run: Run, _ plan: Plan) -> [String] {
         let events = plan.openings.compactMap { $0.withdrawn ? nil : $0.wait?.event }
@@ -191,6 +205,9 @@ extension RunStore {
             if let event = opening.wait?.event, !opening.withdrawn {
                 wait += " \(event) \(eventKey)"
                 eventKey += 2
+            }
+            if let child = opening.child {
+                wait = "child \(childID(child.id, of: opening.step, run)) \(child.workflow)"
             }
             arguments += [
                 .init(opening.number), .init(opening.step), opening.withdrawn ? "1" : "", .init(opening.limits),
@@ -218,7 +235,7 @@ extension RunStore {
             ScriptCall(
                 ScriptLibrary.advance, keys: advanceKeys(run, advance),
                 arguments: advanceArguments(run, advance) + planArguments(advance.plan, of: run)
-            ) { [upto = advance.upto] reader in try reader.advance(upto: upto) })
+            ) { [upto = advance.upto] reader in try reader.advance(upto: upto) }, for: run.turnText)
     }
 
     /// - Parameter isNew: whether the open step has no more to tell than that it is open.
@@ -226,12 +243,14 @@ extension RunStore {
         _ run: Run, _ advance: Advance, _ record: Record, isNew: Bool
     ) async throws -> AdvanceReply {
         if isNew, let next = advance.plainOpening,
-            try await send(recordAndAdvancePlainCall(run, turnPrefix(advance.number), advance, record, next))
+            try await send(
+                recordAndAdvancePlainCall(run, turnPrefix(advance.number), advance, record, next), for: run.turnText)
         {
             return .inline(step: next.step, attempt: 1, lost: 0)
         }
         if isNew, advance.isPlainEnd,
-            try await send(recordAndCompletePlainCall(run, turnPrefix(advance.number), advance, record))
+            try await send(
+                recordAndCompletePlainCall(run, turnPrefix(advance.number), advance, record), for: run.turnText)
         {
             return .finished(status: .completed)
         }
@@ -243,7 +262,7 @@ extension RunStore {
                         .init(record.step), record.head, record.tail, .init(record.token), .init(isNew ? "" : "1"),
                     ]
                     + planArguments(advance.plan, of: run)
-            ) { [upto = advance.upto] reader in try reader.advance(upto: upto) })
+            ) { [upto = advance.upto] reader in try reader.advance(upto: upto) }, for: run.turnText)
     }
 
     /// What the field `turn` begins with for as long as this worker holds the turn of that number.
@@ -286,25 +305,30 @@ extension RunStore {
 extension RunStore {
     /// Parks a run for a reason that a person reads. Of a turn its number, of a step its id proves the claim.
     ///
-    /// - Parameter version: of the workflow's code here, if it has one.
+    /// - Parameters:
+    ///   - version: of the workflow's code here, if it has one.
+    ///   - mostWaiting: how many pushed runs of the queue may wait.
+    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and as many wait as may.
     nonisolated(nonsending) func park(
         _ run: Run, text: String, turn number: Int?, step: (id: String, attempt: Int)?, _ obstacle: Obstacle,
-        workflow: String, version: String?
-    ) async throws {
+        workflow: String, version: String?, mostWaiting: Int
+    ) async throws -> Bool {
         let divergence = try obstacle.divergence.map { try JSON.encode($0, what: "a divergence") }
-        try await send(
-            ScriptCall<Void>(
+        return try await send(
+            ScriptCall(
                 ScriptLibrary.park,
                 keys: [
                     run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.runs(.running),
-                    keys.runs(.parked), keys.runs(.noWorker), keys.unfit(workflow), keys.waitingPushed,
-                    keys.waitingEnqueued,
+                    keys.runs(.parked), keys.runs(.noWorker), keys.unfit(workflow), keys.waitingPushed(run.queue),
+                    keys.waitingEnqueued, keys.pushedQueues,
                 ],
                 arguments: [
                     .init(run.id), .init(worker), .init(text), .init(number.map(String.init) ?? ""),
                     .init(step?.id ?? ""), .init(obstacle.description), .init(step.map { String($0.attempt) } ?? ""),
                     .init(divergence ?? []), .init(obstacle.isChangedCode ? version ?? "" : ""), .init(run.queue),
-                ]))
+                    .init(mostWaiting),
+                ]
+            ) { $0.word != "crowded" }, for: text)
     }
 
     nonisolated(nonsending) func wake(_ run: Run) async throws {

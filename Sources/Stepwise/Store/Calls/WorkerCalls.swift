@@ -10,38 +10,53 @@ extension ScriptLibrary {
     static let beat = Script(
         "beat", PackageResources.beat_lua, keys: ["workers", "worker", "delayed", "meta", "paused", "lists..."],
         arguments: [
-            "worker", "max_due", "is_look_asked", "queues", "has_claimed", "cancels", "workflows", "names...",
+            "worker", "max_due", "is_look_asked", "queues", "has_claimed", "cancels", "workflows", "max_text",
+            "names...",
         ])
     static let declareDead = Script(
-        "declare_dead", PackageResources.declare_dead_lua, keys: ["workers", "worker"], arguments: ["worker", "beat"])
+        "declare_dead", PackageResources.declare_dead_lua, keys: ["workers", "worker"],
+        arguments: ["worker", "beat", "queues?"])
+    static let compare = Script(
+        "compare", PackageResources.compare_lua, after: plain, keys: ["workers", "worker", "lists..."],
+        arguments: ["worker", "queues", "known..."])
     static let deregister = Script(
         "deregister", PackageResources.deregister_lua, keys: ["workers", "worker", "claims..."],
         arguments: ["worker", "age"])
     static let release = Script(
         "release", PackageResources.release_lua,
         keys: [
-            "run", "open", "claimed", "queue", "steps", "join", "running", "failed", "dead", "parent_queue",
+            "run", "open", "claimed", "queue", "steps", "join", "running", "failed", "ending", "dead", "parent_queue",
         ],
         arguments: [
             "text", "worker", "kind", "generation", "step", "attempt", "is_lost", "max_losses", "id",
         ])
+    static let releaseHeld = Script(
+        "release_held", PackageResources.release_held_lua,
+        keys: [
+            "run", "open", "claimed", "queue", "queued", "running", "unserved", "parked", "waiting_pushed",
+            "waiting_enqueued", "pushed_queues",
+        ],
+        arguments: ["id", "worker", "text", "kind", "generation", "step", "attempt", "max_losses", "reason", "queue"])
+    static let noteHeld = Script(
+        "note_held", PackageResources.note_held_lua, keys: ["worker"], arguments: ["held", "is_stopped"])
     static let releasePushed = Script(
         "release_pushed", PackageResources.release_pushed_lua,
         keys: ["accepting", "inbox", "redelivered", "malformed"],
         arguments: ["is_one", "item", "worker", "is_lost", "max_losses", "max_size", "entry", "max_entries"])
     static let reject = Script(
         "reject", PackageResources.reject_lua, keys: ["claims", "malformed"],
-        arguments: ["item", "length", "entry", "max_entries"])
+        arguments: ["item", "length", "entry", "reason", "max_entries", "newer"])
     static let trimMalformed = Script(
         "trim_malformed", PackageResources.trim_malformed_lua, keys: ["malformed"], arguments: ["age"])
     static let setUnserved = Script(
         "set_unserved", PackageResources.set_unserved_lua,
         keys: [
             "run", "claimed", "unserved_items", "running", "unserved", "waiting_pushed", "waiting_enqueued",
+            "pushed_queues",
         ],
-        arguments: ["id", "text", "worker", "is_turn", "reason", "is_paused"])
+        arguments: ["id", "text", "worker", "is_turn", "reason", "is_paused", "queue", "max_waiting"])
     static let reclaim = Script(
-        "reclaim", PackageResources.reclaim_lua, keys: ["run", "unserved_items", "claimed"],
+        "reclaim", PackageResources.reclaim_lua, keys: ["run", "unserved_items", "claimed", "waiting_pushed"],
         arguments: ["text", "is_turn"])
     static let tryCommands = Script(
         "try_commands", PackageResources.try_commands_lua, after: plain, keys: ["scratch", "kinds..."],
@@ -107,24 +122,67 @@ extension ScriptCall<ReplyReader> {
                 + versioned.map { keys.unfit($0) },
             arguments: [
                 .init(name), .init(duePage), withLists ? "1" : "", .init(queues.count), hasClaimed ? "1" : "",
-                .init(cancels), .init(workflows.count),
+                .init(cancels), .init(workflows.count), .init(ListedClaim.mostBytes),
             ] + pausables.map { .init($0) })
     }
 }
 
+extension ScriptCall<CompareReply> {
+    /// Asks what Redis has of what a worker holds.
+    ///
+    /// - Parameters:
+    ///   - queues: whose claims are wanted.
+    ///   - runs: at most 500 of those that it has an instance of.
+    static func compare(_ keys: Keys, _ name: String, queues: [String], _ runs: [(run: RunStore.Run, known: KnownRun)])
+        -> Self
+    {
+        var arguments: [RedisArgument] = [.init(name), .init(queues.count)]
+        for (run, known) in runs {
+            arguments += [.init(run.generation), .init(known.recorded)]
+            switch known.last {
+            case .token(let token)?: arguments += ["token", .init(token)]
+            case .record(let beginning, let length)?: arguments += [.init(length), .init(beginning)]
+            case nil: arguments += ["", ""]
+            }
+            arguments += [.init(known.opened), .init(known.delivered)]
+        }
+        return Self(
+            ScriptLibrary.compare,
+            keys: [keys.workers, keys.worker(name)] + queues.map { keys.claimed(name, $0) }
+                + runs.flatMap { [$0.run.runKey, $0.run.stepsKey] },
+            arguments: arguments
+        ) { reader in
+            guard reader.items.count == 3, let entry = ComparedEntry(rawValue: reader.word),
+                let claims = reader.items[1].array, let lacking = reader.items[2].array
+            else { throw reader.unexpected }
+            return CompareReply(
+                entry: entry, claims: claims.compactMap(\.bytes), lacking: lacking.compactMap(\.integer))
+        }
+    }
+}
+
 extension ScriptCall<Bool> {
-    /// - Parameter beat: the beat that was seen for a whole lease; empty: whatever it is.
+    /// - Parameter beat: the beat that was seen for a whole lease.
     static func declareDead(_ keys: Keys, _ name: String, beat: String) -> Self {
         Self(
             ScriptLibrary.declareDead, keys: [keys.workers, keys.worker(name)],
             arguments: [.init(name), .init(beat)])
     }
 
-    /// Claims an unserved work item. `false` if somebody else was faster.
-    static func reclaim(_ keys: Keys, run: String, workflow: String, claims: String, text: String, isTurn: Bool) -> Self
-    {
+    /// A worker gives its own name up: its entry says so from now on, also if Redis had none.
+    static func declareSelfDead(_ keys: Keys, _ name: String, queues: [String]) -> Self {
         Self(
-            ScriptLibrary.reclaim, keys: [keys.run(run), keys.unserved(workflow), claims],
+            ScriptLibrary.declareDead, keys: [keys.workers, keys.worker(name)],
+            arguments: [.init(name), "", .init(queues.joined(separator: " "))])
+    }
+
+    /// Claims an unserved work item. `false` if somebody else was faster.
+    static func reclaim(
+        _ keys: Keys, run: String, workflow: String, queue: String, claims: String, text: String, isTurn: Bool
+    ) -> Self {
+        Self(
+            ScriptLibrary.reclaim,
+            keys: [keys.run(run), keys.unserved(workflow), claims, keys.waitingPushed(queue)],
             arguments: [.init(text), isTurn ? "1" : ""])
     }
 }
@@ -147,7 +205,7 @@ extension ScriptCall<String> {
         case .step(_, let itsGeneration, let itsAttempt, let itsStep):
             kind = "step"
             (generation, attempt, step) = (itsGeneration, String(itsAttempt), itsStep)
-        case .ended, .cancel, .broadcast, .withdraw, nil:
+        case .ended, .cancel, .broadcast, .withdraw, .end, nil:
             break
         }
         let run = workItem?.run ?? ""
@@ -155,7 +213,7 @@ extension ScriptCall<String> {
             ScriptLibrary.release,
             keys: [
                 keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.steps(run),
-                keys.join(run), keys.runs(.running), keys.runs(.failed), keys.dead,
+                keys.join(run), keys.runs(.running), keys.runs(.failed), keys.runs(.ending), keys.dead,
                 keys.queue(parentQueue ?? queue),
             ],
             arguments: [
@@ -183,7 +241,7 @@ extension ScriptCall<Int> {
             arguments: [
                 item == nil ? "" : "1", .init(item ?? []), .init(worker), lost ? "1" : "", .init(maximumWorkerLosses),
                 .init(maximumSize),
-                .init("{\"queue\":\(JSON.string(queue))"), .init(RefusedItem.mostEntries),
+                .init(RefusedItem.head(queue: queue)), .init(RefusedItem.mostEntries),
             ]
         ) { $0.reply.integer ?? 0 }
     }
@@ -199,30 +257,56 @@ extension ScriptCall<Int> {
 }
 
 extension RunStore {
+    /// A claimed work item waits for a worker that can do it.
+    ///
+    /// - Parameter mostWaiting: how many pushed runs of the queue may wait.
+    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and as many wait as may.
     nonisolated(nonsending) func setUnserved(
-        _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String, isPaused: Bool
-    ) async throws {
+        _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String, isPaused: Bool, mostWaiting: Int
+    ) async throws -> Bool {
         try await send(
-            ScriptCall<Void>(
+            ScriptCall(
                 ScriptLibrary.setUnserved,
                 keys: [
                     run.runKey, keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
-                    keys.runs(.noWorker), keys.waitingPushed, keys.waitingEnqueued,
+                    keys.runs(.noWorker), keys.waitingPushed(run.queue), keys.waitingEnqueued, keys.pushedQueues,
                 ],
                 arguments: [
                     .init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason), isPaused ? "1" : "",
-                ]))
+                    .init(run.queue), .init(mostWaiting),
+                ]
+            ) { $0.reply.string != "crowded" }, for: text)
+    }
+
+    /// A pushed run that would wait, where as many wait as may, goes to `malformed` as the item that it was.
+    ///
+    /// - Parameter text: the turn's, which is claimed.
+    /// - Returns: whether it did; else somebody else has the turn, or has paused the run.
+    nonisolated(nonsending) func refuseWaiting(_ run: Run, text: String, reason: String) async throws -> Bool {
+        try await send(
+            ScriptCall<Bool>(
+                ScriptLibrary.refuseWaiting,
+                keys: [
+                    run.runKey, run.stepsKey, run.openKey, run.joinKey, keys.mail(run.id), keys.seen(run.id),
+                    keys.expected, keys.claimed(worker, run.queue), keys.runs(.running), keys.delayed, keys.malformed,
+                ],
+                arguments: [
+                    .init(run.id), .init(text), .init(worker), .init(RefusedItem.head(queue: run.queue)),
+                    .init(reason), .init(RefusedItem.mostEntries),
+                ]), for: text)
     }
 
     /// A claimed item goes to `malformed`.
-    func reject(_ item: ClaimedItem, from source: ClaimSource, reason: String) async throws {
-        let refused = RefusedItem(item, queue: source.queue, reason: reason)
+    ///
+    /// - Parameter newer: of a long one: how many items the worker has claimed from there since, and still has.
+    func reject(_ item: ClaimedItem, from source: ClaimSource, reason: String, newer: Int = 0) async throws {
         try await send(
             ScriptCall<Void>(
                 ScriptLibrary.reject, keys: [source.claims(keys, worker), keys.malformed],
                 arguments: [
-                    .init(item.bytes), .init(item.isWhole ? "" : String(item.length)), .init(refused.entry),
-                    .init(RefusedItem.mostEntries),
+                    .init(item.bytes), .init(item.isWhole ? "" : String(item.length)),
+                    .init(RefusedItem.head(queue: source.queue)), .init(reason), .init(RefusedItem.mostEntries),
+                    .init(newer),
                 ]))
     }
 }

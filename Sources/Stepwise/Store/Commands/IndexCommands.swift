@@ -35,6 +35,9 @@ extension StoreCommand<Int> {
         Self(counting: ["ZCOUNT", .init(keys.dead), .init("(\(time)"), "+inf"])
     }
 
+    /// How many entries a list of runs has.
+    static func count(_ list: String) -> Self { Self(counting: ["ZCARD", .init(list)]) }
+
     /// How many entries wait for their time.
     static func delayedCount(_ keys: Keys) -> Self { Self(counting: ["ZCARD", .init(keys.delayed)]) }
 }
@@ -71,6 +74,9 @@ extension StoreCommand<[String]> {
     static func oldest(_ list: String, upto time: Int, from start: Int, count: Int) -> Self {
         first(list, upto: time, from: start, count)
     }
+
+    /// The queues to which something was pushed that waits, or has waited.
+    static func pushedQueues(_ keys: Keys) -> Self { first(keys.pushedQueues, upto: .max, 1000) }
 
     private static func first(_ key: String, upto score: Int, from start: Int = 0, _ count: Int) -> Self {
         Self(["ZRANGEBYSCORE", .init(key), "-inf", .init(score), "LIMIT", .init(start), .init(count)]) {

@@ -10,7 +10,7 @@ internal import Foundation
 enum RunField: String, Sendable {
     case workflow, status, queue, generation, payload, created, ended, labels, deadline, startsAt, continued
     case recorded, turn, delivered, opened, inline, patches, divergence, unfit
-    case output, error, reason, warning, cancelled, origin, restarted, parent, parentQueue
+    case output, error, reason, warning, cancelled, ending, origin, restarted, parent, parentQueue
 
     fileprivate var argument: RedisArgument { .init(rawValue) }
 }
@@ -89,6 +89,27 @@ extension StoreCommand<Page<(step: String, state: OpenStep?)>> {
     }
 }
 
+/// An open step of a run that is ending, as its mover names it to the store.
+struct Leftover: Sendable, Hashable {
+    /// As it is written: what somebody else has written here ends, too.
+    var step: [UInt8]
+    /// The event that it waits for.
+    var event: String?
+}
+
+extension StoreCommand<Page<Leftover>> {
+    /// A page of what is left of a run that is ending. It may have more than `count`, or fewer.
+    static func leftovers(_ keys: Keys, of id: String, after cursor: String, count: Int) -> Self {
+        Self(["HSCAN", .init(keys.open(id)), .init(cursor), "COUNT", .init(count)]) { reply in
+            Page(
+                reply,
+                pairs: { step, text in
+                    step.bytes.map { Leftover(step: $0, event: text.string.flatMap { OpenStep($0)?.event?.name }) }
+                })
+        }
+    }
+}
+
 /// Whether claimed steps are still open at their attempt, in this generation of their run, and moved by a work item: two questions in one
 /// write, no script.
 struct OpenCheck: Sendable {
@@ -107,7 +128,8 @@ struct OpenCheck: Sendable {
     /// - Returns: each step that is; `nil` for one that is not.
     private func read(_ replies: [RedisValue]) -> [OpenStep?] {
         guard replies.count == 2, let now = replies[0].array, now.count == 2, now[0].string == run.generation,
-            evenIfPaused || now[1].string != RunStatus.paused.rawValue,
+            let status = now[1].string, status != RunStatus.ending.rawValue,
+            evenIfPaused || status != RunStatus.paused.rawValue,
             let states = replies[1].array, states.count == steps.count
         else { return steps.map { _ in nil } }
         return zip(states, steps).map { state, step in

@@ -8,10 +8,27 @@ package final class Slots: Sendable {
         var isStopped = false
         /// While one work item is executed alone: slots come back and nobody gets one.
         var isPaused = false
+        /// While what is claimed would not begin: nobody gets a slot, and nobody waits for an item.
+        var isHeld = false
+        /// How many slots may still be given out, however many are free.
+        var allowance = Int.max
         /// How many wait for an item.
         var waiting = 0
         var quietWaiter: CheckedContinuation<Void, Never>?
         var waiters: [CheckedContinuation<Bool, Never>] = []
+
+        mutating func spend(_ number: Int) {
+            if allowance != .max { allowance -= number }
+        }
+
+        /// Takes slots for as many of those who wait for one as may have one.
+        mutating func takeWaiters() -> [CheckedContinuation<Bool, Never>] {
+            let number = isPaused ? 0 : min(free, waiters.count, allowance)
+            free -= number
+            spend(number)
+            defer { waiters.removeFirst(number) }
+            return Array(waiters.prefix(number))
+        }
     }
 
     private let state: Mutex<State>
@@ -27,8 +44,9 @@ package final class Slots: Sendable {
         await withCheckedContinuation { continuation in
             let answer: Bool? = state.withLock { state in
                 if state.isStopped { return false }
-                if state.free > 0, !state.isPaused {
+                if state.free > 0, !state.isPaused, state.allowance > 0 {
                     state.free -= 1
+                    state.spend(1)
                     return true
                 }
                 state.waiters.append(continuation)
@@ -42,8 +60,9 @@ package final class Slots: Sendable {
     package func take(upTo count: Int) -> Int {
         state.withLock { state in
             guard !state.isStopped, !state.isPaused else { return 0 }
-            let taken = max(0, min(count, state.free))
+            let taken = max(0, min(count, state.free, state.allowance))
             state.free -= taken
+            state.spend(taken)
             return taken
         }
     }
@@ -53,8 +72,10 @@ package final class Slots: Sendable {
     /// - Returns: `false` if nobody gets a slot now; then nothing is begun, and the slot is given back all the same.
     package func beginWaiting() -> Bool {
         let begins = state.withLock { state in
-            if state.isStopped || state.isPaused { return false }
+            if state.isStopped || state.isPaused || state.isHeld { return false }
             state.waiting += 1
+            // The slot was none for an item.
+            state.spend(-1)
             return true
         }
         release()
@@ -73,10 +94,11 @@ package final class Slots: Sendable {
     package func release(_ number: Int = 1) {
         for _ in 0..<number {
             let (waiter, quiet) = state.withLock { state in
-                if state.waiters.isEmpty || state.isPaused {
+                if state.waiters.isEmpty || state.isPaused || state.allowance == 0 {
                     state.free += 1
                     return (nil as CheckedContinuation<Bool, Never>?, Self.takeQuietWaiter(&state, count))
                 }
+                state.spend(1)
                 return (state.waiters.removeFirst(), nil)
             }
             waiter?.resume(returning: true)
@@ -120,15 +142,32 @@ package final class Slots: Sendable {
     package func resume() {
         let waiters = state.withLock { state in
             state.isPaused = false
-            let number = min(state.free, state.waiters.count)
-            state.free -= number
-            defer { state.waiters.removeFirst(number) }
-            return Array(state.waiters.prefix(number))
+            return state.takeWaiters()
         }
         for waiter in waiters { waiter.resume(returning: true) }
     }
 
     package var isPaused: Bool { state.withLock { $0.isPaused } }
+
+    /// Nobody gets a slot until ``allow(_:)``.
+    package func hold() {
+        state.withLock { state in
+            state.isHeld = true
+            state.allowance = 0
+        }
+    }
+
+    /// So many slots may be given out from now on; `nil`: as many as there are.
+    package func allow(_ number: Int?) {
+        let waiters = state.withLock { state in
+            state.isHeld = false
+            state.allowance = number ?? .max
+            return state.takeWaiters()
+        }
+        for waiter in waiters { waiter.resume(returning: true) }
+    }
+
+    package var isHeld: Bool { state.withLock { $0.isHeld } }
 
     /// Nobody gets a slot any more.
     package func stop() {

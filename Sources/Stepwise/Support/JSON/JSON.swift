@@ -56,8 +56,9 @@ package enum JSON {
         return result + "\""
     }
 
+    /// The beginning of JSON or of what should be, on one line.
     package static func excerpt(_ bytes: [UInt8], limit: Int = 200) -> String {
-        let text = String(cutting: bytes, to: limit)
+        let text = String(cutting: bytes, to: limit).printable
         return bytes.count > limit ? "\(text)… (\(bytes.count) bytes)" : text
     }
 
@@ -85,8 +86,10 @@ package enum JSON {
         }
     }
 
-    /// What a coder says: at most 1,000 bytes of it, which may be a user's words.
-    package static func words(_ error: any Error) -> String { sentence(error).prefix(bytes: 1000) }
+    /// What a coder says, on one line: at most 1,000 bytes of it, which may be a user's words or quote the text.
+    package static func words(_ error: any Error) -> String {
+        sentence(error).prefix(bytes: 1000).printable.prefix(bytes: 1000)
+    }
 
     private static func sentence(_ error: any Error) -> String {
         func place(_ context: DecodingError.Context) -> String {

@@ -20,6 +20,8 @@ final class ClaimLedger: Sendable {
         var emptyWaiters: [CheckedContinuation<Void, Never>] = []
         var unknown: [[UInt8]: Int] = [:]
         var missing: [[UInt8]: Int] = [:]
+        /// What is held, and of which Redis knows nothing any more.
+        var lost: Set<Item> = []
     }
 
     private let state = Mutex(State())
@@ -60,6 +62,7 @@ final class ClaimLedger: Sendable {
                 state.held[Item(item)] = count - 1
             } else {
                 state.held[Item(item)] = nil
+                if !state.lost.isEmpty { state.lost.remove(Item(item)) }
             }
             state.count -= 1
             let isAgain = !state.again.isEmpty && state.again.remove(item) != nil
@@ -85,18 +88,51 @@ final class ClaimLedger: Sendable {
         }
     }
 
-    /// Compares with the claim lists. Only what differs in the same way twice in a row counts: replies may be on their way.
+    /// Whether a held item was given up by ``reconcile(with:isWhole:_:)``. Nothing may be asked for it any more.
+    func isLost(_ item: [UInt8]) -> Bool { state.withLock { $0.lost.contains(Item(item)) } }
+
+    /// Compares with the claim lists while nothing can be on its way: what differs counts at once.
+    ///
+    /// - Parameters:
+    ///   - isWhole: whether `list` has all of them. Else nothing is missing.
+    ///   - isGivenUp: whether what an item is for is given up, wherever it lies.
+    /// - Returns: what is in the list and is not held; and what is held and is lost. If it is in the list, it is taken up again at its end.
+    func reconcile(
+        with list: [[UInt8]], isWhole: Bool, _ isGivenUp: ([UInt8]) -> Bool
+    ) -> (unknown: [[UInt8]], lost: [[UInt8]]) {
+        state.withLock { state in
+            var counts: [[UInt8]: Int] = [:]
+            for item in list { counts[item, default: 0] += 1 }
+            let unknown = counts.flatMap { item, count in
+                Array(repeating: item, count: max(0, count - state.held[Item(item), default: 0]))
+            }
+            var lost: [[UInt8]] = []
+            for item in state.held.keys {
+                let isThere = counts[item.bytes] != nil
+                guard isGivenUp(item.bytes) || (isWhole && !isThere) else { continue }
+                lost.append(item.bytes)
+                state.lost.insert(item)
+                if isThere { state.again.insert(item.bytes) }
+            }
+            (state.unknown, state.missing) = ([:], [:])
+            return (unknown, lost)
+        }
+    }
+
+    /// Compares with the claim lists, as the beat lists them. Only what differs in the same way twice in a row counts: replies may be on their way.
     func difference(to list: [[UInt8]]) -> (unknown: [[UInt8]], missing: [[UInt8]]) {
         state.withLock { state in
             var counts: [[UInt8]: Int] = [:]
             for item in list { counts[item, default: 0] += 1 }
+            var held: [[UInt8]: Int] = [:]
+            for (item, count) in state.held { held[ListedClaim.listed(item.bytes), default: 0] += count }
             var unknown: [[UInt8]: Int] = [:]
-            for (item, count) in counts where count > state.held[Item(item), default: 0] {
-                unknown[item] = count - state.held[Item(item), default: 0]
+            for (item, count) in counts where count > held[item, default: 0] {
+                unknown[item] = count - held[item, default: 0]
             }
             var missing: [[UInt8]: Int] = [:]
-            for (item, count) in state.held where count > counts[item.bytes, default: 0] {
-                missing[item.bytes] = count - counts[item.bytes, default: 0]
+            for (item, count) in held where count > counts[item, default: 0] {
+                missing[item] = count - counts[item, default: 0]
             }
             defer { (state.unknown, state.missing) = (unknown, missing) }
             return (

@@ -28,7 +28,8 @@ struct ClaimLoop: Sendable {
                 pause = .milliseconds(50)
             } catch {
                 if error.kind == .closed { return }
-                if error.kind != .unavailable, !session.isDraining {
+                // The worker itself ends a wait when it drains, or when the queue is paused.
+                if error.kind != .unavailable, !goesBack {
                     session.logger.warning(
                         "claiming failed", metadata: ["list": "\(source.list(session.keys))", "error": "\(error)"])
                 }
@@ -56,7 +57,7 @@ struct ClaimLoop: Sendable {
             seconds: WorkerConnections.blockingTimeout)
         guard let item = try await blocking.send(claim) else { return 1 }
         let hasSlot = session.slots.take(upTo: 1) == 1
-        await accept(item, hasSlot: hasSlot)
+        await accept(item, hasSlot: hasSlot, newer: 0)
         return hasSlot && ContinuousClock.now - begin < session.configuration.claimAtOnce ? 8 : 1
     }
 
@@ -77,10 +78,11 @@ struct ClaimLoop: Sendable {
             }
         }
         // What goes back at once goes back in its old order: the oldest last, to be the next.
-        if goesBack { items.reverse() }
-        for item in items {
+        let isReversed = goesBack
+        if isReversed { items.reverse() }
+        for (index, item) in items.enumerated() {
             free -= 1
-            await accept(item, hasSlot: true)
+            await accept(item, hasSlot: true, newer: isReversed ? 0 : items.count - 1 - index)
         }
         if let failure { throw failure }
         let taken = slots - free
@@ -88,15 +90,20 @@ struct ClaimLoop: Sendable {
         return free == 0 ? min(batch * 2, Self.most) : max(2, taken)
     }
 
-    private var goesBack: Bool { session.isDraining || session.isPaused(queue: source.queue) }
+    private var goesBack: Bool {
+        session.isDraining || session.slots.isHeld || session.isPaused(queue: source.queue)
+    }
 
     /// What others push is read as far as it may be accepted.
     private var longest: Int? {
         if case .inbox = source { session.configuration.maximumPayloadSize } else { nil }
     }
 
-    /// What arrives after the worker has begun to drain, after the queue was paused, or while there is no slot, goes back at once.
-    private func accept(_ item: ClaimedItem, hasSlot: Bool) async {
+    /// What arrives after the worker has begun to drain, after the queue was paused, while Swift's pool is held, or while there is no slot, goes
+    /// back at once.
+    ///
+    /// - Parameter newer: how many items were claimed here since, and are still held.
+    private func accept(_ item: ClaimedItem, hasSlot: Bool, newer: Int) async {
         session.noteClaim()
         if hasSlot, !goesBack, item.isWhole {
             switch source {
@@ -109,7 +116,7 @@ struct ClaimLoop: Sendable {
         if item.isWhole {
             try? await session.release(item.bytes, to: source)
         } else {
-            await session.rejectLong(item, from: source)
+            await session.rejectLong(item, from: source, newer: newer)
         }
         if hasSlot { session.slots.release() }
     }

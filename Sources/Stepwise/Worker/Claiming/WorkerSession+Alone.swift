@@ -46,6 +46,7 @@ extension WorkerSession {
     /// may have moved before is in the claim list, and is found there.
     func stopWaiting(_ blocking: RedisClient) async {
         guard let redis = blocking.session, redis.clientID != 0 else { return }
+        blocking.expectEnd()
         // Over the heartbeat's connection: user code may hold the thread of the others.
         try? await connections.beat.send(.kill(redis.clientID))
     }

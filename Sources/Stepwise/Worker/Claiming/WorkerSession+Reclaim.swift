@@ -33,7 +33,7 @@ extension WorkerSession {
         let about = try await command(.run(keys, run, .queue, .unfit, .status))
         let queue = about.text(.queue) ?? "default"
         // What belongs to no live run is dropped by whoever claims it.
-        let isLive = about.status.map { !$0.isEnded } ?? false
+        let isLive = about.status.map { !$0.isDecided } ?? false
         guard configuration.queues.contains(queue), !isPaused(queue: queue),
             !isLive || reasonToWait(workflow, incompatibleVersions: about.incompatibleVersions) == nil
         else {
@@ -42,7 +42,8 @@ extension WorkerSession {
         let isTurn = if case .turn = workItem { true } else { false }
         let isClaimed = try await evaluate(
             .reclaim(
-                keys, run: run, workflow: workflow, claims: keys.claimed(name, queue), text: text, isTurn: isTurn))
+                keys, run: run, workflow: workflow, queue: queue, claims: keys.claimed(name, queue), text: text,
+                isTurn: isTurn))
         guard isClaimed else { return .gone }
         noteClaim()
         accept(Array(text.utf8), from: queue)

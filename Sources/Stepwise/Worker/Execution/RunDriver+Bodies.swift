@@ -19,13 +19,15 @@ extension RunDriver {
         case over
     }
 
-    /// - Parameter lost: how many workers were lost with the step; `nil` if that is not known.
+    /// - Parameters:
+    ///   - lost: how many workers were lost with the step; `nil` if that is not known.
+    ///   - looks: how often it was looked for the step before, one time after the other.
     func execute(
-        _ text: String, _ step: String, _ attempt: Int, lost: Int?, _ claim: Claim
+        _ text: String, _ step: String, _ attempt: Int, lost: Int?, _ claim: Claim, looks: Int = 0
     ) async throws -> Kept? {
         // The instance was given up meanwhile, or the step was recorded since the answer that named it was given: look again.
         guard let instance, !instance.isDelivered(step) else {
-            return try await load(text, step: (step, attempt), claim)
+            return try await lookAgain(text, step, attempt, looks, claim)
         }
         guard let call = instance.call(step) else {
             let isAtRest = await isAtRest(instance)
@@ -38,8 +40,9 @@ extension RunDriver {
         if call.body == nil {
             // Redis has closed the step since it said that it is open, or has lost that.
             if !holdsTurn { dropInstance() }
-            return try await load(text, step: (step, attempt), claim)
+            return try await lookAgain(text, step, attempt, looks, claim)
         }
+        defer { forgetElsewhere(text, of: call) }
         do {
             let result: Outcome.Result
             let took: Int
@@ -93,6 +96,7 @@ extension RunDriver {
             let turn = session.ledger.hold(Array(run.turnText.utf8))
             defer { turn.end() }
             guard try await prepareInstance(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
+            known.note(opened: opened)
             try await synchronize(with: page, holdsTurn: true)
             return try await drive(number: number, opened: opened, turn)
         case .reset:
@@ -123,6 +127,8 @@ extension RunDriver {
         defer { if isAlone { session.endAlone() } }
         if let running = bodies[call.id], running.attempt == attempt {
             body = running
+            attemptNotes[call.id]?.text = text
+            attemptNotes[call.id]?.number = number
         } else {
             let lost = if let lost { lost } else { try await session.lost(with: call.id, of: run) }
             if session.isLastDelivery(lost: lost) {
@@ -130,48 +136,68 @@ extension RunDriver {
                     return .givenBack
                 }
                 isAlone = true
-            } else if session.slots.isPaused {
+            } else if session.slots.isPaused || isHeldBack(call) {
                 return .givenBack
             }
+            var mark: AttemptMark?
             if call.options.isAtMostOnce || (call.options.claimTimeout != nil && attempt == 1) {
+                let note = AttemptNote(
+                    text: text, number: number, attempt: attempt, token: session.nextToken(),
+                    isOnce: call.options.isAtMostOnce)
                 let reply = try await store.markAttempt(
-                    run, text: text, turn: number, step: call.id, attempt: attempt, token: session.nextToken(),
-                    once: call.options.isAtMostOnce)
+                    run, text: text, turn: number, step: call.id, attempt: attempt, token: note.token,
+                    once: note.isOnce)
                 switch reply {
-                case .begun: break
+                case .begun(let claimLimit):
+                    mark = AttemptMark(token: note.token, claimLimit: claimLimit)
+                    attemptNotes[call.id] = note
                 case .stale: return .cancelled
                 case .interrupted: return .ended(.error(interruption(of: call.id, attempt: attempt)), took: 0)
                 }
                 if session.isOver { return .over }
             }
-            guard let started = start(call, attempt: attempt) else { return .cancelled }
+            // What has cost a worker may have held its thread.
+            guard let started = start(call, attempt: attempt, mark: mark, mayHold: lost == 0) else { return .cancelled }
             body = started
             bodies[call.id] = body
         }
         if number != nil { inline = call.id }
+        register(call, body, text: text, turn: number)
         let end = await body.wait()
+        session.bodies.forget(body)
         guard let end else { return session.isOver ? .over : .interrupted }
-        if bodies[call.id] === body { bodies[call.id] = nil }
+        if bodies[call.id] === body {
+            bodies[call.id] = nil
+            if !attemptNotes.isEmpty { attemptNotes[call.id] = nil }
+        }
         if inline == call.id { inline = nil }
         if session.isOver { return .over }
         let judgement = judge(end, of: call, body)
+        if case .givenBack = judgement, let mark = body.mark {
+            try await store.unmarkAttempt(run, text: text, turn: number, step: call.id, attempt: attempt, mark)
+        }
         guard case .ended(.value(let payload), let took) = judgement else { return judgement }
         if call.options.kind == WorkflowContext.callbackKind,
             let token = try? JSON.decode(String.self, from: payload, what: "a token")
         {
             // Before anybody can learn of it.
-            if let token = CallbackToken(token) { try await store.expectAnswer(token, run) }
+            if let token = CallbackToken(token) {
+                try await writeElsewhere(text) { [store, run] in try await store.expectAnswer(token, run, text: text) }
+            }
             return judgement
         }
         if let notice = call.notice {
             let step = step(of: call, attempt: attempt)
-            guard let problem = try await session.send(notice, value: payload, from: run, step: step) else {
+            let refusal = try await writeElsewhere(text) { [session, run] in
+                try await session.send(notice, value: payload, from: run, step: step, text: text)
+            }
+            guard let problem = refusal else {
                 return .ended(.value(JSON.null), took: took)
             }
             return .ended(.error(StepFailure(step: call.id, attempts: attempt, error: problem)), took: took)
         }
         guard let order = call.child else { return judgement }
-        if let failure = try await makeChild(order, of: call.id, attempt: attempt, payload: payload) {
+        if let failure = try await makeChild(order, of: call.id, attempt: attempt, payload: payload, text: text) {
             return .ended(.error(failure), took: took)
         }
         if order.isAwaited { return .waits(order) }
@@ -180,7 +206,7 @@ extension RunDriver {
 
     /// - Returns: why it could not be made.
     private func makeChild(
-        _ order: ChildOrder, of step: String, attempt: Int, payload: [UInt8]
+        _ order: ChildOrder, of step: String, attempt: Int, payload: [UInt8], text: String
     ) async throws -> StepFailure? {
         let limit = session.configuration.maximumDepth
         let child = RunStore.Child(
@@ -193,7 +219,9 @@ extension RunDriver {
                 "the child that step \"\(step)\" of run \(run.id) makes would have \(child.depth) runs above it, and the limit is \(limit) "
                     + "(maximumDepth of the worker's configuration): does a workflow invoke itself without end? Else raise the limit"
             )
-        } else if let owner = try await store.make(child, order, of: step, run) {
+        } else if let owner = try await writeElsewhere(
+            text, { [store, run] in try await store.make(child, order, of: step, run, text: text) })
+        {
             problem = StepwiseError(
                 .invalidIdentifier,
                 "step \"\(step)\" of run \(run.id) cannot make its child: run id \(child.id) belongs to \(owner); choose another id"
@@ -202,7 +230,22 @@ extension RunDriver {
         return problem.map { StepFailure(step: step, attempts: attempt, error: $0) }
     }
 
-    func record(of call: StepCall, attempt: Int, _ result: Outcome.Result, took: Int) -> RunStore.Record {
+    /// Writes what a step writes besides its outcome, and before that. It is noted until ``forgetElsewhere(_:of:)``.
+    private func writeElsewhere<Value: Sendable>(
+        _ claim: String, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        session.comparisons.noteElsewhere(claim) { _ = try await body() }
+        return try await body()
+    }
+
+    func forgetElsewhere(_ claim: String, of call: StepCall) {
+        guard call.child != nil || call.notice != nil || call.options.kind == WorkflowContext.callbackKind else {
+            return
+        }
+        session.comparisons.forgetElsewhere(claim)
+    }
+
+    nonisolated func record(of call: StepCall, attempt: Int, _ result: Outcome.Result, took: Int) -> RunStore.Record {
         var record = RunStore.Record(
             step: call.id, key: call.key, attempt: attempt, result: result, took: took, token: session.nextToken())
         record.kind = call.kind
@@ -214,23 +257,46 @@ extension RunDriver {
 
     /// Whether the open step has no more to tell than that it is open.
     func isPlain(_ call: StepCall, attempt: Int, lost: Int) -> Bool {
-        attempt == 1 && lost == 0 && !call.options.isAtMostOnce && !call.options.hasLimits
+        attempt == 1 && lost == 0 && !call.options.isAtMostOnce && !call.options.hasLimits && !isParent(call)
+    }
+
+    /// Whether the open step says that it makes a child which is not to go on without it.
+    private func isParent(_ call: StepCall) -> Bool {
+        if case .child(let order) = call.special { order.endsWithParent } else { false }
     }
 
     private func step(of call: StepCall, attempt: Int) -> Step {
         Step(runID: run.id, generation: generation, id: call.id, attempt: attempt)
     }
 
-    /// - Parameter pace: what is known of such bodies, if the caller has it.
+    /// - Parameters:
+    ///   - mark: what was written before.
+    ///   - pace: what is known of such bodies, if the caller has it.
+    ///   - mayHold: whether it may begin on this thread.
     /// - Returns: `nil` if nobody is to execute it any more.
-    func start(_ call: StepCall, attempt: Int, _ pace: BodyPace? = nil) -> RunningBody? {
+    func start(
+        _ call: StepCall, attempt: Int, mark: AttemptMark? = nil, _ pace: BodyPace? = nil, mayHold: Bool = true
+    ) -> RunningBody? {
         guard let body = call.body else { return nil }
         let step = step(of: call, attempt: attempt)
         session.logger.debug(
             "a step's body begins", metadata: ["run": "\(run.id)", "step": "\(step.id)", "attempt": "\(attempt)"])
-        return RunningBody(
-            attempt: attempt, timeout: call.options.timeout, timer: session.connections.executor.eventLoop,
-            pace: pace ?? paces.of(call.name), on: session.threads(for: call.options), step: step, body: body)
+        let itsPace = pace ?? paces.of(call.name)
+        return entering(bodyOf: call) {
+            RunningBody(
+                attempt: attempt, mark: mark, timeout: call.options.timeout,
+                timer: session.connections.executor.eventLoop, pace: itsPace, mayHold: mayHold,
+                on: session.threads(for: call.options), load: session.poolLoad, step: step, body: body)
+        }
+    }
+
+    /// Lets others record what a plain step's body returns, should this thread be held by then.
+    private func register(_ call: StepCall, _ body: RunningBody, text: String, turn number: Int?) {
+        guard call.special == nil, call.options.kind != WorkflowContext.callbackKind else { return }
+        let turn = number.map { (number: $0, delivered: instance?.delivered ?? 0) }
+        session.bodies.note(
+            BodyRegister.Entry(
+                body: body, run: run, step: call.id, key: call.key, kind: call.kind, text: text, turn: turn))
     }
 
     /// What a body's end means for its step.
@@ -250,21 +316,29 @@ extension RunDriver {
         case .failure where body.isUnwanted:
             // This worker's doing is no outcome of the step.
             return .cancelled
+        case .failure(let error) where error is BodyWithdrawn:
+            return .givenBack
         case .failure(let error):
-            session.logger.debug(
-                "a step's body failed",
-                metadata: ["run": "\(run.id)", "step": "\(call.id)", "attempt": "\(attempt)", "error": "\(error)"])
-            let failure = StepFailure(step: call.id, attempts: attempt, error: error)
-            let retry = call.options.retry ?? session.configuration.retry
-            guard let delay = retry.delay(afterAttempt: attempt, error: error, chance: .random(in: 0...1)) else {
-                return .ended(.error(failure), took: body.took)
-            }
-            let note = FailedAttempt.note(attempt: attempt, error: error, worker: session.name, took: body.took)
-            let again = RunStore.Again(
-                failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map(\.wholeMilliseconds),
-                took: body.took, note: note)
-            return .again(again, else: failure)
+            // An error's words and a retry's condition are the user's.
+            return entering(bodyOf: call) { judge(failure: error, of: call, body) }
         }
+    }
+
+    private func judge(failure error: any Error, of call: StepCall, _ body: RunningBody) -> BodyEnd {
+        let attempt = body.attempt
+        session.logger.debug(
+            "a step's body failed",
+            metadata: ["run": "\(run.id)", "step": "\(call.id)", "attempt": "\(attempt)", "error": "\(error)"])
+        let failure = StepFailure(step: call.id, attempts: attempt, error: error)
+        let retry = call.options.retry ?? session.configuration.retry
+        guard let delay = retry.delay(afterAttempt: attempt, error: error, chance: .random(in: 0...1)) else {
+            return .ended(.error(failure), took: body.took)
+        }
+        let note = FailedAttempt.note(attempt: attempt, error: error, worker: session.name, took: body.took)
+        let again = RunStore.Again(
+            failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map(\.wholeMilliseconds),
+            took: body.took, note: note)
+        return .again(again, else: failure)
     }
 
     private func interruption(of step: String, attempt: Int) -> StepFailure {
@@ -278,9 +352,10 @@ extension RunDriver {
     /// The step is closed or claimed elsewhere: its body is for nobody.
     func cancelBody(of step: String) {
         guard let body = bodies[step] else { return }
-        body.cancel(unwanted: true)
+        entering(bodyOf: nil) { body.cancel(unwanted: true) }
         if !body.isAwaited {
             bodies[step] = nil
+            attemptNotes[step] = nil
             if inline == step { inline = nil }
         }
     }

@@ -1,6 +1,9 @@
 import NIOCore
 import Synchronization
 
+/// The body was taken back before it began: no attempt was made.
+struct BodyWithdrawn: Error {}
+
 /// One attempt at a step's body, as long as somebody may want its end.
 ///
 /// One waits for it at a time; a wait can be interrupted, and the end is then kept for the next one.
@@ -16,7 +19,18 @@ final class RunningBody: Sendable {
         var timer: Scheduled<Void>?
     }
 
+    /// Whether the body has begun. It begins or is taken back, once and for all.
+    private enum Stage: UInt8, AtomicRepresentable {
+        case waiting
+        case begun
+        case withdrawn
+    }
+
     let attempt: Int
+    private let markOfAttempt: AttemptMark?
+    /// Of Swift's pool, if the body is handed to that.
+    private let load: PoolLoad?
+    private let stage: Atomic<Stage>
     private let limit: Duration?
     private let begin = ContinuousClock.now
     private let state = Mutex(State())
@@ -27,14 +41,22 @@ final class RunningBody: Sendable {
     ///   - limit: after it the body is cancelled, and what it still returns is refused.
     ///   - eventLoop: has the timer for that.
     ///   - pace: what is known of such bodies: a quick one begins on the calling thread.
+    ///   - mayHold: whether it may begin there.
     ///   - threads: where the body is executed; `nil`: on Swift's pool.
+    ///   - load: of Swift's pool.
     init(
-        attempt: Int, timeout limit: Duration?, timer eventLoop: any EventLoop, pace: BodyPace,
-        on threads: (any TaskExecutor)?, step: Step, body: @escaping @Sendable (Step) async throws -> [UInt8]
+        attempt: Int, mark: AttemptMark?, timeout limit: Duration?, timer eventLoop: any EventLoop, pace: BodyPace,
+        mayHold: Bool = true, on threads: (any TaskExecutor)?, load: PoolLoad, step: Step,
+        body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) {
         self.attempt = attempt
+        markOfAttempt = mark
         self.limit = limit
-        if limit == nil, threads == nil, pace.isQuick, #available(macOS 26, *) {
+        var isQuick = false
+        if limit == nil, threads == nil, mayHold, pace.isQuick, #available(macOS 26, *) { isQuick = true }
+        self.load = isQuick || threads != nil ? nil : load
+        stage = Atomic(isQuick ? .begun : .waiting)
+        if isQuick, #available(macOS 26, *) {
             let work = Task.immediateDetached {
                 do {
                     self.finish(.success(try await StepScope.$current.withValue(step) { try await body(step) }))
@@ -44,7 +66,10 @@ final class RunningBody: Sendable {
             state.withLock { $0.work = work }
             return
         }
+        self.load?.noteHanded()
         let work = Task.detached(executorPreference: threads) {
+            // First of all: what was taken back is somebody else's.
+            guard self.begins() else { return }
             // There was no thread for it until nobody wanted its end any more.
             if Task.isCancelled { return self.finish(.failure(CancellationError())) }
             let begin = ContinuousClock.now
@@ -66,6 +91,24 @@ final class RunningBody: Sendable {
             return state.end != nil
         }
         if hasEnded { timer?.cancel() }
+    }
+
+    /// The body's own first question.
+    private func begins() -> Bool {
+        guard leave(for: .begun) else { return false }
+        load?.noteBegun()
+        return true
+    }
+
+    private func leave(for next: Stage) -> Bool {
+        stage.compareExchange(expected: .waiting, desired: next, ordering: .acquiringAndReleasing).exchanged
+    }
+
+    /// Takes the body back if it waits for a thread of Swift's pool: then it does not begin any more, and this is its end.
+    func withdraw() {
+        guard let load, leave(for: .withdrawn) else { return }
+        load.noteWithdrawn()
+        finish(.failure(BodyWithdrawn()))
     }
 
     /// The first end counts. One that comes after the time limit is the limit's, whatever it is: the timer may be late.
@@ -121,6 +164,8 @@ final class RunningBody: Sendable {
         work?.cancel()
     }
 
+    /// What was written before it was to begin.
+    var mark: AttemptMark? { markOfAttempt }
     /// Its end, once it is there.
     var end: End? { state.withLock { $0.end } }
     var isAwaited: Bool { state.withLock { $0.waiter != nil } }

@@ -8,26 +8,24 @@ actor Maintenance {
     nonisolated var unownedExecutor: UnownedSerialExecutor { engine.actors.asUnownedSerialExecutor() }
 
     private let engine: WorkerExecutor
-    private let session: WorkerSession
+    let session: WorkerSession
     private var fleet: FleetWatch
     private var overdue: Set<String> = []
     private var lastClaims: Set<[UInt8]> = []
-    /// The lists that were pruned since they grew beyond their bounds.
-    private var pruned: Set<String> = []
     /// At how many looks in a row there were more pushed items than are handled.
     private var surplusLooks = 0
     /// Opened when the last look at the turns is over.
     private var lastLook: Latch?
     private var nextSweep = ContinuousClock.now
-    /// The queues of the dead, which do not change.
+    /// The queues of the dead, which do not change once they are known.
     private var queuesOfDead: [String: [String]] = [:]
     private var nextExpiry = ContinuousClock.now + .seconds(5)
     private var nextRearm = ContinuousClock.now
     /// Not with the expired: an idle worker sends few requests a second.
     private var nextBounding = ContinuousClock.now + .seconds(9)
     private var nextLineCount = ContinuousClock.now + .seconds(60)
-    /// How many of the oldest runs of a list were looked at that may not fail yet.
-    private var lookedAt: [String: Int] = [:]
+    /// How many of the oldest entries of a list were looked at that stay: the next look goes on behind them.
+    var lookedAt: [String: Int] = [:]
 
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
     private static let deadNameMilliseconds = 3_600_000
@@ -101,21 +99,14 @@ actor Maintenance {
                 try await expire(.completed, age: configuration.completedRetention),
                 try await expire(.cancelled, age: configuration.completedRetention),
                 try await expire(.failed, age: configuration.failedRetention),
-                try await forgetUnexpected(in: session.keys.expected, age: configuration.failedRetention, keeping: nil),
+                try await lookThrough(.events(session.keys.expected)),
             ].allSatisfy { $0 }
             // Where there is more it goes on with the next beat.
             nextExpiry = isDone ? now + .seconds(60) : now
         }
         if leads, now >= nextBounding {
-            let isDone = [
-                try await forgetUnexpected(
-                    in: session.keys.expectedPushed, age: session.configuration.failedRetention,
-                    keeping: session.configuration.maximumPushedWaiting),
-                try await trimMalformed(),
-                try await forgetWaiting(),
-            ].allSatisfy { $0 }
-            try await failWaiting()
-            nextBounding = isDone ? now + .seconds(60) : now
+            let pause = try await keepBounds()
+            nextBounding = now + pause
         }
     }
 
@@ -157,8 +148,11 @@ actor Maintenance {
     private func fire(_ limit: TimeLimit) async {
         do {
             let parentQueue = limit.step == nil ? try await session.parentQueue(of: limit.run) : nil
-            guard case .ended = try await session.store.timerFired(limit, parentQueue: parentQueue) else { return }
-            try await session.reportEnd(of: limit.run)
+            switch try await session.store.timerFired(limit, parentQueue: parentQueue) {
+            case .ended: try await session.reportEnd(of: limit.run)
+            case .ending: break
+            case .recorded, .nothing: return
+            }
             // If it was parked for changed code, it need not be looked at any more; nor if no worker has its workflow.
             let keys = session.keys
             let workflow = try await session.command(.run(keys, limit.run, .workflow)).text(.workflow) ?? ""
@@ -190,7 +184,7 @@ actor Maintenance {
             if dead.isEmpty { break }
             let now = try await session.redisTime()
             for (name, _) in dead {
-                if let queues = queuesOfDead[name] {
+                if let queues = queuesOfDead[name], !queues.isEmpty {
                     known[name] = queues
                 } else {
                     known[name] = try await session.command(.queues(keys, ofWorker: name))
@@ -259,7 +253,7 @@ actor Maintenance {
                 }
             case .turn(let id, let generation):
                 turns.append(RunStore.Run(id: id, generation: generation, queue: "", keys: session.keys))
-            case .ended, .cancel, .broadcast, .withdraw, nil:
+            case .ended, .cancel, .broadcast, .withdraw, .end, nil:
                 break
             }
         }
@@ -295,146 +289,5 @@ actor Maintenance {
             _ = try await session.evaluate(.deleteRuns(keys, status, ids))
         }
         return false
-    }
-}
-
-extension Maintenance {
-    /// What was sent to runs that never came to be; at most 20 pages of 100 runs.
-    ///
-    /// - Returns: whether nothing is left that is past its age, or one too many.
-    private func forgetUnexpected(in list: String, age: Duration, keeping most: Int?) async throws -> Bool {
-        let keys = session.keys
-        let milliseconds = age > .zero ? age.wholeMilliseconds : nil
-        for _ in 0..<20 {
-            let ids = try await session.evaluate(.expired(list, age: milliseconds, keeping: most))
-            if ids.isEmpty {
-                pruned.remove(list)
-                return true
-            }
-            // Runs that were made meanwhile do not count.
-            if most != nil, pruned.insert(list).inserted {
-                try await prune(list) { .purgeMail(keys, list, $0, onlyPruning: true) }
-                continue
-            }
-            _ = try await session.evaluate(.purgeMail(keys, list, ids, onlyPruning: false))
-        }
-        return false
-    }
-
-    /// Has entries leave a list that do not count any more, at most 2,000; those behind them are looked at as they leave. Once, until the list
-    /// is within its bounds: it may grow as fast as it is looked through.
-    ///
-    /// - Parameter page: the call for at most 100 entries; its reply says how many have left.
-    private func prune(_ list: String, _ page: ([String]) -> ScriptCall<Int>) async throws {
-        let now = try await session.redisTime()
-        var start = 0
-        for _ in 0..<20 {
-            let ids = try await session.command(.oldest(list, upto: now, from: start, count: 100))
-            if ids.isEmpty { return }
-            let left = try await session.evaluate(page(ids))
-            start += ids.count - left
-        }
-    }
-
-    // MARK: What nobody takes up
-
-    /// Milliseconds; `nil` for ever.
-    private var waitingLimit: Int? {
-        let limit = session.configuration.waitingLimit
-        return limit > .zero ? limit.wholeMilliseconds : nil
-    }
-
-    /// A page holds all that `malformed` may have.
-    private func trimMalformed() async throws -> Bool {
-        guard let age = waitingLimit else { return true }
-        _ = try await session.evaluate(.trimMalformed(session.keys, age: age))
-        return true
-    }
-
-    /// Removes pushed runs that never began and are too old, or too many; at most 20 pages of 100 runs.
-    ///
-    /// - Returns: whether nothing is left beyond the bounds.
-    private func forgetWaiting() async throws -> Bool {
-        let keys = session.keys
-        let most = session.configuration.maximumPushedWaiting
-        for _ in 0..<20 {
-            let ids = try await session.evaluate(.expired(keys.waitingPushed, age: waitingLimit, keeping: most))
-            if ids.isEmpty {
-                pruned.remove(keys.waitingPushed)
-                return true
-            }
-            // Runs that have begun meanwhile do not count.
-            if pruned.insert(keys.waitingPushed).inserted {
-                try await prune(keys.waitingPushed) { ids in
-                    .forgetWaiting(keys, ids.map { (id: $0, workflow: "-") }, onlyPruning: true)
-                }
-                continue
-            }
-            var runs: [(id: String, workflow: String)] = []
-            for id in ids {
-                let fields = try await session.command(.run(keys, id, .workflow))
-                runs.append((id: id, workflow: fields.text(.workflow) ?? "-"))
-            }
-            _ = try await session.evaluate(.forgetWaiting(keys, runs, onlyPruning: false))
-        }
-        return false
-    }
-
-    /// Fails runs that were enqueued and never began: those that wait, and those that lie in a queue. Of either at most 20 pages of 100 runs.
-    private func failWaiting() async throws {
-        guard let age = waitingLimit else { return }
-        let keys = session.keys
-        let time = try await session.redisTime() - age
-        for list in [keys.waitingEnqueued, keys.runs(.queued)] {
-            let passed = try await failRuns(in: list, since: time, passing: lookedAt[list] ?? 0)
-            // Runs that are to start later may be many. The next look goes on behind them.
-            lookedAt[list] = passed ?? 0
-        }
-    }
-
-    /// - Parameter passed: how many of the oldest are passed over.
-    /// - Returns: how many of the oldest have been looked at and are still there; `nil` if the end was reached.
-    private func failRuns(in list: String, since time: Int, passing passed: Int) async throws -> Int? {
-        var passed = passed
-        for _ in 0..<20 {
-            let ids = try await session.command(.oldest(list, upto: time, from: passed, count: 100))
-            if ids.isEmpty { return nil }
-            for id in ids {
-                let hasLeft = try await failWaiting(id, in: list)
-                if !hasLeft { passed += 1 }
-            }
-        }
-        return passed
-    }
-
-    /// - Returns: whether the run has left the list.
-    private func failWaiting(_ id: String, in list: String) async throws -> Bool {
-        let keys = session.keys
-        do {
-            let run = try await session.command(.run(keys, id, .workflow, .queue, .parentQueue))
-            let (queue, workflow) = (run.text(.queue) ?? "default", run.text(.workflow) ?? "-")
-            // Somebody has decided that it waits.
-            let paused = try await session.command(
-                .paused(keys, among: ["queue:\(queue)", "workflow:\(workflow)"]))
-            if !paused.isEmpty { return false }
-            let reply = try await session.evaluate(
-                .failWaiting(
-                    keys, id, queue: queue, workflow: workflow,
-                    age: session.configuration.waitingLimit, parentQueue: run.text(.parentQueue)))
-            guard reply == "ended" else { return reply == "obsolete" && list == keys.waitingEnqueued }
-            session.logger.error(
-                "a run has failed: it had not begun within the waitingLimit",
-                metadata: ["run": "\(id)", "workflow": "\(workflow)"])
-            try await session.reportEnd(of: id)
-            return true
-        } catch let error as SessionEnded {
-            throw error
-        } catch {
-            // One run whose keys are damaged must not keep the others waiting.
-            session.logger.error(
-                "a run that waits cannot be looked at; see it with stepwise doctor",
-                metadata: ["run": "\(id)", "error": "\(error)"])
-            return false
-        }
     }
 }

@@ -23,7 +23,7 @@ extension WorkerSession {
                 RunStore.Run(id: id, generation: generation, queue: queue, keys: keys), text: text, number: number,
                 event: event,
                 step: step)
-        case .turn, .step: break
+        case .turn, .step, .end: break
         }
     }
 
@@ -33,7 +33,7 @@ extension WorkerSession {
         case .broadcast(_, _, let value): JSON.problem(with: value).map { "its value is not JSON: \($0)" }
         case .cancel(let child, _, _, _, _):
             Identifier.problem(with: child).map { "\"\(child.prefix(bytes: 200))\" \($0)" }
-        case .turn, .step, .ended, .withdraw: nil
+        case .turn, .step, .ended, .withdraw, .end: nil
         }
     }
 

@@ -63,26 +63,33 @@ extension WorkerSession {
             return try await deliver(text, workItem, from: queue)
         }
         let reply = try await message.send(
-            to: run, claim: asked, sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys,
-            evaluate)
-        if let problem = message.problem(reply, run: run) {
+            to: run, claim: asked, sender: name, maximumRunSize: configuration.maximumRunSize,
+            mostExpected: mostPushedWaiting, keys: keys, evaluate)
+        if reply == .crowded { noteCrowded(queue, .events) }
+        if let problem = message.problem(reply, run: run, mostExpected: mostPushedWaiting) {
             try await store.reject(ClaimedItem(item), from: .inbox(queue), reason: problem.message)
         }
     }
 
     /// Sends what a step has to send, once.
     ///
+    /// - Parameter text: of the step's claim, or of the turn's.
     /// - Returns: why it could not be sent.
-    func send(_ notice: Notice, value: [UInt8], from run: RunStore.Run, step: Step) async throws -> StepwiseError? {
+    func send(
+        _ notice: Notice, value: [UInt8], from run: RunStore.Run, step: Step, text: String
+    ) async throws -> StepwiseError? {
         let message = EventMessage(event: notice.event, value: value, id: step.idempotencyKey)
         switch notice.target {
         case .run(let id):
             let reply = try await message.send(
-                to: id, claim: nil, sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys, evaluate)
+                to: id, claim: nil, sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys
+            ) { script, keys, arguments in try await self.evaluate(script, keys, arguments, for: text) }
             return message.problem(reply, run: id)
         case .everybody(let keep):
-            _ = try await message.send(queue: run.queue, keep: keep, sender: run.id, keys: keys, evaluate)
-            return nil
+            return message.problem(
+                try await message.send(queue: run.queue, keep: keep, sender: run.id, keys: keys) {
+                    script, keys, arguments in try await self.evaluate(script, keys, arguments, for: text)
+                })
         }
     }
 }

@@ -28,6 +28,7 @@ final class Heartbeat: Sendable {
     private let interval: TimeAmount
     private let listsEvery: Int
     private let onReply: @Sendable (BeatReply?) -> Void
+    private let watch: ThreadWatch
     private let task = Mutex<RepeatedTask?>(nil)
     private let count = Atomic<Int>(0)
     /// How many runs were cancelled at the last beat, and whether the beat before saw more than the one before it.
@@ -42,6 +43,7 @@ final class Heartbeat: Sendable {
         self.interval = .milliseconds(Int64(interval))
         listsEvery = max(1, Int(min(2000, lease / 4) / interval))
         self.onReply = onReply
+        watch = ThreadWatch(session: session, every: Int(interval))
     }
 
     func start() {
@@ -57,6 +59,7 @@ final class Heartbeat: Sendable {
     }
 
     private func beat() -> EventLoopFuture<Void> {
+        watch.tick()
         let (known, haveRisen) = cancels.withLock { $0 }
         let withLists = haveRisen || count.wrappingAdd(1, ordering: .relaxed).oldValue % listsEvery == 0
         let call = ScriptCall.beat(

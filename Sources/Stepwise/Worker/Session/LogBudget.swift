@@ -8,13 +8,26 @@ package struct LogBudget: Sendable {
     }
 
     private let limit: Int
+    private let mostKnown: Int
     private var workflows: [String: Lines] = [:]
+    private var known: Set<String> = []
 
-    /// - Parameter limit: how many reasons of one workflow are logged, and of how many workflows.
-    package init(limit: Int = 10) { self.limit = limit }
+    /// - Parameters:
+    ///   - limit: how many reasons of one workflow are logged, and of how many workflows.
+    ///   - mostKnown: how many reasons are known for good: what comes again is neither logged nor counted. Beyond that all are forgotten.
+    package init(limit: Int = 10, knowing mostKnown: Int = 0) { (self.limit, self.mostKnown) = (limit, mostKnown) }
+
+    /// How many reasons are known for good.
+    package var knownCount: Int { known.count }
 
     /// - Returns: whether it is to be logged.
     package mutating func note(workflow: String, reason: String) -> Bool {
+        if mostKnown > 0 {
+            let text = "\(workflow): \(reason)"
+            if known.contains(text) { return false }
+            if known.count >= mostKnown { known = [] }
+            known.insert(text)
+        }
         // Past the limit all others count as one.
         let name = workflows[workflow] != nil || workflows.count < limit ? workflow : ""
         var lines = workflows[name] ?? Lines()
@@ -27,7 +40,7 @@ package struct LogBudget: Sendable {
         return true
     }
 
-    /// What was not logged since the last call, by workflow; `""` stands for many. What comes next is logged again.
+    /// What was not logged since the last call, by workflow; `""` stands for many. What comes next is logged again, if it is not known for good.
     package mutating func takeUnlogged() -> [(workflow: String, count: Int)] {
         defer { workflows = [:] }
         return workflows.filter { $0.value.unlogged > 0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value.unlogged) }

@@ -24,30 +24,27 @@ public final class StepwiseWorker: Service, Sendable {
     private let shutdown = Latch()
     private let hasRun = Atomic(false)
     private let blocking: BlockingThreads
+    private let left: LeftThreads
 
-    /// The worker's event loops, each a thread of its own.
+    /// The worker's event loops beside that of its ``WorkerThread``, each a thread of its own.
     private struct Loops: Sendable {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 3)
-        /// Claims, replies, functions and quick bodies: user code can hold it.
-        let executor: WorkerExecutor
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         /// The heartbeat and its connection, over which the engine calls too.
         let beat: any EventLoop
         /// The session's life, upkeep and their timers. No user code is executed here, nor waited for.
         let engine: WorkerExecutor
 
         init() {
-            executor = WorkerExecutor(group.next())
             beat = group.next()
             engine = WorkerExecutor(group.next())
         }
 
-        /// Ends them; waits at most 2 s, since user code may hold a thread.
+        /// Ends them; waits at most 2 s.
         func close() async {
             let isOver = Latch()
             // Before its loop ends, and never cancelled: afterwards neither is possible.
             engine.eventLoop.scheduleTask(in: .seconds(2)) { isOver.open() }
             Task.detached {
-                await executor.close()
                 await engine.close()
                 try? await group.shutdownGracefully()
                 isOver.open()
@@ -93,7 +90,8 @@ public final class StepwiseWorker: Service, Sendable {
         self.configuration = configuration
         observer = configuration.observer.map { ObserverFeed($0) }
         blocking = BlockingThreads(min(configuration.blockingThreads, configuration.concurrency))
-        self.logger = logger
+        self.logger = logger.printable
+        left = LeftThreads(most: configuration.maximumStuckThreads, logger: self.logger)
         keys = try Keys(namespace: configuration.namespace ?? StepwiseNamespace.fromEnvironment())
     }
 
@@ -105,6 +103,13 @@ public final class StepwiseWorker: Service, Sendable {
     public func run() async throws {
         precondition(!hasRun.exchange(true, ordering: .relaxed), "a StepwiseWorker runs once; make another one")
         let loops = Loops()
+        let signal = LeaveSignal()
+        defer { signal.stop() }
+        if configuration.onStuck == .endProcess {
+            // No number is too large for it; who has a grace of more than years never needs it.
+            let limit = min(configuration.shutdownGrace.wholeMilliseconds, 1_000_000_000_000) + 2000
+            signal.start(within: limit, logger) { [weak self] in self?.leave() }
+        }
         // Unstructured, so that releasing is not itself cancelled; off Swift's pool, so that bodies which block all of it delay nothing but
         // the return of this method.
         let work = onEngine(loops) { try await self.work(loops) }
@@ -140,6 +145,7 @@ public final class StepwiseWorker: Service, Sendable {
             while !shutdown.isOpen {
                 let ending = try await live(loops)
                 if case .leaving = ending { break }
+                if left.isFull, !shutdown.isOpen { meetFullness() }
                 logger.warning(
                     "the worker begins anew under another name", metadata: ["reason": "\(ending)"])
             }
@@ -151,39 +157,77 @@ public final class StepwiseWorker: Service, Sendable {
         try result.get()
     }
 
-    /// One life under one name.
+    /// User code holds as many threads as it may.
+    private func meetFullness() {
+        let holders = left.picture.held.map(\.holder).joined(separator: "; ")
+        let metadata: Logger.Metadata = ["held": "\(left.picture.held.count)", "holders": "\(holders)"]
+        switch configuration.onStuck {
+        case .endProcess:
+            ProcessEnd.now(
+                logger, "user code holds maximumStuckThreads threads of the worker; the process ends", metadata)
+        case .stopClaiming:
+            logger.critical(
+                "user code holds maximumStuckThreads threads of the worker; it claims nothing until one is free: restart the process",
+                metadata: metadata)
+        }
+    }
+
+    /// One life under one name, on a thread of its own.
     private func live(_ loops: Loops) async throws -> WorkerSession.Ending {
         let name = WorkerName.new()
+        let thread = WorkerThread()
         let connections = WorkerConnections(
-            redis: redis, name: name, queues: configuration.queues, executor: loops.executor, beat: loops.beat,
+            redis: redis, name: name, queues: configuration.queues, executor: thread.executor, beat: loops.beat,
             logger: logger)
         do {
             guard let redisSession = try await connect(connections, loops) else {
-                await connections.close()
+                await end(connections, thread, loops)
                 return .leaving
             }
             let session = WorkerSession(
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
-                blocking: blocking, observer: observer, logger: logger)
-            watch(connections, redisSession, session)
+                blocking: blocking, left: left, observer: observer, logger: logger)
+            let others = session.serversApart()
+            if !redisSession.runID.isEmpty { session.admit(redisSession) }
+            let comparing = onEngine(loops) { await session.compareServers(others) }
+            defer { comparing.cancel() }
             do {
                 let stop = shutdown.whenOpen { session.end(.leaving) }
                 defer { shutdown.forget(stop) }
                 try await session.register(functions.keys.sorted())
+                if redisSession.runID.isEmpty { session.admit(redisSession) }
                 try await session.askForPaused()
                 try await session.declare(schedules)
             } catch is SessionEnded {
-                // Redis went away or was another one in between, or a shutdown came first.
-                await connections.close()
+                // Redis came back without the name, or a shutdown came first.
+                await end(connections, thread, loops)
                 return shutdown.isOpen ? .leaving : .serverChanged
             }
-            let ending = await work(as: session, loops)
-            await atMost(.seconds(2), on: loops.engine) { await connections.close() }
-            return ending
+            return await work(as: session, thread, loops)
         } catch {
-            await connections.close()
+            await end(connections, thread, loops)
             throw error
         }
+    }
+
+    /// Ends a session's connections and its thread. A thread that user code holds is left behind, and ends once it is free: nothing waits for it.
+    ///
+    /// - Parameter holder: tells what holds it, if that is known; called if it does not end.
+    private func end(
+        _ connections: WorkerConnections, _ thread: WorkerThread, _ loops: Loops, within limit: Duration = .seconds(2),
+        holder: () -> HeldThread? = { nil }
+    ) async {
+        let isFree = Latch()
+        Task.detached(executorPreference: loops.engine) {
+            // They are on the thread, so that this goes on once it is free.
+            await connections.close()
+            await thread.close()
+            isFree.open()
+        }
+        await isFree.wait(atMost: limit, on: loops.engine.eventLoop)
+        if isFree.isOpen { return }
+        left.add(
+            holder() ?? HeldThread(run: nil, step: nil, isBody: false, since: wallClockMilliseconds()), until: isFree)
     }
 
     /// Waits for a Redis that can be worked with. `nil` if a shutdown came first.
@@ -209,23 +253,19 @@ public final class StepwiseWorker: Service, Sendable {
         return nil
     }
 
-    /// Another process behind the address, or a replica, means that what this name holds may be gone.
-    private func watch(_ connections: WorkerConnections, _ redisSession: RedisSession, _ session: WorkerSession) {
-        for client in [connections.commands, connections.beat] + connections.blocking.values {
-            client.onConnect { [weak session] now in
-                if now.runID != redisSession.runID || now.role == "slave" { session?.end(.serverChanged) }
-            }
-        }
-    }
-
-    private func work(as session: WorkerSession, _ loops: Loops) async -> WorkerSession.Ending {
+    private func work(
+        as session: WorkerSession, _ thread: WorkerThread, _ loops: Loops
+    ) async -> WorkerSession.Ending {
         let claimLoops = ClaimSource.all(configuration.queues).compactMap { source in
             session.connections.blocking[source].map { ClaimLoop(session: session, source: source, blocking: $0) }
         }
         let (beats, addBeat) = AsyncStream<BeatReply?>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let heartbeat = Heartbeat(session: session) { addBeat.yield($0) }
         heartbeat.start()
-        let claiming = Task.detached(executorPreference: loops.executor) {
+        let pool = PoolWatcher(session: session, on: loops.engine)
+        pool.start()
+        let poolNotes = onEngine(loops) { await pool.writeNotes() }
+        let claiming = Task.detached(executorPreference: thread.executor) {
             await withDiscardingTaskGroup { group in
                 for loop in claimLoops { group.addTask { await loop.run() } }
             }
@@ -236,14 +276,17 @@ public final class StepwiseWorker: Service, Sendable {
             claimingEnded.open()
         }
         let upkeep = onEngine(loops) { await Maintenance(session: session, on: loops.engine).run(beats) }
-        let jobs = Task.detached(executorPreference: loops.executor) { await session.runJobs() }
+        let jobs = Task.detached(executorPreference: thread.executor) { await session.runJobs() }
         let drain = onEngine(loops) {
             await self.shutdown.wait()
             if Task.isCancelled { return }
+            let grace = self.configuration.shutdownGrace
+            let begin = ContinuousClock.now
             session.drain()
             Task.detached(executorPreference: loops.engine) { for loop in claimLoops { await loop.stopWaiting() } }
-            await claimingEnded.wait(atMost: .seconds(10), on: loops.engine.eventLoop)
-            await session.waitUntilEmpty(atMost: self.configuration.shutdownGrace, on: loops.engine)
+            // The claims are on the thread that user code can hold: they have a part of the grace.
+            await claimingEnded.wait(atMost: max(.seconds(1), min(.seconds(10), grace)), on: loops.engine.eventLoop)
+            await session.waitUntilEmpty(atMost: max(.zero, grace - (ContinuousClock.now - begin)), on: loops.engine)
             session.end(.leaving)
         }
         session.logger.info(
@@ -251,24 +294,40 @@ public final class StepwiseWorker: Service, Sendable {
             metadata: ["queues": "\(configuration.queues)", "workflows": "\(functions.keys.sorted())"])
 
         let ending = await session.waitForEnd()
-        // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more.
-        await atMost(.seconds(1), on: loops.engine) {
+        let holder: HeldThread? =
+            if case .threadHeld(let milliseconds) = ending {
+                session.holder(since: wallClockMilliseconds() - milliseconds)
+            } else { nil }
+        let isHeld = holder != nil
+        // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more. Nor does what the thread is held by.
+        let patience: Duration =
+            isHeld ? .zero : session.occupancy.isOccupied ? .milliseconds(200) : .seconds(1)
+        await atMost(patience, on: loops.engine) {
             await session.abandonAll()
             session.closeJobs()
             await jobs.value
         }
         await atMost(.seconds(6), on: loops.engine) {
-            if case .leaving = ending { await session.deregister() } else { await session.declareSelfDead() }
+            switch ending {
+            case .leaving where !session.connections.beatGate.isShut: await session.deregister()
+            case .threadHeld: await session.leaveBehind()
+            case .leaving, .declaredDead, .serverChanged, .formatChanged, .historyLost: await session.declareSelfDead()
+            }
         }
         heartbeat.stop()
+        pool.stop()
         addBeat.finish()
         drain.cancel()
-        await atMost(.seconds(5), on: loops.engine) {
+        await atMost(isHeld ? .zero : .seconds(5), on: loops.engine) {
             for client in session.connections.blocking.values { await client.close() }
             await claiming.value
             _ = await upkeep.result
+            _ = await poolNotes.result
         }
         session.logger.info("worker ended", metadata: ["reason": "\(ending)"])
+        await end(session.connections, thread, loops, within: isHeld ? .zero : .seconds(2)) {
+            holder ?? (session.occupancy.seize() ? session.holder(since: wallClockMilliseconds()) : nil)
+        }
         return ending
     }
 }

@@ -1,6 +1,17 @@
 extension StepwiseWorker {
     /// A worker's settings. README has the table with units and defaults.
     public struct Configuration: Sendable {
+        /// What a worker does once user code holds ``maximumStuckThreads`` of its threads.
+        public enum OnStuck: Sendable, Hashable {
+            /// It goes on beating and claims nothing until one of the threads is free; `stepwise health` exits 1. For processes that do other work
+            /// as well. The library's default.
+            case stopClaiming
+            /// It releases what it holds and ends the process with 70, for a supervisor that starts it again. The worker also hears SIGTERM and
+            /// SIGINT by itself then, and the process ends at the latest 2 s after ``shutdownGrace``, whatever blocks its threads. For processes that
+            /// are workers and nothing else.
+            case endProcess
+        }
+
         /// The namespace, part of every key; `nil`: `STEPWISE_NAMESPACE`, else `default`.
         public var namespace: String?
         /// The queues that this worker claims from. A name is 1 to 100 of the characters `A-Z a-z 0-9 . _ -`.
@@ -20,7 +31,9 @@ extension StepwiseWorker {
         /// How long what nobody takes up is kept; zero keeps it for ever. A run that was enqueued and has not begun by then fails; a pushed one
         /// that waits and never began is removed; rejected items are, too; and a pushed event is kept no longer.
         public var waitingLimit: Duration
-        /// How many pushed runs may wait, parked or without a worker for them, of which nothing was ever recorded. Of more the oldest are removed.
+        /// Under how many names a pushed event may be kept. Of each queue, twice as many pushed runs may wait of which nothing was ever recorded
+        /// (parked, without a worker for them, or for their start), and its pushed events may wait for twice as many runs that do not exist. What
+        /// would have to wait beyond that is rejected; what can be done at once is not.
         public var maximumPushedWaiting: Int
         /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.
         public var maximumPayloadSize: Int
@@ -31,7 +44,8 @@ extension StepwiseWorker {
         public var maximumSteps: Int
         /// How many runs a run may have above it: its parent, that one's parent, and so on. A step that would make one below that fails.
         public var maximumDepth: Int
-        /// How many workers may be lost while they execute a step's body until that is the step's outcome; the last delivery is executed alone.
+        /// How many workers may be lost while they execute a step's body until that is the step's outcome; the last delivery is executed alone. A
+        /// worker whose thread was held counts as lost. A run whose function costs as many is parked, or fails if they died.
         public var maximumWorkerLosses: Int
         /// How often step bodies are tried where neither step nor workflow says.
         public var retry: Retry
@@ -40,6 +54,19 @@ extension StepwiseWorker {
         /// How many bodies of steps with `StepOption.blocking` are executed at once; more wait for a thread. The threads, at most `concurrency`, are
         /// started with the first such body.
         public var blockingThreads: Int
+        /// How long Swift's pool may begin no body at all, because bodies hold all of its threads. Then this worker claims nothing, and releases
+        /// what has not begun: no attempt is made and no worker is lost with it. Bodies that have begun go on. Claiming goes on once the pool
+        /// begins something again. Counted in ticks of the thread that watches: a process that was stopped does not count.
+        public var bodyStartLimit: Duration
+        /// How long a function, or a body on the worker's own thread, may hold that thread until the worker leaves it behind and goes on with a new
+        /// thread and a new name. The run has lost a worker then; see ``maximumWorkerLosses``. Zero lets it hold the thread for ever.
+        ///
+        /// It is counted in beats: a process that was stopped meanwhile, or is slow, loses nothing.
+        public var stuckLimit: Duration
+        /// How many threads user code may hold at the same time; with that many ``onStuck`` decides. A thread that comes free counts no longer.
+        public var maximumStuckThreads: Int
+        /// What is done then.
+        public var onStuck: OnStuck
         /// Is told of each outcome that this worker's turns have taken a run's function past, in the order of the run's history, once the script
         /// that did it has answered; and of the ends of runs. It cannot throw, runs in a task of its own, one call after the other, and
         /// changes nothing: no run waits for it. It must not block its thread.
@@ -62,7 +89,8 @@ extension StepwiseWorker {
             waitingLimit: Duration = .seconds(30 * 86_400), maximumPushedWaiting: Int = 10_000,
             cachedStepLimit: Int = 100_000, maximumPayloadSize: Int = 1_048_576, retry: Retry = Retry(),
             maximumWorkerLosses: Int = 3, maximumRunSize: Int = Limits.maximumRunSize, maximumSteps: Int = 100_000,
-            maximumDepth: Int = 10, blockingThreads: Int = 64,
+            maximumDepth: Int = 10, blockingThreads: Int = 64, bodyStartLimit: Duration = .seconds(10),
+            stuckLimit: Duration = .seconds(30), maximumStuckThreads: Int = 2, onStuck: OnStuck = .stopClaiming,
             observer: (@Sendable (Observation) async -> Void)? = nil
         ) {
             self.namespace = namespace
@@ -83,6 +111,10 @@ extension StepwiseWorker {
             self.maximumSteps = maximumSteps
             self.maximumDepth = maximumDepth
             self.blockingThreads = blockingThreads
+            self.bodyStartLimit = bodyStartLimit
+            self.stuckLimit = stuckLimit
+            self.maximumStuckThreads = maximumStuckThreads
+            self.onStuck = onStuck
             self.observer = observer
         }
 
@@ -116,7 +148,7 @@ extension StepwiseWorker {
             for (name, value) in [
                 ("shutdownGrace", shutdownGrace), ("offExecutorLimit", offExecutorLimit),
                 ("completedRetention", completedRetention),
-                ("failedRetention", failedRetention), ("waitingLimit", waitingLimit),
+                ("failedRetention", failedRetention), ("waitingLimit", waitingLimit), ("stuckLimit", stuckLimit),
             ] where value < .zero {
                 throw StepwiseError(.invalidConfiguration, "\(name) is \(value); it must not be negative")
             }
@@ -140,6 +172,14 @@ extension StepwiseWorker {
             if blockingThreads < 1 || blockingThreads > 1000 {
                 throw StepwiseError(
                     .invalidConfiguration, "blockingThreads is \(blockingThreads); it must be 1 to 1000")
+            }
+            if bodyStartLimit < .milliseconds(100) {
+                throw StepwiseError(
+                    .invalidConfiguration, "bodyStartLimit is \(bodyStartLimit); it must be at least 100 milliseconds")
+            }
+            if maximumStuckThreads < 1 || maximumStuckThreads > 100 {
+                throw StepwiseError(
+                    .invalidConfiguration, "maximumStuckThreads is \(maximumStuckThreads); it must be 1 to 100")
             }
             if maximumPushedWaiting < 1 {
                 throw StepwiseError(

@@ -11,6 +11,10 @@ final class WorkerConnections: Sendable {
     let commands: RedisClient
     let beat: RedisClient
     let blocking: [ClaimSource: RedisClient]
+    /// Which server ``commands`` and ``blocking`` are for: the one with which all that this name remembers was compared.
+    let gate = ServerGate()
+    /// Which server ``beat`` is for: the one that has this name's entry. Known sooner, so that a thread that is held does not end the beats.
+    let beatGate = ServerGate()
 
     /// How long Redis lets a blocking claim wait, in seconds; its reply is awaited a little longer.
     static let blockingTimeout = 2
@@ -19,8 +23,10 @@ final class WorkerConnections: Sendable {
         redis: RedisEndpoint, name: String, queues: [String], executor: WorkerExecutor, beat loop: any EventLoop,
         logger: Logger
     ) {
-        func client(_ part: String, timeout: TimeAmount, _ eventLoop: any EventLoop) -> RedisClient {
+        func client(_ part: String, timeout: TimeAmount, _ eventLoop: any EventLoop, _ gate: ServerGate) -> RedisClient
+        {
             var options = RedisOptions()
+            options.gate = gate
             options.connectionName = "stepwise:\(name):\(part)"
             options.commandTimeout = timeout
             // As long as Redis' own limit: a run's values are as long as its worker's settings allow. What strangers push is read by claims, which
@@ -30,13 +36,13 @@ final class WorkerConnections: Sendable {
             return RedisClient(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)
         }
         self.executor = executor
-        commands = client("commands", timeout: .seconds(10), executor.eventLoop)
-        beat = client("beat", timeout: .seconds(3), loop)
+        commands = client("commands", timeout: .seconds(10), executor.eventLoop, gate)
+        beat = client("beat", timeout: .seconds(3), loop, beatGate)
         var blocking: [ClaimSource: RedisClient] = [:]
         for source in ClaimSource.all(queues) {
             // A queue's name may hold characters that a connection's name may not.
             blocking[source] = client(
-                "claim-\(blocking.count)", timeout: .seconds(Int64(Self.blockingTimeout) + 2), executor.eventLoop)
+                "claim-\(blocking.count)", timeout: .seconds(Int64(Self.blockingTimeout) + 2), executor.eventLoop, gate)
         }
         self.blocking = blocking
     }

@@ -23,12 +23,17 @@ extension WorkerSession {
             try await self.evaluate(
                 .deregister(self.keys, self.name, queues: self.configuration.queues, age: nil))
         }
+        // Redis was another one in the middle of it, which may not know the name.
+        if connections.beatGate.isShut { await declareSelfDead() }
     }
 
-    /// The name is given up before its time: others need not wait for the lease.
+    /// The name is given up before its time: others need not wait for the lease. First its entry, then its claims: should this process end in
+    /// between, they are swept. Whichever server is there is told, also one that never knew the name.
     func declareSelfDead() async {
+        connections.beatGate.admitAll()
         await finally {
-            _ = try await self.evaluate(.declareDead(self.keys, self.name, beat: ""))
+            _ = try await self.evaluate(
+                .declareSelfDead(self.keys, self.name, queues: self.configuration.queues))
             for queue in self.configuration.queues {
                 try await self.releaseAll(of: self.name, queue: queue, lost: false)
                 try await self.releasePushed(of: self.name, queue: queue, lost: false)
@@ -37,7 +42,7 @@ extension WorkerSession {
     }
 
     /// The last calls of a name, after its end. If Redis cannot be reached within 5 s, the sweep does their work.
-    private func finally(_ body: @escaping @Sendable () async throws -> Void) async {
+    func finally(_ body: @escaping @Sendable () async throws -> Void) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Caller.$current.withValue(.closing) { try? await body() } }
             group.addTask { await Latch().wait(atMost: .seconds(5), on: self.connections.beat.eventLoop) }

@@ -19,7 +19,9 @@ extension WorkerSession {
     }
 
     /// Takes in what is paused now. Claims that wait on a queue which is newly paused are ended.
-    func setPaused(_ now: Set<String>) {
+    func setPaused(_ told: Set<String>) {
+        // When user code holds too many threads, nothing is claimed until one is free.
+        let now = left.isFull ? told.union(configuration.queues.map { "queue:\($0)" }) : told
         let before = exchangePaused(now)
         if now == before { return }
         logger.notice(

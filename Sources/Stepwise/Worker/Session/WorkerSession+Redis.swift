@@ -1,5 +1,6 @@
 internal import Logging
 internal import StepwiseRedis
+import Synchronization
 
 /// What a worker asks of Redis under one name. Everything that goes through here is sent until an answer came, and so may arrive twice.
 extension WorkerSession {
@@ -7,8 +8,8 @@ extension WorkerSession {
 
     var store: RunStore {
         RunStore(keys: keys, worker: name, maximumRunSize: configuration.maximumRunSize) {
-            [unowned self] script, keys, arguments in
-            try await self.evaluate(script, keys, arguments)
+            [unowned self] script, keys, arguments, claim in
+            try await self.evaluate(script, keys, arguments, for: claim)
         }
     }
 
@@ -16,7 +17,16 @@ extension WorkerSession {
     nonisolated(nonsending) func evaluate(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument])
         async throws -> RedisValue
     {
-        try await insist { try await $0.evaluate(script, keys: keys, arguments: arguments) }
+        try await evaluate(script, keys, arguments, for: nil)
+    }
+
+    /// One script, sent until an answer came.
+    ///
+    /// - Parameter claim: the text of the claimed step or turn that it is for.
+    nonisolated(nonsending) func evaluate(
+        _ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument], for claim: String?
+    ) async throws -> RedisValue {
+        try await insist(for: claim) { try await $0.evaluate(script, keys: keys, arguments: arguments) }
     }
 
     /// One call, sent until an answer came.
@@ -29,13 +39,38 @@ extension WorkerSession {
         try await insist { try await $0.send(command) }
     }
 
+    /// Plain commands of one kind in one write, sent until all answers came.
+    nonisolated(nonsending) func commands<Reply>(_ commands: [StoreCommand<Reply>]) async throws -> [Reply] {
+        try await insist { client in
+            var replies: [Reply] = []
+            for reply in try await client.send(commands) { replies.append(try reply.get()) }
+            return replies
+        }
+    }
+
+    /// A claim as a list has it; `nil` if it has none that the beat lists like this.
+    func claimedItem(_ listed: [UInt8], in list: String) async throws -> [UInt8]? {
+        if !ListedClaim.isCut(listed) { return try await command(.isClaimed(listed, in: list)) ? listed : nil }
+        // One at a time: each may be long.
+        for place in 0..<2000 {
+            guard let item = try await command(.items(list, from: place, count: 1)).first else { return nil }
+            if ListedClaim.listed(item) == listed { return item }
+        }
+        return nil
+    }
+
     /// Sends until an answer came. Everything that goes through here may arrive twice.
+    ///
+    /// - Parameter claim: nothing is sent for it any more once it is given up.
     nonisolated(nonsending) private func insist<Reply>(
-        _ body: nonisolated(nonsending) (RedisClient) async throws -> Reply
+        for claim: String? = nil, _ body: nonisolated(nonsending) (RedisClient) async throws -> Reply
     ) async throws -> Reply {
         let caller = Caller.current
         let client = caller == .run ? connections.commands : connections.beat
+        let gate = caller == .run ? connections.gate : connections.beatGate
         var pause = Duration.milliseconds(20)
+        var comparisons = self.comparisons.count.load(ordering: .relaxed)
+        if let claim, isLost(claim) { throw SessionEnded() }
         while true {
             if !mayCall(caller) { throw SessionEnded() }
             do {
@@ -47,10 +82,28 @@ extension WorkerSession {
                     guard error.kind == .denied || error.isPassing else { throw error }
                     logger.error("redis refused a call; it is sent again", metadata: ["error": "\(error)"])
                 }
-                await Latch().wait(atMost: pause, on: client.eventLoop)
-                pause = min(pause * 2, .seconds(2))
+                if gate.isShut {
+                    // A name that ends waits for nobody.
+                    if caller == .closing { throw SessionEnded() }
+                    await gate.waitUntilOpen()
+                    pause = .milliseconds(20)
+                } else {
+                    await Latch().wait(atMost: pause, on: client.eventLoop)
+                    pause = min(pause * 2, .seconds(2))
+                }
+            }
+            let now = self.comparisons.count.load(ordering: .relaxed)
+            if let claim, now != comparisons {
+                if isLost(claim) { throw SessionEnded() }
+                comparisons = now
+                try await self.comparisons.writeElsewhereAgain(for: claim)
             }
         }
+    }
+
+    /// Whether Redis has lost the claim, or what its run's instance has lived. A call for it would speak of a history that never was.
+    private func isLost(_ claim: String) -> Bool {
+        comparisons.hasLost.load(ordering: .relaxed) && ledger.isLost(Array(claim.utf8))
     }
 
     /// Until the session's end, and for the last calls after it.
@@ -117,11 +170,11 @@ extension WorkerSession {
         return steps
     }
 
-    /// Whether a run has more outcomes than that, or has ended: one that is paused ends without another outcome.
+    /// Whether a run has more outcomes than that, or its end is decided: that of one that is paused is, without another outcome.
     func hasMoved(_ run: RunStore.Run, beyond outcomes: Int) async throws -> Bool {
         let now = try await command(.run(keys, run.id, .recorded, .generation, .status))
         guard let status = now.status, now.text(.generation) == run.generation else { return true }
-        return now.integer(.recorded) ?? 0 > outcomes || status.isEnded
+        return now.integer(.recorded) ?? 0 > outcomes || status.isDecided
     }
 
     /// Whether the run is there, in this generation.

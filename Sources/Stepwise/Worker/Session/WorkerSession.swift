@@ -3,7 +3,8 @@ import NIOCore
 internal import StepwiseRedis
 import Synchronization
 
-/// The worker's name is done for: it was declared dead, Redis is another one, or the worker leaves. Nothing may be written under it.
+/// The worker's name is done for: it was declared dead, Redis has lost it, or the worker leaves. Nothing may be written under it. Or the claim is
+/// that a call was for: then nothing may be written for that.
 struct SessionEnded: Error {}
 
 extension RedisError {
@@ -13,14 +14,17 @@ extension RedisError {
 
 /// One life of a worker under one name: from its registration to its death or its leave.
 ///
-/// A worker that was taken for dead, or that meets another Redis, begins a new one; what the old one held is swept (rule 4).
+/// A worker that was taken for dead, or that meets a Redis which does not know its name, begins a new one; what the old one held is swept (rule 4).
 final class WorkerSession: Sendable {
     enum Ending: Sendable, Hashable {
         case leaving
         case declaredDead
+        /// Redis does not know the name: it came back without its newest writes, or is another one.
         case serverChanged
         /// The namespace was given another data format.
         case formatChanged
+        /// User code has held the worker's thread for too long.
+        case threadHeld(milliseconds: Int)
         /// Redis knows less of this run than this worker: it lost writes.
         case historyLost(String)
     }
@@ -47,8 +51,7 @@ final class WorkerSession: Sendable {
         /// Where the walk over a workflow's unfit runs stands.
         var unfitCursors: [String: String] = [:]
         var warnedOfEscape: Set<String> = []
-        var warnedOfUnserved = FirstTimes()
-        var linesOfUnserved = LogBudget()
+        var linesOfUnserved = LogBudget(knowing: 1000)
         var linesOfParked = LogBudget()
         var endWaiters: [CheckedContinuation<Ending, Never>] = []
         var paused: Set<String> = []
@@ -119,6 +122,7 @@ final class WorkerSession: Sendable {
     let logger: Logger
     let connections: WorkerConnections
     let slots: Slots
+    let comparisons = ServerComparisons()
     private let paces = Mutex<[String: BodyPaces]>([:])
     let observer: ObserverFeed?
 
@@ -130,13 +134,19 @@ final class WorkerSession: Sendable {
     private let ledgerBox = Mutex<ClaimLedger?>(nil)
     /// The pushed items that are handled here. Not among the work items: a pushed text may read like one.
     private let pushedLedger = ClaimLedger { _ in }
+    /// Which lines on refused items are logged, by queue.
+    let crowdedLines = Mutex(LogBudget())
     private let hasClaimed = Atomic(false)
     private let sortedNames: [String]
     private let blocking: BlockingThreads
+    private let load = PoolLoad()
+    private let watched = (occupancy: Occupancy(), bodies: BodyRegister())
+    private let leftThreads: LeftThreads
 
     init(
         name: String, keys: Keys, configuration: StepwiseWorker.Configuration, functions: [String: WorkflowFunction],
-        connections: WorkerConnections, blocking: BlockingThreads, observer: ObserverFeed?, logger: Logger
+        connections: WorkerConnections, blocking: BlockingThreads, left: LeftThreads, observer: ObserverFeed?,
+        logger: Logger
     ) {
         self.name = name
         tokenPrefix = name + "/"
@@ -146,6 +156,7 @@ final class WorkerSession: Sendable {
         sortedNames = functions.keys.sorted()
         self.connections = connections
         self.blocking = blocking
+        leftThreads = left
         self.observer = observer
         var logger = logger
         logger[metadataKey: "worker"] = "\(name)"
@@ -153,6 +164,15 @@ final class WorkerSession: Sendable {
         slots = Slots(configuration.concurrency)
         (jobs, addJob) = AsyncStream.makeStream()
     }
+
+    // MARK: Its thread
+
+    /// Whose code the thread executes.
+    var occupancy: Occupancy { watched.occupancy }
+    /// What bodies have returned while somebody else had the thread.
+    var bodies: BodyRegister { watched.bodies }
+    /// The threads of sessions before this one that user code holds.
+    var left: LeftThreads { leftThreads }
 
     // MARK: Its end
 
@@ -190,6 +210,8 @@ final class WorkerSession: Sendable {
             return state.endWaiters
         }
         for waiter in waiters { waiter.resume(returning: ending) }
+        connections.gate.letGo()
+        connections.beatGate.letGo()
         slots.stop()
         endPauseWaits()
     }
@@ -246,6 +268,9 @@ final class WorkerSession: Sendable {
     /// Where a step's body is executed; `nil`: on Swift's pool.
     func threads(for options: StepOptions) -> (any TaskExecutor)? { options.isBlocking ? blocking : nil }
 
+    /// What of its bodies is with Swift's pool.
+    var poolLoad: PoolLoad { load }
+
     /// Executes a job in the worker's own task group.
     func spawn(_ job: @escaping @Sendable () async -> Void) {
         addJob.yield(job)
@@ -266,7 +291,7 @@ final class WorkerSession: Sendable {
     var ledger: ClaimLedger {
         ledgerBox.withLock { ledger in
             if let ledger { return ledger }
-            let new = ClaimLedger { [weak self] item in self?.takeUp(item) }
+            let new = ClaimLedger { [weak self] item in self?.takeUp(ListedClaim.listed(item)) }
             ledger = new
             return new
         }
@@ -309,6 +334,8 @@ final class WorkerSession: Sendable {
             case .ended?, .cancel?, .broadcast?, .withdraw?:
                 guard let text, let workItem else { return }
                 await self.guarding { try await self.deliver(text, workItem, from: queue) }
+            case .end(let id, let generation)?:
+                await self.writeEnd(of: RunStore.Run(id: id, generation: generation, queue: queue, keys: self.keys))
             case nil:
                 await self.guarding {
                     try await self.store.reject(
@@ -341,23 +368,28 @@ final class WorkerSession: Sendable {
     }
 
     /// Rejects a claimed item of which only the beginning was read. Needs no slot.
-    func rejectLong(_ item: ClaimedItem, from source: ClaimSource) async {
+    ///
+    /// - Parameter newer: how many items were claimed from there since, and are still held.
+    func rejectLong(_ item: ClaimedItem, from source: ClaimSource, newer: Int) async {
         await guarding {
             try await self.store.reject(
                 item, from: source,
-                reason: PushedItem.reason(againstLength: item.length, limit: self.configuration.maximumPayloadSize))
+                reason: PushedItem.reason(againstLength: item.length, limit: self.configuration.maximumPayloadSize),
+                newer: newer)
         }
     }
 
     /// Takes up an item that is in a claim list and that nobody here works on; releases it if there is no slot for it.
-    func takeUp(_ item: [UInt8]) {
-        guard state.withLock({ $0.takingUp.insert(item).inserted }) else { return }
+    ///
+    /// - Parameter listed: as the beat lists it.
+    func takeUp(_ listed: [UInt8]) {
+        guard state.withLock({ $0.takingUp.insert(listed).inserted }) else { return }
         spawn {
-            defer { self.state.withLock { _ = $0.takingUp.remove(item) } }
+            defer { self.state.withLock { _ = $0.takingUp.remove(listed) } }
             let hasSlot = self.slots.take(upTo: 1) == 1
             // Of several queues only one list has it; the scripts find out which.
             for queue in self.configuration.queues {
-                if (try? await self.command(.isClaimed(item, in: self.keys.claimed(self.name, queue)))) == true {
+                if let item = try? await self.claimedItem(listed, in: self.keys.claimed(self.name, queue)) {
                     if hasSlot {
                         self.accept(item, from: queue)
                     } else {
@@ -397,7 +429,13 @@ final class WorkerSession: Sendable {
             case .start(let start): order = start
             }
             let reply = try await self.store.acceptPushed(
-                order, orNewID: self.newRunID(), item: item, queue: queue, token: self.nextToken())
+                order, orNewID: self.newRunID(), item: item, queue: queue, token: self.nextToken(),
+                mostWaiting: self.mostWaiting(for: order))
+            if case .crowded = reply {
+                try await self.store.reject(
+                    ClaimedItem(item), from: .inbox(queue), reason: self.reasonAgainstWaiting(in: queue))
+                self.noteCrowded(queue, .runs)
+            }
             if case .other(let workflow) = reply {
                 try await self.store.reject(
                     ClaimedItem(item), from: .inbox(queue),
@@ -416,7 +454,7 @@ final class WorkerSession: Sendable {
         }
     }
 
-    private func guarding(_ body: @Sendable () async throws -> Void) async {
+    func guarding(_ body: @Sendable () async throws -> Void) async {
         do { try await body() } catch is SessionEnded {} catch {
             logger.error("a claimed item could not be handled", metadata: ["error": "\(error)"])
         }
@@ -485,7 +523,10 @@ final class WorkerSession: Sendable {
         }
     }
 
+    var drivers: [RunDriver] { state.withLock { $0.drivers.values.map(\.driver) } }
+
     func driver(of key: String) -> RunDriver? { state.withLock { $0.drivers[key]?.driver } }
+    var allDrivers: [RunDriver] { state.withLock { $0.drivers.values.map(\.driver) } }
 
     func abandonAll() async {
         let drivers = state.withLock { state in
@@ -504,11 +545,7 @@ final class WorkerSession: Sendable {
 
     /// Once a workflow and reason: there may be thousands of its work items.
     func noteUnserved(workflow: String, run: String, reason: String) {
-        let isLogged = state.withLock { state in
-            guard state.warnedOfUnserved.note("\(workflow): \(reason)") else { return false }
-            return state.linesOfUnserved.note(workflow: workflow, reason: reason)
-        }
-        guard isLogged else { return }
+        guard state.withLock({ $0.linesOfUnserved.note(workflow: workflow, reason: reason) }) else { return }
         logger.notice(
             "claimed work items wait for a worker that can do them",
             metadata: ["run": "\(run)", "workflow": "\(workflow)", "reason": "\(reason)"])
@@ -525,6 +562,7 @@ final class WorkerSession: Sendable {
     func countUnloggedLines() {
         let parked = state.withLock { $0.linesOfParked.takeUnlogged() }
         let unserved = state.withLock { $0.linesOfUnserved.takeUnlogged() }
+        countCrowded()
         for (workflow, count) in parked {
             logger.warning(
                 "more runs were parked, see stepwise runs --status parked",

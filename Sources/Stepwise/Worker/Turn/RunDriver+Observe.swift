@@ -64,7 +64,7 @@ extension RunDriver {
         guard session.observer != nil else { return }
         let recorded = report.steps.map { Observation.recorded($0) }
         switch reply {
-        case .inline, .released(_, isOwn: true): decide(report, recorded)
+        case .inline, .released(_, isOwn: true), .ending: decide(report, recorded)
         case .more where request.plan.isComplete && request.ending == nil: decide(report, recorded)
         case .more, .paused:
             unreported.insert(contentsOf: report.steps, at: 0)
@@ -98,11 +98,24 @@ extension WorkerSession {
     func reportEnd(of id: String) async throws {
         guard let observer else { return }
         let run = try await command(.run(keys, id, .workflow, .generation, .status))
-        guard let status = run.status else { return }
+        // Of one that is ending, whoever writes the last page tells.
+        guard let status = run.status, status != .ending else { return }
         observer.report(
             .ended(
                 ObservedRun(
                     run: id, workflow: run.text(.workflow) ?? "",
                     generation: Generation.number(of: run.text(.generation) ?? ""), status: status)))
+    }
+
+    /// Tells of a run whose end was written in pages.
+    ///
+    /// - Parameter status: `nil` if it has begun anew.
+    func report(_ run: RunStore.Run, _ status: RunStatus?) async throws {
+        guard let observer else { return }
+        let workflow = try await command(.run(keys, run.id, .workflow)).text(.workflow) ?? ""
+        let observed = ObservedRun(
+            run: run.id, workflow: workflow, generation: Generation.number(of: run.generation),
+            status: status ?? .running)
+        observer.report(status == nil ? .continued(observed) : .ended(observed))
     }
 }

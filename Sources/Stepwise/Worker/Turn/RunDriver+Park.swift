@@ -46,10 +46,14 @@ extension RunDriver {
             obstacle = .divergence(divergence.leavingOut(Set(try await session.openSteps(of: run))))
         }
         let workflow = about?.workflow ?? ""
-        try await store.park(
+        let mayWait = try await store.park(
             run, text: text, turn: number, step: step.map { ($0, attempt) }, obstacle, workflow: workflow,
-            version: session.functions[workflow]?.version)
-        session.noteParked(workflow: workflow, run: run.id, reason: "\(obstacle)")
+            version: session.functions[workflow]?.version, mostWaiting: session.mostPushedWaiting)
+        if mayWait {
+            session.noteParked(workflow: workflow, run: run.id, reason: "\(obstacle)")
+        } else {
+            try await session.refuse(run, text: text)
+        }
         discard()
     }
 }

@@ -42,7 +42,7 @@ extension RunDriver {
                     return nil
                 }
                 let plan = instance.plan(opened: opened)
-                let ending = plan.isComplete ? ending(of: instance) : nil
+                let ending = plan.isComplete || plan.endsInPages ? ending(of: instance) : nil
                 let (request, reserved) = request(number: number, upto: instance.delivered, plan: plan, ending: ending)
                 let report = beginReport(upto: request.upto)
                 do {
@@ -59,6 +59,7 @@ extension RunDriver {
                 }
                 opened += plan.openings.count
                 agreed = opened
+                known.note(reply, to: request, opened: opened)
                 confirm(plan, instance)
                 if case .released(let texts, _) = reply {
                     return await release(texts, number: number, reserved: reserved, opened: opened, claim)
@@ -85,6 +86,7 @@ extension RunDriver {
             switch reply {
             case .more(let redisOpened, let page):
                 opened = redisOpened
+                known.note(opened: opened)
                 try await synchronize(with: page, holdsTurn: true)
             case .rebuild:
                 guard let again = try await rebuild(), again.number == number else { return nil }
@@ -93,6 +95,14 @@ extension RunDriver {
                 // What still runs here of this generation is for nobody.
                 for step in bodies.keys { cancelBody(of: step) }
                 discard()
+                return nil
+            case .ending(let text):
+                for step in bodies.keys { cancelBody(of: step) }
+                discard()
+                guard let mover = session.ledger.begin(Array(text.utf8)) else { return nil }
+                claim.end()
+                defer { mover.end() }
+                await session.writeEnd(of: run)
                 return nil
             case .stale:
                 discard()
@@ -162,6 +172,7 @@ extension RunDriver {
         }
         // Closed by this instance, and open again in Redis, which has lost that.
         if call.body == nil { return .goesOn(.rebuild, opened: opened) }
+        defer { forgetElsewhere(run.turnText, of: call) }
         let result: Outcome.Result
         let took: Int
         switch try await perform(call, attempt: attempt, lost: lost, text: run.turnText, turn: number) {
@@ -236,9 +247,13 @@ extension RunDriver {
     ) -> InlineOutcome {
         // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
         let upto = instance.delivered + 1
-        instance.deliver(Outcome(step: call.id, result: result, kind: call.kind), to: call)
+        let unrecorded = Occupancy.Unrecorded(
+            result: result, attempt: attempt, took: took, number: number, upto: upto)
+        entering(instance, call, unrecorded) {
+            instance.deliver(Outcome(step: call.id, result: result, kind: call.kind), to: call)
+        }
         var plan = instance.plan(opened: opened)
-        let ending = plan.isComplete ? ending(of: instance) : nil
+        let ending = plan.isComplete || plan.endsInPages ? ending(of: instance) : nil
         if ending != nil {
             plan.openings = []
         } else {
@@ -283,6 +298,7 @@ extension RunDriver {
         }
         confirm(inlineOutcome.request.plan, inlineOutcome.instance)
         agreed = opened + inlineOutcome.request.plan.openings.count
+        known.note(reply, to: inlineOutcome.request, inlineOutcome.record, opened: agreed)
         return agreed
     }
 
@@ -403,6 +419,7 @@ extension RunDriver {
         self.code = code
         if let about { self.about = about }
         guard try await prepareInstance(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
+        known.note(opened: opened)
         try await synchronize(with: page, holdsTurn: true)
         return (number, opened)
     }

@@ -26,6 +26,10 @@ actor RunDriver {
     var holdsTurn: Bool { !turnsDriven.isEmpty }
     /// Claimed steps that are about to be asked for together.
     var parts: [QuickStep] = []
+    /// What Redis is known to have of what the instance has lived.
+    var known = KnownRun()
+    /// The bodies that have begun, of steps of which Redis notes that.
+    var attemptNotes: [String: AttemptNote] = [:]
     /// How many of the instance's calls are known to be those that Redis has opened.
     var agreed = 0
     /// What the run has noted about the code that may take it forward, when this worker last asked.
@@ -55,7 +59,7 @@ actor RunDriver {
             switch workItem {
             case .turn: return try await self.load(text, step: nil, claim)
             case .step(_, _, let attempt, let id): return try await self.take(text, step: (id, attempt), claim)
-            case .ended, .cancel, .broadcast, .withdraw: return nil
+            case .ended, .cancel, .broadcast, .withdraw, .end: return nil
             }
         }
         claim.end()
@@ -117,8 +121,9 @@ actor RunDriver {
         }
     }
 
+    /// - Parameter looks: how often it was looked for the step before, one time after the other.
     func load(
-        _ text: String, step: (id: String, attempt: Int)?, _ claim: Claim, token: String? = nil
+        _ text: String, step: (id: String, attempt: Int)?, _ claim: Claim, token: String? = nil, looks: Int = 0
     ) async throws -> Kept? {
         let reply = try await store.takeTurn(
             run, text: text, step: step, seen: instance?.delivered ?? 0, token: token ?? session.nextToken(),
@@ -153,10 +158,11 @@ actor RunDriver {
                 guard try await prepareInstance(text, isTurn: step == nil, delivered: page.delivered) else {
                     return nil
                 }
+                known.note(opened: opened)
                 try await synchronize(with: page, holdsTurn: step == nil)
             }
             if let step {
-                return try await execute(text, step.id, step.attempt, lost: lost, claim)
+                return try await execute(text, step.id, step.attempt, lost: lost, claim, looks: looks)
             } else {
                 return try await drive(number: number, opened: opened, claim)
             }
@@ -170,10 +176,14 @@ actor RunDriver {
         if session.isOver { throw SessionEnded() }
         let workflow = about?.workflow ?? ""
         if let reason = session.reasonToWait(workflow, incompatibleVersions: code.incompatibleVersions) {
-            try await store.setUnserved(
+            let mayWait = try await store.setUnserved(
                 run, text: text, workflow: workflow, isTurn: isTurn, reason: reason,
-                isPaused: session.isPaused(workflow: workflow))
-            session.noteUnserved(workflow: workflow, run: run.id, reason: reason)
+                isPaused: session.isPaused(workflow: workflow), mostWaiting: session.mostPushedWaiting)
+            if mayWait {
+                session.noteUnserved(workflow: workflow, run: run.id, reason: reason)
+            } else {
+                try await session.refuse(run, text: text)
+            }
             return false
         }
         agreeOnPatches()
@@ -192,6 +202,7 @@ actor RunDriver {
         let instance = RunInstance(maximumSteps: session.configuration.maximumSteps)
         self.instance = instance
         agreed = 0
+        known = KnownRun()
         instance.executor.onForeignJob { [weak self] in
             guard let self else { return }
             session.spawn { await self.foreignJob() }
@@ -208,7 +219,7 @@ actor RunDriver {
                 return try await session.redisMicroseconds()
             })
         _ = instance.learn(marks: code.patches, delivered: code.delivered, opened: code.opened)
-        instance.start(context, silent: silent, function: function.body)
+        entering(instance) { instance.start(context, silent: silent, function: function.body) }
     }
 
     /// An instance that has answered otherwise about a patch than the run was told has lived what never was.
@@ -224,6 +235,7 @@ actor RunDriver {
     /// Delivers what the instance has not had, in order, up to the history's length at the time of the reply.
     func synchronize(with page: HistoryPage, holdsTurn: Bool) async throws {
         var page = page
+        known.note(page)
         forgetReported(upto: page.delivered)
         while let instance, instance.delivered < page.recorded {
             guard await isAtRest(instance) else { return }
@@ -236,7 +248,8 @@ actor RunDriver {
                     return instance.halt(
                         .other("outcome \(instance.delivered + 1) of the history cannot be read: \(error.message)"))
                 }
-                instance.deliver(record.outcome, silent: !holdsTurn || instance.delivered < page.delivered)
+                let isSilent = !holdsTurn || instance.delivered < page.delivered
+                entering(instance) { instance.deliver(record.outcome, silent: isSilent) }
                 note(record, number: instance.delivered, delivered: page.delivered)
                 // It may have come from outside, its time being up, while the body runs here.
                 cancelBody(of: record.outcome.step)
@@ -244,6 +257,7 @@ actor RunDriver {
                 let from = instance.delivered
                 page.records = try await store.history(run, from: from)
                 page.from = from
+                known.note(page)
                 if page.records.isEmpty {
                     // Either retention has removed the run meanwhile, or it has begun anew, or Redis knows less than it told.
                     if try await session.isCurrent(run) { session.end(.historyLost(run.id)) }
@@ -258,7 +272,7 @@ actor RunDriver {
         while case .escaped = instance.progress {
             session.warnOfEscape(workflow: about?.workflow ?? "", run: run.id, lastStep: instance.lastStep)
             if instance.executor.hasJobs {
-                instance.resume()
+                entering(instance) { instance.resume() }
                 continue
             }
             let limit = session.configuration.offExecutorLimit
@@ -266,12 +280,15 @@ actor RunDriver {
             let wait = waits
             let isBack = await withCheckedContinuation { continuation in
                 returnWaiters[wait] = continuation
-                session.connections.executor.eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) { [executor] in
+                // The function may be back, and the run over, long before: the timer keeps nothing.
+                session.connections.executor.eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) {
+                    [executor, weak self] in
+                    guard let self else { return }
                     executor.execute { self.assumeIsolated { $0.endReturnWait(wait) } }
                 }
             }
             if !isBack || session.isOver { return false }
-            instance.resume()
+            entering(instance) { instance.resume() }
         }
         return true
     }
@@ -293,7 +310,7 @@ actor RunDriver {
         if !returnWaiters.isEmpty {
             endReturnWaits(isBack: true)
         } else {
-            instance.resume()
+            entering(instance) { instance.resume() }
             if !holdsTurn { await wake() }
         }
         await reportMisuses()
@@ -335,7 +352,8 @@ actor RunDriver {
         self.instance = nil
         unreported = []
         misuses += instance.takeMisuses()
-        if !instance.evict() {
+        let hasEnded = entering(instance) { instance.evict() }
+        if !hasEnded {
             session.logger.warning(
                 "a function did not end when its instance was evicted; its memory is lost until this process ends",
                 metadata: ["workflow": "\(about?.workflow ?? "")", "run": "\(run.id)"])
@@ -351,7 +369,7 @@ actor RunDriver {
 
     /// The worker's name is done for.
     func abandonAll() {
-        for body in bodies.values { body.cancel() }
+        for body in bodies.values { entering(bodyOf: nil) { body.cancel() } }
         endReturnWaits(isBack: false)
         dropInstance()
     }

@@ -38,11 +38,9 @@ if item ~= '' and keep ~= '' then
 end
 if item ~= '' then drop_claim(accepting_key, item) else redis.call('ZREM', seen_key, '') end
 if seen then return { 'seen' } end
-if id ~= '' then
-  redis.call('ZADD', seen_key, now(), id)
-  redis.call('ZREMRANGEBYRANK', seen_key, 0, -1001)
-end
+-- Its id stays unknown: it was not sent.
 if is_kept then return { 'kept' } end
+if id ~= '' then note_seen(seen_key, id, false) end
 if keep ~= '' then
   -- The time counts, not the key's life; that only frees its memory.
   redis.call('SET', kept_key, string.format('%.0f', now() + keep) .. ' ' .. value, 'PX', keep)

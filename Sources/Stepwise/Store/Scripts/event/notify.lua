@@ -11,8 +11,8 @@
 --       seen       seen:<id>
 --       expected
 --       accepting  accepting:<worker>:<queue>, for a pushed item
---       expected_pushed  expected:pushed
---       expected_bytes   expected:bytes
+--       expected_pushed  expected:pushed:<queue> of the inbox, for a pushed item
+--       pushed_queues    pushed:queues
 -- ARGV  id
 --       name
 --       value         as JSON
@@ -23,19 +23,22 @@
 --       max_messages  how many messages a run may have
 --       queue         of the run, as far as the caller knows
 --       max_waiting   how many bytes pushed events may have that wait for a run which does not exist
+--       max_expected  for how many runs that do not exist pushed events of a queue may wait
+--       inbox         the queue in whose inbox it was pushed, '' for a client
 -- Reply {'received'}: a step had waited for it; {'kept'}; {'again'}: send it again, old entries were in the way; {'seen'}: an event with this id
---       was sent before; {'over', status}: the run has ended, {'unknown'}: it has made no such callback, or
---       {'full'} or {'large'}: nothing was done, the claim stays; {'queue', queue}: the run has
---       another queue than `queue`; {'stale'}
+--       was sent before; {'over', status}: the run has ended, or is ending, {'unknown'}: it has made no such callback, {'full'}: too much waits
+--       there for the run to ask, {'half'} or {'large'}: as many pushed events as may, or as many bytes of them, {'crowded'}: they wait for too
+--       many runs that do not exist: nothing was done, the claim stays; {'queue', queue}: the run has another queue than `queue`; {'stale'}
 -- Only a function at rest gets it here. Another may no longer wait for it once it knows all that is recorded, so the script that finds it at
 -- rest looks into the mailbox (apply_plan).
 -- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
---       exist yet is noted in `expected`, or in `expected:pushed` if all that it was sent was pushed.
+--       exist yet is noted in `expected`, or in `expected:pushed:<queue>` if all that it was sent was pushed. What is pushed has at most half of
+--       a mailbox, so that it keeps no client's event and no answer to a callback out. An id that was pushed is known among those alone.
 local run_key, steps_key, open_key, join_key, queue_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local mail_key, event_key, meta_key, seen_key, expected_key, accepting_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local expected_pushed_key, expected_bytes_key = KEYS[13], KEYS[14]
+local expected_pushed_key, pushed_queues_key = KEYS[13], KEYS[14]
 local id, name, value, event_id, text, sender, max_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local max_messages, queue, max_waiting = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
+local max_messages, queue, max_waiting, max_expected, inbox = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12]
 local keys = {
   run = run_key, steps = steps_key, open = open_key, join = join_key, queue = queue_key, delayed = delayed_key, mail = mail_key,
   event = event_key, meta = meta_key,
@@ -49,13 +52,15 @@ if run then
 end
 redis.call('ZCARD', expected_key)
 check_delivery(keys)
-if event_id ~= '' and redis.call('ZSCORE', seen_key, event_id) then
+if event_id ~= '' and redis.call('ZSCORE', seen_key, seen_member(event_id, has_claim)) then
   if has_claim then drop_claim(accepting_key, text) end
   return { 'seen' }
 end
--- A failed run may be resumed.
-if run and not is_live(run) and run.status ~= 'failed' then return { 'over', run.status } end
-if string.sub(name, 1, 9) == 'callback:' then
+-- A failed run may be resumed, and one that begins anew may ask. Of a run that is ending, what was decided counts.
+local status = run and run.status == 'ending' and redis.call('HGET', run_key, 'ending') or run and run.status
+if run and not is_live(run) and status ~= 'failed' and status ~= 'continued' then return { 'over', status } end
+local is_answer = string.sub(name, 1, 9) == 'callback:'
+if is_answer then
   -- A callback is in the mailbox from its making to its answer; of its answers the first counts.
   local last = redis.call('ZREVRANGEBYLEX', mail_key, '(' .. name .. '!', '[' .. name .. ' ', 'LIMIT', 0, 1)[1]
   local answers = redis.call('ZLEXCOUNT', mail_key, '[' .. name .. ' m ', '(' .. name .. ' m!')
@@ -86,20 +91,23 @@ if not step and #obsolete == 100 then
 end
 local is_at_rest = step and run.turn == '' and run.recorded == tonumber(run.delivered)
 if not is_at_rest and count >= max_messages then return { 'full' } end
-local bytes, list = 0, expected_key
-if not run then
-  bytes = (tonumber(redis.call('HGET', expected_bytes_key, id)) or 0) + #name + #value + #event_id
-  if has_claim and bytes > max_waiting then return { 'large' } end
-  redis.call('ZCARD', expected_pushed_key)
-  if has_claim and not redis.call('ZSCORE', expected_key, id) then list = expected_pushed_key end
+-- An answer is one that the run has asked for.
+local is_counted = has_claim and not is_answer and not is_at_rest
+if is_counted then
+  local messages, bytes = pushed_mail(mail_key)
+  if messages >= max_messages / 2 then return { 'half' } end
+  local max_pushed = run and max_bytes / 2 or max_waiting
+  if bytes + #name + #value > max_pushed and not (run and messages == 0) then return { 'large' } end
+end
+local list = expected_key
+if not run and has_claim and not redis.call('ZSCORE', expected_key, id) then
+  list = expected_pushed_key
+  if redis.call('ZCARD', list) >= max_expected and not redis.call('ZSCORE', list, id) then return { 'crowded' } end
 end
 
 if has_claim then drop_claim(accepting_key, text) else redis.call('HDEL', run_key, '-') end
 if #obsolete > 0 then redis.call('ZREM', mail_key, unpack(obsolete)) end
-if event_id ~= '' then
-  redis.call('ZADD', seen_key, now(), event_id)
-  redis.call('ZREMRANGEBYRANK', seen_key, 0, -1001)
-end
+if event_id ~= '' then note_seen(seen_key, event_id, has_claim) end
 if is_at_rest then
   deliver(run, id, queue, keys, step, open, name, value, sender, max_bytes)
   return { 'received' }
@@ -109,11 +117,12 @@ local number = now_exactly()
 local last = redis.call('ZREVRANGEBYLEX', mail_key, '(' .. name .. ' m!', '[' .. name .. ' m ', 'LIMIT', 0, 1)[1]
 last = last and string.match(last, '^%S+ m (%d+) ')
 if last and tonumber(last) >= tonumber(number) then number = string.format('%.0f', last + 1) end
-redis.call('ZADD', mail_key, 0, name .. ' m ' .. number .. ' ' .. value)
+local message = name .. ' m ' .. number .. (is_counted and ' p ' or ' ') .. value
+redis.call('ZADD', mail_key, 0, message)
+if is_counted then count_pushed_mail(mail_key, 1, #message) end
 if step then note_mail(run, run_key, name) end
 if not run then
   redis.call('ZADD', list, now(), id)
-  redis.call('HSET', expected_bytes_key, id, bytes)
-  if not has_claim then redis.call('ZREM', expected_pushed_key, id) end
+  if list == expected_pushed_key then redis.pcall('ZADD', pushed_queues_key, now(), inbox) end
 end
 return { 'kept' }

@@ -13,7 +13,10 @@ local function read_plan(call, list, plan_at)
     }
     plan.openings[#plan.openings + 1] = opening
     if opening.limits ~= '' then plan.isLimited = true end
-    if opening.wait ~= '' then plan.waits = true end
+    if opening.wait ~= '' then
+      local child, workflow = string.match(opening.wait, '^child (%S+) (%S+)$')
+      if child then opening.wait, opening.kind = '', child_kind(child, workflow) else plan.waits = true end
+    end
     at = at + 5
   end
   for n = at + 1, at + tonumber(list[at]) do plan.closings[#plan.closings + 1] = list[n] end
@@ -49,6 +52,7 @@ local function opens_one(call, plan)
   local opening = plan.openings[1]
   return #plan.openings == 1 and #plan.closings == 0 and #plan.unlimited == 0 and #plan.cancels == 0 and call.is_last
     and opening.number == call.run.opened and not opening.withdrawn and opening.limits == '' and opening.wait == ''
+    and not opening.kind
 end
 
 -- Whether the function has received every recorded outcome, and waits for nothing that is open.
@@ -63,15 +67,67 @@ local function keep_patches(run_key, plan)
   if plan.patches ~= '' then redis.call('HSET', run_key, 'patches', plan.patches) end
 end
 
--- The run has ended; how, if the caller's turn was its last.
+-- The run has ended; how, if the caller's turn was its last. Of one that is ending the caller may hold the mover, and tells of the end if it
+-- comes to it.
 local function finished_reply(call, ending)
-  return { 'finished', ending or call.run.turns == call.number and call.run.status or '' }
+  local run, keys = call.run, call.keys
+  if run.status == 'ending' then
+    local text = end_text(call.id, call.generation)
+    if prove_claim(keys.claimed, text) then return { 'ending', text } end
+    if redis.call('HGET', keys.run, 'ending') == 'continued' then return { 'continued', 0 } end
+    return { 'finished', '' }
+  end
+  return { 'finished', ending or run.turns == call.number and run.status or '' }
+end
+
+-- The caller, who holds the turn, has the run's end decided, and gets its mover for it. `turns` rises: no second sending of the call is
+-- told the end, which whoever writes the last page tells.
+-- `fields`: names and values that say how it ends.
+local function decide_end(call, plan, ending, limits, fields)
+  local run, keys = call.run, call.keys
+  if call.record then
+    -- It was to close the inline step.
+    redis.call('HDEL', keys.open, run.inline)
+    local reply = redis.pcall('HSET', keys.steps, run.recorded, call.record)
+    if type(reply) == 'table' and reply.err then
+      if call.open then redis.call('HSET', keys.open, run.inline, open_text(call.open, 'inline')) end
+      return reply
+    end
+  end
+  drop_claim(keys.claimed, call.text)
+  keep_patches(keys.run, plan)
+  local text = begin_end(run, call.id, keys, {
+    ending = ending, limits = limits, fields = { 'recorded', run.recorded, 'bytes', run.bytes, 'turns', run.turns + 1, unpack(fields) },
+  }, keys.claimed, true)
+  return { 'ending', text }
+end
+
+-- A plan that ends the run, and is not the last page, names nothing of what is left: the worker knows of too much. What is open tells.
+local function find_leftovers(call, plan)
+  local run, keys, cursor = call.run, call.keys, '0'
+  plan.cancels = ending_texts(run, call.id, keys.open)
+  repeat
+    local page = redis.call('HSCAN', keys.open, cursor, 'COUNT', 1000)
+    for n = 1, #page[2], 2 do
+      local open = read_open(page[2][n + 1])
+      if open and open.limits ~= '' then
+        plan.unlimited[#plan.unlimited + 1] = limit_entry(call.queue, call.id, call.generation, page[2][n])
+      end
+    end
+    cursor = page[1]
+  until cursor == '0'
 end
 
 -- Ends the run. The caller holds the turn.
 local function finish(call, plan)
   local run, keys = call.run, call.keys
+  local limits = run.deadline ~= '' and { limit_entry(call.queue, call.id, call.generation, '') } or {}
+  local result = { call.ending == 'completed' and 'output' or 'error', call.result }
   check_parent(run, keys.parent_queue)
+  if ends_in_pages(run, keys.open) then return decide_end(call, plan, call.ending, limits, result) end
+  -- Of the inline step, which ends here, nothing is left.
+  if not call.is_last and not call.record then find_leftovers(call, plan) end
+  if limits[1] then table.insert(plan.unlimited, limits[1]) end
   if #plan.cancels > 0 then redis.call('LLEN', keys.queue) end
   redis.call('UNLINK', keys.open, keys.join)
   if call.record then
@@ -85,33 +141,24 @@ local function finish(call, plan)
   end
   drop_claim(keys.claimed, call.text)
   keep_patches(keys.run, plan)
-  if run.deadline ~= '' then table.insert(plan.unlimited, limit_entry(call.queue, call.id, call.generation, '')) end
   end_run(run, call.id, keys, {
     status = call.ending, texts = plan.cancels, limits = plan.unlimited,
-    fields = { call.ending == 'completed' and 'output' or 'error', call.result, 'recorded', run.recorded, 'bytes', run.bytes },
+    fields = { 'recorded', run.recorded, 'bytes', run.bytes, unpack(result) },
   })
   return finished_reply(call, call.ending)
 end
 
 -- The run begins anew: the same id, the next generation, no history. The caller holds the turn, and its function has received every outcome.
 local function renew(call, plan)
-  local run, keys, deadline = call.run, call.keys, tonumber(call.run.deadline)
-  local continued = (tonumber(redis.call('HGET', keys.run, 'continued')) or 0) + 1
+  local run, keys = call.run, call.keys
   redis.call('LLEN', keys.queue)
-  if deadline then redis.call('ZCARD', keys.delayed) end
-  redis.call('UNLINK', keys.steps, keys.open, keys.join)
+  if tonumber(run.deadline) then redis.call('ZCARD', keys.delayed) end
+  -- Its time goes on while it is ending, and its input stays: should the time be up before the last page, this generation has failed.
+  if ends_in_pages(run, keys.open) then return decide_end(call, plan, 'continued', {}, { 'next', call.result }) end
+  if not call.is_last and not call.record then find_leftovers(call, plan) end
+  begin_anew(run, call.id, call.queue, keys, call.result)
   drop_claim(keys.claimed, call.text)
-  redis.call('HDEL', keys.run, 'inline', 'delivered', 'lost', 'reason', 'divergence', 'unfit', 'patches', 'children', 'listens', 'joins')
-  local generation = string.format('%.0f', math.max(tonumber(new_generation()), string.match(run.generation, '^%d+') + 1))
-  -- `turns` goes on: by its number every call of the generation before is known to be late.
-  redis.call('HSET', keys.run, 'generation', generation, 'status', 'running', 'payload', call.result, 'turn', 'queue', 'opened', 0,
-    'recorded', 0, 'bytes', 0, 'continued', continued)
-  redis.call('RPUSH', keys.queue, turn_text(call.id, generation))
   if run.status ~= 'running' then move_status(keys, call.id, 'parked', 'running') end
-  if deadline then
-    table.insert(plan.unlimited, limit_entry(call.queue, call.id, call.generation, ''))
-    redis.call('ZADD', keys.delayed, run.deadline, limit_entry(call.queue, call.id, generation, ''))
-  end
   drop_limits(keys.delayed, plan.unlimited)
   call_in_bites('RPUSH', keys.queue, plan.cancels)
   return { 'continued', 1 }
@@ -138,8 +185,7 @@ local function find_event(call, name, index)
   local run, keys = call.run, call.keys
   local message = redis.call('ZRANGEBYLEX', keys.mail, '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
   if message and run.recorded == call.upto and not has_word(noted_mail(run), name) then
-    redis.call('ZREM', keys.mail, message, name .. ' c')
-    return string.match(message, '^%S+ m %d+ (.*)$')
+    return take_message(keys.mail, message, name .. ' c')
   end
   local till, value = string.match(redis.call('GET', keys.listed[index + 1]) or '', '^(%d+) (.*)$')
   if till and tonumber(till) > tonumber(now()) then return value end
@@ -195,8 +241,8 @@ local function find_pair(run, keys, name)
     local generation, step = string.match(waiter, '^%S+ w (%S+) %d+ (.+)$')
     local open = generation == run.generation and read_open(redis.call('HGET', keys.open, step))
     if open and open.kind == 'waitForEvent' then
-      local number, value = string.match(message, '^%S+ m (%d+) (.*)$')
-      return { message = message, number = tonumber(number), value = value, waiter = waiter, step = step, open = open }
+      local number, value = read_message(message)
+      return { message = message, number = number, value = value, waiter = waiter, step = step, open = open }
     end
     redis.call('ZREM', keys.mail, waiter)
   end
@@ -218,7 +264,7 @@ local function read_mail(call, plan)
   run.listens = #names > 0 and '2 ' .. table.concat(names) or '1'
   redis.call('HSET', keys.run, 'listens', run.listens)
   if not first then return end
-  redis.call('ZREM', keys.mail, first.message, first.waiter, string.match(first.message, '^%S+') .. ' c')
+  take_message(keys.mail, first.message, first.waiter, string.match(first.message, '^%S+') .. ' c')
   redis.call('HDEL', keys.open, first.step)
   drop_step_limits(first.open, keys.delayed, call.queue, call.id, run.generation, first.step)
   redis.call('RPUSH', keys.queue, withdraw_text(call.id, run.generation, first.step, first.open.where))
@@ -236,7 +282,11 @@ local function apply_plan(call, plan)
       if opening.wait ~= '' and not opening.withdrawn then
         open_wait(call, plan, opening, opens, limits)
       elseif not opening.withdrawn then
-        local open = new_open(opening.limits)
+        local open = new_open(opening.limits, opening.kind)
+        if opening.kind and run.children == '' then
+          redis.call('HSET', keys.run, 'children', '1')
+          run.children = '1'
+        end
         opens[#opens + 1] = opening.step
         opens[#opens + 1] = open_text(open, 'item')
         new[#new + 1] = { step = opening.step, open = open }

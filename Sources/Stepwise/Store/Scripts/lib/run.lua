@@ -24,8 +24,9 @@ end
 
 local ENDED = { completed = true, failed = true, cancelled = true }
 
+-- Whether a run's end is not decided.
 local function is_live(run)
-  return run and not ENDED[run.status]
+  return run and not ENDED[run.status] and run.status ~= 'ending'
 end
 
 -- Whether nobody takes the run forward until somebody resumes it.
@@ -54,7 +55,7 @@ local function drop_claim(claimed_key, text)
 end
 
 -- How the beginning of a refused item is shown. Behind a colon, as many hexadecimal digits as a callback's secret has may be one, and become
--- their SHA-1; so may those at which a long item is cut, and they are left out. EventName.masked does the same.
+-- their SHA-1; so may those at which a long item is cut, and they are left out.
 local function mask_secrets(excerpt, is_cut)
   local whole = is_cut and string.gsub(excerpt, ':%x+$', ':') or excerpt
   return (string.gsub(whole, ':(%x+)', function(digits)
@@ -62,13 +63,33 @@ local function mask_secrets(excerpt, is_cut)
   end))
 end
 
+-- The characters of UTF-8 that take more than one byte.
+local LONG_CHARACTERS = {
+  '^[\194-\223][\128-\191]', '^\224[\160-\191][\128-\191]', '^[\225-\236\238\239][\128-\191][\128-\191]',
+  '^\237[\128-\159][\128-\191]', '^\240[\144-\191][\128-\191][\128-\191]',
+  '^[\241-\243][\128-\191][\128-\191][\128-\191]', '^\244[\128-\143][\128-\191][\128-\191]',
+}
+
+local function is_utf8(text)
+  local at = string.find(text, '[\128-\255]')
+  while at do
+    local last
+    for _, character in ipairs(LONG_CHARACTERS) do
+      last = select(2, string.find(text, character, at))
+      if last then break end
+    end
+    if not last then return false end
+    at = string.find(text, '[\128-\255]', last + 1)
+  end
+  return true
+end
+
 -- What `malformed` keeps of an item: how it begins, and of a long one its length and the SHA-1 of that beginning.
 local function refused_entry(entry, reason, item)
   local excerpt = string.sub(item, 1, 4096)
   local text = mask_secrets(excerpt, #item > #excerpt)
-  local shown = string.find(text, '[\128-\255]')
-    and '"itemHex":"' .. string.gsub(text, '.', function(c) return string.format('%02x', string.byte(c)) end) .. '"'
-    or '"item":' .. cjson.encode(text)
+  local shown = is_utf8(text) and '"item":' .. cjson.encode(text)
+    or '"itemHex":"' .. string.gsub(text, '.', function(c) return string.format('%02x', string.byte(c)) end) .. '"'
   if #item > #excerpt then shown = shown .. ',"length":' .. #item .. ',"sha1":"' .. redis.sha1hex(excerpt) .. '"' end
   return entry .. ',"reason":' .. cjson.encode(reason) .. ',' .. shown
 end
@@ -84,16 +105,33 @@ local function is_first_generation(run, created)
   return string.sub(run.generation, 1, -4) == created
 end
 
--- Whether a run waits, parked or unserved, and nothing was ever recorded of it, in no generation.
-local function is_waiting(run, created)
-  return (run.status == 'parked' and run.turn == '' or run.status == 'unserved' and run.turn == 'unserved')
-    and run.recorded == 0 and run.opened == 0 and is_first_generation(run, created)
+-- Whether nothing was ever recorded of a run, in no generation.
+local function is_untouched(run, created)
+  return run.recorded == 0 and run.opened == 0 and is_first_generation(run, created)
 end
 
--- Notes a run that waits from now on, if nothing was ever recorded of it: upkeep finds it there. `keys`: pushed and enqueued.
-local function note_waiting(run, id, keys, created, pushed)
-  if run.recorded > 0 or run.opened > 0 or not is_first_generation(run, created) then return end
-  redis.pcall('ZADD', pushed and keys.pushed or keys.enqueued, now(), id)
+-- Whether a run waits, parked or unserved, and nothing was ever recorded of it.
+local function is_waiting(run, created)
+  return (run.status == 'parked' and run.turn == '' or run.status == 'unserved' and run.turn == 'unserved')
+    and is_untouched(run, created)
+end
+
+-- Whether a pushed run that would wait from now on is one too many of its queue. One that was let in to wait, of which `pushed` says 2, is none.
+local function is_one_too_many(run, waiting_key, created, pushed, max_waiting)
+  return pushed == '1' and is_untouched(run, created) and redis.call('ZCARD', waiting_key) >= tonumber(max_waiting)
+end
+
+-- Lists a pushed run that waits, by the time from which its age counts, and its queue: upkeep finds them there. `keys`: run, pushed, queues.
+local function list_pushed(id, keys, queue, time)
+  redis.call('HSET', keys.run, 'pushed', 2)
+  redis.pcall('ZADD', keys.pushed, time, id)
+  redis.pcall('ZADD', keys.queues, now(), queue)
+end
+
+-- Notes a run that waits from now on, if nothing was ever recorded of it. `keys`: run, pushed, queues and enqueued.
+local function note_waiting(run, id, keys, created, pushed, queue)
+  if not is_untouched(run, created) then return end
+  if pushed then list_pushed(id, keys, queue, now()) else redis.pcall('ZADD', keys.enqueued, now(), id) end
 end
 
 -- Moves a run from one of the lists runs:<status> to another. `keys` has both by the status.
@@ -114,6 +152,52 @@ local function note_mail(run, run_key, name)
   redis.call('HSET', run_key, 'listens', run.listens)
 end
 
+-- A message in a mailbox, `<event> m <number> <value>`, with `p ` before the value of one that was pushed: its number and value, and whether
+-- it is one of those.
+local function read_message(message)
+  local number, value = string.match(message, '^%S+ m (%d+) (.*)$')
+  local pushed = string.match(value, '^p (.*)$')
+  return tonumber(number), pushed or value, pushed ~= nil
+end
+
+-- How many messages in a mailbox were pushed, and how many bytes they have. They are counted in the mailbox, so that the count goes with it, by
+-- an entry that no event has, because it begins with a space: ` pushed <messages> <bytes>`.
+local function pushed_mail(mail_key)
+  local entry = redis.call('ZRANGEBYLEX', mail_key, '[ pushed ', '( pushed!', 'LIMIT', 0, 1)[1]
+  local count, bytes = string.match(entry or '', '^ pushed (%d+) (%d+)$')
+  return tonumber(count) or 0, tonumber(bytes) or 0, entry
+end
+
+local function count_pushed_mail(mail_key, messages, size)
+  local count, bytes, entry = pushed_mail(mail_key)
+  if entry then redis.call('ZREM', mail_key, entry) end
+  if count + messages <= 0 then return end
+  redis.call('ZADD', mail_key, 0, string.format(' pushed %.0f %.0f', count + messages, math.max(0, bytes + size)))
+end
+
+-- Takes a message out of its mailbox, and further entries; returns its value.
+local function take_message(mail_key, message, ...)
+  local _, value, is_pushed = read_message(message)
+  redis.call('ZREM', mail_key, message, ...)
+  if is_pushed then count_pushed_mail(mail_key, -1, -#message) end
+  return value
+end
+
+-- How an event's id stands in `seen:<id>`. What others push can be known by the ids of others no more than take them from them.
+local function seen_member(event_id, is_pushed)
+  return is_pushed and 'p ' .. event_id or event_id
+end
+
+-- Notes an event's id, and forgets older ones: 1,000 are known, and 1,000 more of events that were pushed. Those have their time with a minus
+-- sign, so that they are a list of their own, the newest first.
+local function note_seen(seen_key, event_id, is_pushed)
+  redis.call('ZADD', seen_key, (is_pushed and '-' or '') .. now(), seen_member(event_id, is_pushed))
+  if redis.call('ZCARD', seen_key) <= 1000 then return end
+  local older = is_pushed and redis.call('ZRANGEBYSCORE', seen_key, '-inf', '(0', 'LIMIT', 1000, 1)
+    or redis.call('ZREVRANGEBYSCORE', seen_key, '+inf', '(0', 'LIMIT', 1000, 1)
+  if #older > 0 then redis.call('ZREM', seen_key, unpack(older)) end
+end
+
 -- Redis' clock in microseconds: no two scripts have the same.
 local function now_exactly()
   local t = redis.call('TIME')
@@ -124,6 +208,11 @@ end
 -- apart from it by every instance and every work item that is still about.
 local function turn_text(id, generation)
   return 'turn ' .. id .. ' ' .. generation
+end
+
+-- The work item of who writes an end that is decided, page by page.
+local function end_text(id, generation)
+  return 'end ' .. id .. ' ' .. generation
 end
 
 -- When a run is to start, of '+<ms>' from now, '<ms>' since 1970, or ''; nil for at once.
@@ -257,7 +346,32 @@ local function withdraw_text(id, generation, step, place)
   return 'withdraw ' .. id .. ' ' .. generation .. ' ' .. number .. ' ' .. name .. ' ' .. step
 end
 
--- The work items that end what a run's open steps leave outside it: children that are to end with it, and waits for events.
+-- The kind of an open step that makes a child which is to end with its run. It may have made it already, before it waits for it.
+local function child_kind(child, workflow)
+  return 'child:' .. #child .. ':' .. child .. ':' .. workflow
+end
+
+-- The work item that ends the child of an open step; nil if it has none that is to end with its run.
+local function cancel_text(id, generation, step, open)
+  local child, workflow = string.match(open.where, '^child:cancel:(.+)$'), '-'
+  if not child then
+    local length, names = string.match(open.kind, '^child:(%d+):(.+)$')
+    if not length then return nil end
+    child, workflow = string.sub(names, 1, length), string.sub(names, length + 2)
+  end
+  return 'cancel ' .. child .. ' ' .. workflow .. ' ' .. id .. ' ' .. generation .. ' ' .. step
+end
+
+-- How many open steps one script may end: a run with more is `ending` until the last of its pages.
+local END_PAGE = 1000
+
+-- Whether a run has more open than one script may end. Each open step was opened: mostly that number tells, without a look.
+local function ends_in_pages(run, open_key)
+  return run.opened > END_PAGE and redis.call('HLEN', open_key) > END_PAGE
+end
+
+-- The work items that end what a run's open steps leave outside it: children that are to end with it, and waits for events. For a run
+-- that does not end in pages.
 local function ending_texts(run, id, open_key)
   local texts, cursor = {}, '0'
   if run.children == '' and run.listens == '' then return texts end
@@ -265,8 +379,7 @@ local function ending_texts(run, id, open_key)
     local page = redis.call('HSCAN', open_key, cursor, 'COUNT', 1000)
     for n = 1, #page[2], 2 do
       local open = read_open(page[2][n + 1])
-      local child = open and string.match(open.where, '^child:cancel:(.+)$')
-      if child then texts[#texts + 1] = 'cancel ' .. child .. ' - ' .. id .. ' ' .. run.generation .. ' ' .. page[2][n] end
+      texts[#texts + 1] = open and cancel_text(id, run.generation, page[2][n], open)
       texts[#texts + 1] = open and withdraw_text(id, run.generation, page[2][n], open.where)
     end
     cursor = page[1]
@@ -424,4 +537,42 @@ local function end_run(run, id, keys, ending)
   drop_limits(keys.delayed, ending.limits or {})
   call_in_bites('RPUSH', keys.queue, ending.texts)
   announce_end(run, id, keys.run, keys.parent_queue)
+end
+
+-- Decides the end of a run that ends in pages (ends_in_pages). The script has checked everything, and the mover's list too. Nobody sees the
+-- end before the last page: end_page writes that.
+-- `keys`: run, join, delayed, ending, and the list runs:<status> that it leaves.
+-- `decision`: ending, the status that it gets, or 'continued'; leaves, fields and limits as of end_run; fields may be more than what says how.
+-- `mover_key`: where the mover lies from now on. `is_claimed`: it is the caller's claim; else it is next in its queue.
+-- Returns the mover's text.
+local function begin_end(run, id, keys, decision, mover_key, is_claimed)
+  local text = end_text(id, run.generation)
+  redis.call('UNLINK', keys.join)
+  redis.call('HSET', keys.run, 'status', 'ending', 'ending', decision.ending, 'turn', '', 'inline', '', unpack(decision.fields))
+  redis.call(is_claimed and 'LPUSH' or 'RPUSH', mover_key, text)
+  redis.pcall('ZREM', keys[decision.leaves or run.status], id)
+  redis.pcall('ZADD', keys.ending, now(), id)
+  drop_limits(keys.delayed, decision.limits or {})
+  return text
+end
+
+-- A run begins anew: the same id, the next generation, no history. The script has checked everything, and its first write was UNLINK of
+-- open:<id>, or HDEL of what was left there.
+-- `keys`: run, steps, open, join, queue, delayed.
+-- Returns the generation.
+local function begin_anew(run, id, queue, keys, payload)
+  local continued = (tonumber(redis.call('HGET', keys.run, 'continued')) or 0) + 1
+  redis.call('UNLINK', keys.steps, keys.open, keys.join)
+  redis.call('HDEL', keys.run, 'inline', 'delivered', 'lost', 'reason', 'divergence', 'unfit', 'patches', 'children', 'listens', 'joins',
+    'ending', 'next')
+  local generation = string.format('%.0f', math.max(tonumber(new_generation()), string.match(run.generation, '^%d+') + 1))
+  -- `turns` goes on: by its number every call of the generation before is known to be late.
+  redis.call('HSET', keys.run, 'generation', generation, 'status', 'running', 'payload', payload, 'turn', 'queue', 'opened', 0,
+    'recorded', 0, 'bytes', 0, 'continued', continued)
+  redis.call('RPUSH', keys.queue, turn_text(id, generation))
+  if tonumber(run.deadline) then
+    redis.pcall('ZREM', keys.delayed, limit_entry(queue, id, run.generation, ''))
+    redis.pcall('ZADD', keys.delayed, run.deadline, limit_entry(queue, id, generation, ''))
+  end
+  return generation
 end

@@ -6,6 +6,8 @@
 --       delayed
 --       queued     runs:queued
 --       redelivered
+--       waiting_pushed?  waiting:pushed:<queue>
+--       pushed_queues?   pushed:queues
 -- ARGV  id
 --       workflow
 --       queue
@@ -17,14 +19,16 @@
 --       timeout   within how many ms it has to be done, or ''
 --       start     when it is to start: '+<ms>' from now, '<ms>' since 1970, or '' for at once
 --       is_new    '1' if the id was made up for this item
+--       max_waiting?  how many pushed runs of the queue may wait; with it, and with both keys, comes what starts later, and what the caller cannot do
 -- Reply {'ok', generation}; {'later'}: its turn waits in `delayed`;
 --       {'exists'}: the id has a run already, the item is dropped; {'other', workflow}: it
---       has one of another workflow, the item stays; {'stale'}: the caller does not hold the item.
+--       has one of another workflow, the item stays; {'crowded'}: as many wait as may, the item stays; {'stale'}: the caller does not hold the
+--       item.
 -- Guarantees: the item and the run change places in one step; sent again, it gives the same answer.
 local run_key, accepting_key, claimed_key, running_key, delayed_key, queued_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local redelivered_key = KEYS[7]
+local redelivered_key, waiting_pushed_key, pushed_queues_key = KEYS[7], KEYS[8], KEYS[9]
 local id, workflow, queue, payload, item, worker, token, labels = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local timeout, start, is_new = ARGV[9], ARGV[10], ARGV[11] == '1'
+local timeout, start, is_new, max_waiting = ARGV[9], ARGV[10], ARGV[11] == '1', tonumber(ARGV[12])
 local v = redis.call('HMGET', run_key, 'turn', 'generation', 'workflow')
 local mine = holder_text(worker, 1, token)
 -- Sent again: what is equal to the item, if anything, is another one.
@@ -36,6 +40,7 @@ end
 redis.call('ZCARD', delayed_key)
 redis.call('LLEN', claimed_key)
 if v[3] and v[3] ~= workflow then return { 'other', v[3] } end
+if max_waiting and not v[1] and redis.call('ZCARD', waiting_pushed_key) >= max_waiting then return { 'crowded' } end
 drop_claim(accepting_key, item)
 if redis.call('EXISTS', redelivered_key) == 1 then redis.pcall('HDEL', redelivered_key, redis.sha1hex(item)) end
 if v[1] then return { 'exists' } end
@@ -49,6 +54,7 @@ if starts then
   redis.call('HSET', run_key, 'startsAt', starts)
   redis.call('ZADD', delayed_key, starts, start_entry(queue, id, generation))
   redis.pcall('ZADD', queued_key, time, id)
+  list_pushed(id, { run = run_key, pushed = waiting_pushed_key, queues = pushed_queues_key }, queue, starts)
   return { 'later' }
 end
 redis.call('LPUSH', claimed_key, turn_text(id, generation))

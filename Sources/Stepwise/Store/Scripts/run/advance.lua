@@ -12,6 +12,7 @@
 --       failed        runs:failed
 --       parked        runs:parked
 --       cancelled     runs:cancelled
+--       ending        runs:ending
 --       dead
 --       delayed
 --       parent_queue  queue:<queue> of the run that waits for this one, or any list
@@ -25,11 +26,12 @@
 --       upto        up to which outcome the function has received them
 --       slots
 --       is_last     '1' if this is the last page
---       ending      '', 'completed', 'failed', 'cancelled', 'continued'
+--       ending      '', 'completed', 'failed', 'cancelled', 'continued'; if this is not the last page, the plan names nothing of what is left
 --       result      output, error, or the input to begin anew with, as JSON
 --       queue
 --       plan...     how many openings, then for each: number, step, '1' if withdrawn, its time limits, what it waits for ('' for a step with a
---                   body, 'sleep', or 'waitForEvent <name> <n>', KEYS[n] being event:<name>)
+--                   body, 'sleep', 'waitForEvent <name> <n>', KEYS[n] being event:<name>, or 'child <id> <workflow>' for a body that makes
+--                   a child which is to end with the run)
 --                   how many closings, then each step
 --                   how many steps whose limits do not matter any more, then each
 --                   how many of the steps that it no longer waits for leave something outside the run, then for each: step, the work item that
@@ -42,20 +44,21 @@
 --       {'gone', text...}: the same of a caller who does not hold the turn, and may never have;
 --       {'paused', text...}: as released, and nothing was opened, closed or ended;
 --       {'finished', how, if this turn was the last, else ''}; {'continued', 1 if by this call}: the run has begun anew, or was
---       removed: the caller's generation is over;
+--       removed: the caller's generation is over; {'ending', text}: the run's end is decided, and the text is the caller's claim to write it
+--       (end_page);
 --       {'reset'}: the history is shorter than `upto`
 -- Guarantees: only the holder of the turn changes anything; openings below `opened` are not repeated, so it may arrive twice and late.
 local run_key, steps_key, open_key, join_key, claimed_key, queue_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local running_key, completed_key, failed_key, parked_key, cancelled_key, dead_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local delayed_key, parent_queue_key, mail_key = KEYS[13], KEYS[14], KEYS[15]
-local key_list, events_at = KEYS, 16
+local running_key, completed_key, failed_key, parked_key, cancelled_key, ending_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local dead_key, delayed_key, parent_queue_key, mail_key = KEYS[13], KEYS[14], KEYS[15], KEYS[16]
+local key_list, events_at = KEYS, 17
 local id, worker, number, text, generation, upto, slots = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local is_last, ending, result, queue = ARGV[8] == '1', ARGV[9], ARGV[10], ARGV[11]
 local arg_list, plan_at = ARGV, 12
 local keys = {
   run = run_key, steps = steps_key, open = open_key, join = join_key, claimed = claimed_key, queue = queue_key, running = running_key,
-  completed = completed_key, failed = failed_key, parked = parked_key, cancelled = cancelled_key, dead = dead_key, delayed = delayed_key,
-  parent_queue = parent_queue_key, mail = mail_key, listed = key_list, events_at = events_at,
+  completed = completed_key, failed = failed_key, parked = parked_key, cancelled = cancelled_key, ending = ending_key, dead = dead_key,
+  delayed = delayed_key, parent_queue = parent_queue_key, mail = mail_key, listed = key_list, events_at = events_at,
 }
 local call = {
   run = read_run(run_key), keys = keys, id = id, worker = worker, number = tonumber(number), text = text, generation = generation,

@@ -7,6 +7,7 @@
 --       queue           queue:<queue>
 --       meta
 --       cancelled       runs:cancelled
+--       ending          runs:ending
 --       queued          runs:queued
 --       running         runs:running
 --       unserved        runs:unserved
@@ -23,21 +24,26 @@
 --       queue
 --       parent?    for a worker: the step that made the run: '<run> <generation> <step>'
 --       workflow?  for a worker: the run's, '-' if it was made for certain
--- Reply {'requested'}; {'ended'}: it is cancelled now; {'already'}: it was requested before; {'over', status}: it has ended, nothing
+-- Reply {'requested'}; {'ended'}: it is cancelled now; {'ending'}: it will be, what it leaves is ended in pages first (end_page);
+--       {'already'}: it was requested before; {'over', status}: it has ended, or its end is decided, nothing
 --       was changed; {'missing'}; {'stale'}: the claim is not the caller's
 -- Guarantees: one request for a run, one end; sent again, it changes nothing. A child that was not made yet is made here, as one that was
 --       cancelled: whoever is about to make it finds it. The child of another step is left alone.
 local run_key, steps_key, open_key, join_key, queue_key, meta_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local cancelled_key, queued_key, running_key, unserved_key, parked_key, unfit_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local paused_key, parent_queue_key, unserved_items_key, claimed_key, delayed_key = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local cancelled_key, ending_key, queued_key, running_key, unserved_key, parked_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local unfit_key, paused_key, parent_queue_key, unserved_items_key, claimed_key = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local delayed_key = KEYS[18]
 local id, reason, text, queue, parent, workflow = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local run = read_run(run_key)
+local decided = run and run.status == 'ending' and redis.call('HGET', run_key, 'ending')
+-- Between two generations nobody takes it forward: as of one that has not begun, the cancel is its end.
+local is_between = decided == 'continued'
 local by_parent = text ~= ''
 if by_parent then
   if not prove_claim(claimed_key, text) then return { 'stale' } end
   local is_child = run and run.parent == parent
   local is_requested = is_child and run.status == 'running' and redis.call('HEXISTS', run_key, 'cancelled') == 1
-  if run and (not is_child or not is_live(run) or is_requested) or not run and workflow == '-' then
+  if run and (not is_child or not is_live(run) and not is_between or is_requested) or not run and workflow == '-' then
     drop_claim(claimed_key, text)
     return { 'already' }
   end
@@ -52,27 +58,40 @@ if not run then
   redis.pcall('ZADD', cancelled_key, time, id)
   return { 'ended' }
 end
-if not is_live(run) then return { 'over', run.status } end
+if is_between then
+  if by_parent then drop_claim(claimed_key, text) end
+  redis.call('HDEL', run_key, 'next')
+  redis.call('HSET', run_key, 'ending', 'cancelled', 'cancelled', reason, 'error', cause)
+  return { 'ending' }
+end
+if not is_live(run) then return { 'over', decided or run.status } end
 if run.status == 'running' and redis.call('HEXISTS', run_key, 'cancelled') == 1 then return { 'already' } end
 redis.call('LLEN', queue_key)
 redis.call('HLEN', steps_key)
 redis.call('HLEN', meta_key)
 check_parent(run, parent_queue_key)
-local cancels = run.status ~= 'running' and ending_texts(run, id, open_key)
+local in_pages = run.status ~= 'running' and ends_in_pages(run, open_key)
+local cancels = run.status ~= 'running' and not in_pages and ending_texts(run, id, open_key)
 local limits = run.turns == 0 and { start_entry(queue, id, run.generation) } or {}
 if by_parent then drop_claim(claimed_key, text) end
 if run.status ~= 'running' then
-  redis.call('UNLINK', open_key, join_key)
+  if not in_pages then redis.call('UNLINK', open_key, join_key) end
   redis.call('HDEL', run_key, 'reason', 'divergence')
   redis.pcall('HDEL', unfit_key, id)
   -- Where no worker has the workflow, nobody else would ever drop it.
   if run.turn == 'unserved' then redis.pcall('LREM', unserved_items_key, 1, turn_text(id, run.generation)) end
   redis.pcall('HINCRBY', meta_key, 'cancels', 1)
   local keys = {
-    run = run_key, queue = queue_key, parent_queue = parent_queue_key, delayed = delayed_key, queued = queued_key,
-    running = running_key, unserved = unserved_key, parked = parked_key, paused = paused_key, cancelled = cancelled_key,
+    run = run_key, join = join_key, queue = queue_key, parent_queue = parent_queue_key, delayed = delayed_key, ending = ending_key,
+    queued = queued_key, running = running_key, unserved = unserved_key, parked = parked_key, paused = paused_key, cancelled = cancelled_key,
   }
-  end_run(run, id, keys, { status = 'cancelled', fields = { 'cancelled', reason, 'error', cause }, texts = cancels, limits = limits })
+  local fields = { 'cancelled', reason, 'error', cause }
+  if in_pages then
+    limits[#limits + 1] = limit_entry(queue, id, run.generation, '')
+    begin_end(run, id, keys, { ending = 'cancelled', fields = fields, limits = limits }, queue_key)
+    return { 'ending' }
+  end
+  end_run(run, id, keys, { status = 'cancelled', fields = fields, texts = cancels, limits = limits })
   return { 'ended' }
 end
 redis.call('HDEL', run_key, '-')

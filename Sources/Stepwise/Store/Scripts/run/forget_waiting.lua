@@ -1,34 +1,50 @@
--- forget_waiting: removes pushed runs that wait and of which nothing was ever recorded. No other run.
--- KEYS  waiting   waiting:pushed
+-- forget_waiting: removes pushed runs that have waited too long and of which nothing was ever recorded, and entries of runs that do not wait any
+-- more. No other run; nor one whose queue or workflow is paused.
+-- KEYS  waiting   waiting:pushed:<queue>
 --       parked    runs:parked
 --       unserved  runs:unserved
+--       queued    runs:queued
 --       delayed
+--       paused
 --       runs...   run:<id>, steps:<id>, open:<id>, join:<id>, mail:<id>, seen:<id>, unserved:<workflow>, unfit:<workflow> for each run; at
 --                 most 100 runs
--- ARGV  is_pruned  '1': only entries of `waiting` leave whose runs have begun, or are gone
---       ids...     of the runs
--- Reply how many entries left `waiting`; unless it is pruned all of them
-local waiting_key, parked_key, unserved_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local key_list, runs_at = KEYS, 5
-local is_pruned = ARGV[1] == '1'
-local arg_list, ids_at = ARGV, 2
+-- ARGV  queue
+--       age     for how many ms a run has to have waited, '' for no age: then none is removed
+--       ids...  of the runs
+-- Reply how many entries left `waiting`
+local waiting_key, parked_key, unserved_key, queued_key, delayed_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local key_list, runs_at = KEYS, 7
+local queue, age = ARGV[1], tonumber(ARGV[2])
+local arg_list, ids_at = ARGV, 3
 local left = 0
+
+local function is_paused(name)
+  return redis.call('HEXISTS', paused_key, name) == 1
+end
+
+local function remove(id, run, at)
+  redis.call('UNLINK', unpack(key_list, at, at + 5))
+  redis.pcall('ZREM', parked_key, id)
+  redis.pcall('ZREM', unserved_key, id)
+  redis.pcall('ZREM', queued_key, id)
+  -- The oldest is at the right end; of those that are parked none is there.
+  if run.turn == 'unserved' then redis.pcall('LREM', key_list[at + 6], -1, turn_text(id, run.generation)) end
+  redis.pcall('HDEL', key_list[at + 7], id)
+  drop_limits(delayed_key, { start_entry(queue, id, run.generation), limit_entry(queue, id, run.generation, '') })
+end
+
+local can_leave = age and not is_paused('queue:' .. queue)
 for n = ids_at, #arg_list do
   local id, at = arg_list[n], runs_at + (n - ids_at) * 8
-  local run, more = read_run(key_list[at], { 'created', 'pushed', 'queue' })
-  local waits = run and more[2] and is_waiting(run, more[1])
-  if not (waits and is_pruned) then
+  local run, more = read_run(key_list[at], { 'created', 'pushed', 'workflow' })
+  local is_to_start = run and run.status == 'queued' and run.turn == 'queue' and is_untouched(run, more[1])
+  local waits = run and more[2] and (is_to_start or is_waiting(run, more[1]))
+  local since = can_leave and waits and tonumber(redis.call('ZSCORE', waiting_key, id))
+  local is_old = since and since <= now() - age and not is_paused('workflow:' .. (more[3] or ''))
+  if is_old or not waits then
     redis.call('ZREM', waiting_key, id)
     left = left + 1
   end
-  if waits and not is_pruned then
-    redis.call('UNLINK', unpack(key_list, at, at + 5))
-    redis.pcall('ZREM', parked_key, id)
-    redis.pcall('ZREM', unserved_key, id)
-    -- The oldest is at the right end; of those that are parked none is there.
-    if run.turn == 'unserved' then redis.pcall('LREM', key_list[at + 6], -1, turn_text(id, run.generation)) end
-    redis.pcall('HDEL', key_list[at + 7], id)
-    drop_limits(delayed_key, { limit_entry(more[3] or '', id, run.generation, '') })
-  end
+  if is_old then remove(id, run, at) end
 end
 return left

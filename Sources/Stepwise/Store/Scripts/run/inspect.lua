@@ -17,6 +17,7 @@ local key_list, lists_at = KEYS, 5
 local id, cursor, from = ARGV[1], ARGV[2], ARGV[3]
 local FIELDS = {
   'workflow', 'status', 'queue', 'generation', 'turn', 'turns', 'recorded', 'delivered', 'inline', 'reason', 'restarted', 'deadline', 'joins',
+  'ending',
 }
 local listed = {}
 for n = lists_at, #key_list do

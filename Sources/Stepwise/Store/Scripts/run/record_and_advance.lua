@@ -10,6 +10,7 @@
 --       failed        runs:failed
 --       parked        runs:parked
 --       cancelled     runs:cancelled
+--       ending        runs:ending
 --       dead
 --       delayed
 --       parent_queue  as of advance
@@ -36,17 +37,17 @@
 --       {'stale'}: the caller holds neither turn nor step
 -- Guarantees: as advance; and the outcome is written once, whatever becomes of the rest.
 local run_key, steps_key, open_key, join_key, claimed_key, queue_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local running_key, completed_key, failed_key, parked_key, cancelled_key, dead_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local delayed_key, parent_queue_key, mail_key = KEYS[13], KEYS[14], KEYS[15]
-local key_list, events_at = KEYS, 16
+local running_key, completed_key, failed_key, parked_key, cancelled_key, ending_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local dead_key, delayed_key, parent_queue_key, mail_key = KEYS[13], KEYS[14], KEYS[15], KEYS[16]
+local key_list, events_at = KEYS, 17
 local id, worker, number, text, generation, upto, slots = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local is_last, ending, result, queue, step, head, tail = ARGV[8] == '1', ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
 local token, is_told = ARGV[15], ARGV[16] == '1'
 local arg_list, plan_at = ARGV, 17
 local keys = {
   run = run_key, steps = steps_key, open = open_key, join = join_key, claimed = claimed_key, queue = queue_key, running = running_key,
-  completed = completed_key, failed = failed_key, parked = parked_key, cancelled = cancelled_key, dead = dead_key, delayed = delayed_key,
-  parent_queue = parent_queue_key, mail = mail_key, listed = key_list, events_at = events_at,
+  completed = completed_key, failed = failed_key, parked = parked_key, cancelled = cancelled_key, ending = ending_key, dead = dead_key,
+  delayed = delayed_key, parent_queue = parent_queue_key, mail = mail_key, listed = key_list, events_at = events_at,
 }
 local call = {
   run = read_run(run_key), keys = keys, id = id, worker = worker, number = tonumber(number), text = text, generation = generation,
@@ -113,10 +114,9 @@ if run.status == 'paused' then
   run.inline = ''
   return put_aside(call)
 end
-if ending == 'continued' then return renew(call, plan) end
 if ending ~= '' then
   call.record = record
-  return finish(call, plan)
+  return ending == 'continued' and renew(call, plan) or finish(call, plan)
 end
 if opens_one(call, plan) then
   -- One step closes and one opens, and has nothing to tell yet: the count of open steps stays 1.

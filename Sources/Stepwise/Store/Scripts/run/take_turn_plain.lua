@@ -19,8 +19,8 @@ local v = redis.call('HMGET', run_key, 'status', 'generation', 'turn', 'turns', 
 if v[2] ~= generation then return 0 end
 if v[1] == 'running' and v[3] == turn and v[6] == step then return 1 end
 if v[1] ~= 'queued' or v[3] ~= 'queue' or v[4] or v[5] or v[9] then return 0 end
--- The function has begun with what the turn brought along: it has to be the run's.
-if text ~= taken_text .. ' ' .. v[7] .. ' ' .. v[8] then return 0 end
+-- The function has begun with what the turn brought along: it has to be the run's, of which somebody may have removed a part.
+if text ~= taken_text .. ' ' .. (v[7] or '') .. ' ' .. (v[8] or '') then return 0 end
 if redis.call('LREM', claimed_key, -1, text) == 0 then return 0 end
 redis.call('LPUSH', claimed_key, taken_text)
 redis.call('HSET', run_key, 'status', 'running', 'turn', turn, 'turns', 1, 'opened', 1, 'delivered', 0, 'inline', step)

@@ -8,6 +8,7 @@
 --       delayed
 --       meta
 --       failed        runs:failed
+--       ending        runs:ending
 --       dead
 --       queued        runs:queued
 --       running       runs:running
@@ -21,17 +22,27 @@
 --       entry       of `delayed`
 --       worker
 --       queue
--- Reply {'fired'}: it is recorded; {'ended'}: a run that nobody takes forward has failed; {'obsolete'}: nobody waits for it any more;
---       {'early'}: it is not due, or another limit is next
+-- Reply {'fired'}: it is recorded; {'ended'}: a run that nobody takes forward has failed; {'ending'}: it will have, once what it leaves is
+--       ended in pages (end_page); {'obsolete'}: nobody waits for it any more; {'early'}: it is not due, or another limit is next
 -- Guarantees: the entry goes and the outcome comes in one step; sent again, it changes nothing.
 local run_key, steps_key, open_key, join_key, queue_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local meta_key, failed_key, dead_key, queued_key, running_key, unserved_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local parked_key, paused_key, parent_queue_key = KEYS[13], KEYS[14], KEYS[15]
+local meta_key, failed_key, ending_key, dead_key, queued_key, running_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local unserved_key, parked_key, paused_key, parent_queue_key = KEYS[13], KEYS[14], KEYS[15], KEYS[16]
 local id, generation, step, entry, worker, queue = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local score = redis.call('ZSCORE', delayed_key, entry)
 if not score then return { 'obsolete' } end
 if tonumber(score) > tonumber(now()) then return { 'early' } end
 local run = read_run(run_key)
+-- Between two generations nobody takes the run forward: its time being up is its end.
+local is_between = run and run.status == 'ending' and run.generation == generation and step == '' and tonumber(run.deadline)
+  and redis.call('HGET', run_key, 'ending') == 'continued'
+local message = 'the run was not done within its runTimeout'
+if is_between then
+  redis.call('ZREM', delayed_key, entry)
+  redis.call('HDEL', run_key, 'next')
+  redis.call('HSET', run_key, 'ending', 'failed', 'error', error_json('RunTimeout', message .. '; it was about to begin anew'))
+  return { 'ending' }
+end
 local wanted = is_live(run) and run.generation == generation
 local open = wanted and step ~= '' and read_open(redis.call('HGET', open_key, step))
 if step == '' then wanted = wanted and tonumber(run.deadline) else wanted = open end
@@ -39,7 +50,8 @@ redis.call('LLEN', queue_key)
 redis.call('HLEN', steps_key)
 local ends = wanted and step == '' and run.status ~= 'running'
 if ends then check_parent(run, parent_queue_key) end
-local cancels = ends and ending_texts(run, id, open_key)
+local in_pages = ends and ends_in_pages(run, open_key)
+local cancels = ends and not in_pages and ending_texts(run, id, open_key)
 local limits = ends and run.turns == 0 and { start_entry(queue, id, run.generation) } or {}
 redis.call('ZREM', delayed_key, entry)
 if not wanted then return { 'obsolete' } end
@@ -70,17 +82,20 @@ if step ~= '' then
   local withdrawal = withdraw_text(id, run.generation, step, open.where)
   if withdrawal then redis.call('RPUSH', queue_key, withdrawal) end
 else
-  local message = 'the run was not done within its runTimeout'
   if ends then
-    redis.call('UNLINK', open_key, join_key)
+    if not in_pages then redis.call('UNLINK', open_key, join_key) end
     redis.pcall('HINCRBY', meta_key, 'cancels', 1)
     local keys = {
-      run = run_key, queue = queue_key, parent_queue = parent_queue_key, delayed = delayed_key, queued = queued_key,
-      running = running_key, unserved = unserved_key, parked = parked_key, paused = paused_key, failed = failed_key, dead = dead_key,
+      run = run_key, join = join_key, queue = queue_key, parent_queue = parent_queue_key, delayed = delayed_key, ending = ending_key,
+      queued = queued_key, running = running_key, unserved = unserved_key, parked = parked_key, paused = paused_key, failed = failed_key,
+      dead = dead_key,
     }
-    end_run(run, id, keys, {
-      status = 'failed', fields = { 'error', error_json('RunTimeout', message .. '; it was ' .. run.status) }, texts = cancels, limits = limits,
-    })
+    local fields = { 'error', error_json('RunTimeout', message .. '; it was ' .. run.status) }
+    if in_pages then
+      begin_end(run, id, keys, { ending = 'failed', fields = fields, limits = limits }, queue_key)
+      return { 'ending' }
+    end
+    end_run(run, id, keys, { status = 'failed', fields = fields, texts = cancels, limits = limits })
     return { 'ended' }
   end
   record = '{"step":"","at":' .. now() .. ',"timeout":"' .. message .. '"}'

@@ -13,8 +13,9 @@
 --       is_once     '1' if the attempt may be executed once only
 --       id
 --       queue
--- Reply {'begun'}: the body may be executed; {'interrupted'}: another call had begun the attempt, nobody knows how far it came;
---       {'stale'}: the caller holds neither claim nor turn, or the step is closed
+-- Reply {'begun'}: the body may be executed; also until when the step had to be begun, if this call has taken that limit away;
+--       {'interrupted'}: another call had begun the attempt, nobody knows how far it came; {'stale'}: the caller holds neither claim nor turn,
+--       or the step is closed
 -- Guarantees: of all calls for one attempt of such a step only the one with the first token may execute the body; sent again, it gives
 --       the same answer.
 local run_key, open_key, claimed_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -27,7 +28,8 @@ local has_turn = number ~= ''
 if has_turn and not (holds_turn(run, worker, number) and run.inline == step) then return { 'stale' } end
 if not open or open.attempt ~= attempt or open.where ~= (has_turn and 'inline' or 'item') then return { 'stale' } end
 redis.call('HDEL', run_key, '-')
-if limit_of(open, 'claim') then
+local claim_limit = string.match(open.limits, ' claim=(%d+)')
+if claim_limit then
   open.limits = string.gsub(open.limits, ' claim=%d+', '')
   local entry = limit_entry(queue, id, generation, step)
   if open.limits == '' then redis.pcall('ZREM', delayed_key, entry) else redis.pcall('ZADD', delayed_key, 'XX', next_limit(open), entry) end
@@ -41,4 +43,4 @@ if is_once then
   open.kind = kind
 end
 redis.call('HSET', open_key, step, open_text(open, open.where))
-return { 'begun' }
+return { 'begun', claim_limit }

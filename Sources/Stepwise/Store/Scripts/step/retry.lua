@@ -48,7 +48,9 @@ local outcome = hand_over_step(run, held, wanted, function()
   lines = lines .. '\n' .. failure .. ',"at":' .. now() .. ',"delay":' .. delay .. '}'
   local _, count = string.gsub(lines, '\n', '')
   if count > 20 then lines = string.match(lines, '^\n[^\n]*(.*)$') end
-  local again = { kind = 'run', attempt = next_attempt, lost = open.lost, limits = open.limits, rest = ' ' .. since .. lines }
+  -- What a body at most once has noted is of the attempt.
+  local kind = string.sub(open.kind, 1, 6) == 'begun:' and 'run' or open.kind
+  local again = { kind = kind, attempt = next_attempt, lost = open.lost, limits = open.limits, rest = ' ' .. since .. lines }
   redis.call('HSET', open_key, step, open_text(again, 'item'))
   redis.call('ZADD', delayed_key, now() + tonumber(delay),
     queue .. ' ' .. step_text(id, generation, next_attempt, step))

@@ -13,6 +13,7 @@
 --       has_claimed    '1' if it has claimed since
 --       cancels        how many runs were cancelled when it last looked: if there are more now, it looks through the lists
 --       workflows      how many workflows
+--       max_text       of a longer work item its first bytes, so many, a line feed and its length are returned: it may tell what others pushed
 --       names...       queue:<queue> and workflow:<workflow> of this worker: which of them are paused?
 -- Reply {'alive' or 'dead', due entries, {worker, beat, ...} of those that are not dead,
 --       {work item, ...}, {index of an unserved list that is not empty, ...}, the data format's number or '',
@@ -22,8 +23,8 @@
 local workers_key, worker_key, delayed_key, meta_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local key_list, lists_at = KEYS, 6
 local worker, max_due, is_look_asked, queues, has_claimed = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1', tonumber(ARGV[4]), ARGV[5] == '1'
-local cancels, workflows = ARGV[6], tonumber(ARGV[7])
-local arg_list, names_at = ARGV, 8
+local cancels, workflows, max_text = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local arg_list, names_at = ARGV, 9
 local alive = redis.call('HGET', worker_key, 'state') == 'alive' and redis.call('ZSCORE', workers_key, worker)
 local time = now()
 if alive then
@@ -40,7 +41,13 @@ if looks then
   local unserved_at = accepting_at + queues
   local unfit_at = unserved_at + workflows
   for n = lists_at, accepting_at - 1 do
-    for _, text in ipairs(redis.call('LRANGE', key_list[n], 0, 1999)) do claims[#claims + 1] = text end
+    for first = 0, 1900, 100 do
+      local page = redis.call('LRANGE', key_list[n], first, first + 99)
+      for _, text in ipairs(page) do
+        claims[#claims + 1] = #text > max_text and string.sub(text, 1, max_text) .. '\n' .. #text or text
+      end
+      if #page < 100 then break end
+    end
   end
   -- Their texts are others', and may be long.
   for n = accepting_at, unserved_at - 1 do pushed = pushed + redis.call('LLEN', key_list[n]) end

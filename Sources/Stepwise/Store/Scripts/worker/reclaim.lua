@@ -2,15 +2,18 @@
 -- KEYS  run             run:<id>
 --       unserved_items  unserved:<workflow>
 --       claimed         claimed:<worker>:<queue>
+--       waiting_pushed  waiting:pushed:<queue>
 -- ARGV  text
 --       is_turn  '1' for a turn
 -- Reply 1, or 0 if somebody else was faster
 -- Guarantees: list to list. The status stays `unserved` until the turn is taken.
-local run_key, unserved_items_key, claimed_key = KEYS[1], KEYS[2], KEYS[3]
+local run_key, unserved_items_key, claimed_key, waiting_pushed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local text, is_turn = ARGV[1], ARGV[2] == '1'
 local turn = redis.call('HGET', run_key, 'turn')
 redis.call('LLEN', claimed_key)
 if redis.call('LREM', unserved_items_key, -1, text) == 0 then return 0 end
 redis.call('LPUSH', claimed_key, text)
 if is_turn and turn == 'unserved' then redis.call('HSET', run_key, 'turn', 'queue') end
+-- Whoever could not do it after all lists it again.
+if is_turn then redis.pcall('ZREM', waiting_pushed_key, string.match(text, '^turn (%S+)')) end
 return 1

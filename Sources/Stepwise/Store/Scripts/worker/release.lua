@@ -8,6 +8,7 @@
 --       join          join:<id>
 --       running       runs:running
 --       failed        runs:failed
+--       ending        runs:ending
 --       dead
 --       parent_queue  queue:<queue> of the run that waits for it, or any list
 -- ARGV  text
@@ -19,10 +20,11 @@
 --       is_lost     '1' if the worker was lost with it
 --       max_losses  how many workers a step may lose
 --       id
--- Reply {'moved'}, {'obsolete'} (dropped), {'gone'} (it is not in the list), {'failed'} (the run has ended)
+-- Reply {'moved'}, {'obsolete'} (dropped), {'gone'} (it is not in the list), {'failed'} (the run has ended, or will once what it leaves is
+--       ended in pages: end_page)
 -- Guarantees: list to list; a turn is marked as queued in the same step, so its old holder can change nothing any more.
 local run_key, open_key, claimed_key, queue_key, steps_key, join_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local running_key, failed_key, dead_key, parent_queue_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local running_key, failed_key, ending_key, dead_key, parent_queue_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local text, worker, kind, generation, step, attempt, is_lost = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
 local max_losses, id = tonumber(ARGV[8]), ARGV[9]
 if not prove_claim(claimed_key, text) then return { 'gone' } end
@@ -46,20 +48,25 @@ redis.call('HLEN', steps_key)
 local turn_losses = wanted and is_lost and is_turn and not open and not is_held(run) and lost_turns(run) + 1
 local fails = turn_losses and turn_losses >= max_losses
 if fails then check_parent(run, parent_queue_key) end
-local cancels = fails and ending_texts(run, id, open_key)
+local in_pages = fails and ends_in_pages(run, open_key)
+local cancels = fails and not in_pages and ending_texts(run, id, open_key)
 drop_claim(claimed_key, text)
 if not wanted then return { 'obsolete' } end
 
 if fails then
-  redis.call('UNLINK', open_key, join_key)
   local keys = {
-    run = run_key, queue = queue_key, parent_queue = parent_queue_key, running = running_key, failed = failed_key, dead = dead_key,
+    run = run_key, join = join_key, queue = queue_key, parent_queue = parent_queue_key, running = running_key, failed = failed_key,
+    ending = ending_key, dead = dead_key,
   }
   local message = turn_losses .. ' workers were lost while they executed the workflow\'s function after outcome ' .. run.recorded
     .. ': its code ends the process, between the steps'
-  end_run(run, id, keys, {
-    status = 'failed', leaves = 'running', fields = { 'error', error_json('WorkersLost', message, 'worker', worker) }, texts = cancels,
-  })
+  local fields = { 'error', error_json('WorkersLost', message, 'worker', worker) }
+  if in_pages then
+    begin_end(run, id, keys, { ending = 'failed', leaves = 'running', fields = fields }, queue_key)
+    return { 'failed' }
+  end
+  redis.call('UNLINK', open_key, join_key)
+  end_run(run, id, keys, { status = 'failed', leaves = 'running', fields = fields, texts = cancels })
   return { 'failed' }
 end
 if turn_losses then redis.call('HSET', run_key, 'lost', turn_losses .. ' ' .. run.recorded) end
@@ -70,7 +77,9 @@ if is_lost and open then
   open.lost = open.lost + 1
   if open.lost >= max_losses then
     close_step(run, run_key, open_key, join_key, step)
-    local message = open.lost .. ' workers were lost while they executed the step\'s body; the last one executed nothing else'
+    -- Nobody knows where one was that was killed.
+    local message = open.lost .. ' workers were lost while they executed the step\'s body; the last one executed nothing else. The function'
+      .. ' after the step may be the cause as well'
     append_outcome(run, run_key, steps_key, outcome_text(outcome_head(step, nil, nil, open.attempt, worker), open,
       '"error":' .. error_json('WorkersLost', message, 'cause', 'workersLost')))
     turn_is_due = turn_is_due or (run.turn == '' and not is_held(run))

@@ -21,7 +21,7 @@ for _, call in ipairs({
   { 'LMOVE', scratch_key, scratch_key, 'LEFT', 'LEFT' },
   { 'ZCARD', scratch_key }, { 'ZSCORE', scratch_key, '' }, { 'ZMSCORE', scratch_key, '' }, { 'ZLEXCOUNT', scratch_key, '-', '+' },
   { 'ZRANGEBYSCORE', scratch_key, 0, 0 }, { 'ZREVRANGE', scratch_key, 0, 0 }, { 'ZREVRANGEBYSCORE', scratch_key, 0, 0 },
-  { 'ZRANGEBYLEX', scratch_key, '-', '+' }, { 'ZREVRANGEBYLEX', scratch_key, '+', '-' }, { 'ZREMRANGEBYRANK', scratch_key, 0, 0 },
+  { 'ZRANGEBYLEX', scratch_key, '-', '+' }, { 'ZREVRANGEBYLEX', scratch_key, '+', '-' },
   -- What the first of each line writes, the last removes.
   { 'HSET', scratch_key, 'n', 0 }, { 'HINCRBY', scratch_key, 'n', 1 }, { 'HDEL', scratch_key, 'n' },
   { 'LPUSH', scratch_key, '' }, { 'RPUSH', scratch_key, '' }, { 'LTRIM', scratch_key, 0, 1 }, { 'LPOP', scratch_key },

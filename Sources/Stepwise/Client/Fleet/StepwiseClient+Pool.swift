@@ -1,0 +1,22 @@
+// What workers note of Swift's pool.
+
+extension WorkerListing {
+    /// - Parameter fields: of its entry.
+    mutating func readPool(_ fields: [String: String]) {
+        poolHeldSince = fields["pool"].flatMap { Int($0) }
+    }
+}
+
+extension StepwiseClient {
+    /// Why some of these workers execute nothing though they beat: bodies hold all threads of Swift's pool there. `nil` if that is so at none.
+    func poolProblem(of workers: [WorkerListing]) async throws -> String? {
+        let held = workers.filter { $0.poolHeldSince != nil }
+        guard let since = held.compactMap(\.poolHeldSince).min() else { return nil }
+        let age = max(0, try await redisTime() - since) / 1000
+        let names = held.prefix(10).map(\.name).joined(separator: ", ") + (held.count > 10 ? ", …" : "")
+        let who = held.count == 1 ? "worker \(names) claims nothing" : "\(held.count) workers claim nothing (\(names))"
+        return who
+            + ": for \(age) s bodies have held every thread of Swift's pool there; give steps whose bodies block or "
+            + "compute for long the option .blocking, or start more workers"
+    }
+}

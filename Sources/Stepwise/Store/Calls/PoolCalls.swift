@@ -1,0 +1,21 @@
+internal import StepwiseRedis
+
+// What a worker notes of Swift's pool.
+
+extension ScriptLibrary {
+    static let notePool = Script(
+        "note_pool", PackageResources.note_pool_lua, keys: ["worker"], arguments: ["number", "age"])
+}
+
+extension ScriptCall<Bool> {
+    /// `false` if the worker is no longer alive, or has noted something since.
+    ///
+    /// - Parameters:
+    ///   - number: of the note; each has a higher one.
+    ///   - age: for how long the pool has begun nothing; `nil` once it goes on.
+    static func notePool(_ keys: Keys, _ name: String, number: Int, age: Duration?) -> Self {
+        Self(
+            ScriptLibrary.notePool, keys: [keys.worker(name)],
+            arguments: [.init(number), .init(age.map { String($0.wholeMilliseconds) } ?? "")])
+    }
+}

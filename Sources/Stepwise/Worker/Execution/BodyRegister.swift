@@ -1,0 +1,36 @@
+import Synchronization
+
+/// The bodies of plain steps that are executed in tasks of their own, each with what it takes to record what it returns: who has returned can be
+/// recorded although the thread that waits for it is held by another run's code.
+final class BodyRegister: Sendable {
+    struct Entry: Sendable {
+        let body: RunningBody
+        let run: RunStore.Run
+        let step: String
+        let key: String?
+        let kind: String?
+        /// The claim's, be it the step's or the turn's.
+        let text: String
+        /// The turn's number and how many outcomes its instance has had, for an inline step; `nil` for a claimed one.
+        let turn: (number: Int, delivered: Int)?
+    }
+
+    private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
+
+    func note(_ entry: Entry) {
+        entries.withLock { $0[ObjectIdentifier(entry.body)] = entry }
+    }
+
+    func forget(_ body: RunningBody) {
+        // Released when the lock is free.
+        _ = entries.withLock { $0.removeValue(forKey: ObjectIdentifier(body)) }
+    }
+
+    /// Those that have returned a value which somebody wants.
+    var returned: [(entry: Entry, json: [UInt8])] {
+        entries.withLock { Array($0.values) }.compactMap { entry -> (entry: Entry, json: [UInt8])? in
+            guard !entry.body.isUnwanted, case .success(let json)? = entry.body.end else { return nil }
+            return (entry, json)
+        }
+    }
+}

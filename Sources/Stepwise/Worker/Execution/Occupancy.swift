@@ -1,0 +1,106 @@
+import Synchronization
+
+/// Whose code the worker's own thread executes just now.
+///
+/// The thread says so at the border: before it enters a function or a body, and when it has come back. In between no lock is held. Another
+/// thread can take the occupant away, which tells the run, the step, and what is not recorded yet; what comes back afterwards is for nobody.
+final class Occupancy: Sendable {
+    /// On whose behalf user code is executed.
+    struct Occupant: Sendable {
+        let driver: RunDriver
+        /// The function's; `nil` for a body, or what is called about one.
+        var instance: RunInstance?
+        /// The step whose body it is; of a function the one whose outcome it is getting, if that is not recorded yet.
+        var call: StepCall?
+        var unrecorded: Unrecorded?
+    }
+
+    /// What came of the turn's inline step, if the function has it and Redis does not.
+    struct Unrecorded: Sendable {
+        var result: Outcome.Result
+        var attempt: Int
+        var took: Int
+        /// The turn's.
+        var number: Int
+        /// Which outcome it is to be.
+        var upto: Int
+    }
+
+    private static let free = 0
+    private static let occupied = 1
+    /// The thread is nobody's any more.
+    private static let taken = 2
+
+    private let state = Atomic<Int>(0)
+    private let owner = Atomic<UInt>(0)
+    /// Of the thread while it is free, and of who takes it while it is occupied: ``state`` tells.
+    private nonisolated(unsafe) var occupant: Occupant?
+    private let seized = Mutex<Occupant?>(nil)
+
+    /// Another number for each run that enters: as long as it stays, one run has the thread, or none.
+    var lastOwner: UInt { owner.load(ordering: .relaxed) }
+
+    /// Whether user code is executed at this moment.
+    var isOccupied: Bool { state.load(ordering: .relaxed) == Self.occupied }
+
+    /// Executes user code, on the worker's thread.
+    func hold<Value>(_ next: Occupant, while body: () -> Value) -> Value {
+        guard state.load(ordering: .relaxed) == Self.free else { return body() }
+        occupant = next
+        owner.store(UInt(bitPattern: ObjectIdentifier(next.driver)), ordering: .relaxed)
+        state.store(Self.occupied, ordering: .releasing)
+        let value = body()
+        leave()
+        return value
+    }
+
+    private func leave() {
+        let (hasLeft, _) = state.compareExchange(
+            expected: Self.occupied, desired: Self.free, ordering: .acquiringAndReleasing)
+        // Else somebody is reading it.
+        if !hasLeft { seized.withLock { _ in } }
+        occupant = nil
+    }
+
+    /// Takes the occupant away; the thread is not asked.
+    ///
+    /// - Returns: `false` if no user code is executed at this moment.
+    func seize() -> Bool {
+        seized.withLock { seized in
+            let (isSeized, _) = state.compareExchange(
+                expected: Self.occupied, desired: Self.taken, ordering: .acquiringAndReleasing)
+            if isSeized { seized = occupant }
+            return isSeized
+        }
+    }
+
+    /// Who was taken away.
+    var evicted: Occupant? { seized.withLock { $0 } }
+
+    /// Nothing more is to be told of who was taken away.
+    func forget() {
+        // Released when the lock is free.
+        _ = seized.withLock { seized in
+            defer { seized = nil }
+            return seized
+        }
+    }
+}
+
+extension RunDriver {
+    /// Lets the run's function go on here until it is at rest.
+    func entering<Value>(
+        _ instance: RunInstance, _ call: StepCall? = nil, _ unrecorded: Occupancy.Unrecorded? = nil,
+        _ body: () -> Value
+    ) -> Value {
+        session.occupancy.hold(
+            Occupancy.Occupant(driver: self, instance: instance, call: call, unrecorded: unrecorded), while: body)
+    }
+
+    /// Executes a body here, or what is called about one.
+    ///
+    /// - Parameter call: of a body that is executed.
+    func entering<Value>(bodyOf call: StepCall?, _ body: () -> Value) -> Value {
+        session.occupancy.hold(Occupancy.Occupant(driver: self, call: call), while: body)
+    }
+}

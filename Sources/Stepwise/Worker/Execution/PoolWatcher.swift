@@ -1,0 +1,132 @@
+internal import Logging
+import NIOCore
+import Synchronization
+
+/// Watches Swift's pool for a worker, from a loop that user code cannot hold.
+///
+/// While bodies hold all threads of the pool, the worker claims nothing, and releases what has not begun, so that work items do not lie at a
+/// worker that cannot execute them. Bodies that have begun go on, and those of `.blocking` steps, which have threads of their own, begin.
+final class PoolWatcher: Sendable {
+    private struct State {
+        var watch: PoolWatch
+        var verdict = PoolWatch.Verdict.free
+        var notes = 0
+    }
+
+    /// What others are to know.
+    private struct Note {
+        var number: Int
+        /// For how long the pool has begun nothing; `nil` once it goes on.
+        var age: Duration?
+    }
+
+    private let session: WorkerSession
+    private let engine: WorkerExecutor
+    private let interval: Duration
+    private let probe = PoolProbe()
+    private let state: Mutex<State>
+    private let task = Mutex<RepeatedTask?>(nil)
+    private let notes: AsyncStream<Note>
+    private let addNote: AsyncStream<Note>.Continuation
+
+    init(session: WorkerSession, on engine: WorkerExecutor) {
+        self.session = session
+        self.engine = engine
+        let limit = session.configuration.bodyStartLimit
+        // A limit is some ticks, whatever it is; and who watches costs next to nothing.
+        let interval = min(max(limit / 20, .milliseconds(50)), .milliseconds(500))
+        self.interval = interval
+        state = Mutex(State(watch: PoolWatch(limit: limit.wholeMilliseconds / interval.wholeMilliseconds)))
+        (notes, addNote) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    func start() {
+        let repeated = engine.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: TimeAmount(atMost: interval)) {
+            [self] _ in tick()
+        }
+        task.withLock { $0 = repeated }
+    }
+
+    func stop() {
+        task.withLock { $0?.cancel() }
+        addNote.finish()
+    }
+
+    /// Writes what others are to know, until ``stop()``. Over the caller's connection.
+    func writeNotes() async {
+        for await note in notes {
+            do {
+                _ = try await session.evaluate(
+                    .notePool(session.keys, session.name, number: note.number, age: note.age))
+            } catch is SessionEnded {
+                return
+            } catch {
+                session.logger.warning(
+                    "what others are to know of Swift's pool cannot be written", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func tick() {
+        if session.isOver { return }
+        let probeHasRun = probe.send()
+        let begun = session.poolLoad.begun
+        let (before, now, age) = state.withLock { state in
+            let before = state.verdict
+            state.verdict = state.watch.tick(probeHasRun: probeHasRun, begun: begun)
+            return (before, state.verdict, interval * state.watch.still)
+        }
+        if before == .held, now != .held { goOn() }
+        switch now {
+        case .held:
+            if before != .held { hold(age) }
+            // Also what came to the pool since.
+            if session.poolLoad.waiting > 0 { session.withdrawBodies() }
+        case .wary(let number): session.slots.allow(number)
+        case .free: if before != .free { session.slots.allow(nil) }
+        }
+    }
+
+    private func hold(_ age: Duration) {
+        session.slots.hold()
+        session.logger.warning(
+            "bodies hold every thread of Swift's pool; nothing is claimed, and what has not begun is released",
+            metadata: [
+                "for": "\(age)", "waiting": "\(session.poolLoad.waiting)",
+                "try": "the option .blocking for steps whose bodies block or compute for long, or more workers",
+            ])
+        // What waits on an empty list would take an item.
+        for client in session.connections.blocking.values {
+            Task.detached(executorPreference: engine) { [session] in await session.stopWaiting(client) }
+        }
+        note(age)
+    }
+
+    private func goOn() {
+        session.logger.notice("Swift's pool begins bodies again; claiming goes on")
+        note(nil)
+    }
+
+    private func note(_ age: Duration?) {
+        let number = state.withLock { state in
+            state.notes += 1
+            return state.notes
+        }
+        addNote.yield(Note(number: number, age: age))
+    }
+}
+
+/// A task that does nothing, sent to Swift's pool again and again.
+private final class PoolProbe: Sendable {
+    private let hasRun = Atomic(true)
+
+    /// Sends it, unless it is on its way.
+    ///
+    /// - Returns: whether it has run since it was sent.
+    func send() -> Bool {
+        guard hasRun.load(ordering: .relaxed) else { return false }
+        hasRun.store(false, ordering: .relaxed)
+        Task.detached { self.hasRun.store(true, ordering: .relaxed) }
+        return true
+    }
+}

@@ -1,0 +1,151 @@
+import Logging
+
+/// What waits, and that nothing of it waits for ever. How many pushed items may wait is held where they come in (`mostPushedWaiting`): here
+/// what is too old leaves, and entries of runs that do not wait any more, which else keep others out.
+extension Maintenance {
+    /// A list of what waits.
+    enum Waiting: Sendable {
+        /// Pushed runs of a queue that never began.
+        case runs(queue: String)
+        /// Runs that were sent events and do not exist.
+        case events(String)
+
+        func list(_ keys: Keys) -> String {
+            switch self {
+            case .runs(let queue): keys.waitingPushed(queue)
+            case .events(let list): list
+            }
+        }
+    }
+
+    /// - Returns: in how long to look again: soon where a list is long, since its entries keep others out.
+    func keepBounds() async throws -> Duration {
+        let keys = session.keys
+        try await trimMalformed()
+        var pause = Duration.seconds(60)
+        for queue in try await session.command(.pushedQueues(keys)) {
+            for waiting in [Waiting.runs(queue: queue), .events(keys.expectedPushed(queue))] {
+                if try await isLong(waiting) { pause = min(pause, .seconds(10)) }
+                if try await !lookThrough(waiting) { pause = .zero }
+            }
+        }
+        try await failWaiting()
+        return pause
+    }
+
+    /// Has leave what is too old, and what does not wait any more; at most 20 pages of 100 entries, then it goes on with the next beat. Entries that
+    /// are not too old are looked at as well once there are more than `maximumPushedWaiting`.
+    ///
+    /// - Returns: whether the list was looked through.
+    func lookThrough(_ waiting: Waiting) async throws -> Bool {
+        let list = waiting.list(session.keys)
+        let age = ageLimit(of: waiting)
+        let now = try await session.redisTime()
+        guard let time = try await isLong(waiting) ? Int.max : age.map({ now - $0 }) else { return true }
+        var passed = lookedAt[list] ?? 0
+        for _ in 0..<20 {
+            let ids = try await session.command(.oldest(list, upto: time, from: passed, count: 100))
+            if ids.isEmpty {
+                lookedAt[list] = nil
+                return true
+            }
+            let left = try await session.evaluate(look(at: ids, waiting, age: age))
+            passed += ids.count - left
+        }
+        lookedAt[list] = passed
+        return false
+    }
+
+    /// Milliseconds; `nil` for ever.
+    private func ageLimit(of waiting: Waiting) -> Int? {
+        guard case .events = waiting else { return waitingLimit }
+        let age = session.configuration.failedRetention
+        return age > .zero ? age.wholeMilliseconds : nil
+    }
+
+    private func isLong(_ waiting: Waiting) async throws -> Bool {
+        let count = try await session.command(.count(waiting.list(session.keys)))
+        return count > session.configuration.maximumPushedWaiting
+    }
+
+    private func look(at ids: [String], _ waiting: Waiting, age: Int?) async throws -> ScriptCall<Int> {
+        let keys = session.keys
+        switch waiting {
+        case .events(let list): return .purgeMail(keys, list, ids, age: age)
+        case .runs(let queue):
+            let fields = try await session.commands(ids.map { StoreCommand<RunFields>.run(keys, $0, .workflow) })
+            let runs = zip(ids, fields).map { (id: $0, workflow: $1.text(.workflow) ?? "-") }
+            return .forgetWaiting(keys, queue: queue, runs, age: age)
+        }
+    }
+
+    /// Milliseconds; `nil` for ever.
+    private var waitingLimit: Int? {
+        let limit = session.configuration.waitingLimit
+        return limit > .zero ? limit.wholeMilliseconds : nil
+    }
+
+    /// A page holds all that `malformed` may have.
+    private func trimMalformed() async throws {
+        guard let age = waitingLimit else { return }
+        _ = try await session.evaluate(.trimMalformed(session.keys, age: age))
+    }
+
+    /// Fails runs that were enqueued and never began: those that wait, and those that lie in a queue. Of either at most 20 pages of 100 runs.
+    private func failWaiting() async throws {
+        guard let age = waitingLimit else { return }
+        let keys = session.keys
+        let time = try await session.redisTime() - age
+        for list in [keys.waitingEnqueued, keys.runs(.queued)] {
+            let passed = try await failRuns(in: list, since: time, passing: lookedAt[list] ?? 0)
+            // Runs that are to start later may be many. The next look goes on behind them.
+            lookedAt[list] = passed ?? 0
+        }
+    }
+
+    /// - Parameter passed: how many of the oldest are passed over.
+    /// - Returns: how many of the oldest have been looked at and are still there; `nil` if the end was reached.
+    private func failRuns(in list: String, since time: Int, passing passed: Int) async throws -> Int? {
+        var passed = passed
+        for _ in 0..<20 {
+            let ids = try await session.command(.oldest(list, upto: time, from: passed, count: 100))
+            if ids.isEmpty { return nil }
+            for id in ids {
+                let hasLeft = try await failWaiting(id, in: list)
+                if !hasLeft { passed += 1 }
+            }
+        }
+        return passed
+    }
+
+    /// - Returns: whether the run has left the list.
+    private func failWaiting(_ id: String, in list: String) async throws -> Bool {
+        let keys = session.keys
+        do {
+            let run = try await session.command(.run(keys, id, .workflow, .queue, .parentQueue))
+            let (queue, workflow) = (run.text(.queue) ?? "default", run.text(.workflow) ?? "-")
+            // Somebody has decided that it waits.
+            let paused = try await session.command(
+                .paused(keys, among: ["queue:\(queue)", "workflow:\(workflow)"]))
+            if !paused.isEmpty { return false }
+            let reply = try await session.evaluate(
+                .failWaiting(
+                    keys, id, queue: queue, workflow: workflow,
+                    age: session.configuration.waitingLimit, parentQueue: run.text(.parentQueue)))
+            guard reply == "ended" else { return reply == "obsolete" && list == keys.waitingEnqueued }
+            session.logger.error(
+                "a run has failed: it had not begun within the waitingLimit",
+                metadata: ["run": "\(id)", "workflow": "\(workflow)"])
+            try await session.reportEnd(of: id)
+            return true
+        } catch let error as SessionEnded {
+            throw error
+        } catch {
+            // One run whose keys are damaged must not keep the others waiting.
+            session.logger.error(
+                "a run that waits cannot be looked at; see it with stepwise doctor",
+                metadata: ["run": "\(id)", "error": "\(error)"])
+            return false
+        }
+    }
+}

@@ -1,0 +1,73 @@
+internal import Logging
+import Synchronization
+
+/// Pushed items are refused where as many wait as may.
+///
+/// What can be done is never refused, and what was let in to wait never leaves for others: what a stranger pushes can keep out only what
+/// would have to wait beside it. It goes to `malformed`, where it blocks nothing behind it; whoever pushed it cannot be told.
+extension WorkerSession {
+    /// What waits.
+    enum Crowd: String, Sendable {
+        /// Runs that wait for a worker that can do them, for a person, or for their start.
+        case runs
+        /// Events for runs that do not exist.
+        case events
+
+        /// What a person can do about it.
+        fileprivate var advice: String {
+            switch self {
+            case .runs:
+                "start a worker that has their workflows, or cancel them: stepwise runs --status unserved, --status parked"
+            case .events: "start their runs, or clear them: stepwise events --expected"
+            }
+        }
+    }
+
+    /// How many pushed runs of a queue may wait, and for how many runs that do not exist events which were pushed to it may: twice what upkeep
+    /// looks through once a minute, because some have begun since.
+    var mostPushedWaiting: Int {
+        let (twice, isTooMuch) = configuration.maximumPushedWaiting.multipliedReportingOverflow(by: 2)
+        return isTooMuch ? .max : twice
+    }
+
+    /// Why a pushed run is refused.
+    func reasonAgainstWaiting(in queue: String) -> String {
+        "it would wait, and \(mostPushedWaiting) pushed runs of queue \"\(queue)\" wait already (twice maximumPushedWaiting of the worker's "
+            + "configuration): \(Crowd.runs.advice); or raise the setting, then push it again"
+    }
+
+    /// Bounds of the run's first wait: `nil` if this worker goes on with it at once, or if a person has paused its workflow.
+    func mostWaiting(for order: PushedStart) -> Int? {
+        if order.start != nil { return mostPushedWaiting }
+        if isPaused(workflow: order.workflow) { return nil }
+        return reasonToWait(order.workflow, incompatibleVersions: []) == nil ? nil : mostPushedWaiting
+    }
+
+    /// A pushed run that would wait goes to `malformed`.
+    ///
+    /// - Parameter text: its turn's, which is claimed.
+    func refuse(_ run: RunStore.Run, text: String) async throws {
+        let reason = reasonAgainstWaiting(in: run.queue)
+        if try await store.refuseWaiting(run, text: text, reason: reason) { noteCrowded(run.queue, .runs) }
+    }
+
+    /// Logs that an item was refused: once a minute for a queue and kind; there may be thousands.
+    func noteCrowded(_ queue: String, _ crowd: Crowd) {
+        guard crowdedLines.withLock({ $0.note(workflow: queue, reason: crowd.rawValue) }) else { return }
+        logger.warning(
+            "pushed items are refused: as many of their queue wait as may; see stepwise queues --malformed",
+            metadata: [
+                "queue": "\(queue)", "waiting": "\(crowd.rawValue)", "bound": "\(mostPushedWaiting)",
+                "setting": "maximumPushedWaiting", "advice": "\(crowd.advice); or raise the setting",
+            ])
+    }
+
+    /// Logs how many lines were not logged since the last call.
+    func countCrowded() {
+        for (queue, count) in crowdedLines.withLock({ $0.takeUnlogged() }) {
+            logger.warning(
+                "more pushed items were refused, see stepwise queues --malformed",
+                metadata: ["queue": "\(queue)", "count": "\(count)"])
+        }
+    }
+}

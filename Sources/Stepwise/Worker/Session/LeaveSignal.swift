@@ -1,0 +1,85 @@
+import Dispatch
+internal import Logging
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Hears SIGTERM and SIGINT on a queue of its own, beside everybody else who hears them, and ends the process when the worker has not left in time:
+/// user code may hold every thread on which a shutdown is heard, or on which it ends.
+final class LeaveSignal: Sendable {
+    private struct State {
+        var sources: [any DispatchSourceSignal] = []
+        var isHeard = false
+        var isOver = false
+    }
+
+    private let state = Mutex(State())
+    private let queue = DispatchQueue(label: "stepwise.leaving")
+
+    /// - Parameters:
+    ///   - milliseconds: how long the worker may take.
+    ///   - leave: asks it to leave.
+    func start(within milliseconds: Int, _ logger: Logger, leave: @escaping @Sendable () -> Void) {
+        for number in [SIGTERM, SIGINT] {
+            // Not on Linux: there the source would not hear it any more.
+            #if canImport(Darwin)
+            signal(number, SIG_IGN)
+            #endif
+            state.withLock { state in
+                let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+                source.setEventHandler { [weak self, queue] in
+                    // A little later: a service group that hears of the signal at once is to ask first, or it would take the end for a failure.
+                    queue.asyncAfter(deadline: .now() + .milliseconds(100)) { leave() }
+                    self?.endProcess(in: milliseconds, logger)
+                }
+                source.resume()
+                state.sources.append(source)
+            }
+        }
+    }
+
+    private func endProcess(in milliseconds: Int, _ logger: Logger) {
+        let isFirst = state.withLock { state in
+            defer { state.isHeard = true }
+            return !state.isHeard
+        }
+        guard isFirst else { return }
+        queue.asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { [weak self] in
+            guard let self, !self.state.withLock({ $0.isOver }) else { return }
+            ProcessEnd.now(
+                logger, "the worker has not left in time, because user code holds its threads; the process ends")
+        }
+    }
+
+    /// The worker has left.
+    func stop() {
+        state.withLock { state in
+            state.isOver = true
+            for source in state.sources { source.cancel() }
+            state.sources = []
+        }
+    }
+}
+
+/// The end of the process, without a word to anybody who may be held.
+enum ProcessEnd {
+    static let code: Int32 = 70
+
+    /// Logs why, for as long as that may take, and ends the process.
+    static func now(_ logger: Logger, _ message: Logger.Message, _ metadata: Logger.Metadata = [:]) -> Never {
+        // User code may hold what the log is written with.
+        let isLogged = DispatchSemaphore(value: 0)
+        DispatchQueue(label: "stepwise.ending").async {
+            logger.critical(message, metadata: metadata)
+            isLogged.signal()
+        }
+        _ = isLogged.wait(timeout: .now() + .milliseconds(500))
+        _exit(code)
+    }
+}

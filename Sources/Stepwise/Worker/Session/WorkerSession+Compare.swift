@@ -1,0 +1,202 @@
+internal import Logging
+internal import NIOCore
+internal import StepwiseRedis
+import Synchronization
+
+/// What a session knows of its comparisons with server processes.
+final class ServerComparisons: Sendable {
+    /// How many there were since the session's begin. What was asked for before the last is looked at once more before it is sent again.
+    let count = Atomic<Int>(0)
+    /// Whether a claim was ever given up.
+    let hasLost = Atomic(false)
+    private let elsewhere = Mutex<[String: @Sendable () async throws -> Void]>([:])
+
+    /// A step has written something of its own before its outcome: a child, an event, who answers. Redis may keep its claim and lose that. So
+    /// it is to be written again before a call for this claim is sent to another server process. It happens once by its id.
+    func noteElsewhere(_ claim: String, _ again: @escaping @Sendable () async throws -> Void) {
+        elsewhere.withLock { $0[claim] = again }
+    }
+
+    func forgetElsewhere(_ claim: String) {
+        elsewhere.withLock { _ = $0.removeValue(forKey: claim) }
+    }
+
+    func writeElsewhereAgain(for claim: String) async throws {
+        if let again = elsewhere.withLock({ $0[claim] }) { try await again() }
+    }
+}
+
+/// Another server process behind the address: Redis was restarted, or another one has taken its place. It may have everything, or have come
+/// back without its newest writes. Nothing is sent to it before it was asked what it has: see ``ServerGate``.
+///
+/// The heartbeat's connection asks, which nobody can hold. First for the name's entry: if it is there the beats go on, and so the name lives
+/// while user code holds the worker's thread. Then, between two jobs of that thread, for all that is remembered.
+extension WorkerSession {
+    /// Tells when a server was met that is not admitted.
+    func serversApart() -> AsyncStream<Void> {
+        let (events, tell) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        for gate in [connections.beatGate, connections.gate] { gate.onApart { tell.yield() } }
+        return events
+    }
+
+    /// From now on the session is for this server. To be called before the name's first call; for a server that does not tell its `run_id`, to
+    /// which every connection is compared, once it has the name.
+    func admit(_ server: RedisSession) {
+        connections.beatGate.admit(server.runID)
+        connections.gate.admit(server.runID)
+    }
+
+    /// Compares with each other server, until the name's end.
+    func compareServers(_ events: AsyncStream<Void>) async {
+        for await _ in events {
+            var pause = Duration.milliseconds(20)
+            var warning = ""
+            while !isOver, !Task.isCancelled, connections.beatGate.isShut || connections.gate.isShut {
+                do {
+                    if try await compareServer() { break }
+                } catch {
+                    // A server that is not there is waited for by everybody; one that refuses has to be mended by somebody.
+                    let kind = (error as? RedisError)?.kind
+                    let isUsual = kind == .unavailable || kind == .ambiguous || kind == .closed
+                    let isNews = !isUsual && warning != "\(error)"
+                    logger.log(
+                        level: isNews ? .warning : .debug,
+                        "redis is another server process than before and does not say what it has; asking again",
+                        metadata: ["error": "\(error)"])
+                    warning = "\(error)"
+                }
+                await Latch().wait(atMost: pause, on: connections.beat.eventLoop)
+                pause = min(pause * 2, .seconds(1))
+            }
+        }
+    }
+
+    private static let runsPage = 500
+    /// The most claims of a list that are looked at.
+    private static let mostClaims = 2000
+
+    /// - Returns: whether the session goes on or has ended; `false` if it has to be tried again.
+    private func compareServer() async throws -> Bool {
+        let (beat, beatGate, gate) = (connections.beat, connections.beatGate, connections.gate)
+        if !beatGate.isShut, let other = gate.apart, other.runID.isEmpty || beat.session?.runID != other.runID {
+            beat.reconnect()
+            // Makes the new connection, or finds that it is apart.
+            _ = try? await beat.send(["PING"])
+        }
+        if beatGate.isShut {
+            guard let server = beatGate.apart else {
+                beatGate.reopen()
+                return false
+            }
+            let answer = try await compare([], withClaims: false, passesGate: true)
+            // Another connection may have been made since.
+            guard beatGate.apart == server else { return false }
+            if hasEnded(answer.entry) { return true }
+            gate.shut()
+            for done in beatGate.admit(server.runID) { try? await done.get() }
+        }
+        // What the other process has still answered is taken in before.
+        for done in gate.shut() { try? await done.get() }
+        guard let server = beat.session else { return false }
+        let known = await knownRuns()
+        var claims: [[UInt8]] = []
+        var lacking = known.filter(\.run.isBetweenPages).map(\.driver)
+        var from = 0
+        repeat {
+            let page = known[from..<min(from + Self.runsPage, known.count)]
+            let answer = try await compare(Array(page), withClaims: from == 0, passesGate: false)
+            if hasEnded(answer.entry) { return true }
+            claims += answer.claims
+            lacking += answer.lacking.filter { $0 < page.count }.map { page[page.startIndex + $0].driver }
+            from += Self.runsPage
+        } while from < known.count
+        guard beat.session == server, !beatGate.isShut else { return false }
+        let (unknown, lost) = await takeIn(claims, lacking)
+        logger.notice(
+            "redis is another server process than before and knows this worker; work goes on",
+            metadata: [
+                "runs": "\(known.count)", "lacking": "\(lacking.count)", "claims": "\(claims.count)", "lost": "\(lost)",
+                "unknown": "\(unknown.count)",
+            ])
+        gate.admit(server.runID)
+        // At once: there is no reply on its way that could tell of them.
+        for item in unknown { takeUp(item) }
+        return true
+    }
+
+    /// - Returns: whether the name is done for.
+    private func hasEnded(_ entry: ComparedEntry) -> Bool {
+        switch entry {
+        case .alive: return false
+        case .dead: end(.declaredDead)
+        case .gone: end(.serverChanged)
+        }
+        return true
+    }
+
+    /// Not ``evaluate(_:)``, which waits until the server is admitted.
+    private func compare(
+        _ page: [(driver: RunDriver, run: KnownRun)], withClaims: Bool, passesGate: Bool
+    ) async throws -> CompareReply {
+        let call = ScriptCall.compare(
+            keys, name, queues: withClaims ? configuration.queues : [],
+            page.map { (run: $0.driver.run, known: $0.run) })
+        return try call.reply(
+            try await connections.beat.evaluate(
+                call.script.redis, keys: call.keys, arguments: call.arguments, passesGate: passesGate))
+    }
+
+    /// What is known of each run in memory, once all answers that have come are taken in.
+    private func knownRuns() async -> [(driver: RunDriver, run: KnownRun)] {
+        let actors = connections.executor.actors
+        // The thread's jobs have one queue, and an answer passes through it a few times until it is where it is noted.
+        for _ in 0..<8 {
+            await withCheckedContinuation { continuation in actors.execute { continuation.resume() } }
+        }
+        return await withCheckedContinuation { continuation in
+            actors.execute { [self] in
+                continuation.resume(
+                    returning: allDrivers.compactMap { driver -> (driver: RunDriver, run: KnownRun)? in
+                        driver.assumeIsolated { $0.knownRun }.map { (driver: driver, run: $0) }
+                    })
+            }
+        }
+    }
+
+    /// Gives up what the server lacks, and leaves the rest as it is.
+    ///
+    /// - Returns: claims that nobody here works for, and how many were given up.
+    private func takeIn(_ claims: [[UInt8]], _ lacking: [RunDriver]) async -> (unknown: [[UInt8]], lost: Int) {
+        await withCheckedContinuation { continuation in
+            connections.executor.actors.execute { [self] in
+                var runs: Set<String> = []
+                for driver in lacking {
+                    runs.insert(driver.run.key)
+                    driver.assumeIsolated { $0.giveUp() }
+                }
+                let (unknown, lost) = ledger.reconcile(with: claims, isWhole: claims.count < Self.mostClaims) {
+                    WorkItem(String(decoding: $0, as: UTF8.self))?.runKey.map(runs.contains) ?? false
+                }
+                if !lost.isEmpty { comparisons.hasLost.store(true, ordering: .relaxed) }
+                for item in lost {
+                    guard let workItem = WorkItem(String(decoding: item, as: UTF8.self)), let key = workItem.runKey
+                    else { continue }
+                    driver(of: key)?.assumeIsolated { $0.lose(workItem) }
+                }
+                comparisons.count.wrappingAdd(1, ordering: .relaxed)
+                for driver in allDrivers { driver.assumeIsolated { $0.markAttemptsAgain() } }
+                continuation.resume(returning: (unknown, lost.count))
+            }
+        }
+    }
+}
+
+extension WorkItem {
+    /// See ``RunStore/Run/key``; `nil` for what has no instance: a message, or the end of a run.
+    fileprivate var runKey: String? {
+        switch self {
+        case .turn(let id, let generation), .step(let id, let generation, _, _): RunStore.Run.key(id, generation)
+        case .end, .ended, .cancel, .broadcast, .withdraw: nil
+        }
+    }
+}

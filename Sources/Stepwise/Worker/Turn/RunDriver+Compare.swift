@@ -1,0 +1,54 @@
+/// What becomes of a run in memory when Redis comes back: see ``WorkerSession/compareServers(_:)``.
+extension RunDriver {
+    /// What is known of the instance's run; `nil` without an instance.
+    var knownRun: KnownRun? { instance == nil ? nil : known }
+
+    /// Redis lacks some of what the instance has lived. Its claims are given up by the caller, and with them the calls that are not answered.
+    func giveUp() {
+        for step in bodies.keys { letGo(step) }
+        discard()
+    }
+
+    /// A claim of this run is given up.
+    func lose(_ workItem: WorkItem) {
+        switch workItem {
+        case .step(_, _, let attempt, let step):
+            if inline != step, bodies[step]?.attempt == attempt { letGo(step) }
+        case .turn:
+            if let inline { letGo(inline) }
+            // It has had an outcome that may not be recorded.
+            if let instance, instance.delivered > known.recorded { dropInstance() }
+        case .end, .ended, .cancel, .broadcast, .withdraw: break
+        }
+    }
+
+    /// Nobody waits for the body any more, however long it goes on.
+    private func letGo(_ step: String) {
+        guard let body = bodies.removeValue(forKey: step) else { return }
+        attemptNotes[step] = nil
+        if inline == step { inline = nil }
+        body.cancel(unwanted: true)
+        body.interruptWait()
+    }
+
+    /// The note that the body of an `.atMostOnce` step has begun.
+    struct AttemptNote: Sendable {
+        var text: String
+        /// Of the turn, for an inline step.
+        var number: Int?
+        var attempt: Int
+        var token: String
+        var isOnce: Bool
+    }
+
+    /// Redis may have kept a claim and lost the note that its body has begun: with the same token it changes nothing if it is there.
+    func markAttemptsAgain() {
+        for (step, note) in attemptNotes where bodies[step] != nil {
+            session.spawn { [store, run] in
+                _ = try? await store.markAttempt(
+                    run, text: note.text, turn: note.number, step: step, attempt: note.attempt, token: note.token,
+                    once: note.isOnce)
+            }
+        }
+    }
+}

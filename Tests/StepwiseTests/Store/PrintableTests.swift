@@ -1,0 +1,82 @@
+import Logging
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import TestSupport
+import Testing
+
+/// What moves a cursor, ends a line, turns the direction of writing or cannot be seen, and how it is shown.
+private let hostile: [(text: String, shown: String)] = [
+    ("\n", "\\n"), ("\r\n", "\\r\\n"), ("\t", "\\t"), ("\0", "\\u0000"), ("\u{1B}[31m", "\\u001b[31m"),
+    ("\u{7F}", "\\u007f"), ("\u{85}", "\\u0085"), ("\u{9B}2J", "\\u009b2J"), ("\u{200B}", "\\u200b"),
+    ("\u{200F}", "\\u200f"), ("\u{2028}", "\\u2028"), ("\u{2029}", "\\u2029"), ("\u{202E}", "\\u202e"),
+    ("\u{2066}", "\\u2066"), ("\u{FEFF}", "\\ufeff"), ("\u{E0041}", "\\udb40\\udc41"),
+]
+
+@Suite("Texts on one line")
+struct PrintableTests {
+    @Test(arguments: ["", "plain text ~ \\ \" '", "né, größer", "日本語", "a\u{301}", "\u{1F600}"])
+    func `What can be read stays as it is`(_ text: String) {
+        #expect(text.printable == text)
+        #expect(text.printable.utf8.elementsEqual(text.utf8))
+    }
+
+    @Test func `What a terminal obeys, or nobody sees, is escaped as in JSON`() throws {
+        for (text, shown) in hostile {
+            #expect("a\(text)é".printable == "a\(shown)é")
+            let meant = try JSON.value(String.self, from: Array("\"\(text.printable)\"".utf8))
+            #expect(meant == text)
+        }
+    }
+
+    @Test func `An excerpt of JSON and a decoder's words are one line`() {
+        for (text, shown) in hostile {
+            #expect(JSON.excerpt(Array("[1,\(text)2]".utf8)) == "[1,\(shown)2]")
+            let context = DecodingError.Context(codingPath: [], debugDescription: "not \(text)")
+            #expect(JSON.words(DecodingError.dataCorrupted(context)) == "not \(shown)")
+        }
+        #expect(JSON.words(Words(text: String(repeating: "\u{1B}", count: 1000))).utf8.count <= 1000)
+    }
+
+    @Test func `A log line stays one line, in its message and in what it names`() throws {
+        let log = CollectedLog()
+        let logger = log.logger.printable
+        for (text, shown) in hostile {
+            logger.warning("said \(text)", metadata: ["a": "\(text)", "b": .array([.dictionary(["c": "\(text)"])])])
+            let line = try #require(log.lines.last)
+            #expect(line.message == "said \(shown)")
+            #expect(line.metadata["a"] == shown)
+            let nested = try #require(line.metadata["b"])
+            #expect(nested.contains(shown) && nested.printable == nested)
+        }
+    }
+}
+
+private struct Words: Error, CustomStringConvertible {
+    let text: String
+    var description: String { text }
+}
+
+extension Scenarios {
+    @Suite("A stranger's text in a log")
+    struct ForgedLines {
+        @Test(.rule(8))
+        func `A pushed payload that does not decode adds no line to the worker's log`() async throws {
+            let log = CollectedLog()
+            let number = Workflow("number") { (_, _: Int) async throws -> Int in 1 }
+            try await withWorker([number], logger: log.logger) { client, server in
+                let payload = "\n[\"\u{9B}31m\",\n\"FORGED LINE\u{202E}\"]"
+                let item = "{\"workflow\":\"number\",\"id\":\"x\",\"payload\":\(payload)}"
+                _ = try await server.command("LPUSH", "stepwise:{default}:inbox:default", .init(item))
+                try await eventually("it is parked") { !log.lines("a run was parked").isEmpty }
+                let reason = try #require(log.lines("a run was parked").first?.metadata["reason"])
+                #expect(reason.contains(#"["\u009b31m",\n"FORGED LINE\u202e"]"#))
+                for line in log.lines {
+                    for text in [line.message] + line.metadata.values { #expect(text.printable == text) }
+                }
+                let stored = try #require(try await client.handle("x").details().reason)
+                #expect(stored.printable == stored)
+            }
+        }
+    }
+}
