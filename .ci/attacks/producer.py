@@ -3,7 +3,7 @@ import json
 import random
 import time
 
-from .common import FORGED, MB, SCHEDULE, TICK, VICTIMS, Push, Victim
+from .common import CONCURRENCY, FORGED, MB, SCHEDULE, TICK, VICTIMS, Push, Victim
 
 
 class Producer:
@@ -304,9 +304,9 @@ class Producer:
         return self.made(*[f'{{"workflow":"nap","payload":"PUSHED","id":"w{self.count}-{n}"}}' for n in range(min(500, self.flood // 4))])
 
     def flood_of_long_work(self, victim):
-        """As long as may be, more of it than a worker has slots."""
-        letters = "x" * (self.draw.choice([500, 1000]) * 1000)
-        return self.made(*[f'{{"workflow":"nap","payload":"{letters}","id":"l{self.count}-{n}"}}' for n in range(40)])
+        """As many as a worker has slots, as long as may be: they are done before what was enqueued after them, slowly in a debug build."""
+        letters = "x" * (self.draw.choice([250, 500, 1000]) * 1000)
+        return self.made(*[f'{{"workflow":"nap","payload":"{letters}","id":"l{self.count}-{n}"}}' for n in range(CONCURRENCY)])
 
     def flood_of_expected(self, victim):
         return self.made(*[f'{{"event":"news","run":"e{self.count}-{n}","payload":"PUSHED"}}' for n in range(self.flood)])
