@@ -76,7 +76,7 @@ guard:
 	@.ci/guard.sh
 
 nightly:
-	@.ci/run --keep-going mutants model-mutants "model ARGS=--seeds=1500" "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "attack SECONDS=300 SEED=1" "attack SECONDS=300 SEED=2" "attack SECONDS=300 SEED=3" "bench ARGS=steady" "bench ARGS=--long"
+	@.ci/run --keep-going mutants model-mutants "model ARGS=--seeds=1500" "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "attack SECONDS=300 SEED=1 ARGS=--spin" "attack SECONDS=300 SEED=2 ARGS=--spin" "attack SECONDS=300 SEED=3 ARGS=--spin" "bench ARGS=steady" "bench ARGS=--long"
 
 deps:
 	@.ci/deps.sh

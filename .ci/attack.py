@@ -15,7 +15,7 @@ producer   a Redis user with exactly the producer's line of Permissions.md pushe
 workflows  bodies and functions that trap, overflow their stack or exit, bodies that hold their thread or the worker's past their time limit or
            after a lost race, that do not listen to a cancellation, results, outputs, errors and events that are too large, a function that goes
            astray, a payload that does not decode, thousands of steps, waits and children at once. --spin adds endless loops and pools full of
-           blocked threads: it needs the watch on a worker's threads, without which a worker that meets one never comes back.
+           blocked threads, and has a thread count as held after --stuck milliseconds: what holds the worker's own thread loses it then.
 
 What must hold: each victim has the output, payload and workflow that it must have, each of its steps was executed and is recorded once, and none is
 cancelled or parked. Each run that was pushed is one that a valid item asked for, and each valid item has its run: what is valid is written down a
