@@ -4,7 +4,8 @@
 # make mutants [ONLY=rule-4]           plants the defects of Tests/Mutants one after the other, and expects the tests to find each; hours
 # make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
 # make attack [SECONDS=60] [SEED=1] [CORPUS=producer|workflows|both]
-#                                      a hostile producer and the worst workflows against a fleet of three; ARGS=--spin adds endless loops
+#                                      a hostile producer and the worst workflows against a fleet of three; uses the build of make test;
+#                                      ARGS=--spin adds endless loops
 # make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
 #                                      ARGS='sleepers --count 1000000' for runs that sleep and wake, ARGS=steady for ten minutes of steady
 #                                      load in which a worker's memory may not grow
@@ -75,7 +76,7 @@ guard:
 	@.ci/guard.sh
 
 nightly:
-	@.ci/run --keep-going mutants model-mutants "model ARGS=--seeds=1500" "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "attack SECONDS=300 SEED=1" "attack SECONDS=300 SEED=2" "attack SECONDS=300 SEED=3" "bench ARGS=steady" "bench ARGS=--long"
+	@.ci/run --keep-going mutants model-mutants "model ARGS=--seeds=1500" "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "attack SECONDS=300 SEED=1 ARGS=--spin" "attack SECONDS=300 SEED=2 ARGS=--spin" "attack SECONDS=300 SEED=3 ARGS=--spin" "bench ARGS=steady" "bench ARGS=--long"
 
 deps:
 	@.ci/deps.sh

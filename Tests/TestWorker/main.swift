@@ -41,6 +41,10 @@ if let limit = environment["TEST_WORKER_STUCK_MS"].flatMap({ Int($0) }) {
 }
 if let most = environment["TEST_WORKER_STUCK_THREADS"].flatMap({ Int($0) }) { configuration.maximumStuckThreads = most }
 configuration.onStuck = environment["TEST_WORKER_GOES_ON"] == nil ? .endProcess : .stopClaiming
+// `make attack` fills what is bounded by it.
+if let most = environment["TEST_WORKER_PUSHED_WAITING"].flatMap({ Int($0) }) {
+    configuration.maximumPushedWaiting = most
+}
 let tests = TestWorkflows(ledger: ledger)
 let worker = try StepwiseWorker(
     redis: RedisEndpoint(arguments[1]), workflows: tests.all + tests.worst + tests.waitingForThreads,

@@ -142,6 +142,30 @@ extension Scenarios {
             }
         }
 
+        @Test(.rule(8)) func `Long inputs count when a worker decides how much stays in memory`() async throws {
+            let population = Population()
+            let workflow = Workflow("waiting") { (context, input: String) async throws -> Int in
+                population.add(context.instance)
+                try await context.waitForEvent("go")
+                return input.utf8.count
+            }
+            // An input of 100 KiB weighs as much as 100 steps.
+            let input = String(repeating: "x", count: 100 << 10)
+            let configuration = StepwiseWorker.Configuration(cachedStepLimit: 500)
+            try await withWorker([workflow], configuration: configuration) { client, _ in
+                let runs = try await client.enqueue(
+                    workflow.workflowName, each: Array(repeating: input, count: 20))
+                try await eventually("\(population.living) of \(population.count) instances live") {
+                    population.count >= 20 && population.living <= 5
+                }
+                for run in runs { _ = try await client.notify("go", run: run.id) }
+                for run in runs {
+                    let count = try await run.result(timeout: patience)
+                    #expect(count == input.utf8.count)
+                }
+            }
+        }
+
         @Test func `A body that runs when its run has called too many steps is cancelled`() async throws {
             let hasBegun = Latch()
             let ends = Tally()

@@ -50,6 +50,7 @@ extension StepwiseWorker {
         /// How often step bodies are tried where neither step nor workflow says.
         public var retry: Retry
         /// The most suspended functions and waiting steps, added up, that stay in memory between work items.
+        /// A KiB of a function's input counts like a step.
         public var cachedStepLimit: Int
         /// How many bodies of steps with `StepOption.blocking` are executed at once; more wait for a thread. The threads, at most `concurrency`, are
         /// started with the first such body.

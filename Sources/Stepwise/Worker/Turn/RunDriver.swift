@@ -360,8 +360,8 @@ actor RunDriver {
 
     // MARK: Memory
 
-    /// How much this run's instance takes of the worker's memory, counted in steps.
-    var weight: Int { instance.map { 1 + $0.waitingSteps } ?? 0 }
+    /// How much this run's instance takes of the worker's memory, counted in steps. A KiB of its input, which may be a stranger's, counts as one.
+    var weight: Int { instance.map { 1 + $0.waitingSteps + (about?.payload.count ?? 0) / 1024 } ?? 0 }
 
     /// Whether nothing but what comes from outside takes the instance further.
     var isDormant: Bool { instance?.isDormant ?? false }
