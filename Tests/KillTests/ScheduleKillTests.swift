@@ -16,12 +16,16 @@ import TestWorkflows
             folder: server.folder)
     }
 
-    /// Every tick from the first that was started to the last has its run, in the order of the ticks.
+    /// Every tick from the first that was started to the last has its run, in the order of the ticks. On a busy machine a worker may come to two
+    /// ticks at once; of these a schedule that replaces its run starts the last, and counts the other as skipped.
     private func expectNoGap(_ details: ScheduleDetails, _ ids: [String], _ place: String = "") throws {
         let last = try #require(details.lastTick).wholeMilliseconds
-        let expected = (0..<max(1, ids.count)).reversed().map { details.schedule.runID(ofTick: last - $0 * 1000) }
-        #expect(ids == expected, "\(place)")
-        #expect(details.started == ids.count && details.missed == 0 && details.skipped == 0, "\(place)")
+        let ticks = max(1, ids.count) + details.skipped
+        let expected = (0..<ticks).reversed().map { details.schedule.runID(ofTick: last - $0 * 1000) }
+        #expect(ids.first == expected.first && ids.last == expected.last, "\(place): \(ids)")
+        #expect(Set(ids).isSubset(of: expected) && ids == ids.sorted(), "\(place): \(ids)")
+        #expect(details.started == ids.count && details.missed == 0, "\(place)")
+        if details.schedule.overlap != .replace { #expect(details.skipped == 0, "\(place)") }
     }
 
     @Test(.scenario(61))

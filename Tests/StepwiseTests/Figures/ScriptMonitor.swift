@@ -53,10 +53,11 @@ final class ScriptMonitor: Sendable {
                 scripts[scripts.count - 1].lines.append(line)
             }
         }
-        // Beats and declared deaths name `workers`, promotions begin with `delayed`, retention has one index as its first key.
+        // Beats and declared deaths name `workers`, promotions begin with `delayed`, retention has one index as its first key,
+        // what is rejected ages by itself.
         let upkeep = [
             ":workers\"", "\"1\" \"stepwise:{default}:runs:", "\"1\" \"stepwise:{default}:expected\"",
-            "\"2\" \"stepwise:{default}:delayed\"",
+            "\"2\" \"stepwise:{default}:delayed\"", "\"1\" \"stepwise:{default}:malformed\"",
         ]
         return scripts.filter { script in !upkeep.contains { script.keys.contains($0) } }
     }

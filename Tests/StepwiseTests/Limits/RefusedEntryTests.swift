@@ -32,7 +32,7 @@ extension Scenarios {
                 by: "reject", item, keys: ["accepting:w:default", "malformed"],
                 arguments: [
                     .init(isLong ? Array(item.prefix(5000)) : item), .init(isLong ? String(item.count) : ""),
-                    #"{"queue":"default""#, "why", "1000",
+                    #"{"queue":"default""#, "why", "1000", "0",
                 ], redis)
             let released = try await refuse(
                 by: "release_pushed", item,

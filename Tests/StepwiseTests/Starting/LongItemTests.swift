@@ -18,7 +18,7 @@ extension Scenarios {
         @Test(.rule(8))
         func `Each is looked for where it lies: rejecting many costs as many looks`() async throws {
             let echo = Workflow("echo") { (context, number: Int) async throws -> Int in number }
-            let configuration = StepwiseWorker.Configuration(maximumPayloadSize: 1000)
+            let configuration = StepwiseWorker.Configuration(maximumPayloadSize: 1024)
             try await withWorker([echo], configuration: configuration) { client, server in
                 try await eventually("the worker is there") { try await client.workers().count == 1 }
                 let before = try await looks(server)
@@ -48,7 +48,7 @@ extension Scenarios {
                 {
                     let answer = try await server.command(
                         "EVAL", .init(script.redis.source), "2", claims, malformed, .init(beginning), "21", "{\"a\":1",
-                        "10", .init(newer))
+                        "too long", "10", .init(newer))
                     #expect(answer == .integer(reply), "\(beginning)")
                 }
                 let left = try await server.command("LRANGE", claims, "0", "-1").array?.compactMap { $0.string?.first }

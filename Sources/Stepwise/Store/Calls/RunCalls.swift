@@ -124,7 +124,8 @@ extension ScriptCall<ReplyReader> {
             ScriptLibrary.resume,
             keys: [
                 keys.run(id), keys.open(id), keys.queue(queue), keys.runs(.parked), keys.runs(.running),
-                keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker), keys.waitingPushed(queue),
+                keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
+                keys.waitingPushed(queue),
                 keys.waitingEnqueued, keys.pushedQueues, keys.paused,
             ] + (claims.map { [$0] } ?? []), arguments: [.init(id), .init(cursor), .init(version)])
     }

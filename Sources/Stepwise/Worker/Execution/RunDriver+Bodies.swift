@@ -96,7 +96,7 @@ extension RunDriver {
             let turn = session.ledger.hold(Array(run.turnText.utf8))
             defer { turn.end() }
             guard try await prepareInstance(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
-            known.note(opened: opened)
+            know { $0.note(opened: opened) }
             try await synchronize(with: page, holdsTurn: true)
             return try await drive(number: number, opened: opened, turn)
         case .reset:
@@ -127,8 +127,7 @@ extension RunDriver {
         defer { if isAlone { session.endAlone() } }
         if let running = bodies[call.id], running.attempt == attempt {
             body = running
-            attemptNotes[call.id]?.text = text
-            attemptNotes[call.id]?.number = number
+            noteClaim(text, turn: number, of: call.id)
         } else {
             let lost = if let lost { lost } else { try await session.lost(with: call.id, of: run) }
             if session.isLastDelivery(lost: lost) {
@@ -150,7 +149,7 @@ extension RunDriver {
                 switch reply {
                 case .begun(let claimLimit):
                     mark = AttemptMark(token: note.token, claimLimit: claimLimit)
-                    attemptNotes[call.id] = note
+                    self.note(note, of: call.id)
                 case .stale: return .cancelled
                 case .interrupted: return .ended(.error(interruption(of: call.id, attempt: attempt)), took: 0)
                 }
@@ -168,7 +167,7 @@ extension RunDriver {
         guard let end else { return session.isOver ? .over : .interrupted }
         if bodies[call.id] === body {
             bodies[call.id] = nil
-            if !attemptNotes.isEmpty { attemptNotes[call.id] = nil }
+            forgetAttempt(of: call.id)
         }
         if inline == call.id { inline = nil }
         if session.isOver { return .over }
@@ -355,7 +354,7 @@ extension RunDriver {
         entering(bodyOf: nil) { body.cancel(unwanted: true) }
         if !body.isAwaited {
             bodies[step] = nil
-            attemptNotes[step] = nil
+            forgetAttempt(of: step)
             if inline == step { inline = nil }
         }
     }

@@ -8,7 +8,7 @@ actor Maintenance {
     nonisolated var unownedExecutor: UnownedSerialExecutor { engine.actors.asUnownedSerialExecutor() }
 
     private let engine: WorkerExecutor
-    let session: WorkerSession
+    private let session: WorkerSession
     private var fleet: FleetWatch
     private var overdue: Set<String> = []
     private var lastClaims: Set<[UInt8]> = []
@@ -24,8 +24,7 @@ actor Maintenance {
     /// Not with the expired: an idle worker sends few requests a second.
     private var nextBounding = ContinuousClock.now + .seconds(9)
     private var nextLineCount = ContinuousClock.now + .seconds(60)
-    /// How many of the oldest entries of a list were looked at that stay: the next look goes on behind them.
-    var lookedAt: [String: Int] = [:]
+    private let bounds: WaitingBounds
 
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
     private static let deadNameMilliseconds = 3_600_000
@@ -33,6 +32,7 @@ actor Maintenance {
     init(session: WorkerSession, on engine: WorkerExecutor) {
         self.session = session
         self.engine = engine
+        bounds = WaitingBounds(session: session, on: engine)
         fleet = FleetWatch(lease: session.configuration.lease)
     }
 
@@ -99,13 +99,13 @@ actor Maintenance {
                 try await expire(.completed, age: configuration.completedRetention),
                 try await expire(.cancelled, age: configuration.completedRetention),
                 try await expire(.failed, age: configuration.failedRetention),
-                try await lookThrough(.events(session.keys.expected)),
+                try await bounds.lookThrough(.events(session.keys.expected)),
             ].allSatisfy { $0 }
             // Where there is more it goes on with the next beat.
             nextExpiry = isDone ? now + .seconds(60) : now
         }
         if leads, now >= nextBounding {
-            let pause = try await keepBounds()
+            let pause = try await bounds.keep()
             nextBounding = now + pause
         }
     }

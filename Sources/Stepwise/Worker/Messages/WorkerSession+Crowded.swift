@@ -53,7 +53,7 @@ extension WorkerSession {
 
     /// Logs that an item was refused: once a minute for a queue and kind; there may be thousands.
     func noteCrowded(_ queue: String, _ crowd: Crowd) {
-        guard crowdedLines.withLock({ $0.note(workflow: queue, reason: crowd.rawValue) }) else { return }
+        guard isNews(crowded: queue, crowd.rawValue) else { return }
         logger.warning(
             "pushed items are refused: as many of their queue wait as may; see stepwise queues --malformed",
             metadata: [
@@ -64,7 +64,7 @@ extension WorkerSession {
 
     /// Logs how many lines were not logged since the last call.
     func countCrowded() {
-        for (queue, count) in crowdedLines.withLock({ $0.takeUnlogged() }) {
+        for (queue, count) in takeUnloggedCrowded() {
             logger.warning(
                 "more pushed items were refused, see stepwise queues --malformed",
                 metadata: ["queue": "\(queue)", "count": "\(count)"])

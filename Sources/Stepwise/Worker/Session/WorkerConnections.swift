@@ -11,10 +11,11 @@ final class WorkerConnections: Sendable {
     let commands: RedisClient
     let beat: RedisClient
     let blocking: [ClaimSource: RedisClient]
+    private let gates: (all: ServerGate, beat: ServerGate)
     /// Which server ``commands`` and ``blocking`` are for: the one with which all that this name remembers was compared.
-    let gate = ServerGate()
+    var gate: ServerGate { gates.all }
     /// Which server ``beat`` is for: the one that has this name's entry. Known sooner, so that a thread that is held does not end the beats.
-    let beatGate = ServerGate()
+    var beatGate: ServerGate { gates.beat }
 
     /// How long Redis lets a blocking claim wait, in seconds; its reply is awaited a little longer.
     static let blockingTimeout = 2
@@ -36,13 +37,16 @@ final class WorkerConnections: Sendable {
             return RedisClient(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)
         }
         self.executor = executor
-        commands = client("commands", timeout: .seconds(10), executor.eventLoop, gate)
-        beat = client("beat", timeout: .seconds(3), loop, beatGate)
+        let gates = (all: ServerGate(), beat: ServerGate())
+        self.gates = gates
+        commands = client("commands", timeout: .seconds(10), executor.eventLoop, gates.all)
+        beat = client("beat", timeout: .seconds(3), loop, gates.beat)
         var blocking: [ClaimSource: RedisClient] = [:]
         for source in ClaimSource.all(queues) {
             // A queue's name may hold characters that a connection's name may not.
             blocking[source] = client(
-                "claim-\(blocking.count)", timeout: .seconds(Int64(Self.blockingTimeout) + 2), executor.eventLoop, gate)
+                "claim-\(blocking.count)", timeout: .seconds(Int64(Self.blockingTimeout) + 2), executor.eventLoop,
+                gates.all)
         }
         self.blocking = blocking
     }

@@ -5,11 +5,21 @@ import Synchronization
 
 /// What a session knows of its comparisons with server processes.
 final class ServerComparisons: Sendable {
-    /// How many there were since the session's begin. What was asked for before the last is looked at once more before it is sent again.
-    let count = Atomic<Int>(0)
-    /// Whether a claim was ever given up.
-    let hasLost = Atomic(false)
+    private let number = Atomic<Int>(0)
+    private let haveLost = Atomic(false)
     private let elsewhere = Mutex<[String: @Sendable () async throws -> Void]>([:])
+
+    /// How many there were since the session's begin. What was asked for before the last is looked at once more before it is sent again.
+    var count: Int { number.load(ordering: .relaxed) }
+
+    /// Whether a claim was ever given up.
+    var hasLost: Bool { haveLost.load(ordering: .relaxed) }
+
+    /// - Parameter hasLost: whether a claim was given up.
+    func noteOne(hasLost: Bool) {
+        if hasLost { haveLost.store(true, ordering: .relaxed) }
+        number.wrappingAdd(1, ordering: .relaxed)
+    }
 
     /// A step has written something of its own before its outcome: a child, an event, who answers. Redis may keep its claim and lose that. So
     /// it is to be written again before a call for this claim is sent to another server process. It happens once by its id.
@@ -81,7 +91,7 @@ extension WorkerSession {
         if !beatGate.isShut, let other = gate.apart, other.runID.isEmpty || beat.session?.runID != other.runID {
             beat.reconnect()
             // Makes the new connection, or finds that it is apart.
-            _ = try? await beat.send(["PING"])
+            _ = try? await beat.send(StoreCommand.time)
         }
         if beatGate.isShut {
             guard let server = beatGate.apart else {
@@ -177,13 +187,12 @@ extension WorkerSession {
                 let (unknown, lost) = ledger.reconcile(with: claims, isWhole: claims.count < Self.mostClaims) {
                     WorkItem(String(decoding: $0, as: UTF8.self))?.runKey.map(runs.contains) ?? false
                 }
-                if !lost.isEmpty { comparisons.hasLost.store(true, ordering: .relaxed) }
+                comparisons.noteOne(hasLost: !lost.isEmpty)
                 for item in lost {
                     guard let workItem = WorkItem(String(decoding: item, as: UTF8.self)), let key = workItem.runKey
                     else { continue }
                     driver(of: key)?.assumeIsolated { $0.lose(workItem) }
                 }
-                comparisons.count.wrappingAdd(1, ordering: .relaxed)
                 for driver in allDrivers { driver.assumeIsolated { $0.markAttemptsAgain() } }
                 continuation.resume(returning: (unknown, lost.count))
             }

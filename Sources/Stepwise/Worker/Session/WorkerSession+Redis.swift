@@ -1,6 +1,5 @@
 internal import Logging
 internal import StepwiseRedis
-import Synchronization
 
 /// What a worker asks of Redis under one name. Everything that goes through here is sent until an answer came, and so may arrive twice.
 extension WorkerSession {
@@ -69,7 +68,7 @@ extension WorkerSession {
         let client = caller == .run ? connections.commands : connections.beat
         let gate = caller == .run ? connections.gate : connections.beatGate
         var pause = Duration.milliseconds(20)
-        var comparisons = self.comparisons.count.load(ordering: .relaxed)
+        var comparisons = self.comparisons.count
         if let claim, isLost(claim) { throw SessionEnded() }
         while true {
             if !mayCall(caller) { throw SessionEnded() }
@@ -92,7 +91,7 @@ extension WorkerSession {
                     pause = min(pause * 2, .seconds(2))
                 }
             }
-            let now = self.comparisons.count.load(ordering: .relaxed)
+            let now = self.comparisons.count
             if let claim, now != comparisons {
                 if isLost(claim) { throw SessionEnded() }
                 comparisons = now
@@ -103,7 +102,7 @@ extension WorkerSession {
 
     /// Whether Redis has lost the claim, or what its run's instance has lived. A call for it would speak of a history that never was.
     private func isLost(_ claim: String) -> Bool {
-        comparisons.hasLost.load(ordering: .relaxed) && ledger.isLost(Array(claim.utf8))
+        comparisons.hasLost && ledger.isLost(Array(claim.utf8))
     }
 
     /// Until the session's end, and for the last calls after it.

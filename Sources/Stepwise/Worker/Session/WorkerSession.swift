@@ -53,6 +53,7 @@ final class WorkerSession: Sendable {
         var warnedOfEscape: Set<String> = []
         var linesOfUnserved = LogBudget(knowing: 1000)
         var linesOfParked = LogBudget()
+        var linesOfCrowded = LogBudget()
         var endWaiters: [CheckedContinuation<Ending, Never>] = []
         var paused: Set<String> = []
         /// Who waits until something else is paused, or this name ends.
@@ -122,7 +123,6 @@ final class WorkerSession: Sendable {
     let logger: Logger
     let connections: WorkerConnections
     let slots: Slots
-    let comparisons = ServerComparisons()
     private let paces = Mutex<[String: BodyPaces]>([:])
     let observer: ObserverFeed?
 
@@ -135,12 +135,11 @@ final class WorkerSession: Sendable {
     /// The pushed items that are handled here. Not among the work items: a pushed text may read like one.
     private let pushedLedger = ClaimLedger { _ in }
     /// Which lines on refused items are logged, by queue.
-    let crowdedLines = Mutex(LogBudget())
     private let hasClaimed = Atomic(false)
     private let sortedNames: [String]
     private let blocking: BlockingThreads
     private let load = PoolLoad()
-    private let watched = (occupancy: Occupancy(), bodies: BodyRegister())
+    private let watched = (occupancy: Occupancy(), bodies: BodyRegister(), comparisons: ServerComparisons())
     private let leftThreads: LeftThreads
 
     init(
@@ -171,6 +170,8 @@ final class WorkerSession: Sendable {
     var occupancy: Occupancy { watched.occupancy }
     /// What bodies have returned while somebody else had the thread.
     var bodies: BodyRegister { watched.bodies }
+
+    var comparisons: ServerComparisons { watched.comparisons }
     /// The threads of sessions before this one that user code holds.
     var left: LeftThreads { leftThreads }
 
@@ -556,6 +557,16 @@ final class WorkerSession: Sendable {
         guard state.withLock({ $0.linesOfParked.note(workflow: workflow, reason: reason) }) else { return }
         logger.warning(
             "a run was parked", metadata: ["run": "\(run)", "workflow": "\(workflow)", "reason": "\(reason)"])
+    }
+
+    /// - Returns: whether a line about refused items of a queue is to be logged: once a minute for a kind of them.
+    func isNews(crowded queue: String, _ kind: String) -> Bool {
+        state.withLock { $0.linesOfCrowded.note(workflow: queue, reason: kind) }
+    }
+
+    /// How many such lines were not logged since the last call, by queue.
+    func takeUnloggedCrowded() -> [(queue: String, count: Int)] {
+        state.withLock { $0.linesOfCrowded.takeUnlogged() }.map { (queue: $0, count: $1) }
     }
 
     /// Logs how many lines were not logged since the last call.

@@ -1,8 +1,5 @@
 /// What becomes of a run in memory when Redis comes back: see ``WorkerSession/compareServers(_:)``.
 extension RunDriver {
-    /// What is known of the instance's run; `nil` without an instance.
-    var knownRun: KnownRun? { instance == nil ? nil : known }
-
     /// Redis lacks some of what the instance has lived. Its claims are given up by the caller, and with them the calls that are not answered.
     func giveUp() {
         for step in bodies.keys { letGo(step) }
@@ -17,7 +14,7 @@ extension RunDriver {
         case .turn:
             if let inline { letGo(inline) }
             // It has had an outcome that may not be recorded.
-            if let instance, instance.delivered > known.recorded { dropInstance() }
+            if let instance, instance.delivered > knownOutcomes { dropInstance() }
         case .end, .ended, .cancel, .broadcast, .withdraw: break
         }
     }
@@ -25,7 +22,7 @@ extension RunDriver {
     /// Nobody waits for the body any more, however long it goes on.
     private func letGo(_ step: String) {
         guard let body = bodies.removeValue(forKey: step) else { return }
-        attemptNotes[step] = nil
+        forgetAttempt(of: step)
         if inline == step { inline = nil }
         body.cancel(unwanted: true)
         body.interruptWait()
@@ -43,7 +40,7 @@ extension RunDriver {
 
     /// Redis may have kept a claim and lost the note that its body has begun: with the same token it changes nothing if it is there.
     func markAttemptsAgain() {
-        for (step, note) in attemptNotes where bodies[step] != nil {
+        for (step, note) in begunAttempts where bodies[step] != nil {
             session.spawn { [store, run] in
                 _ = try? await store.markAttempt(
                     run, text: note.text, turn: note.number, step: step, attempt: note.attempt, token: note.token,

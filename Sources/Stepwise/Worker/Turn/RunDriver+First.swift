@@ -36,7 +36,7 @@ extension RunDriver {
             let claim = driver.exchange(claim, of: text)
             driver.confirm(plan, instance)
             driver.agreed = 1
-            driver.known.noteFirstTurn()
+            driver.know { $0.noteFirstTurn() }
             driver.takeQuickStep(QuickWay(number: 1, turnPrefix: driver.store.turnPrefix(1), step: step, opened: 1)) {
                 driver, way in driver.end(way, claim)
             }

@@ -59,7 +59,7 @@ extension RunDriver {
                 }
                 opened += plan.openings.count
                 agreed = opened
-                known.note(reply, to: request, opened: opened)
+                know { $0.note(reply, to: request, opened: opened) }
                 confirm(plan, instance)
                 if case .released(let texts, _) = reply {
                     return await release(texts, number: number, reserved: reserved, opened: opened, claim)
@@ -86,7 +86,7 @@ extension RunDriver {
             switch reply {
             case .more(let redisOpened, let page):
                 opened = redisOpened
-                known.note(opened: opened)
+                know { $0.note(opened: opened) }
                 try await synchronize(with: page, holdsTurn: true)
             case .rebuild:
                 guard let again = try await rebuild(), again.number == number else { return nil }
@@ -298,7 +298,7 @@ extension RunDriver {
         }
         confirm(inlineOutcome.request.plan, inlineOutcome.instance)
         agreed = opened + inlineOutcome.request.plan.openings.count
-        known.note(reply, to: inlineOutcome.request, inlineOutcome.record, opened: agreed)
+        know { $0.note(reply, to: inlineOutcome.request, inlineOutcome.record, opened: agreed) }
         return agreed
     }
 
@@ -419,7 +419,7 @@ extension RunDriver {
         self.code = code
         if let about { self.about = about }
         guard try await prepareInstance(run.turnText, isTurn: true, delivered: page.delivered) else { return nil }
-        known.note(opened: opened)
+        know { $0.note(opened: opened) }
         try await synchronize(with: page, holdsTurn: true)
         return (number, opened)
     }

@@ -26,10 +26,8 @@ actor RunDriver {
     var holdsTurn: Bool { !turnsDriven.isEmpty }
     /// Claimed steps that are about to be asked for together.
     var parts: [QuickStep] = []
-    /// What Redis is known to have of what the instance has lived.
-    var known = KnownRun()
-    /// The bodies that have begun, of steps of which Redis notes that.
-    var attemptNotes: [String: AttemptNote] = [:]
+    private var known = KnownRun()
+    private var attemptNotes: [String: AttemptNote] = [:]
     /// How many of the instance's calls are known to be those that Redis has opened.
     var agreed = 0
     /// What the run has noted about the code that may take it forward, when this worker last asked.
@@ -46,6 +44,32 @@ actor RunDriver {
         self.run = run
         executor = session.connections.executor.actors
         store = session.store
+    }
+
+    // MARK: What Redis is known to have
+
+    /// Of what the instance has lived; `nil` without an instance.
+    var knownRun: KnownRun? { instance == nil ? nil : known }
+
+    /// How many outcomes Redis is known to have.
+    var knownOutcomes: Int { known.recorded }
+
+    /// Notes what an answer has told.
+    func know(_ note: (inout KnownRun) -> Void) { note(&known) }
+
+    /// The bodies that have begun, of steps of which Redis notes that.
+    var begunAttempts: [String: AttemptNote] { attemptNotes }
+
+    func note(_ attempt: AttemptNote, of step: String) { attemptNotes[step] = attempt }
+
+    /// A body goes on under another claim.
+    func noteClaim(_ text: String, turn number: Int?, of step: String) {
+        attemptNotes[step]?.text = text
+        attemptNotes[step]?.number = number
+    }
+
+    func forgetAttempt(of step: String) {
+        if !attemptNotes.isEmpty { attemptNotes[step] = nil }
     }
 
     /// Whether nothing of the run's workflow may begin.

@@ -2,7 +2,19 @@ import Logging
 
 /// What waits, and that nothing of it waits for ever. How many pushed items may wait is held where they come in (`mostPushedWaiting`): here
 /// what is too old leaves, and entries of runs that do not wait any more, which else keep others out.
-extension Maintenance {
+actor WaitingBounds {
+    nonisolated var unownedExecutor: UnownedSerialExecutor { engine.actors.asUnownedSerialExecutor() }
+
+    private let engine: WorkerExecutor
+    private let session: WorkerSession
+    /// How many of the oldest entries of a list were looked at that stay: the next look goes on behind them.
+    private var lookedAt: [String: Int] = [:]
+
+    init(session: WorkerSession, on engine: WorkerExecutor) {
+        self.session = session
+        self.engine = engine
+    }
+
     /// A list of what waits.
     enum Waiting: Sendable {
         /// Pushed runs of a queue that never began.
@@ -19,7 +31,7 @@ extension Maintenance {
     }
 
     /// - Returns: in how long to look again: soon where a list is long, since its entries keep others out.
-    func keepBounds() async throws -> Duration {
+    func keep() async throws -> Duration {
         let keys = session.keys
         try await trimMalformed()
         var pause = Duration.seconds(60)
