@@ -195,7 +195,8 @@ extension Scenarios {
                 }
                 let first = try await ScriptMonitor(server)
                 try await eventually("the dead are not looked after") {
-                    try await first.requests().contains { $0.contains("\"ZRANGEBYSCORE\"") }
+                    // The last request of the first look at them.
+                    try await first.requests().contains { $0.contains("\"EXISTS\"") && $0.contains("gone-") }
                 }
                 first.stop()
                 let monitor = try await ScriptMonitor(server)
