@@ -45,7 +45,10 @@ extension WorkerSession {
     /// Ends a blocking move that waits on an empty list, with its connection: once this returns, Redis moves nothing for it any more. What it
     /// may have moved before is in the claim list, and is found there.
     func stopWaiting(_ blocking: RedisClient) async {
-        guard let redis = blocking.session, redis.clientID != 0 else { return }
+        // The thread that hears of a new server may be held: an id of another process would be somebody else's here.
+        guard let redis = blocking.session, redis.clientID != 0, redis.runID == connections.beat.session?.runID,
+            !redis.runID.isEmpty || comparisons.count == 0
+        else { return }
         blocking.expectEnd()
         // Over the heartbeat's connection: user code may hold the thread of the others.
         try? await connections.beat.send(.kill(redis.clientID))

@@ -26,9 +26,11 @@ final class BodyRegister: Sendable {
         _ = entries.withLock { $0.removeValue(forKey: ObjectIdentifier(body)) }
     }
 
+    var all: [Entry] { entries.withLock { Array($0.values) } }
+
     /// Those that have returned a value which somebody wants.
     var returned: [(entry: Entry, json: [UInt8])] {
-        entries.withLock { Array($0.values) }.compactMap { entry -> (entry: Entry, json: [UInt8])? in
+        all.compactMap { entry -> (entry: Entry, json: [UInt8])? in
             guard !entry.body.isUnwanted, case .success(let json)? = entry.body.end else { return nil }
             return (entry, json)
         }

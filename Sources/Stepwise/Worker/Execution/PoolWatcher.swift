@@ -11,6 +11,8 @@ final class PoolWatcher: Sendable {
         var watch: PoolWatch
         var verdict = PoolWatch.Verdict.free
         var notes = 0
+        /// How many comparisons there were at the last tick: another server may have lost what was noted.
+        var comparisons = 0
     }
 
     /// What others are to know.
@@ -71,12 +73,15 @@ final class PoolWatcher: Sendable {
         if session.isOver { return }
         let probeHasRun = probe.send()
         let begun = session.poolLoad.begun
-        let (before, now, age) = state.withLock { state in
+        let comparisons = session.comparisons.count
+        let (before, now, age, isNewServer) = state.withLock { state in
             let before = state.verdict
+            defer { state.comparisons = comparisons }
             state.verdict = state.watch.tick(probeHasRun: probeHasRun, begun: begun)
-            return (before, state.verdict, interval * state.watch.still)
+            return (before, state.verdict, interval * state.watch.still, state.comparisons != comparisons)
         }
         if before == .held, now != .held { goOn() }
+        if isNewServer { note(now == .held ? age : nil) }
         switch now {
         case .held:
             if before != .held { hold(age) }

@@ -8,11 +8,22 @@ extension RunDriver {
 
     /// Takes back the bodies that have no thread yet: whoever waits for one releases its step, or its turn.
     func withdrawBodies() {
-        for body in bodies.values { body.withdraw() }
+        for body in bodies.values where body.isOfPool { body.withdraw() }
     }
 }
 
 extension WorkerSession {
+    /// Takes back all bodies that wait for a thread and have not begun, over the caller's connection: the name is about to release them, and no
+    /// attempt was made.
+    func withdrawWaitingBodies() async {
+        for entry in bodies.all where entry.body.withdraw() {
+            guard let mark = entry.body.mark else { continue }
+            try? await store.unmarkAttempt(
+                entry.run, text: entry.text, turn: entry.turn?.number, step: entry.step, attempt: entry.body.attempt,
+                mark)
+        }
+    }
+
     /// Has the bodies taken back that wait for a thread of Swift's pool, as long as that is held.
     func withdrawBodies() {
         let drivers = drivers

@@ -44,9 +44,11 @@ final class RunningBody: Sendable {
     ///   - mayHold: whether it may begin there.
     ///   - threads: where the body is executed; `nil`: on Swift's pool.
     ///   - load: of Swift's pool.
+    ///   - cancelling: executes what the time limit does to the body: it may be user code.
     init(
         attempt: Int, mark: AttemptMark?, timeout limit: Duration?, timer eventLoop: any EventLoop, pace: BodyPace,
-        mayHold: Bool = true, on threads: (any TaskExecutor)?, load: PoolLoad, step: Step,
+        mayHold: Bool = true, on threads: (any TaskExecutor)?, load: PoolLoad,
+        cancelling: @escaping @Sendable (() -> Void) -> Void, step: Step,
         body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) {
         self.attempt = attempt
@@ -83,7 +85,7 @@ final class RunningBody: Sendable {
         let timer = limit.map { limit in
             eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) {
                 self.finish(.failure(StepTimeout(limit: limit)))
-                work.cancel()
+                cancelling { work.cancel() }
             }
         }
         let hasEnded = state.withLock { state in
@@ -104,11 +106,18 @@ final class RunningBody: Sendable {
         stage.compareExchange(expected: .waiting, desired: next, ordering: .acquiringAndReleasing).exchanged
     }
 
-    /// Takes the body back if it waits for a thread of Swift's pool: then it does not begin any more, and this is its end.
-    func withdraw() {
-        guard let load, leave(for: .withdrawn) else { return }
-        load.noteWithdrawn()
+    /// Whether it is executed on Swift's pool.
+    var isOfPool: Bool { load != nil }
+
+    /// Takes the body back if it waits for a thread: then it does not begin any more, and this is its end.
+    ///
+    /// - Returns: whether it was taken back, by this call.
+    @discardableResult
+    func withdraw() -> Bool {
+        guard leave(for: .withdrawn) else { return false }
+        load?.noteWithdrawn()
         finish(.failure(BodyWithdrawn()))
+        return true
     }
 
     /// The first end counts. One that comes after the time limit is the limit's, whatever it is: the timer may be late.

@@ -11,6 +11,8 @@ final class ThreadWatch: Sendable {
         /// What the worker's entry says.
         var noted = LeftThreads.Picture()
         var isNoting = false
+        /// How many comparisons there were by then: another server may have lost it.
+        var comparisons = 0
     }
 
     private let session: WorkerSession
@@ -28,7 +30,7 @@ final class ThreadWatch: Sendable {
         state = Mutex(State(watch: StuckWatch(limit: limit)))
     }
 
-    /// To be called at each beat, on the heartbeat's event loop.
+    /// To be called as often as a heartbeat, on its event loop.
     func tick() {
         noteHeld()
         let verdict = state.withLock { state in
@@ -64,8 +66,9 @@ final class ThreadWatch: Sendable {
     /// Writes what holds threads, if that has changed; what was not written is tried again.
     private func noteHeld() {
         let picture = session.left.picture
+        let comparisons = session.comparisons.count
         let isNew = state.withLock { state in
-            if state.isNoting || state.noted == picture { return false }
+            if state.isNoting || (state.noted == picture && state.comparisons == comparisons) { return false }
             state.isNoting = true
             return true
         }
@@ -74,7 +77,7 @@ final class ThreadWatch: Sendable {
         session.connections.beat.submit(call).whenComplete { [self] reply in
             state.withLock { state in
                 state.isNoting = false
-                if case .success = reply { state.noted = picture }
+                if case .success = reply { (state.noted, state.comparisons) = (picture, comparisons) }
             }
         }
     }

@@ -29,7 +29,7 @@ final class Heartbeat: Sendable {
     private let listsEvery: Int
     private let onReply: @Sendable (BeatReply?) -> Void
     private let watch: ThreadWatch
-    private let task = Mutex<RepeatedTask?>(nil)
+    private let tasks = Mutex<[RepeatedTask]>([])
     private let count = Atomic<Int>(0)
     /// How many runs were cancelled at the last beat, and whether the beat before saw more than the one before it.
     private let cancels = Mutex<(count: String, haveRisen: Bool)>(("", false))
@@ -51,15 +51,18 @@ final class Heartbeat: Sendable {
         let repeated = client.eventLoop.scheduleRepeatedAsyncTask(
             initialDelay: .zero, delay: interval, maximumAllowableJitter: .nanoseconds(interval.nanoseconds / 5)
         ) { [self] _ in beat() }
-        task.withLock { $0 = repeated }
+        // By itself: a beat waits for its answer, and a tick is a length of time.
+        let ticks = client.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: interval) { [watch] _ in
+            watch.tick()
+        }
+        tasks.withLock { $0 = [repeated, ticks] }
     }
 
     func stop() {
-        task.withLock { $0?.cancel() }
+        for task in tasks.withLock({ $0 }) { task.cancel() }
     }
 
     private func beat() -> EventLoopFuture<Void> {
-        watch.tick()
         let (known, haveRisen) = cancels.withLock { $0 }
         let withLists = haveRisen || count.wrappingAdd(1, ordering: .relaxed).oldValue % listsEvery == 0
         let call = ScriptCall.beat(

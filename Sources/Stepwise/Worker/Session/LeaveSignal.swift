@@ -17,10 +17,14 @@ final class LeaveSignal: Sendable {
         var sources: [any DispatchSourceSignal] = []
         var isHeard = false
         var isOver = false
+        /// Whether no user code is waited for any more.
+        var isReleasing = false
     }
 
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "stepwise.leaving")
+    /// How many milliseconds the release may take beyond that.
+    private static let release = 8000
 
     /// - Parameters:
     ///   - milliseconds: how long the worker may take.
@@ -49,12 +53,28 @@ final class LeaveSignal: Sendable {
             defer { state.isHeard = true }
             return !state.isHeard
         }
-        guard isFirst else { return }
+        if isFirst { endProcess(again: milliseconds, logger) }
+    }
+
+    private func endProcess(again milliseconds: Int, _ logger: Logger) {
         queue.asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { [weak self] in
             guard let self, !self.state.withLock({ $0.isOver }) else { return }
+            let isReleasing = self.state.withLock { state in
+                defer { state.isReleasing = false }
+                return state.isReleasing
+            }
+            // Redis is slow: what is not released would be taken for lost.
+            if isReleasing { return self.endProcess(again: Self.release, logger) }
             ProcessEnd.now(
-                logger, "the worker has not left in time, because user code holds its threads; the process ends")
+                logger,
+                "the worker has not left in time, because user code holds its threads or Redis does not answer; the process ends"
+            )
         }
+    }
+
+    /// The worker waits for no user code any more, and releases what it holds: the process does not end in the middle of that, if that is soon over.
+    func noteRelease() {
+        state.withLock { $0.isReleasing = true }
     }
 
     /// The worker has left.

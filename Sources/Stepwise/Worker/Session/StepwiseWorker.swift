@@ -23,6 +23,7 @@ public final class StepwiseWorker: Service, Sendable {
     private let observer: ObserverFeed?
     private let shutdown = Latch()
     private let hasRun = Atomic(false)
+    private let signal = LeaveSignal()
     private let blocking: BlockingThreads
     private let left: LeftThreads
 
@@ -103,7 +104,6 @@ public final class StepwiseWorker: Service, Sendable {
     public func run() async throws {
         precondition(!hasRun.exchange(true, ordering: .relaxed), "a StepwiseWorker runs once; make another one")
         let loops = Loops()
-        let signal = LeaveSignal()
         defer { signal.stop() }
         if configuration.onStuck == .endProcess {
             // No number is too large for it; who has a grace of more than years never needs it.
@@ -287,6 +287,7 @@ public final class StepwiseWorker: Service, Sendable {
             // The claims are on the thread that user code can hold: they have a part of the grace.
             await claimingEnded.wait(atMost: max(.seconds(1), min(.seconds(10), grace)), on: loops.engine.eventLoop)
             await session.waitUntilEmpty(atMost: max(.zero, grace - (ContinuousClock.now - begin)), on: loops.engine)
+            await session.withdrawWaitingBodies()
             session.end(.leaving)
         }
         session.logger.info(
@@ -307,6 +308,7 @@ public final class StepwiseWorker: Service, Sendable {
             session.closeJobs()
             await jobs.value
         }
+        if case .leaving = ending { signal.noteRelease() }
         await atMost(.seconds(6), on: loops.engine) {
             switch ending {
             case .leaving where !session.connections.beatGate.isShut: await session.deregister()
@@ -328,6 +330,7 @@ public final class StepwiseWorker: Service, Sendable {
         await end(session.connections, thread, loops, within: isHeld ? .zero : .seconds(2)) {
             holder ?? (session.occupancy.seize() ? session.holder(since: wallClockMilliseconds()) : nil)
         }
+        session.occupancy.forget()
         return ending
     }
 }

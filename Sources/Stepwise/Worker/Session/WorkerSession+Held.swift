@@ -24,39 +24,52 @@ extension WorkerSession {
         await finally {
             // What their blocking moves have taken is in the claim lists, and no more is taken.
             for client in self.connections.blocking.values { await self.stopWaiting(client) }
-            await self.recordReturned()
+            await self.withdrawWaitingBodies()
+            await self.recordLast()
             do { try await self.countLoss() } catch let error as RedisError {
                 self.logger.error(
                     "the loss could not be counted; see the run with stepwise doctor", metadata: ["error": "\(error)"])
             }
+            await self.recordReturned()
             for queue in self.configuration.queues {
                 try await self.releaseAll(of: self.name, queue: queue, lost: false)
                 try await self.releasePushed(of: self.name, queue: queue, lost: false)
             }
             _ = try await self.evaluate(.declareSelfDead(self.keys, self.name, queues: self.configuration.queues))
         }
+        // Redis was another one in the middle of it, which may not know the name.
+        if connections.beatGate.isShut { await declareSelfDead() }
     }
 
     // MARK: What is known
 
-    /// Records the outcome that the function has, and what other bodies have returned. What cannot be recorded is executed again.
-    private func recordReturned() async {
+    /// Records the outcome that the function has, while its turn is still here.
+    private func recordLast() async {
         if let occupant = occupancy.evicted, let call = occupant.call, let last = occupant.unrecorded {
             let record = occupant.driver.record(of: call, attempt: last.attempt, last.result, took: last.took)
             await self.record(record, of: occupant.driver.run, turn: last.number, upto: last.upto)
         }
-        for (entry, json) in bodies.returned {
-            let problem = configuration.problem(withSizeOf: json, what: "a result")
-            if problem != nil { continue }
-            var record = RunStore.Record(
-                step: entry.step, key: entry.key, attempt: entry.body.attempt, result: .value(json),
-                took: entry.body.took, token: nextToken())
-            record.kind = entry.kind
-            if let turn = entry.turn {
-                await self.record(record, of: entry.run, turn: turn.number, upto: turn.delivered + 1)
-            } else {
-                _ = try? await store.record(entry.run, text: entry.text, record, seen: 0)
+    }
+
+    /// Records what other bodies have returned, all at once. What cannot be recorded is executed again.
+    private func recordReturned() async {
+        await withDiscardingTaskGroup { group in
+            for (entry, json) in bodies.returned where configuration.problem(withSizeOf: json, what: "a result") == nil
+            {
+                group.addTask { await self.record(entry, json) }
             }
+        }
+    }
+
+    private func record(_ entry: BodyRegister.Entry, _ json: [UInt8]) async {
+        var record = RunStore.Record(
+            step: entry.step, key: entry.key, attempt: entry.body.attempt, result: .value(json),
+            took: entry.body.took, token: nextToken())
+        record.kind = entry.kind
+        if let turn = entry.turn {
+            await self.record(record, of: entry.run, turn: turn.number, upto: turn.delivered + 1)
+        } else {
+            _ = try? await store.record(entry.run, text: entry.text, record, seen: 0)
         }
     }
 

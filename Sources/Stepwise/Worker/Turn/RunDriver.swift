@@ -279,7 +279,10 @@ actor RunDriver {
                 cancelBody(of: record.outcome.step)
             } else {
                 let from = instance.delivered
-                page.records = try await store.history(run, from: from)
+                let records = try await store.history(run, from: from)
+                // Given up meanwhile: another server has less of it.
+                guard instance === self.instance else { continue }
+                page.records = records
                 page.from = from
                 known.note(page)
                 if page.records.isEmpty {
