@@ -3,11 +3,11 @@ import Synchronization
 
 /// Which server process the connections of one or several clients are for.
 ///
-/// Until ``admit(_:)`` was called every server is. From then on a connection to another process stays *apart*: it has shaken hands, and nothing
-/// goes out on it but the commands that say that they pass the gate. All others fail as `unavailable`, executed in no part, and so do those that
-/// waited for a connection. A replica is not connected to. Who owns the gate is told, asks that server what it wants to know, and admits it.
+/// Until ``admit(_:)`` is called, every server is admitted. From then on a connection to another process stays *apart*: it has shaken hands, and nothing
+/// goes out on it but the commands that say that they pass the gate. All others fail as `unavailable`, not executed, and so do those that waited
+/// for a connection. No connection to a replica is made. The gate's owner is told; it asks that server what it wants to know, and admits it.
 ///
-/// A server that does not tell its `run_id` has the empty one, and cannot be known again: each connection that is made to it is apart.
+/// A server that does not tell its `run_id` has the empty one, and cannot be recognized: each connection that is made to it is apart.
 package final class ServerGate: Sendable {
     /// What has become of the gate.
     enum Change: Sendable {
@@ -48,7 +48,7 @@ package final class ServerGate: Sendable {
     /// The server that was met last, if it is not admitted.
     package var apart: RedisSession? { state.withLock { $0.apart } }
 
-    /// Has `body` called, on an event loop, whenever a connection is apart, before any command fails for it.
+    /// Calls `body`, on an event loop, whenever a connection is apart, before any command fails because of it.
     package func onApart(_ body: @escaping @Sendable () -> Void) {
         state.withLock { $0.observers.append(body) }
     }
@@ -156,7 +156,7 @@ extension RedisError {
     static var apart: RedisError {
         RedisError(
             .unavailable,
-            "redis is another server process than before; nothing is sent to it before it is known what it has")
+            "redis is another server process than before; commands wait until it was asked what it has")
     }
 
     static var replica: RedisError { RedisError(.unavailable, "redis is a replica, which takes no writes") }

@@ -1,8 +1,8 @@
-/// A thread of a worker's that user code holds: it was left behind, and another does its work.
+/// A thread of a worker that user code holds. It was left behind, and another thread does its work.
 package struct HeldThread: Sendable, Hashable, Codable {
     /// The run whose code it is; `nil` if that is not known.
     package var run: String?
-    /// The step whose body it is; of a function the last one before it, if there was one.
+    /// The step whose body holds it; or, for a function, the last step before, if there was one.
     package var step: String?
     /// Whether it is a step's body, and not the run's function.
     package var isBody: Bool
@@ -15,17 +15,17 @@ package struct HeldThread: Sendable, Hashable, Codable {
 
     /// What holds the thread, in words.
     package var holder: String {
-        guard let run else { return "code of which nothing is known" }
+        guard let run else { return "unknown code" }
         if isBody { return "the body of step \"\(step ?? "")\" of run \(run)" }
         return "the function of run \(run), \(step.map { "after step \"\($0)\"" } ?? "before its first step")"
     }
 
-    /// As a worker's entry holds them.
+    /// As a worker's entry stores them.
     package static func json(_ threads: [HeldThread]) -> [UInt8] {
         (try? JSON.encode(threads, what: "what holds threads")) ?? []
     }
 
-    /// Of an entry; none of one that cannot be read.
+    /// As read from an entry; none if that cannot be read.
     package static func all(in text: String?) -> [HeldThread] {
         guard let text else { return [] }
         return (try? JSON.decode([HeldThread].self, from: Array(text.utf8), what: "what holds threads")) ?? []

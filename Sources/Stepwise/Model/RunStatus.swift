@@ -13,8 +13,8 @@ public struct RunStatus: RawRepresentable, Sendable, Hashable, Codable, CustomSt
     public static var parked: RunStatus { RunStatus(rawValue: "parked") }
     /// Waits until somebody resumes it, because somebody asked for that.
     public static var paused: RunStatus { RunStatus(rawValue: "paused") }
-    /// Its end is decided and cannot be seen yet: it has more than 1,000 open steps, and a worker withdraws them first, page by page. It goes
-    /// on by itself, and nothing changes how it ends. A run that is about to begin anew is ending, too; that one a cancellation ends.
+    /// Its end is decided and not visible yet: it has more than 1,000 open steps, and a worker first withdraws them, page by page. This goes on
+    /// by itself, and nothing changes how the run ends. A run that is about to begin anew is ending, too; that one can still be cancelled.
     public static var ending: RunStatus { RunStatus(rawValue: "ending") }
     public static var completed: RunStatus { RunStatus(rawValue: "completed") }
     public static var failed: RunStatus { RunStatus(rawValue: "failed") }
@@ -25,6 +25,6 @@ public struct RunStatus: RawRepresentable, Sendable, Hashable, Codable, CustomSt
         [.queued, .running, .noWorker, .parked, .paused, .ending, .completed, .failed, .cancelled]
     }
     public var isEnded: Bool { self == .completed || self == .failed || self == .cancelled }
-    /// Whether nothing is recorded of it any more: it has ended, or is ending.
+    /// Whether nothing more is recorded of it: it has ended, or is ending.
     package var isDecided: Bool { isEnded || self == .ending }
 }

@@ -16,8 +16,8 @@ extension EventMessage {
         case .large:
             StepwiseError(
                 .mailboxFull,
-                "event \"\(event)\" cannot be sent to run \(run): more bytes of pushed events would wait there for the run to ask than may. For a "
-                    + "run that does not exist these are \(Self.mostWaitingBytes) bytes of pushed events: start it first; for another, half of "
+                "event \"\(event)\" cannot be sent to run \(run): too many bytes of pushed events would wait there for the run. A run that does not "
+                    + "exist may have \(Self.mostWaitingBytes) bytes of pushed events: start it first. One that exists may have half of "
                     + "maximumRunSize of the worker's configuration: does it wait for events of this name?")
         case .half:
             StepwiseError(
@@ -28,8 +28,8 @@ extension EventMessage {
             StepwiseError(
                 .mailboxFull,
                 "event \"\(event)\" cannot be sent to run \(run): there is no such run, and events that were pushed to this queue wait for "
-                    + "\(mostExpected) such runs already (twice maximumPushedWaiting of the worker's configuration); start the run first, see "
-                    + "stepwise events --expected, clear what nobody needs, or raise the setting")
+                    + "\(mostExpected) such runs already (twice maximumPushedWaiting of the worker's configuration); start the run first, clear what "
+                    + "nobody needs (stepwise events --expected lists it), or raise the setting")
         case .full:
             StepwiseError(
                 .mailboxFull,
@@ -61,8 +61,8 @@ extension Notice {
     package static func keptAlready(_ event: String) -> StepwiseError {
         StepwiseError(
             .mailboxFull,
-            "event \"\(event)\" was not sent: another one of this name is kept already, and the first counts; send it without keep: to whoever "
-                + "waits now, or under another name, or once that one has left (stepwise events --kept shows until when, and clears it)"
+            "event \"\(event)\" was not sent: another one of this name is kept already, and the first counts; send it without keep: (it "
+                + "reaches whoever waits now), use another name, or wait until the kept one is gone (stepwise events --kept shows when that is)"
         )
     }
 }

@@ -16,18 +16,18 @@ struct EventMessage: Sendable {
         case seen
         case over(RunStatus)
         case full
-        /// As many pushed events wait for the run to ask as may.
+        /// The mailbox has as many pushed events as it may have.
         case half
-        /// So do as many bytes of them.
+        /// It has as many bytes of pushed events as it may have.
         case large
-        /// Pushed events wait for as many runs that do not exist as may.
+        /// Pushed events wait already for as many runs that do not exist as they may.
         case crowded
         case unknown
         case stale
     }
 
-    /// The most messages that a run may have which it has not asked for. Of those that were pushed half of it, and half as many bytes as its
-    /// outcomes may have.
+    /// The most messages that a run may have and has not asked for. Pushed ones may be half of them, with half as many bytes as its outcomes may
+    /// have.
     static let mostMessages = 10_000
     /// How many bytes a run may have waiting that does not exist, of events that others push.
     static let mostWaitingBytes = 1_048_576
@@ -49,7 +49,7 @@ struct EventMessage: Sendable {
     /// - Parameters:
     ///   - claim: the pushed item that asks for it; `nil` for a client or a step.
     ///   - sender: is recorded with the outcome.
-    ///   - mostExpected: for how many runs that do not exist events may wait which were pushed to a queue.
+    ///   - mostExpected: for how many runs that do not exist events that were pushed to one queue may wait.
     ///   - evaluate: sends one script.
     func send(
         to run: String, claim: PushedClaim?, sender: String, maximumRunSize: Int, mostExpected: Int = 0, keys: Keys,

@@ -55,7 +55,7 @@ package struct Keys: Sendable, Hashable {
     package func seen(_ id: String) -> String { "\(prefix)seen:\(id)" }
     /// The runs that were sent events before they existed.
     package var expected: String { "\(prefix)expected" }
-    /// The runs to which events were pushed, into a queue's inbox, before they existed, unless somebody else had sent them some.
+    /// Runs to which events were pushed through a queue's inbox before they existed, and before anybody else had sent them one.
     package func expectedPushed(_ queue: String) -> String { key("expected:", "pushed", queue) }
     /// The names of which a pushed event is kept, with the times until when.
     package var keeping: String { "\(prefix)keeping" }

@@ -1,7 +1,7 @@
-/// What Redis has said or confirmed of the run that an instance in memory is of. If a server has less of it, or something else, the instance
-/// has lived what never was there.
+/// What Redis has said or confirmed of an instance's run. If a server has less of it, or something else, the instance has lived what never was
+/// there.
 ///
-/// An outcome that the instance has had and that is not known to be recorded does not count.
+/// An outcome that the instance has received, and that is not known to be recorded, does not count.
 struct KnownRun: Sendable {
     /// What tells one outcome from another at the same place of a history.
     enum Last: Sendable {

@@ -1,5 +1,5 @@
-/// How a claimed work item stands in the reply to a beat: as it is, or, since it may tell what others pushed and be long, its beginning, a line feed
-/// and its length.
+/// How the reply to a beat lists a claimed work item: as it is; or, if it is long, as it may be when it quotes what others pushed, its beginning, a
+/// line feed and its length.
 enum ListedClaim {
     /// The longest that stands there as it is. Every work item but a broadcast is shorter.
     static let mostBytes = 2048

@@ -84,7 +84,7 @@ struct CompareReply: Sendable {
     var entry: ComparedEntry
     /// What lies in the claim lists that were asked for.
     var claims: [[UInt8]]
-    /// The indexes of the runs of which it does not have what is known.
+    /// The indexes of the runs of which the server lacks something that the worker knows.
     var lacking: [Int]
 }
 
@@ -126,7 +126,7 @@ enum AcceptReply: Sendable {
     case exists
     /// The id belongs to a run of another workflow.
     case other(workflow: String)
-    /// It would wait, and as many wait as may.
+    /// It would have to wait, and as many wait already as may.
     case crowded
     case stale
 }

@@ -60,7 +60,7 @@ package enum WorkerRights {
         let rest =
             findings.areComplete
             ? ""
-            : " Without it the commands that scripts call could not be tried: more may be missing, and the next start tells."
+            : " Without it the worker could not try the commands that scripts call: more may be missing, and the next start names it."
         return StepwiseError(
             .redisDenied,
             "redis at \(redis) does not allow user \"\(user)\" what a worker needs, and so nothing was claimed. Missing: "

@@ -1,6 +1,6 @@
 extension String {
     /// The text on one line, for a log, a terminal or a sentence: whatever moves a cursor, ends a line, turns the direction of writing or cannot
-    /// be seen stands as JSON's escape for it, such as `\n` or `\u202e`. So somebody else's text can neither forge a line nor hide a part of it.
+    /// be seen stands as JSON's escape for it, such as `\n` or `\u202e`. So text from outside can neither forge a line nor hide a part of it.
     ///
     /// In JSON's strings the escapes mean what they stand for.
     package var printable: String {

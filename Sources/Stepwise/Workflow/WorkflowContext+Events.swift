@@ -68,7 +68,7 @@ extension WorkflowContext {
     ///   - keep: for how long those get it who come later; `nil`, zero and less: nobody. While an event of that name is kept, another one that is to be kept
     ///     reaches nobody: the first counts.
     ///   - name: the step's name; `nil`: `notify` and the event's.
-    /// - Throws: ``StepFailure`` with the error `mailboxFull` in words if it was to be kept, and another one of its name is: it was not sent.
+    /// - Throws: ``StepFailure`` that names `mailboxFull` if the event was to be kept, and another one of its name is kept already: it was not sent.
     public func notify(
         _ event: String, _ value: some Codable & Sendable, keep: Duration? = nil, name: String? = nil
     ) async throws {

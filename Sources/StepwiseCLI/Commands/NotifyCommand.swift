@@ -6,8 +6,8 @@ struct NotifyCommand: AsyncParsableCommand {
         commandName: "notify", abstract: "Sends an event to a run, or to everybody who waits for it.",
         discussion: """
             To a run it is received by a step that waits for it, or kept until the run asks, also if there is no such run yet. To everybody it \
-            reaches those who wait now, and with --keep also those who come later; while one of its name is kept, another one that is to be \
-            kept is not sent: exits 1. Exits 2 if the run has completed or was cancelled, or if as many events wait for it as may.
+            reaches those who wait now, and with --keep also those who come later. While one of its name is kept, another one that is to be \
+            kept is not sent, and the command exits with 1. It exits with 2 if the run has completed or was cancelled, or if its mailbox is full.
             """)
 
     @Argument(help: "The event's name.")
@@ -62,7 +62,7 @@ struct NotifyCommand: AsyncParsableCommand {
         }
     }
 
-    /// Says what the event waits for. It is sent, whatever comes of this look at the run.
+    /// Says what the event waits for. The event is sent, even if this look at the run fails.
     private func tellKept(_ run: String, _ client: StepwiseClient) async {
         let details: RunDetails?
         do { details = try await client.details(ofRun: run) } catch { return tell("kept") }

@@ -14,7 +14,7 @@ struct StatusCommand: AsyncParsableCommand {
             let record = try await client.record(run)
             let details = record.details
             let isEnding = details.status == .ending
-            // Of an ending run they wait for nothing any more.
+            // Those of an ending run no longer wait for anything.
             let open = isEnding ? [] : try await client.openSteps(ofRun: run)
             let left: Int? = !isEnding ? nil : try await client.openStepCount(ofRun: run)
             let unserved = open.isEmpty ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow)

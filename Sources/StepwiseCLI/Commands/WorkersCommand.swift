@@ -7,9 +7,9 @@ struct WorkersCommand: AsyncParsableCommand {
         discussion: """
             A worker is alive if it beat within the last 15 s by Redis' clock, silent if not, and dead once the others \
             have declared it so; what a dead one held goes back to its queues. A worker whose pool is held claims nothing: \
-            step bodies hold every thread of Swift's pool there. Below the table stand the runs whose end a worker is \
-            writing (those with more than 1,000 open steps, which are withdrawn first), and what user code holds of the \
-            threads of those that are alive.
+            step bodies hold every thread of Swift's pool there. Below the table are the runs whose end a worker is \
+            writing (they have more than 1,000 open steps, which are withdrawn first), and the threads of living \
+            workers that user code holds.
             """)
 
     @OptionGroup var connection: ConnectionOptions

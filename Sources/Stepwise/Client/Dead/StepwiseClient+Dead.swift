@@ -207,11 +207,11 @@ extension StepwiseClient {
         try await evaluate(.deleteRuns(keys, run.status, [run.id]), doing: "deleting run \(run.id)") == 1
     }
 
-    /// - Parameter what: what was asked for.
+    /// - Parameter what: what was asked for, such as "be resumed".
     func stillEnding(_ id: String, _ what: String) -> StepwiseError {
         StepwiseError(
             .wrongStatus,
-            "run \(id) cannot \(what): it is still ending, its open steps are being withdrawn; see how it ends, and try again then"
+            "run \(id) cannot \(what) yet: it is ending, and its open steps are being withdrawn; try again once it has ended (stepwise status \(id))"
         )
     }
 

@@ -8,7 +8,7 @@ extension WorkerListing {
 }
 
 extension StepwiseClient {
-    /// Why some of these workers execute nothing though they beat: bodies hold all threads of Swift's pool there. `nil` if that is so at none.
+    /// Which of these workers claim nothing although they beat, because bodies hold all threads of Swift's pool; `nil` if there is none.
     func poolProblem(of workers: [WorkerListing]) async throws -> String? {
         let held = workers.filter { $0.poolHeldSince != nil }
         guard let since = held.compactMap(\.poolHeldSince).min() else { return nil }

@@ -17,9 +17,9 @@ extension StepwiseClient {
     /// How long a worker with free slots may claim nothing while something waits, in milliseconds.
     static var idleLimit: Int { 30_000 }
 
-    /// A queue on which work waits while no worker of it claims anything; `nil` if there is none. What looks so is looked at again.
+    /// A queue on which work waits while none of its workers claims anything; `nil` if there is none. A suspect is checked twice.
     ///
-    /// - Parameter some: who is asked about; a queue counts if one of them serves it.
+    /// - Parameter some: the workers in question; a queue counts if one of them serves it.
     func idleReason(_ some: [WorkerListing], of workers: [WorkerListing]) async throws -> String? {
         let suspects = try await idleQueues(some, of: workers, now: try await redisTime())
         if suspects.isEmpty { return nil }
@@ -55,10 +55,10 @@ extension StepwiseClient {
 }
 
 extension HeldThread {
-    /// Who has held a thread since when.
+    /// What holds the thread, and since when.
     package var sentence: String {
         let time = DateText.text(of: Date(milliseconds: since)).map { $0.prefix(bytes: 19) + "Z" }
-        return "\(holder) has held a thread since \(time ?? "a time that cannot be told")"
+        return "\(holder) has held a thread since \(time ?? "an unknown time")"
     }
 }
 

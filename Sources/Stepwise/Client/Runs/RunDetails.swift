@@ -32,9 +32,9 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var warning: String?
     /// The input, as it was stored.
     public var payload: String
-    /// The output's JSON of a run that has completed, or is ending so.
+    /// The output's JSON of a run that has completed, or is ending as `completed`.
     public var output: String?
-    /// The error's JSON of a run that has failed, or is ending so.
+    /// The error's JSON of a run that has failed, or is ending as `failed`.
     public var error: String?
     /// Until when it has to be done, if it has to.
     public var deadline: Date?

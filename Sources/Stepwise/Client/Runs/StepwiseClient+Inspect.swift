@@ -32,7 +32,7 @@ extension StepwiseClient {
             }
             seen = outcomes.isEmpty || run.outcomes.count >= outcomeCount ? nil : run.outcomes.count
         }
-        // What an ending run leaves open waits for nothing any more.
+        // The open steps of an ending run no longer wait for anything.
         if run.fields?.status != .ending {
             try await lookAtChildren(of: &run)
             try await lookAtEvents(of: &run)

@@ -30,7 +30,7 @@ enum EndPageReply: Sendable, Hashable {
 }
 
 extension RunStore {
-    /// Ends a page of what a run leaves that is ending, and with the last of it the run.
+    /// Ends a page of an ending run's open steps, and the run with the last of them.
     ///
     /// - Parameters:
     ///   - steps: at most ``EndPage/maximumSteps``.

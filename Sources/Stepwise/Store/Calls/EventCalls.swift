@@ -39,7 +39,7 @@ extension ScriptCall<ReplyReader> {
     ///
     /// - Parameters:
     ///   - claim: the pushed item that asks for it; `nil` for a client or a step.
-    ///   - mostExpected: for how many runs that do not exist events may wait which were pushed to a queue.
+    ///   - mostExpected: for how many runs that do not exist events that were pushed to one queue may wait.
     static func notify(
         _ keys: Keys, _ message: EventMessage, to run: String, queue: String, claim: PushedClaim?,
         sender: String, maximumRunSize: Int, mostExpected: Int

@@ -3,11 +3,11 @@ internal import StepwiseRedis
 // What a worker writes whose thread user code holds. The scripts are declared beside the others of workers.
 
 extension ScriptCall<String> {
-    /// One claimed turn or step goes back whose function held its worker's thread. The reply is the script's word.
+    /// Releases a claimed turn or step whose run's function held its worker's thread. The reply is the script's word.
     ///
     /// - Parameters:
     ///   - text: the claim's.
-    ///   - reason: for which the run is parked, with the last loss that it may have.
+    ///   - reason: why the run is parked, if this is the last loss that it may have.
     static func releaseHeld(
         _ keys: Keys, _ run: RunStore.Run, text: String, _ workItem: WorkItem, worker: String,
         maximumWorkerLosses: Int, reason: String
@@ -34,7 +34,7 @@ extension ScriptCall<String> {
 }
 
 extension ScriptCall<Bool> {
-    /// What user code holds of a worker's threads, in its entry.
+    /// Writes to a worker's entry which of its threads user code holds.
     static func noteHeld(_ keys: Keys, _ name: String, _ held: [HeldThread], isStopped: Bool) -> Self {
         Self(
             ScriptLibrary.noteHeld, keys: [keys.worker(name)],

@@ -8,7 +8,7 @@ extension ScriptLibrary {
 }
 
 extension ScriptCall<Bool> {
-    /// `false` if the worker is no longer alive, or has noted something since.
+    /// `false` if the worker is no longer alive, or a later note was written.
     ///
     /// - Parameters:
     ///   - number: of the note; each has a higher one.

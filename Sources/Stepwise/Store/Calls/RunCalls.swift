@@ -265,7 +265,7 @@ extension RunStore {
         case recorded
         /// The run has failed with it.
         case ended
-        /// The run will have failed with it, once what it leaves is ended in pages.
+        /// The run fails with it, once its open steps are ended in pages.
         case ending
         case nothing
     }

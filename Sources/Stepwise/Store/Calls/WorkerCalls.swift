@@ -260,7 +260,7 @@ extension RunStore {
     /// A claimed work item waits for a worker that can do it.
     ///
     /// - Parameter mostWaiting: how many pushed runs of the queue may wait.
-    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and as many wait as may.
+    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and as many wait already as may.
     nonisolated(nonsending) func setUnserved(
         _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String, isPaused: Bool, mostWaiting: Int
     ) async throws -> Bool {

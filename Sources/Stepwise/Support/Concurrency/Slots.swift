@@ -8,7 +8,7 @@ package final class Slots: Sendable {
         var isStopped = false
         /// While one work item is executed alone: slots come back and nobody gets one.
         var isPaused = false
-        /// While what is claimed would not begin: nobody gets a slot, and nobody waits for an item.
+        /// While a claimed item could not begin: nobody gets a slot, and nobody waits for an item.
         var isHeld = false
         /// How many slots may still be given out, however many are free.
         var allowance = Int.max
@@ -74,7 +74,7 @@ package final class Slots: Sendable {
         let begins = state.withLock { state in
             if state.isStopped || state.isPaused || state.isHeld { return false }
             state.waiting += 1
-            // The slot was none for an item.
+            // The slot was not for an item.
             state.spend(-1)
             return true
         }
@@ -157,7 +157,7 @@ package final class Slots: Sendable {
         }
     }
 
-    /// So many slots may be given out from now on; `nil`: as many as there are.
+    /// From now on this many slots may be given out; `nil`: as many as there are.
     package func allow(_ number: Int?) {
         let waiters = state.withLock { state in
             state.isHeld = false

@@ -20,7 +20,7 @@ final class ClaimLedger: Sendable {
         var emptyWaiters: [CheckedContinuation<Void, Never>] = []
         var unknown: [[UInt8]: Int] = [:]
         var missing: [[UInt8]: Int] = [:]
-        /// What is held, and of which Redis knows nothing any more.
+        /// What is held here, and of which Redis no longer knows.
         var lost: Set<Item> = []
     }
 
@@ -95,7 +95,7 @@ final class ClaimLedger: Sendable {
     ///
     /// - Parameters:
     ///   - isWhole: whether `list` has all of them. Else nothing is missing.
-    ///   - isGivenUp: whether what an item is for is given up, wherever it lies.
+    ///   - isGivenUp: whether the run that an item is for is given up, wherever the item lies.
     /// - Returns: what is in the list and is not held; and what is held and is lost. If it is in the list, it is taken up again at its end.
     func reconcile(
         with list: [[UInt8]], isWhole: Bool, _ isGivenUp: ([UInt8]) -> Bool

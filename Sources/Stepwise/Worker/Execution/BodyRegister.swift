@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The bodies of plain steps that are executed in tasks of their own, each with what it takes to record what it returns: who has returned can be
-/// recorded although the thread that waits for it is held by another run's code.
+/// The bodies of plain steps that are executed in tasks of their own, each with what it takes to record what it returns: so a body that has returned
+/// can be recorded although another run's code holds the thread that waits for it.
 final class BodyRegister: Sendable {
     struct Entry: Sendable {
         let body: RunningBody

@@ -2,8 +2,8 @@ import Synchronization
 
 /// Whose code the worker's own thread executes just now.
 ///
-/// The thread says so at the border: before it enters a function or a body, and when it has come back. In between no lock is held. Another
-/// thread can take the occupant away, which tells the run, the step, and what is not recorded yet; what comes back afterwards is for nobody.
+/// The thread notes it before it enters a function or a body, and when it has come back. In between it holds no lock. Another thread can take
+/// the occupant away; that tells the run, the step, and what is not recorded yet. What comes back afterwards is refused.
 final class Occupancy: Sendable {
     /// On whose behalf user code is executed.
     struct Occupant: Sendable {
@@ -28,16 +28,16 @@ final class Occupancy: Sendable {
 
     private static let free = 0
     private static let occupied = 1
-    /// The thread is nobody's any more.
+    /// The occupant was taken away.
     private static let taken = 2
 
     private let state = Atomic<Int>(0)
     private let owner = Atomic<UInt>(0)
-    /// Of the thread while it is free, and of who takes it while it is occupied: ``state`` tells.
+    /// The thread's own while it is free; of whoever seizes it while it is occupied: ``state`` tells.
     private nonisolated(unsafe) var occupant: Occupant?
     private let seized = Mutex<Occupant?>(nil)
 
-    /// Another number for each run that enters: as long as it stays, one run has the thread, or none.
+    /// Changes with each run that enters. As long as it stays the same, that run has the thread, or none has it.
     var lastOwner: UInt { owner.load(ordering: .relaxed) }
 
     /// Whether user code is executed at this moment.

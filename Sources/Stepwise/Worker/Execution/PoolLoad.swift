@@ -13,11 +13,11 @@ final class PoolLoad: Sendable {
         done.wrappingAdd(1, ordering: .relaxed)
     }
 
-    /// A body that has no thread yet was taken back.
+    /// A body was taken back before it had a thread.
     func noteWithdrawn() { done.wrappingAdd(1, ordering: .relaxed) }
 
     /// How many it has begun.
     var begun: Int { begins.load(ordering: .relaxed) }
-    /// How many wait for one of its threads, also if nobody wants them any more.
+    /// How many wait for one of its threads, those included that nobody wants any more.
     var waiting: Int { max(0, handed.load(ordering: .relaxed) - done.load(ordering: .relaxed)) }
 }

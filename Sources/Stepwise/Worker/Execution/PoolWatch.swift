@@ -1,14 +1,14 @@
 /// Whether Swift's pool begins what a worker hands to it, as a watching thread sees it: bodies can hold all of its threads. A value: the ticks
 /// come in.
 ///
-/// A probe is a task that does nothing. There is one on its way at any time, behind whatever the pool has to begin.
+/// A probe is a task that does nothing. One is always on its way, behind whatever else the pool has to begin.
 package struct PoolWatch: Sendable {
     package enum Verdict: Sendable, Hashable {
         case free
         /// It has begun nothing for as many ticks as it may.
         case held
-        /// It was held, and goes on: until the next tick so many work items may be claimed. Zero as long as the probe has to wait: else a pool
-        /// that bodies hold one after the other would have as much claimed each time, to be released again.
+        /// It was held, and begins bodies again: until the next tick so many work items may be claimed. Zero as long as the probe has to wait:
+        /// otherwise, while bodies hold the pool one after the other, the worker would claim as much each time and release it again.
         case wary(Int)
     }
 

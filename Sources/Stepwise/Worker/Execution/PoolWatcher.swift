@@ -4,8 +4,8 @@ import Synchronization
 
 /// Watches Swift's pool for a worker, from a loop that user code cannot hold.
 ///
-/// While bodies hold all threads of the pool, the worker claims nothing, and releases what has not begun, so that work items do not lie at a
-/// worker that cannot execute them. Bodies that have begun go on, and those of `.blocking` steps, which have threads of their own, begin.
+/// While bodies hold all threads of the pool, the worker claims nothing and releases what has not begun, so that no work item stays with a
+/// worker that cannot execute it. Bodies that have begun go on, and those of `.blocking` steps, which have threads of their own, begin.
 final class PoolWatcher: Sendable {
     private struct State {
         var watch: PoolWatch
@@ -15,7 +15,7 @@ final class PoolWatcher: Sendable {
         var comparisons = 0
     }
 
-    /// What others are to know.
+    /// What the worker's entry is to say.
     private struct Note {
         var number: Int
         /// For how long the pool has begun nothing; `nil` once it goes on.
@@ -35,7 +35,7 @@ final class PoolWatcher: Sendable {
         self.session = session
         self.engine = engine
         let limit = session.configuration.bodyStartLimit
-        // A limit is some ticks, whatever it is; and who watches costs next to nothing.
+        // Any limit is a few ticks long, and watching costs next to nothing.
         let interval = min(max(limit / 20, .milliseconds(50)), .milliseconds(500))
         self.interval = interval
         state = Mutex(State(watch: PoolWatch(limit: limit.wholeMilliseconds / interval.wholeMilliseconds)))
@@ -54,7 +54,7 @@ final class PoolWatcher: Sendable {
         addNote.finish()
     }
 
-    /// Writes what others are to know, until ``stop()``. Over the caller's connection.
+    /// Writes the notes to the worker's entry, until ``stop()``. Over the caller's connection.
     func writeNotes() async {
         for await note in notes {
             do {
@@ -64,7 +64,7 @@ final class PoolWatcher: Sendable {
                 return
             } catch {
                 session.logger.warning(
-                    "what others are to know of Swift's pool cannot be written", metadata: ["error": "\(error)"])
+                    "the state of Swift's pool was not written to the worker's entry", metadata: ["error": "\(error)"])
             }
         }
     }
@@ -85,7 +85,7 @@ final class PoolWatcher: Sendable {
         switch now {
         case .held:
             if before != .held { hold(age) }
-            // Also what came to the pool since.
+            // Also bodies that were handed to the pool since.
             if session.poolLoad.waiting > 0 { session.withdrawBodies() }
         case .wary(let number): session.slots.allow(number)
         case .free: if before != .free { session.slots.allow(nil) }
@@ -95,12 +95,12 @@ final class PoolWatcher: Sendable {
     private func hold(_ age: Duration) {
         session.slots.hold()
         session.logger.warning(
-            "bodies hold every thread of Swift's pool; nothing is claimed, and what has not begun is released",
+            "step bodies hold every thread of Swift's pool; the worker claims nothing, and releases what has not begun",
             metadata: [
                 "for": "\(age)", "waiting": "\(session.poolLoad.waiting)",
                 "try": "the option .blocking for steps whose bodies block or compute for long, or more workers",
             ])
-        // What waits on an empty list would take an item.
+        // A claim that waits on an empty list would still take an item.
         for client in session.connections.blocking.values {
             Task.detached(executorPreference: engine) { [session] in await session.stopWaiting(client) }
         }

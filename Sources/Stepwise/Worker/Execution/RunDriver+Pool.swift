@@ -24,7 +24,7 @@ extension WorkerSession {
         }
     }
 
-    /// Has the bodies taken back that wait for a thread of Swift's pool, as long as that is held.
+    /// As long as Swift's pool is held: takes back the bodies that wait for one of its threads.
     func withdrawBodies() {
         let drivers = drivers
         connections.executor.actors.execute {

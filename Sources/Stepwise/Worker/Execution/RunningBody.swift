@@ -28,7 +28,7 @@ final class RunningBody: Sendable {
 
     let attempt: Int
     private let markOfAttempt: AttemptMark?
-    /// Of Swift's pool, if the body is handed to that.
+    /// The load of Swift's pool, if the body is handed to that.
     private let load: PoolLoad?
     private let stage: Atomic<Stage>
     private let limit: Duration?

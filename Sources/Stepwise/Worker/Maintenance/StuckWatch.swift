@@ -1,6 +1,6 @@
-/// Whether a thread stands still, as another one sees it that asks it something at each of its ticks. A value.
+/// Whether a thread stands still. Another thread finds out: it asks this one something at each of its ticks. A value.
 ///
-/// Time is counted in ticks of the one who watches: whatever stops the whole process, or slows it down, stops both.
+/// Time is counted in ticks of the thread that watches: whatever stops the whole process, or slows it down, affects both.
 package struct StuckWatch: Sendable {
     package enum Verdict: Sendable, Hashable {
         /// It has answered: it is to be asked again.
@@ -11,13 +11,13 @@ package struct StuckWatch: Sendable {
         case stuck(ticks: Int)
     }
 
-    /// `nil`: it may stand still for ever.
+    /// `nil`: it may stand still forever.
     private let limit: Int?
     private var tick = 0
     /// When the thread was asked what it has not answered.
     private var asked: Int?
     private var owner: UInt = 0
-    /// When it was first seen that this one has the thread.
+    /// When this owner was first seen.
     private var ownedSince = 0
 
     package init(limit: Int?) { self.limit = limit }

@@ -3,8 +3,8 @@ import NIOCore
 internal import StepwiseRedis
 import Synchronization
 
-/// Watches the worker's own thread from the heartbeat's, and gives the session up when user code holds it for too long. It also keeps in the
-/// worker's entry what holds its threads.
+/// Watches the worker's own thread from the heartbeat's, and gives the session up when user code holds it for too long. It also writes to
+/// the worker's entry what holds its threads.
 final class ThreadWatch: Sendable {
     private struct State {
         var watch: StuckWatch
@@ -49,14 +49,14 @@ final class ThreadWatch: Sendable {
     }
 
     private func giveUp(after ticks: Int) {
-        // A run that enters its code and leaves it again, over and over, is met in it at one of the next ticks. What is no run's has no occupant.
+        // A run that enters its code and leaves it again, over and over, is met in it at one of the next ticks. Code of no run has no occupant.
         guard !session.isOver, session.occupancy.seize() || ticks >= 2 * (limit ?? ticks) else { return }
         let milliseconds = ticks * interval
         let holder = session.holder(since: wallClockMilliseconds() - milliseconds)
         // First: whoever writes the log may be held as well.
         session.end(.threadHeld(milliseconds: milliseconds))
         session.logger.error(
-            "user code holds the worker's thread; it is left behind, and the worker goes on with another",
+            "user code holds the worker's thread; the worker leaves it behind and goes on with another",
             metadata: [
                 "holder": "\(holder.holder)", "run": "\(holder.run ?? "")", "step": "\(holder.step ?? "")",
                 "milliseconds": "\(milliseconds)",

@@ -1,13 +1,13 @@
 import Logging
 
-/// What waits, and that nothing of it waits for ever. How many pushed items may wait is held where they come in (`mostPushedWaiting`): here
-/// what is too old leaves, and entries of runs that do not wait any more, which else keep others out.
+/// Sees to it that nothing waits forever. Scripts bound how many pushed items may wait when these come in (`mostPushedWaiting`). Here what is too
+/// old is removed, and so are entries of runs that no longer wait, which would keep others out.
 actor WaitingBounds {
     nonisolated var unownedExecutor: UnownedSerialExecutor { engine.actors.asUnownedSerialExecutor() }
 
     private let engine: WorkerExecutor
     private let session: WorkerSession
-    /// How many of the oldest entries of a list were looked at that stay: the next look goes on behind them.
+    /// How many of a list's oldest entries were looked at and stay: the next look goes on behind them.
     private var lookedAt: [String: Int] = [:]
 
     init(session: WorkerSession, on engine: WorkerExecutor) {
@@ -30,7 +30,7 @@ actor WaitingBounds {
         }
     }
 
-    /// - Returns: in how long to look again: soon where a list is long, since its entries keep others out.
+    /// - Returns: after how long to look again: soon if a list is long, since its entries keep others out.
     func keep() async throws -> Duration {
         let keys = session.keys
         try await trimMalformed()
@@ -45,8 +45,8 @@ actor WaitingBounds {
         return pause
     }
 
-    /// Has leave what is too old, and what does not wait any more; at most 20 pages of 100 entries, then it goes on with the next beat. Entries that
-    /// are not too old are looked at as well once there are more than `maximumPushedWaiting`.
+    /// Removes what is too old and what no longer waits: at most 20 pages of 100 entries, then it goes on with the next beat. Once there are more
+    /// than `maximumPushedWaiting` entries, it also looks at those that are not too old.
     ///
     /// - Returns: whether the list was looked through.
     func lookThrough(_ waiting: Waiting) async throws -> Bool {

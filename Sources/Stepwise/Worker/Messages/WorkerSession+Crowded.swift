@@ -1,10 +1,10 @@
 internal import Logging
 import Synchronization
 
-/// Pushed items are refused where as many wait as may.
+/// Pushed items are refused where as many wait already as may.
 ///
-/// What can be done is never refused, and what was let in to wait never leaves for others: what a stranger pushes can keep out only what
-/// would have to wait beside it. It goes to `malformed`, where it blocks nothing behind it; whoever pushed it cannot be told.
+/// What can be done at once is never refused, and what was admitted to wait is never removed to make room. So what a stranger pushes can keep
+/// out only what would have to wait too. A refused item goes to `malformed`, where it blocks nothing; nobody can tell who pushed it.
 extension WorkerSession {
     /// What waits.
     enum Crowd: String, Sendable {
@@ -17,14 +17,14 @@ extension WorkerSession {
         fileprivate var advice: String {
             switch self {
             case .runs:
-                "start a worker that has their workflows, or cancel them: stepwise runs --status unserved, --status parked"
-            case .events: "start their runs, or clear them: stepwise events --expected"
+                "start a worker that has their workflows, or cancel what nobody needs (stepwise runs --status unserved, parked or queued lists it)"
+            case .events: "start their runs, or clear them (stepwise events --expected lists them)"
             }
         }
     }
 
-    /// How many pushed runs of a queue may wait, and for how many runs that do not exist events which were pushed to it may: twice what upkeep
-    /// looks through once a minute, because some have begun since.
+    /// How many pushed runs of a queue may wait, and for how many runs that do not exist its pushed events may wait. Twice the setting, because
+    /// the lists also have runs that have begun since upkeep last looked through them.
     var mostPushedWaiting: Int {
         let (twice, isTooMuch) = configuration.maximumPushedWaiting.multipliedReportingOverflow(by: 2)
         return isTooMuch ? .max : twice
@@ -33,10 +33,10 @@ extension WorkerSession {
     /// Why a pushed run is refused.
     func reasonAgainstWaiting(in queue: String) -> String {
         "it would wait, and \(mostPushedWaiting) pushed runs of queue \"\(queue)\" wait already (twice maximumPushedWaiting of the worker's "
-            + "configuration): \(Crowd.runs.advice); or raise the setting, then push it again"
+            + "configuration): \(Crowd.runs.advice), or raise the setting; then push it again"
     }
 
-    /// Bounds of the run's first wait: `nil` if this worker goes on with it at once, or if a person has paused its workflow.
+    /// The bound for the run's first wait: `nil` if this worker goes on with it at once, or if a person has paused its workflow.
     func mostWaiting(for order: PushedStart) -> Int? {
         if order.start != nil { return mostPushedWaiting }
         if isPaused(workflow: order.workflow) { return nil }
@@ -55,10 +55,10 @@ extension WorkerSession {
     func noteCrowded(_ queue: String, _ crowd: Crowd) {
         guard isNews(crowded: queue, crowd.rawValue) else { return }
         logger.warning(
-            "pushed items are refused: as many of their queue wait as may; see stepwise queues --malformed",
+            "pushed items are refused: as many of their queue wait already as may; see stepwise queues --malformed",
             metadata: [
                 "queue": "\(queue)", "waiting": "\(crowd.rawValue)", "bound": "\(mostPushedWaiting)",
-                "setting": "maximumPushedWaiting", "advice": "\(crowd.advice); or raise the setting",
+                "setting": "maximumPushedWaiting", "advice": "\(crowd.advice), or raise the setting",
             ])
     }
 

@@ -31,14 +31,14 @@ final class LeaveSignal: Sendable {
     ///   - leave: asks it to leave.
     func start(within milliseconds: Int, _ logger: Logger, leave: @escaping @Sendable () -> Void) {
         for number in [SIGTERM, SIGINT] {
-            // Not on Linux: there the source would not hear it any more.
+            // Not on Linux: there the source would no longer hear it.
             #if canImport(Darwin)
             signal(number, SIG_IGN)
             #endif
             state.withLock { state in
                 let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
                 source.setEventHandler { [weak self, queue] in
-                    // A little later: a service group that hears of the signal at once is to ask first, or it would take the end for a failure.
+                    // A little later, so that a service group that hears the signal asks first: else it would take the end for a failure.
                     queue.asyncAfter(deadline: .now() + .milliseconds(100)) { leave() }
                     self?.endProcess(in: milliseconds, logger)
                 }
@@ -87,13 +87,13 @@ final class LeaveSignal: Sendable {
     }
 }
 
-/// The end of the process, without a word to anybody who may be held.
+/// Ends the process without waiting for anybody whom user code may hold.
 enum ProcessEnd {
     static let code: Int32 = 70
 
     /// Logs why, for as long as that may take, and ends the process.
     static func now(_ logger: Logger, _ message: Logger.Message, _ metadata: Logger.Metadata = [:]) -> Never {
-        // User code may hold what the log is written with.
+        // User code may hold what writes the log.
         let isLogged = DispatchSemaphore(value: 0)
         DispatchQueue(label: "stepwise.ending").async {
             logger.critical(message, metadata: metadata)

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The threads of a worker that were left behind because user code holds them, each until it is free.
 final class LeftThreads: Sendable {
-    /// What a worker's entry tells of them.
+    /// What a worker's entry says about them.
     struct Picture: Sendable, Hashable {
         /// The oldest first.
         var held: [HeldThread] = []
@@ -44,7 +44,7 @@ final class LeftThreads: Sendable {
             return state.next
         }
         logger.notice(
-            "a thread was left behind until its code comes back",
+            "a thread that user code holds was left behind",
             metadata: ["holder": "\(thread.holder)", "run": "\(thread.run ?? "")"])
         _ = isFree.whenOpen { [self] in
             state.withLock { _ = $0.held.removeValue(forKey: number) }

@@ -14,7 +14,7 @@ package struct LogBudget: Sendable {
 
     /// - Parameters:
     ///   - limit: how many reasons of one workflow are logged, and of how many workflows.
-    ///   - mostKnown: how many reasons are known for good: what comes again is neither logged nor counted. Beyond that all are forgotten.
+    ///   - mostKnown: how many reasons are remembered for good: one that comes again is neither logged nor counted. With more, all are forgotten.
     package init(limit: Int = 10, knowing mostKnown: Int = 0) { (self.limit, self.mostKnown) = (limit, mostKnown) }
 
     /// How many reasons are known for good.

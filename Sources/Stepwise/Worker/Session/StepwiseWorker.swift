@@ -300,7 +300,7 @@ public final class StepwiseWorker: Service, Sendable {
                 session.holder(since: wallClockMilliseconds() - milliseconds)
             } else { nil }
         let isHeld = holder != nil
-        // A body that ignores its cancellation may go on for as long as it likes; it can write nothing any more. Nor does what the thread is held by.
+        // A body that ignores its cancellation may go on for as long as it likes; it can no longer write anything. Nor can the code that holds the thread.
         let patience: Duration =
             isHeld ? .zero : session.occupancy.isOccupied ? .milliseconds(200) : .seconds(1)
         await atMost(patience, on: loops.engine) {

@@ -3,12 +3,12 @@ extension StepwiseWorker {
     public struct Configuration: Sendable {
         /// What a worker does once user code holds ``maximumStuckThreads`` of its threads.
         public enum OnStuck: Sendable, Hashable {
-            /// It goes on beating and claims nothing until one of the threads is free; `stepwise health` exits 1. For processes that do other work
-            /// as well. The library's default.
+            /// It goes on beating and claims nothing until one of the threads is free; `stepwise health` exits with 1. For processes that do other
+            /// work as well. The default.
             case stopClaiming
-            /// It releases what it holds and ends the process with 70, for a supervisor that starts it again. The worker also hears SIGTERM and
-            /// SIGINT by itself then, and the process ends at the latest 2 s after ``shutdownGrace``, whatever blocks its threads. For processes that
-            /// are workers and nothing else.
+            /// It releases what it holds and ends the process with exit code 70, for a supervisor that starts it again. With this the worker also hears
+            /// SIGTERM and SIGINT itself, and the process ends at the latest 2 s after ``shutdownGrace``, whatever blocks its threads. For processes
+            /// that are workers and nothing else.
             case endProcess
         }
 
@@ -31,9 +31,9 @@ extension StepwiseWorker {
         /// How long what nobody takes up is kept; zero keeps it for ever. A run that was enqueued and has not begun by then fails; a pushed one
         /// that waits and never began is removed; rejected items are, too; and a pushed event is kept no longer.
         public var waitingLimit: Duration
-        /// Under how many names a pushed event may be kept. Of each queue, twice as many pushed runs may wait of which nothing was ever recorded
-        /// (parked, without a worker for them, or for their start), and its pushed events may wait for twice as many runs that do not exist. What
-        /// would have to wait beyond that is rejected; what can be done at once is not.
+        /// Under how many names a pushed event may be kept. Twice this number bounds, for each queue, the pushed runs that wait and of which nothing
+        /// was ever recorded (parked, without a worker for them, or for their start), and also the runs that do not exist and for which pushed
+        /// events wait. What would have to wait beyond that is rejected; what can be done at once is not.
         public var maximumPushedWaiting: Int
         /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.
         public var maximumPayloadSize: Int
@@ -45,28 +45,29 @@ extension StepwiseWorker {
         /// How many runs a run may have above it: its parent, that one's parent, and so on. A step that would make one below that fails.
         public var maximumDepth: Int
         /// How many workers may be lost while they execute a step's body until that is the step's outcome; the last delivery is executed alone. A
-        /// worker whose thread was held counts as lost. A run whose function costs as many is parked, or fails if they died.
+        /// worker whose thread was held counts as lost. A function that costs as many parks its run if it held the last one's thread, and fails
+        /// it if the last one died.
         public var maximumWorkerLosses: Int
         /// How often step bodies are tried where neither step nor workflow says.
         public var retry: Retry
         /// The most suspended functions and waiting steps, added up, that stay in memory between work items.
-        /// A KiB of a function's input counts like a step.
+        /// A KiB of a function's input counts as a step.
         public var cachedStepLimit: Int
         /// How many bodies of steps with `StepOption.blocking` are executed at once; more wait for a thread. The threads, at most `concurrency`, are
         /// started with the first such body.
         public var blockingThreads: Int
-        /// How long Swift's pool may begin no body at all, because bodies hold all of its threads. Then this worker claims nothing, and releases
-        /// what has not begun: no attempt is made and no worker is lost with it. Bodies that have begun go on. Claiming goes on once the pool
-        /// begins something again. Counted in ticks of the thread that watches: a process that was stopped does not count.
+        /// How long Swift's pool may begin no body at all, because bodies hold all of its threads. Then this worker claims nothing and releases
+        /// what has not begun; that counts neither as an attempt nor as a lost worker. Bodies that have begun go on. Claiming goes on once the
+        /// pool begins bodies again. Counted in ticks of the thread that watches: time in which the process was stopped does not count.
         public var bodyStartLimit: Duration
         /// How long a function, or a body on the worker's own thread, may hold that thread until the worker leaves it behind and goes on with a new
-        /// thread and a new name. The run has lost a worker then; see ``maximumWorkerLosses``. Zero lets it hold the thread for ever.
+        /// thread and a new name. The run has lost a worker then; see ``maximumWorkerLosses``. Zero lets it hold the thread forever.
         ///
-        /// It is counted in beats: a process that was stopped meanwhile, or is slow, loses nothing.
+        /// Counted in heartbeats: time in which the process was stopped does not count.
         public var stuckLimit: Duration
-        /// How many threads user code may hold at the same time; with that many ``onStuck`` decides. A thread that comes free counts no longer.
+        /// With how many threads that user code holds at the same time ``onStuck`` decides. A thread that comes free no longer counts.
         public var maximumStuckThreads: Int
-        /// What is done then.
+        /// What the worker does once user code holds ``maximumStuckThreads`` threads.
         public var onStuck: OnStuck
         /// Is told of each outcome that this worker's turns have taken a run's function past, in the order of the run's history, once the script
         /// that did it has answered; and of the ends of runs. It cannot throw, runs in a task of its own, one call after the other, and

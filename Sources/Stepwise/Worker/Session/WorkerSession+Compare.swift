@@ -9,7 +9,7 @@ final class ServerComparisons: Sendable {
     private let haveLost = Atomic(false)
     private let elsewhere = Mutex<[String: @Sendable () async throws -> Void]>([:])
 
-    /// How many there were since the session's begin. What was asked for before the last is looked at once more before it is sent again.
+    /// How many there were since the session began. A call from before the last one is checked once more before it is sent again.
     var count: Int { number.load(ordering: .relaxed) }
 
     /// Whether a claim was ever given up.
@@ -39,8 +39,9 @@ final class ServerComparisons: Sendable {
 /// Another server process behind the address: Redis was restarted, or another one has taken its place. It may have everything, or have come
 /// back without its newest writes. Nothing is sent to it before it was asked what it has: see ``ServerGate``.
 ///
-/// The heartbeat's connection asks, which nobody can hold. First for the name's entry: if it is there the beats go on, and so the name lives
-/// while user code holds the worker's thread. Then, between two jobs of that thread, for all that is remembered.
+/// The heartbeat's connection asks, since user code cannot hold its thread. It first asks for the name's entry: if that is there, the beats go
+/// on, so the name lives even while user code holds the worker's thread. Then, between two jobs of that thread, it asks for all that is
+/// remembered.
 extension WorkerSession {
     /// Tells when a server was met that is not admitted.
     func serversApart() -> AsyncStream<Void> {
@@ -49,8 +50,8 @@ extension WorkerSession {
         return events
     }
 
-    /// From now on the session is for this server. To be called before the name's first call; for a server that does not tell its `run_id`, to
-    /// which every connection is compared, once it has the name.
+    /// From now on the session is for this server. To be called before the name's first call; for a server that does not tell its `run_id`, only
+    /// once that has the name, because every connection to such a server is compared.
     func admit(_ server: RedisSession) {
         connections.beatGate.admit(server.runID)
         connections.gate.admit(server.runID)
@@ -65,13 +66,13 @@ extension WorkerSession {
                 do {
                     if try await compareServer() { break }
                 } catch {
-                    // A server that is not there is waited for by everybody; one that refuses has to be mended by somebody.
+                    // Every call waits for a server that is not there; but somebody has to mend one that refuses.
                     let kind = (error as? RedisError)?.kind
                     let isUsual = kind == .unavailable || kind == .ambiguous || kind == .closed
                     let isNews = !isUsual && warning != "\(error)"
                     logger.log(
                         level: isNews ? .warning : .debug,
-                        "redis is another server process than before and does not say what it has; asking again",
+                        "redis is another server process than before, and asking what it has failed; it is asked again",
                         metadata: ["error": "\(error)"])
                     warning = "\(error)"
                 }

@@ -1,7 +1,7 @@
 internal import Logging
 internal import StepwiseRedis
 
-/// The end of a name whose thread user code holds. Everything goes over the heartbeat's connection; nothing waits for that thread.
+/// Gives up a name whose thread user code holds. Everything goes over the heartbeat's connection; nothing waits for that thread.
 extension WorkerSession {
     /// What holds the thread.
     ///
@@ -19,7 +19,7 @@ extension WorkerSession {
     /// nothing had happened. The name is declared dead at the end: by then there is nothing that others could take for lost.
     func leaveBehind() async {
         defer { occupancy.forget() }
-        // Another server, which was not asked what it has.
+        // This is another server, which was not asked what it has.
         if connections.beatGate.isShut { return await declareSelfDead() }
         await finally {
             // What their blocking moves have taken is in the claim lists, and no more is taken.
@@ -110,8 +110,8 @@ extension WorkerSession {
         let step = occupant.instance?.lastStep
         let most = configuration.maximumWorkerLosses
         let reason =
-            "the function has held its worker's thread for longer than the stuckLimit (\(configuration.stuckLimit)), the last time "
-            + "\(step.map { "after step \"\($0)\"" } ?? "before its first step"), and has cost \(most) workers their thread or their life "
+            "the function has held its worker's thread for longer than stuckLimit (\(configuration.stuckLimit)), the last time "
+            + "\(step.map { "after step \"\($0)\"" } ?? "before its first step"), and has cost \(most) workers their thread or their process "
             + "(maximumWorkerLosses): it computes without end, or blocks; mend it, or move what takes long into a step's body with .blocking, "
             + "then resume the run"
         let reply = try await evaluate(

@@ -3,8 +3,8 @@ import NIOCore
 internal import StepwiseRedis
 import Synchronization
 
-/// The worker's name is done for: it was declared dead, Redis has lost it, or the worker leaves. Nothing may be written under it. Or the claim is
-/// that a call was for: then nothing may be written for that.
+/// The worker's name is done for: it was declared dead, Redis has lost it, or the worker leaves. Nothing may be written under it. Or the
+/// claim that a call was for is done for: then nothing may be written for that claim.
 struct SessionEnded: Error {}
 
 extension RedisError {

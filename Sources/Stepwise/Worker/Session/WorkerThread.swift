@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// The thread of one session: claims, replies, functions and quick bodies. User code can hold it, and then nothing but it is lost.
+/// The thread of one session: claims, replies, functions and quick bodies. User code can hold it; then only this thread is lost.
 struct WorkerThread: Sendable {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let executor: WorkerExecutor

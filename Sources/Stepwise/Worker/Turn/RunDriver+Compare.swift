@@ -19,7 +19,7 @@ extension RunDriver {
         }
     }
 
-    /// Nobody waits for the body any more, however long it goes on.
+    /// Nobody waits for the body any more, even if it goes on.
     private func letGo(_ step: String) {
         guard let body = bodies.removeValue(forKey: step) else { return }
         forgetAttempt(of: step)

@@ -57,7 +57,7 @@ actor RunDriver {
     /// Notes what an answer has told.
     func know(_ note: (inout KnownRun) -> Void) { note(&known) }
 
-    /// The bodies that have begun, of steps of which Redis notes that.
+    /// The bodies that have begun, of steps whose beginning Redis notes.
     var begunAttempts: [String: AttemptNote] { attemptNotes }
 
     func note(_ attempt: AttemptNote, of step: String) { attemptNotes[step] = attempt }

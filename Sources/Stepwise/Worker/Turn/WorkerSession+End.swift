@@ -1,9 +1,9 @@
 internal import StepwiseRedis
 
-/// The end of a run that had more open than one script may end, once it is decided.
+/// Writes the decided end of a run that had more open steps than one script may end.
 extension WorkerSession {
-    /// Ends what the run leaves, page by page, and then the run. The caller holds its mover, the work item `end`; any worker of the queue may,
-    /// also one that does not have the workflow.
+    /// Ends what the run leaves, page by page, and then the run. The caller holds its mover, the work item `end`. Any worker of the queue may hold
+    /// it, even one that does not have the workflow.
     func writeEnd(of run: RunStore.Run) async {
         await guarding { try await self.writePages(of: run) }
     }
@@ -17,7 +17,7 @@ extension WorkerSession {
             let page = try await command(.leftovers(keys, of: run.id, after: cursor, count: EndPage.size))
             cursor = page.next
             if page.elements.isEmpty, cursor != "0" { continue }
-            // What a page has more comes again.
+            // What a page has beyond that comes again.
             let steps = Array(page.elements.prefix(EndPage.maximumSteps))
             switch try await store.endPage(run, text: text, steps, parentQueue: parentQueue) {
             case .more: break

@@ -30,7 +30,7 @@ local holds
 if has_turn then holds = is_live(run) and holds_turn(run, worker, number) else holds = prove_claim(claimed_key, text) end
 if not holds or (has_turn and run.inline ~= step) then
   if holds then return more_reply(run, steps_key, upto) end
-  -- The run has ended under who executed its step: nobody else knows that the child was made.
+  -- The run ended while the caller executed its step: nobody else knows that the child was made.
   if policy == 'cancel' and not (open and run.generation == generation) then
     redis.call('HDEL', run_key, '-')
     redis.call('RPUSH', queue_key, cancel_text)

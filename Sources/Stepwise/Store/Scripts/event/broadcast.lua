@@ -38,7 +38,7 @@ if item ~= '' and keep ~= '' then
 end
 if item ~= '' then drop_claim(accepting_key, item) else redis.call('ZREM', seen_key, '') end
 if seen then return { 'seen' } end
--- Its id stays unknown: it was not sent.
+-- Its id is not noted: the event was not sent.
 if is_kept then return { 'kept' } end
 if id ~= '' then note_seen(seen_key, id, false) end
 if keep ~= '' then

@@ -54,8 +54,8 @@ local function drop_claim(claimed_key, text)
   redis.call('LREM', claimed_key, -1, text)
 end
 
--- How the beginning of a refused item is shown. Behind a colon, as many hexadecimal digits as a callback's secret has may be one, and become
--- their SHA-1; so may those at which a long item is cut, and they are left out.
+-- How the beginning of a refused item is shown. Behind a colon, as many hexadecimal digits as a callback's secret has may be one, so
+-- their SHA-1 is shown. The digits at which a long item is cut may be part of one, so they are left out.
 local function mask_secrets(excerpt, is_cut)
   local whole = is_cut and string.gsub(excerpt, ':%x+$', ':') or excerpt
   return (string.gsub(whole, ':(%x+)', function(digits)
@@ -116,12 +116,12 @@ local function is_waiting(run, created)
     and is_untouched(run, created)
 end
 
--- Whether a pushed run that would wait from now on is one too many of its queue. One that was let in to wait, of which `pushed` says 2, is none.
+-- Whether a pushed run that would wait from now on is one too many in its queue. One that was admitted to wait (`pushed` is 2) never is.
 local function is_one_too_many(run, waiting_key, created, pushed, max_waiting)
   return pushed == '1' and is_untouched(run, created) and redis.call('ZCARD', waiting_key) >= tonumber(max_waiting)
 end
 
--- Lists a pushed run that waits, by the time from which its age counts, and its queue: upkeep finds them there. `keys`: run, pushed, queues.
+-- Lists a pushed run that waits, by the time from which its age counts, and lists its queue: so upkeep finds both. `keys`: run, pushed, queues.
 local function list_pushed(id, keys, queue, time)
   redis.call('HSET', keys.run, 'pushed', 2)
   redis.pcall('ZADD', keys.pushed, time, id)
@@ -183,7 +183,7 @@ local function take_message(mail_key, message, ...)
   return value
 end
 
--- How an event's id stands in `seen:<id>`. What others push can be known by the ids of others no more than take them from them.
+-- How an event's id stands in `seen:<id>`. Pushed ids are kept apart, so that a push cannot use up another sender's id.
 local function seen_member(event_id, is_pushed)
   return is_pushed and 'p ' .. event_id or event_id
 end
@@ -210,7 +210,7 @@ local function turn_text(id, generation)
   return 'turn ' .. id .. ' ' .. generation
 end
 
--- The work item of who writes an end that is decided, page by page.
+-- The work item of the mover that writes a decided end, page by page.
 local function end_text(id, generation)
   return 'end ' .. id .. ' ' .. generation
 end

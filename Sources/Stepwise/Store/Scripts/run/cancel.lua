@@ -36,7 +36,7 @@ local delayed_key = KEYS[18]
 local id, reason, text, queue, parent, workflow = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local run = read_run(run_key)
 local decided = run and run.status == 'ending' and redis.call('HGET', run_key, 'ending')
--- Between two generations nobody takes it forward: as of one that has not begun, the cancel is its end.
+-- Between two generations nobody takes the run forward: the cancel ends it, like one that has not begun.
 local is_between = decided == 'continued'
 local by_parent = text ~= ''
 if by_parent then

@@ -1,5 +1,5 @@
--- end_page: a run whose end is decided is ending: a page of its open steps is ended, with what they leave outside the run. Once nothing is
--- open, the end can be seen, the run that waits for it is told, or the next generation begins.
+-- end_page: ends a page of an ending run's open steps, with what they leave outside the run. Once nothing is open, the end becomes visible and
+-- the run that waits for it is told, or the next generation begins.
 -- KEYS  run           run:<id>
 --       open          open:<id>
 --       claimed       claimed:<worker>:<queue>
@@ -23,8 +23,8 @@
 --       steps...  at most 1,000, then for each: which of KEYS is event:<name> of the event that it waits for, '' for none
 -- Reply {'more'}: steps are left, another page; {'ended', status}; {'continued', generation}: the next one has begun; {'obsolete'}: the run
 --       is not ending, or its generation is another, the claim is gone; {'stale'}: the claim is not the caller's
--- Guarantees: a page names its steps, and ends those that are still open: sent again, late, or by two, it changes nothing more. The run is
---       ending for as long as open:<id> has a field, whatever pages there were.
+-- Guarantees: a page names its steps, and ends those that are still open. Sent again, late, or by two movers, it changes nothing more. The run
+--       is ending for as long as open:<id> has a field, whatever pages there were.
 local run_key, open_key, claimed_key, queue_key, delayed_key, mail_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local steps_key, join_key, parent_queue_key, ending_key, completed_key, failed_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local cancelled_key, running_key, dead_key = KEYS[13], KEYS[14], KEYS[15]

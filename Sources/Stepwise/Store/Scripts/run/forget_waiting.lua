@@ -1,5 +1,5 @@
--- forget_waiting: removes pushed runs that have waited too long and of which nothing was ever recorded, and entries of runs that do not wait any
--- more. No other run; nor one whose queue or workflow is paused.
+-- forget_waiting: removes pushed runs that have waited too long and of which nothing was ever recorded, and entries of runs that no longer
+-- wait. It removes no other run, and none whose queue or workflow is paused.
 -- KEYS  waiting   waiting:pushed:<queue>
 --       parked    runs:parked
 --       unserved  runs:unserved

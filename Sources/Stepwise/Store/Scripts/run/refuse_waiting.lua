@@ -1,5 +1,5 @@
--- refuse_waiting: a pushed run that would wait, where as many wait as may, goes to `malformed` as the item that it was. Nothing was ever recorded
--- of it.
+-- refuse_waiting: a pushed run that would wait, where as many wait already as may, goes to `malformed` as the item that it was. Nothing was ever
+-- recorded of it.
 -- KEYS  run       run:<id>
 --       steps     steps:<id>
 --       open      open:<id>

@@ -61,7 +61,7 @@ if run.turn == 'unserved' then status = 'unserved' elseif run.turns == 0 then st
 redis.call('HSET', run_key, 'status', status)
 if status == 'unserved' then
   redis.call('HSET', run_key, 'reason', 'no worker could do it before it was paused')
-  -- As set_unserved does, which may have found it paused; while it was, it was no run that waits.
+  -- As set_unserved does, which may have found it paused: a paused run does not count as waiting.
   if not is_paused then
     local lists = { run = run_key, pushed = waiting_pushed_key, queues = pushed_queues_key, enqueued = waiting_enqueued_key }
     note_waiting(run, id, lists, more[1], more[2], more[4])

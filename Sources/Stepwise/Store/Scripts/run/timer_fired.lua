@@ -33,7 +33,7 @@ local score = redis.call('ZSCORE', delayed_key, entry)
 if not score then return { 'obsolete' } end
 if tonumber(score) > tonumber(now()) then return { 'early' } end
 local run = read_run(run_key)
--- Between two generations nobody takes the run forward: its time being up is its end.
+-- Between two generations nobody takes the run forward: its time limit ends it.
 local is_between = run and run.status == 'ending' and run.generation == generation and step == '' and tonumber(run.deadline)
   and redis.call('HGET', run_key, 'ending') == 'continued'
 local message = 'the run was not done within its runTimeout'

@@ -1,5 +1,5 @@
--- unmark_attempt: takes back what mark_attempt has written. The body has not begun, and its worker, which releases the step, sees to it that it
--- never does there.
+-- unmark_attempt: takes back what mark_attempt has written. The body has not begun; its worker releases the step, and never begins
+-- that body.
 -- KEYS  run      run:<id>
 --       open     open:<id>
 --       claimed  claimed:<worker>:<queue>

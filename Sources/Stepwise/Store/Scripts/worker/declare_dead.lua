@@ -1,6 +1,6 @@
--- declare_dead: declares a worker dead: by others, whose beat was seen unchanged for a whole lease, or by the worker itself, which gives its
--- name up. Final: it must take a new name. Its score becomes the negative time of its death, so that the dead, however many, are never in
--- the way of the living.
+-- declare_dead: declares a worker dead: others do it, who saw its beat unchanged for a whole lease, or the worker itself, which gives its
+-- name up. That is final: the worker must take a new name. Its score becomes the negative time of its death, so that the dead, however many,
+-- are never in the way of the living.
 -- KEYS  workers
 --       worker   worker:<worker>
 -- ARGV  worker

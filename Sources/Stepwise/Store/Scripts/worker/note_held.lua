@@ -1,4 +1,4 @@
--- note_held: what user code holds of a worker's threads, for those who look.
+-- note_held: notes which of a worker's threads user code holds, for people to see.
 -- KEYS  worker  worker:<worker>
 -- ARGV  held        a JSON array, '' for nothing
 --       is_stopped  '1' if the worker claims nothing for that reason

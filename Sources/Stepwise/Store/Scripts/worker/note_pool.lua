@@ -1,4 +1,4 @@
--- note_pool: whether Swift's pool begins the bodies that a worker hands to it, for people to see.
+-- note_pool: notes whether Swift's pool begins the bodies that a worker hands to it, for people to see.
 -- KEYS  worker  worker:<worker>
 -- ARGV  number  of the note: what comes after a later one changes nothing
 --       age     for how many ms the pool has begun nothing, '' once it goes on

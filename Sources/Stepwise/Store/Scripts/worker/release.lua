@@ -77,7 +77,7 @@ if is_lost and open then
   open.lost = open.lost + 1
   if open.lost >= max_losses then
     close_step(run, run_key, open_key, join_key, step)
-    -- Nobody knows where one was that was killed.
+    -- Nobody knows where a killed worker was.
     local message = open.lost .. ' workers were lost while they executed the step\'s body; the last one executed nothing else. The function'
       .. ' after the step may be the cause as well'
     append_outcome(run, run_key, steps_key, outcome_text(outcome_head(step, nil, nil, open.attempt, worker), open,
