@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Scripts as they are, for a run "r" that a worker "w" holds, with the calls that are hard to have in a race.
-private struct Scripts {
+struct Scripts {
     static let prefix = "stepwise:{default}:"
 
     let client: StepwiseClient
@@ -14,7 +14,8 @@ private struct Scripts {
     var turn: String { "turn r \(generation)" }
     var mover: String { "end r \(generation)" }
 
-    static func withRun(_ body: (Scripts) async throws -> Void) async throws {
+    /// - Parameter takesTurn: whether the worker has taken the turn that it has claimed.
+    static func withRun(takesTurn: Bool = true, _ body: (Scripts) async throws -> Void) async throws {
         try await RedisServer.withServer { server in
             let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
             let redis = RedisClient(
@@ -24,8 +25,7 @@ private struct Scripts {
             let generation = try #require(stored.string)
             let scripts = Scripts(client: client, redis: redis, generation: generation)
             try await scripts.claim()
-            _ = try await scripts.call(
-                "take_turn", ["text": try await scripts.list("claimed:w:default").first ?? "", "token": "w/1"])
+            if takesTurn { try await scripts.takeTurn() }
             try await body(scripts)
             await redis.close()
             await client.close()
@@ -34,6 +34,10 @@ private struct Scripts {
 
     private func key(_ name: String) -> String {
         switch name {
+        case "pauses": Self.prefix + "paused"
+        case "waiting_pushed": Self.prefix + "waiting:pushed:default"
+        case "waiting_enqueued": Self.prefix + "waiting:enqueued"
+        case "pushed_queues": Self.prefix + "pushed:queues"
         case "run", "steps", "open", "join", "mail": Self.prefix + name + ":r"
         case "claimed": Self.prefix + "claimed:w:default"
         case "queue", "parent_queue": Self.prefix + "queue:default"
@@ -58,6 +62,12 @@ private struct Scripts {
         let reply = try await redis.evaluate(
             script.redis, keys: keys.map(key), arguments: (names.map { values[$0] ?? "" } + rest).map { .init($0) })
         return reply.array?.compactMap(\.string) ?? []
+    }
+
+    /// The worker takes the turn whose item it has claimed last.
+    func takeTurn() async throws {
+        let text = try await list("claimed:w:default").first ?? ""
+        _ = try await call("take_turn", ["text": text, "token": "w/1"])
     }
 
     /// One page of a turn: opens so many steps from a number on.

@@ -25,7 +25,8 @@ extension ScriptLibrary {
     static let release = Script(
         "release", PackageResources.release_lua,
         keys: [
-            "run", "open", "claimed", "queue", "steps", "join", "running", "failed", "ending", "dead", "parent_queue",
+            "run", "open", "claimed", "queue", "steps", "join", "running", "queued", "unserved", "failed", "ending",
+            "dead", "parent_queue",
         ],
         arguments: [
             "text", "worker", "kind", "generation", "step", "attempt", "is_lost", "max_losses", "id",
@@ -213,8 +214,8 @@ extension ScriptCall<String> {
             ScriptLibrary.release,
             keys: [
                 keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.steps(run),
-                keys.join(run), keys.runs(.running), keys.runs(.failed), keys.runs(.ending), keys.dead,
-                keys.queue(parentQueue ?? queue),
+                keys.join(run), keys.runs(.running), keys.runs(.queued), keys.runs(.noWorker), keys.runs(.failed),
+                keys.runs(.ending), keys.dead, keys.queue(parentQueue ?? queue),
             ],
             arguments: [
                 item, .init(worker), .init(kind), .init(generation), .init(step), .init(attempt), lost ? "1" : "",

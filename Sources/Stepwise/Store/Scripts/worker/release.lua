@@ -7,6 +7,8 @@
 --       steps         steps:<id>
 --       join          join:<id>
 --       running       runs:running
+--       queued        runs:queued
+--       unserved      runs:unserved
 --       failed        runs:failed
 --       ending        runs:ending
 --       dead
@@ -24,7 +26,8 @@
 --       ended in pages: end_page)
 -- Guarantees: list to list; a turn is marked as queued in the same step, so its old holder can change nothing any more.
 local run_key, open_key, claimed_key, queue_key, steps_key, join_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local running_key, failed_key, ending_key, dead_key, parent_queue_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local running_key, queued_key, unserved_key, failed_key, ending_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local dead_key, parent_queue_key = KEYS[12], KEYS[13]
 local text, worker, kind, generation, step, attempt, is_lost = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
 local max_losses, id = tonumber(ARGV[8]), ARGV[9]
 if not prove_claim(claimed_key, text) then return { 'gone' } end
@@ -55,18 +58,18 @@ if not wanted then return { 'obsolete' } end
 
 if fails then
   local keys = {
-    run = run_key, join = join_key, queue = queue_key, parent_queue = parent_queue_key, running = running_key, failed = failed_key,
-    ending = ending_key, dead = dead_key,
+    run = run_key, join = join_key, queue = queue_key, parent_queue = parent_queue_key, running = running_key, queued = queued_key,
+    unserved = unserved_key, failed = failed_key, ending = ending_key, dead = dead_key,
   }
   local message = turn_losses .. ' workers were lost while they executed the workflow\'s function after outcome ' .. run.recorded
     .. ': its code ends the process, between the steps'
   local fields = { 'error', error_json('WorkersLost', message, 'worker', worker) }
   if in_pages then
-    begin_end(run, id, keys, { ending = 'failed', leaves = 'running', fields = fields }, queue_key)
+    begin_end(run, id, keys, { ending = 'failed', fields = fields }, queue_key)
     return { 'failed' }
   end
   redis.call('UNLINK', open_key, join_key)
-  end_run(run, id, keys, { status = 'failed', leaves = 'running', fields = fields, texts = cancels })
+  end_run(run, id, keys, { status = 'failed', fields = fields, texts = cancels })
   return { 'failed' }
 end
 if turn_losses then redis.call('HSET', run_key, 'lost', turn_losses .. ' ' .. run.recorded) end
@@ -76,12 +79,15 @@ local item = turn_losses and turn_text(id, run.generation) or text
 if is_lost and open then
   open.lost = open.lost + 1
   if open.lost >= max_losses then
+    -- A child that the step may have made, and that is to end with it.
+    local cancel = cancel_text(id, run.generation, step, open)
     close_step(run, run_key, open_key, join_key, step)
     -- Nobody knows where a killed worker was.
     local message = open.lost .. ' workers were lost while they executed the step\'s body; the last one executed nothing else. The function'
       .. ' after the step may be the cause as well'
     append_outcome(run, run_key, steps_key, outcome_text(outcome_head(step, nil, nil, open.attempt, worker), open,
       '"error":' .. error_json('WorkersLost', message, 'cause', 'workersLost')))
+    if cancel then redis.call('RPUSH', queue_key, cancel) end
     turn_is_due = turn_is_due or (run.turn == '' and not is_held(run))
     item = turn_is_due and turn_text(id, run.generation)
   else

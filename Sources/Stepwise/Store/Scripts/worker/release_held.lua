@@ -23,7 +23,7 @@
 --       queue       of the run
 -- Reply {'moved'}, {'parked'}, {'held'} (the run was paused or parked before), {'obsolete'} (dropped), {'gone'} (it is not in the list)
 -- Guarantees: as release. What a parked run's claim held is marked in `open`, so that resume can queue it again. The count stays: who resumes
---       the run allows one more delivery, alone.
+--       the run allows one more delivery; a turn's worker executes nothing else meanwhile.
 local run_key, open_key, claimed_key, queue_key, queued_key, running_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local unserved_key, parked_key, waiting_pushed_key, waiting_enqueued_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local pushed_queues_key = KEYS[11]
@@ -31,7 +31,7 @@ local id, worker, text, kind, generation, step, attempt = ARGV[1], ARGV[2], ARGV
 local max_losses, reason, queue = tonumber(ARGV[8]), ARGV[9], ARGV[10]
 if not prove_claim(claimed_key, text) then return { 'gone' } end
 redis.call('LLEN', queue_key)
-local run, more = read_run(run_key, { 'created', 'pushed' })
+local run, more = read_run(run_key, { 'created', 'pushed', 'reason' })
 local is_turn, open = kind == 'turn', false
 local wanted = is_live(run) and run.generation == generation
 if wanted and is_turn then
@@ -53,8 +53,12 @@ if losses < max_losses and not is_held(run) then
 end
 if open then redis.call('HSET', open_key, step, open_text(open, 'held')) end
 if is_turn then redis.call('HSET', run_key, 'turn', '', 'inline', '') end
--- A run that is paused, or parked already, keeps its first reason.
-if is_held(run) then return { 'held' } end
+-- A run that is paused, or parked already, keeps its first reason. One that is being resumed has none: resume sees this one, and begins from
+-- the beginning.
+if is_held(run) then
+  if not more[3] then redis.call('HSET', run_key, 'reason', reason) end
+  return { 'held' }
+end
 redis.call('HSET', run_key, 'status', 'parked', 'reason', reason)
 move_status({ queued = queued_key, running = running_key, unserved = unserved_key, parked = parked_key }, id, run.status, 'parked')
 local lists = { run = run_key, pushed = waiting_pushed_key, queues = pushed_queues_key, enqueued = waiting_enqueued_key }
