@@ -37,7 +37,6 @@ package final class Script: Sendable {
             switch name.description.replacing("?", with: "") {
             case "queue", "parent_queue": return kind.hasPrefix("queue:")
             case "unserved_items": return kind.hasPrefix("unserved:")
-            case "pauses": return kind == "paused"
             case "list": return ["runs:", "expected", "waiting:", "keeping"].contains { kind.hasPrefix($0) }
             case "claims": return kind.hasPrefix("claimed:") || kind.hasPrefix("accepting:")
             case let name where name.hasSuffix("..."): return true

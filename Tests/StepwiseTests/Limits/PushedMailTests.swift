@@ -21,7 +21,7 @@ extension Scenarios {
         private func pushedCount(of run: String, _ server: RedisServer) async throws -> Int? {
             let first = try await server.command("ZRANGE", key("mail:\(run)"), "0", "0").array?.first?.string ?? ""
             let words = first.split(separator: " ")
-            return words.first == "pushed" && words.count == 3 ? Int(words[1]) : nil
+            return words.first == "pushed" && words.count == 4 ? Int(words[1]) : nil
         }
 
         @Test(.rule(8), .timeLimit(.minutes(2)))

@@ -34,17 +34,16 @@ struct Scripts {
 
     private func key(_ name: String) -> String {
         switch name {
-        case "pauses": Self.prefix + "paused"
         case "waiting_pushed": Self.prefix + "waiting:pushed:default"
         case "waiting_enqueued": Self.prefix + "waiting:enqueued"
         case "pushed_queues": Self.prefix + "pushed:queues"
-        case "run", "steps", "open", "join", "mail": Self.prefix + name + ":r"
+        case "run", "steps", "open", "join", "mail", "seen": Self.prefix + name + ":r"
         case "claimed": Self.prefix + "claimed:w:default"
         case "queue", "parent_queue": Self.prefix + "queue:default"
         case "unserved_items": Self.prefix + "unserved:greet"
         case "unfit": Self.prefix + "unfit:greet"
         case "event": Self.prefix + "event:go"
-        case "delayed", "dead", "meta": Self.prefix + name
+        case "delayed", "dead", "meta", "expected", "malformed": Self.prefix + name
         default: Self.prefix + "runs:" + name
         }
     }

@@ -19,7 +19,7 @@ extension ScriptLibrary {
         "resume", PackageResources.resume_lua,
         keys: [
             "run", "open", "queue", "parked", "running", "unfit", "paused", "queued", "unserved", "waiting_pushed",
-            "waiting_enqueued", "pushed_queues", "pauses", "claimed?",
+            "waiting_enqueued", "pushed_queues", "claimed?",
         ], arguments: ["id", "cursor", "version"])
     static let revive = Script(
         "revive", PackageResources.revive_lua, keys: ["run", "steps", "queue", "failed", "dead", "running"],
@@ -126,7 +126,7 @@ extension ScriptCall<ReplyReader> {
                 keys.run(id), keys.open(id), keys.queue(queue), keys.runs(.parked), keys.runs(.running),
                 keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
                 keys.waitingPushed(queue),
-                keys.waitingEnqueued, keys.pushedQueues, keys.paused,
+                keys.waitingEnqueued, keys.pushedQueues,
             ] + (claims.map { [$0] } ?? []), arguments: [.init(id), .init(cursor), .init(version)])
     }
 
@@ -210,7 +210,7 @@ extension ScriptCall<Int> {
 
 extension ScriptCall<Int> {
     /// Removes pushed runs of a queue that have waited too long and never began, at most 100, and entries of runs that have begun. The reply says
-    /// how many entries left their list.
+    /// how many entries left their place in the list.
     ///
     /// - Parameter age: for how many milliseconds a run has to have waited; `nil`: no run is removed.
     static func forgetWaiting(_ keys: Keys, queue: String, _ runs: [(id: String, workflow: String)], age: Int?) -> Self

@@ -54,6 +54,11 @@ extension StoreCommand<Void> {
         Self(doing: ["ZADD", .init(keys.delayed), "XX", .init(time), .init(entry)])
     }
 
+    /// Lets the age of an enqueued run that waits begin anew, if it is listed.
+    static func waitAnew(_ keys: Keys, _ id: String, since time: Int) -> Self {
+        Self(doing: ["ZADD", .init(keys.waitingEnqueued), "XX", .init(time), .init(id)])
+    }
+
     static func removeWaiter(_ keys: Keys, of event: String, _ text: String) -> Self {
         Self(doing: ["ZREM", .init(keys.event(event)), .init(text)])
     }

@@ -130,16 +130,20 @@ actor WaitingBounds {
         return passed
     }
 
-    /// - Returns: whether the run has left the list.
+    /// - Returns: whether the run has left its place in the list.
     private func failWaiting(_ id: String, in list: String) async throws -> Bool {
         let keys = session.keys
         do {
             let run = try await session.command(.run(keys, id, .workflow, .queue, .parentQueue))
             let (queue, workflow) = (run.text(.queue) ?? "default", run.text(.workflow) ?? "-")
-            // Somebody has decided that it waits.
+            // Somebody has decided that it waits: once that is over, it has the whole time again.
             let paused = try await session.command(
                 .paused(keys, among: ["queue:\(queue)", "workflow:\(workflow)"]))
-            if !paused.isEmpty { return false }
+            if !paused.isEmpty {
+                guard list == keys.waitingEnqueued else { return false }
+                try await session.command(.waitAnew(keys, id, since: session.redisTime()))
+                return true
+            }
             let reply = try await session.evaluate(
                 .failWaiting(
                     keys, id, queue: queue, workflow: workflow,

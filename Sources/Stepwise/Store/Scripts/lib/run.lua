@@ -161,18 +161,19 @@ local function read_message(message)
 end
 
 -- How many messages in a mailbox were pushed, and how many bytes they have. They are counted in the mailbox, so that the count goes with it, by
--- an entry that no event has, because it begins with a space: ` pushed <messages> <bytes>`.
+-- an entry that no event has, because it begins with a space: ` pushed <messages> <bytes> <time of the last>`.
 local function pushed_mail(mail_key)
   local entry = redis.call('ZRANGEBYLEX', mail_key, '[ pushed ', '( pushed!', 'LIMIT', 0, 1)[1]
-  local count, bytes = string.match(entry or '', '^ pushed (%d+) (%d+)$')
-  return tonumber(count) or 0, tonumber(bytes) or 0, entry
+  local count, bytes, last = string.match(entry or '', '^ pushed (%d+) (%d+) ?(%d*)$')
+  return tonumber(count) or 0, tonumber(bytes) or 0, entry, tonumber(last) or 0
 end
 
 local function count_pushed_mail(mail_key, messages, size)
-  local count, bytes, entry = pushed_mail(mail_key)
+  local count, bytes, entry, last = pushed_mail(mail_key)
   if entry then redis.call('ZREM', mail_key, entry) end
   if count + messages <= 0 then return end
-  redis.call('ZADD', mail_key, 0, string.format(' pushed %.0f %.0f', count + messages, math.max(0, bytes + size)))
+  if messages > 0 then last = now() end
+  redis.call('ZADD', mail_key, 0, string.format(' pushed %.0f %.0f %.0f', count + messages, math.max(0, bytes + size), last))
 end
 
 -- Takes a message out of its mailbox, and further entries; returns its value.

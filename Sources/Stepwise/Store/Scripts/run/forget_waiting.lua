@@ -1,5 +1,5 @@
 -- forget_waiting: removes pushed runs that have waited too long and of which nothing was ever recorded, and entries of runs that no longer
--- wait. It removes no other run, and none whose queue or workflow is paused.
+-- wait. It removes no other run, and none that is paused, or whose queue or workflow is: the age of such a run begins anew.
 -- KEYS  waiting   waiting:pushed:<queue>
 --       parked    runs:parked
 --       unserved  runs:unserved
@@ -11,7 +11,7 @@
 -- ARGV  queue
 --       age     for how many ms a run has to have waited, '' for no age: then none is removed
 --       ids...  of the runs
--- Reply how many entries left `waiting`
+-- Reply how many entries left their place in `waiting`
 local waiting_key, parked_key, unserved_key, queued_key, delayed_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local key_list, runs_at = KEYS, 7
 local queue, age = ARGV[1], tonumber(ARGV[2])
@@ -33,14 +33,21 @@ local function remove(id, run, at)
   drop_limits(delayed_key, { start_entry(queue, id, run.generation), limit_entry(queue, id, run.generation, '') })
 end
 
-local can_leave = age and not is_paused('queue:' .. queue)
+local is_queue_paused = is_paused('queue:' .. queue)
 for n = ids_at, #arg_list do
   local id, at = arg_list[n], runs_at + (n - ids_at) * 8
-  local run, more = read_run(key_list[at], { 'created', 'pushed', 'workflow' })
+  local run, more = read_run(key_list[at], { 'created', 'pushed', 'workflow', 'startsAt' })
   local is_to_start = run and run.status == 'queued' and run.turn == 'queue' and is_untouched(run, more[1])
-  local waits = run and more[2] and (is_to_start or is_waiting(run, more[1]))
-  local since = can_leave and waits and tonumber(redis.call('ZSCORE', waiting_key, id))
-  local is_old = since and since <= now() - age and not is_paused('workflow:' .. (more[3] or ''))
+  -- Once it is resumed it waits again, and nobody would list it.
+  local is_put_aside = run and run.status == 'paused' and is_untouched(run, more[1])
+  local waits = run and more[2] and (is_to_start or is_put_aside or is_waiting(run, more[1]))
+  local since = age and waits and tonumber(redis.call('ZSCORE', waiting_key, id))
+  local is_old = since and math.max(since, tonumber(more[4]) or 0) <= now() - age
+  if is_old and (is_put_aside or is_queue_paused or is_paused('workflow:' .. (more[3] or ''))) then
+    is_old = false
+    redis.call('ZADD', waiting_key, now(), id)
+    left = left + 1
+  end
   if is_old or not waits then
     redis.call('ZREM', waiting_key, id)
     left = left + 1

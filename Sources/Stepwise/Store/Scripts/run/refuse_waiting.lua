@@ -18,7 +18,8 @@
 --       reason
 --       max_entries  how many entries `malformed` keeps
 -- Reply 1, or 0 if the caller does not hold the turn, or the run may wait, or something was recorded of it: nothing was changed
--- Guarantees: what was sent to the run stays, as to one that is not there yet.
+-- Guarantees: what a client or a step has sent to the run stays, as to one that is not there yet. Where all that it was sent was pushed, that
+--       leaves with it: `expected` has no bound in number.
 local run_key, steps_key, open_key, join_key, mail_key, seen_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local expected_key, claimed_key, running_key, delayed_key, malformed_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local id, text, worker, entry, reason, max_entries = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -31,11 +32,14 @@ if more[6] then item = item .. ',"labels":' .. more[6] end
 local deadline = tonumber(run.deadline)
 if deadline then item = item .. ',"timeout":' .. string.format('%.0f', deadline - more[1]) end
 item = item .. ',"payload":' .. more[5] .. '}'
+-- Besides the pushed messages and their count.
+local pushed = pushed_mail(mail_key)
+local has_other_mail = redis.call('ZCARD', mail_key) > (pushed > 0 and pushed + 1 or 0) or redis.call('ZSCORE', expected_key, id)
 drop_claim(claimed_key, text)
 redis.call('UNLINK', run_key, steps_key, open_key, join_key)
 redis.pcall('ZREM', running_key, id)
 drop_limits(delayed_key, { limit_entry(more[4], id, run.generation, '') })
-if redis.call('EXISTS', mail_key, seen_key) > 0 then redis.pcall('ZADD', expected_key, now(), id) end
+if has_other_mail then redis.pcall('ZADD', expected_key, now(), id) else redis.call('UNLINK', mail_key, seen_key) end
 refuse(malformed_key, refused_entry(entry, reason, item), max_entries)
 publish_end(run_key, run.awaited)
 return 1

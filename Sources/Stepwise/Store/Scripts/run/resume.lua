@@ -12,7 +12,6 @@
 --       waiting_pushed    waiting:pushed:<queue>
 --       waiting_enqueued  waiting:enqueued
 --       pushed_queues     pushed:queues
---       pauses    paused
 --       claimed?  claimed:<worker>:<queue>, for a worker
 -- ARGV  id
 --       cursor   of the page of open steps
@@ -23,9 +22,9 @@
 --       until a person resumes it.
 local run_key, open_key, queue_key, parked_key, running_key, unfit_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local paused_key, queued_key, unserved_key, waiting_pushed_key, waiting_enqueued_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local pushed_queues_key, pauses_key, claimed_key = KEYS[12], KEYS[13], KEYS[14]
+local pushed_queues_key, claimed_key = KEYS[12], KEYS[13]
 local id, cursor, version = ARGV[1], ARGV[2], ARGV[3]
-local run, more = read_run(run_key, { 'created', 'pushed', 'workflow', 'queue' })
+local run, more = read_run(run_key, { 'created', 'pushed', 'queue' })
 if version ~= '' and (not run or run.status ~= 'parked') then
   redis.call('HDEL', unfit_key, id)
 end
@@ -35,7 +34,6 @@ if version ~= '' and (has_word(run.unfit, version) or redis.call('HEXISTS', unfi
   return { 'not parked', run.status }
 end
 redis.call('LLEN', queue_key)
-local is_paused = redis.call('HEXISTS', pauses_key, 'workflow:' .. (more[3] or '')) == 1
 if version ~= '' then redis.call('LLEN', claimed_key) end
 -- A run that is being resumed is parked without a reason: what is queued below may be claimed at once.
 if cursor == '0' then
@@ -61,11 +59,9 @@ if run.turn == 'unserved' then status = 'unserved' elseif run.turns == 0 then st
 redis.call('HSET', run_key, 'status', status)
 if status == 'unserved' then
   redis.call('HSET', run_key, 'reason', 'no worker could do it before it was paused')
-  -- As set_unserved does, which may have found it paused: a paused run does not count as waiting.
-  if not is_paused then
-    local lists = { run = run_key, pushed = waiting_pushed_key, queues = pushed_queues_key, enqueued = waiting_enqueued_key }
-    note_waiting(run, id, lists, more[1], more[2], more[4])
-  end
+  -- As set_unserved does, which may have found it paused.
+  local lists = { run = run_key, pushed = waiting_pushed_key, queues = pushed_queues_key, enqueued = waiting_enqueued_key }
+  note_waiting(run, id, lists, more[1], more[2], more[3])
 end
 local text = ''
 local inline = run.turn == '' and find_open(run, open_key, run.inline)

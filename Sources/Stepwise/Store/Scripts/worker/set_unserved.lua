@@ -17,7 +17,8 @@
 --       max_waiting  how many pushed runs of the queue may wait
 -- Reply 1, or 0 if the caller does not hold it, or nobody wants it any more: then it is dropped; 'crowded': it is a pushed run that never
 --       began, and as many wait as may: nothing was changed
--- Guarantees: a run that was paused or parked meanwhile stays that, and one that has ended stays as it is.
+-- Guarantees: a run that was paused or parked meanwhile stays that, and one that has ended stays as it is. One whose workflow is paused is
+--       never one too many, but counts among those that wait: nobody else lists it once the workflow is resumed.
 local run_key, claimed_key, unserved_items_key, running_key, unserved_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local waiting_pushed_key, waiting_enqueued_key, pushed_queues_key = KEYS[6], KEYS[7], KEYS[8]
 local id, text, worker, is_turn, reason, is_paused = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6] == '1'
@@ -37,8 +38,6 @@ if is_held(run) then
 end
 redis.call('HSET', run_key, 'turn', 'unserved', 'status', 'unserved', 'reason', reason)
 move_status({ running = running_key, unserved = unserved_key }, id, 'running', 'unserved')
-if not is_paused then
-  local lists = { run = run_key, pushed = waiting_pushed_key, queues = pushed_queues_key, enqueued = waiting_enqueued_key }
-  note_waiting(run, id, lists, more[1], more[2], queue)
-end
+local lists = { run = run_key, pushed = waiting_pushed_key, queues = pushed_queues_key, enqueued = waiting_enqueued_key }
+note_waiting(run, id, lists, more[1], more[2], queue)
 return 1
