@@ -17,7 +17,7 @@
 --       cursor   of the page of open steps
 --       version  the worker's version, '' for a person
 -- Reply {'more', cursor}; {'resumed', text}: the turn's text if it is the worker's now, else ''; {'not parked', status} ('' if there is no
---       such run): it is not, or not for this version
+--       such run): it is not, or not for this version, or it was parked again meanwhile
 -- Guarantees: pages of about 100 steps; sent again, it queues nothing twice. A version that could not replay the run does not get it again,
 --       until a person resumes it.
 local run_key, open_key, queue_key, parked_key, running_key, unfit_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -50,8 +50,8 @@ for n = 1, #page[2], 2 do
   end
 end
 if page[1] ~= '0' then return { 'more', page[1] } end
--- Parked again meanwhile: from the beginning.
-if redis.call('HEXISTS', run_key, 'reason') == 1 then return { 'more', '0' } end
+-- Parked again meanwhile: from the beginning. A worker looks again later: another one, with older code, may park it again and again.
+if redis.call('HEXISTS', run_key, 'reason') == 1 then return version == '' and { 'more', '0' } or { 'not parked', run.status } end
 redis.call('HDEL', run_key, '-')
 -- A run that was paused before it had begun, or while no worker could do it, stands there again.
 local status = 'running'
