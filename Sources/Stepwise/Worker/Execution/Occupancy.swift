@@ -33,8 +33,16 @@ final class Occupancy: Sendable {
 
     private let state = Atomic<Int>(0)
     private let owner = Atomic<UInt>(0)
+    /// The frames of ``hold(_:_:_:_:while:)`` keep these alive, so that entering retains nothing.
+    private struct Place {
+        var driver: Unmanaged<RunDriver>
+        var instance: Unmanaged<RunInstance>?
+        var call: Unmanaged<StepCall>?
+        var unrecorded: UnsafePointer<Unrecorded>?
+    }
+
     /// The thread's own while it is free; of whoever seizes it while it is occupied: ``state`` tells.
-    private nonisolated(unsafe) var occupant: Occupant?
+    private nonisolated(unsafe) var place: Place?
     private let seized = Mutex<Occupant?>(nil)
 
     /// Changes with each run that enters. As long as it stays the same, that run has the thread, or none has it.
@@ -43,14 +51,23 @@ final class Occupancy: Sendable {
     /// Whether user code is executed at this moment.
     var isOccupied: Bool { state.load(ordering: .relaxed) == Self.occupied }
 
-    /// Executes user code, on the worker's thread.
-    func hold<Value>(_ next: Occupant, while body: () -> Value) -> Value {
+    /// Executes user code, on the worker's thread, for what an ``Occupant`` tells.
+    func hold<Value>(
+        _ driver: RunDriver, _ instance: RunInstance?, _ call: StepCall?,
+        _ unrecorded: UnsafePointer<Unrecorded>? = nil, while body: () -> Value
+    ) -> Value {
         guard state.load(ordering: .relaxed) == Self.free else { return body() }
-        occupant = next
-        owner.store(UInt(bitPattern: ObjectIdentifier(next.driver)), ordering: .relaxed)
+        place = Place(
+            driver: .passUnretained(driver), instance: instance.map { .passUnretained($0) },
+            call: call.map { .passUnretained($0) }, unrecorded: unrecorded)
+        owner.store(UInt(bitPattern: ObjectIdentifier(driver)), ordering: .relaxed)
         state.store(Self.occupied, ordering: .releasing)
         let value = body()
         leave()
+        // Until here somebody may read them.
+        withExtendedLifetime(driver) {}
+        withExtendedLifetime(instance) {}
+        withExtendedLifetime(call) {}
         return value
     }
 
@@ -59,7 +76,6 @@ final class Occupancy: Sendable {
             expected: Self.occupied, desired: Self.free, ordering: .acquiringAndReleasing)
         // Else somebody is reading it.
         if !hasLeft { seized.withLock { _ in } }
-        occupant = nil
     }
 
     /// Takes the occupant away; the thread is not asked.
@@ -69,7 +85,11 @@ final class Occupancy: Sendable {
         seized.withLock { seized in
             let (isSeized, _) = state.compareExchange(
                 expected: Self.occupied, desired: Self.taken, ordering: .acquiringAndReleasing)
-            if isSeized { seized = occupant }
+            if isSeized, let place {
+                seized = Occupant(
+                    driver: place.driver.takeUnretainedValue(), instance: place.instance?.takeUnretainedValue(),
+                    call: place.call?.takeUnretainedValue(), unrecorded: place.unrecorded?.pointee)
+            }
             return isSeized
         }
     }
@@ -89,18 +109,21 @@ final class Occupancy: Sendable {
 
 extension RunDriver {
     /// Lets the run's function go on here until it is at rest.
+    func entering<Value>(_ instance: RunInstance, _ body: () -> Value) -> Value {
+        session.occupancy.hold(self, instance, nil, while: body)
+    }
+
+    /// The same, while the function gets the outcome of a step that is not recorded yet.
     func entering<Value>(
-        _ instance: RunInstance, _ call: StepCall? = nil, _ unrecorded: Occupancy.Unrecorded? = nil,
-        _ body: () -> Value
+        _ instance: RunInstance, _ call: StepCall, _ unrecorded: Occupancy.Unrecorded, _ body: () -> Value
     ) -> Value {
-        session.occupancy.hold(
-            Occupancy.Occupant(driver: self, instance: instance, call: call, unrecorded: unrecorded), while: body)
+        withUnsafePointer(to: unrecorded) { session.occupancy.hold(self, instance, call, $0, while: body) }
     }
 
     /// Executes a body here, or what is called about one.
     ///
     /// - Parameter call: of a body that is executed.
     func entering<Value>(bodyOf call: StepCall?, _ body: () -> Value) -> Value {
-        session.occupancy.hold(Occupancy.Occupant(driver: self, call: call), while: body)
+        session.occupancy.hold(self, nil, call, while: body)
     }
 }

@@ -286,10 +286,12 @@ extension RunDriver {
                 attempt: attempt, mark: mark, timeout: call.options.timeout,
                 timer: session.connections.executor.eventLoop, pace: itsPace, mayHold: mayHold,
                 on: session.threads(for: call.options), load: session.poolLoad,
-                cancelling: { [weak self, session] cancel in
-                    guard let self else { return cancel() }
-                    session.occupancy.hold(Occupancy.Occupant(driver: self, call: call), while: cancel)
-                }, step: step, body: body)
+                cancelling: call.options.timeout == nil
+                    ? nil
+                    : { [weak self, session] cancel in
+                        guard let self else { return cancel() }
+                        session.occupancy.hold(self, nil, call, while: cancel)
+                    }, step: step, body: body)
         }
     }
 

@@ -48,7 +48,7 @@ final class RunningBody: Sendable {
     init(
         attempt: Int, mark: AttemptMark?, timeout limit: Duration?, timer eventLoop: any EventLoop, pace: BodyPace,
         mayHold: Bool = true, on threads: (any TaskExecutor)?, load: PoolLoad,
-        cancelling: @escaping @Sendable (() -> Void) -> Void, step: Step,
+        cancelling: (@Sendable (() -> Void) -> Void)?, step: Step,
         body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) {
         self.attempt = attempt
@@ -85,7 +85,7 @@ final class RunningBody: Sendable {
         let timer = limit.map { limit in
             eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) {
                 self.finish(.failure(StepTimeout(limit: limit)))
-                cancelling { work.cancel() }
+                if let cancelling { cancelling { work.cancel() } } else { work.cancel() }
             }
         }
         let hasEnded = state.withLock { state in
