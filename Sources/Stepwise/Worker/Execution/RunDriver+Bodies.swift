@@ -286,12 +286,16 @@ extension RunDriver {
                 attempt: attempt, mark: mark, timeout: call.options.timeout,
                 timer: session.connections.executor.eventLoop, pace: itsPace, mayHold: mayHold,
                 on: session.threads(for: call.options), load: session.poolLoad,
-                cancelling: call.options.timeout == nil
-                    ? nil
-                    : { [weak self, session] cancel in
-                        guard let self else { return cancel() }
-                        session.occupancy.hold(self, nil, call, while: cancel)
-                    }, step: step, body: body)
+                cancelling: cancelling(call), step: step, body: body)
+        }
+    }
+
+    /// What a time limit does to a body, if there is one: a cancellation handler is the user's.
+    private func cancelling(_ call: StepCall) -> (@Sendable (() -> Void) -> Void)? {
+        guard call.options.timeout != nil else { return nil }
+        return { [weak self, session] cancel in
+            guard let self else { return cancel() }
+            session.occupancy.hold(self, nil, call, while: cancel)
         }
     }
 
