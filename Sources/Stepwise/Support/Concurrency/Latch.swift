@@ -86,12 +86,17 @@ package final class Latch: Sendable {
     /// - Parameter eventLoop: has the timer. `Task.sleep` would not do: what it wakes begins on Swift's pool, whose threads bodies can hold.
     package func wait(atMost limit: Duration, on eventLoop: any EventLoop) async {
         let isOver = Latch()
+        let isTimeUp = Latch()
         let timer = eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) {}
         // Also when it is cancelled, or the event loop has ended.
-        timer.futureResult.whenComplete { _ in isOver.open() }
+        timer.futureResult.whenComplete { _ in
+            isTimeUp.open()
+            isOver.open()
+        }
         let number = whenOpen { isOver.open() }
         await isOver.wait()
         forget(number)
-        timer.cancel()
+        // An event loop that has ended is asked for nothing.
+        if !isTimeUp.isOpen { timer.cancel() }
     }
 }

@@ -27,7 +27,8 @@ struct ClaimLoop: Sendable {
                 batch = batch > 1 ? try await claimSeveral(batch) : try await claimNext()
                 pause = .milliseconds(50)
             } catch {
-                if error.kind == .closed { return }
+                // A thread that was left behind and is free again has nothing more to do; its event loop ends.
+                if error.kind == .closed || session.isOver { return }
                 // The worker itself ends a wait when it drains, or when the queue is paused.
                 if error.kind != .unavailable, !goesBack {
                     session.logger.warning(

@@ -145,7 +145,8 @@ public final class StepwiseWorker: Service, Sendable {
             while !shutdown.isOpen {
                 let ending = try await live(loops)
                 if case .leaving = ending { break }
-                if left.isFull, !shutdown.isOpen { meetFullness() }
+                if shutdown.isOpen { break }
+                if left.isFull { meetFullness() }
                 logger.warning(
                     "the worker begins anew under another name", metadata: ["reason": "\(ending)"])
             }
