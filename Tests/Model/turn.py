@@ -622,12 +622,19 @@ class Redis:
 
     # Steps.
 
-    def mark_attempt(self, worker, text, step, number, token):
+    def run_of_attempt(self, worker, text, step, number):
+        """The run, if the worker holds the claim, and the turn of an inline step, and the step is open there; else None."""
         run = self.runs.get(text[1])
         if run is None or not run.live or run.generation != text[2] or text not in self.claims(worker):
-            return ('stale',)
+            return None
         place = run.open.get(step)
         if number and not (run.holds(worker, number) and run.inline == step) or place != ('inline' if number else 'item'):
+            return None
+        return run
+
+    def mark_attempt(self, worker, text, step, number, token):
+        run = self.run_of_attempt(worker, text, step, number)
+        if run is None:
             return ('stale',)
         if run.begun.setdefault(step, token) != token:
             return ('interrupted',)
@@ -635,11 +642,8 @@ class Redis:
 
     def unmark_attempt(self, worker, text, step, number, token):
         """The body that was marked has not begun, and will not: its worker is about to release the step."""
-        run = self.runs.get(text[1])
-        if run is None or not run.live or run.generation != text[2] or text not in self.claims(worker):
-            return ('stale',)
-        place = run.open.get(step)
-        if number and not (run.holds(worker, number) and run.inline == step) or place != ('inline' if number else 'item'):
+        run = self.run_of_attempt(worker, text, step, number)
+        if run is None:
             return ('stale',)
         if run.begun.get(step, token) != token:
             return ('begun',)
