@@ -59,9 +59,10 @@ enum Output {
         }
     }
 
-    /// A text on one line, cut to a length.
+    /// A text on one line, cut to so many characters, and to four times as many bytes: a character may have any number of these.
     static func short(_ text: String, _ limit: Int = 80) -> String {
         let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-        return line.count > limit ? line.prefix(limit - 1) + "…" : line
+        let beginning = (line.count > limit ? line.prefix(limit - 1) : line[...]).prefix(bytes: 4 * limit)
+        return beginning.utf8.count < line.utf8.count ? beginning + "…" : line
     }
 }

@@ -56,7 +56,7 @@ extension FleetTests {
 
             let reason = try await field("reason", of: spin.id, stage) ?? ""
             #expect(reason.contains("held its worker's thread") && reason.contains("after step \"spin\""))
-            #expect(try await field("lost", of: spin.id, stage) == "3 1")
+            #expect(try await field("lost", of: spin.id, stage) == "3 1 held")
             // What the body had returned was recorded before the thread was left behind.
             #expect(try await stage.ledger.lines().count { $0[1] == "spin" } == 1)
             for run in [calm.id, other.id] {
@@ -83,7 +83,7 @@ extension FleetTests {
             let first = try watched(stage, "first", most: 1)
             let spin = try await stage.client.enqueue(Self.endlessLoop, "spin")
             #expect(await first.exitCode() == 70)
-            #expect(try await field("lost", of: spin.id, stage) == "1 1")
+            #expect(try await field("lost", of: spin.id, stage) == "1 1 held")
             #expect(try await stage.redis("LLEN", .init(stage.keys.queue("default"))).integer == 1)
             #expect(first.logText.contains("maximumStuckThreads"))
             let second = try watched(stage, "second")

@@ -341,6 +341,10 @@ struct CommandTests {
             let malformed = try await fixture.stepwise("queues", "--malformed")
             #expect(malformed.output.contains("\"workflow\" is missing"))
             #expect(malformed.output.contains("{\"payload\":1}"))
+            for queue in 10...24 { try await fixture.send("LPUSH ~inbox:strange-\(queue)", "x") }
+            let rows = try await fixture.stepwise("queues").output
+            #expect(rows.contains("strange-19") && !rows.contains("strange-20") && rows.contains("slow"))
+            #expect(rows.contains("and 5 more inboxes that no worker serves, with 5 pushed items"))
             #expect(try await fixture.stepwise("queues", "--clear").code == 64)
             #expect(try await fixture.stepwise("queues", "--malformed", "--clear").output == "removed 1\n")
             #expect(try await fixture.client.queueTotals().malformed == 0)

@@ -182,7 +182,7 @@ struct DoctorTests {
         ([["ZADD ~delayed 9", "default schedule ghost4 9000"]], .timerWithoutSchedule, "schedule \"ghost4\""),
         ([["SET ~cache:x 1"]], .unknownKey, "[stepwise:{default}:cache:x]"),
         (
-            [["LPUSH ~inbox:a}:queue:b", #"{"workflow":"pay"}"#]], .unknownKey,
+            [["LPUSH ~queue:a}:queue:b", #"{"workflow":"pay"}"#]], .unknownKey,
             #"its name holds "}": a queue's name is 1 to 100 of"#
         ),
         ([["SET ~dead 1"]], .wrongType, "[stepwise:{default}:dead]"),

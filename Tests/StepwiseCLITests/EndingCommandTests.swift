@@ -85,6 +85,14 @@ struct EndingCommandTests {
         }
     }
 
+    @Test func `Whoever cancels a run that is ending is told so, and as what it ends`() async throws {
+        try await Fixture.with { fixture in
+            _ = try await plant(fixture)
+            let answer = try await fixture.stepwise("cancel", "r")
+            #expect(answer.code == 1 && answer.output.contains("is ending, as completed"), "\(answer.output)")
+        }
+    }
+
     @Test func `All live runs of a workflow are asked to end, those that are ending among them`() async throws {
         try await Fixture.with { fixture in
             _ = try await plant(fixture)

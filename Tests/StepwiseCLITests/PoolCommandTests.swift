@@ -9,12 +9,17 @@ extension CommandTests {
 
     /// The worker notes something.
     ///
-    /// - Parameter age: for how many milliseconds the pool has been held; empty once it is not.
-    private func note(_ fixture: Fixture, number: Int, age: String) async throws -> Int? {
+    /// - Parameters:
+    ///   - age: for how many milliseconds the pool has been held; empty once it is not.
+    ///   - bodies: what holds it.
+    private func note(
+        _ fixture: Fixture, number: Int, age: String, _ bodies: [HeldThread] = []
+    ) async throws -> Int? {
+        let json = bodies.isEmpty ? [] : HeldThread.json(bodies)
         let script = try #require(ScriptLibrary.all.first { $0.name == "note_pool" })
         let keys = try Keys(namespace: "default")
         return try await fixture.redis.evaluate(
-            script.redis, keys: [keys.worker(Self.name)], arguments: [.init(number), .init(age)]
+            script.redis, keys: [keys.worker(Self.name)], arguments: [.init(number), .init(age), .init(json)]
         ).integer
     }
 
@@ -28,12 +33,18 @@ extension CommandTests {
             try await fixture.send("HSET ~worker:held-1-a state alive queues default host elsewhere")
             try await fixture.send("ZADD ~workers \(time) held-1-a")
             #expect(try await fixture.stepwise("health").code == 0)
-            #expect(try await note(fixture, number: 1, age: "5000") == 1)
+            let body = HeldThread(run: "RUN", step: "render", isBody: true, since: 0)
+            #expect(try await note(fixture, number: 1, age: "5000", [body]) == 1)
             let held = try await fixture.stepwise("health")
             #expect(held.code == 1)
             #expect(held.complaint.contains("worker held-1-a claims nothing"))
             #expect(held.complaint.contains(".blocking"))
-            #expect(try await fixture.stepwise("workers").output.contains("alive, pool held"))
+            let sentence = "the body of step \"render\" of run RUN, since 1970-01-01T00:00:00Z"
+            #expect(held.complaint.contains(sentence))
+            let table = try await fixture.stepwise("workers").output
+            #expect(table.contains("alive, pool held") && table.contains(sentence))
+            let warnings = try await Doctor(fixture.client).examine().warnings
+            #expect(warnings.count == 1 && warnings[0].contains(sentence))
             let listed = try await fixture.stepwise("workers", "--json").output
             #expect(listed.contains("\"poolHeldSince\":") && !listed.contains("\"poolHeldSince\":null"))
 
@@ -42,7 +53,9 @@ extension CommandTests {
             // It comes a second time, late.
             #expect(try await note(fixture, number: 1, age: "5000") == 0)
             #expect(try await fixture.stepwise("health").code == 0)
-            #expect(try await !fixture.stepwise("workers").output.contains("pool held"))
+            let after = try await fixture.stepwise("workers").output
+            #expect(!after.contains("pool held") && !after.contains("render"))
+            #expect(try await Doctor(fixture.client).examine().warnings == [])
         }
     }
 }

@@ -2,7 +2,7 @@ package import Stepwise
 
 /// What waits for a thread of Swift's pool while `blocking` holds all of them.
 extension TestWorkflows {
-    package var waitingForThreads: [any AnyWorkflow] { [careful, pair] }
+    package var waitingForThreads: [any AnyWorkflow] { [careful, pair, lostRace] }
 
     /// A step, called as the run is, that is executed at most once and has to be begun in time.
     package var careful: Workflow<String, String> {
@@ -29,6 +29,27 @@ extension TestWorkflows {
                 return "RIGHT"
             }
             return try await [left, right].joined(separator: "+")
+        }
+    }
+    /// A race between a step called as the run is and `-wins`, which may have a gate, and one called as the run is, which blocks a thread of its own.
+    package var lostRace: Workflow<String, String> {
+        Workflow("lost-race") { [ledger] context, input in
+            try await withThrowingTaskGroup(of: String.self) { group in
+                group.addTask {
+                    try await context.run("\(input)-wins") { (step: Step) async throws -> String in
+                        try await ledger.execute(step.id, attempt: step.attempt)
+                        return "WON"
+                    }
+                }
+                group.addTask {
+                    try await context.run(input, .blocking) { (step: Step) async throws -> String in
+                        ledger.block(step.id, attempt: step.attempt)
+                        return "LOST"
+                    }
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? ""
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ extension WorkflowClient {
     /// - Parameters:
     ///   - workflow: the workflow's name; its code is not needed.
     ///   - input: the run's input, stored as JSON.
-    ///   - id: the run's id, 1 to 200 printable ASCII characters without spaces and `~`; `nil` for a new one. The same id twice starts one
+    ///   - id: the run's id, 1 to 200 printable ASCII characters without spaces and `~`, the first of them no hyphen; `nil` for a new one. The same id twice starts one
     ///     run, so a call with an id may be repeated after any error.
     ///   - options: `.queue(…)`, `.label(…)`, `.after(…)`. Of a run that is there already they change nothing.
     /// - Returns: the run; `isNew` says whether this call started it.

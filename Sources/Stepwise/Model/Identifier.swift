@@ -17,7 +17,7 @@ package enum Identifier {
         }
     }
 
-    /// Events and their ids, and with one more rule each workflow names, run ids and schedules: 1 to 200 printable ASCII characters, no
+    /// The ids of events, and with more rules the names of events and workflows, run ids and schedules: 1 to 200 printable ASCII characters, no
     /// spaces (they separate a work item's parts). ASCII, because Redis compares bytes and Swift compares characters: what is one name to
     /// the one must be one to the other.
     package static func check(_ text: String, what: String) throws(StepwiseError) {
@@ -34,6 +34,24 @@ package enum Identifier {
             ? nil : "holds spaces, control characters or others than ASCII: \(rule)"
     }
 
+    /// What begins with a hyphen would be an option where a shell hands it to a command: of a run id that somebody else chose, that is
+    /// another command than was meant.
+    private static func problem(withStartOf text: String) -> String? {
+        text.utf8.first == UInt8(ascii: "-")
+            ? "begins with \"-\", as an option of a command does: use another first character" : nil
+    }
+
+    /// An event's name, as it is given.
+    package static func check(event: String) throws(StepwiseError) {
+        if let problem = problem(withEvent: event) {
+            throw StepwiseError(.invalidIdentifier, "the event \(JSON.string(event.prefix(bytes: 220))) \(problem)")
+        }
+    }
+
+    package static func problem(withEvent text: String) -> String? {
+        problem(with: text) ?? problem(withStartOf: text)
+    }
+
     /// A workflow's name: in the message that ends a child, `-` in its place says that the child was made for certain.
     package static func check(workflow: String) throws(StepwiseError) {
         if let problem = problem(withWorkflow: workflow) {
@@ -43,7 +61,8 @@ package enum Identifier {
     }
 
     package static func problem(withWorkflow text: String) -> String? {
-        text == "-" ? "is what work items say for no name: use another" : problem(with: text)
+        text == "-"
+            ? "is what work items say for no name: use another" : problem(with: text) ?? problem(withStartOf: text)
     }
 
     /// A queue's name: it stands beside colons in keys, and before a space in entries of `delayed`, `event:<name>` and `unfit:<workflow>`.
@@ -74,7 +93,7 @@ package enum Identifier {
     }
 
     package static func problem(withRunID text: String) -> String? {
-        if let problem = problem(with: text) { return problem }
+        if let problem = problem(with: text) ?? problem(withStartOf: text) { return problem }
         return text.utf8.contains(UInt8(ascii: "~"))
             ? "holds \"~\", which is reserved (ids with it are to name a shard): use another character" : nil
     }

@@ -7,7 +7,7 @@ public struct Step: Sendable, Hashable {
     /// The same for every attempt of this step of this run, and for no other: hand it to services that drop duplicates.
     public var idempotencyKey: String { "\(runID)/\(generation)/\(id)" }
 
-    private let runID: String
+    let runID: String
     private let generation: Int
 
     package init(runID: String, generation: Int, id: String, attempt: Int) {

@@ -23,6 +23,8 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
         public static var workersLost: Cause { Cause(rawValue: "workersLost") }
         /// The result was larger than one may be, or the run's outcomes would have become larger than they may be together.
         public static var tooLarge: Cause { Cause(rawValue: "tooLarge") }
+        /// The value of the event, or the answer to the callback, is none of the type that the function asked for.
+        public static var notDecodable: Cause { Cause(rawValue: "notDecodable") }
         /// The worker was lost while the body of an `.atMostOnce` step ran: nobody knows how far it came.
         public static var interrupted: Cause { Cause(rawValue: "interrupted") }
         /// The child run failed, or was removed before its end could be read; type and message are those of its error.

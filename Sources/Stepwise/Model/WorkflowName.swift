@@ -6,7 +6,7 @@
 public struct WorkflowName<Input: Sendable, Output: Sendable>: Sendable, Hashable, ExpressibleByStringLiteral,
     CustomStringConvertible
 {
-    /// The name in work items: 1 to 200 printable ASCII characters without spaces; not `-` alone.
+    /// The name in work items: 1 to 200 printable ASCII characters without spaces, the first of them no hyphen.
     public let rawValue: String
 
     public init(_ name: String) {

@@ -56,7 +56,7 @@ extension StepCall {
     /// The child that it makes, if that is not to go on without it.
     package var childToEnd: Plan.Child? {
         guard case .child(let order) = special, order.endsWithParent else { return nil }
-        return Plan.Child(workflow: order.workflow, id: order.id)
+        return .made(workflow: order.workflow, id: order.id)
     }
 
     /// Whether it ends something outside its run when nobody waits for it any more.
@@ -96,11 +96,21 @@ package struct Plan: Sendable {
         package var child: Child?
     }
 
-    /// A child that is not to go on without the step that makes it.
-    package struct Child: Sendable, Hashable {
-        package var workflow: String
-        /// `nil`: made of the parent's id, its generation and the step.
-        package var id: String?
+    /// A child that is not to go on without the step that makes it. Indirect: next to no opening has one, and openings are copied.
+    package indirect enum Child: Sendable, Hashable {
+        /// - Parameter id: `nil`: made of the parent's id, its generation and the step.
+        case made(workflow: String, id: String?)
+
+        package var workflow: String {
+            switch self {
+            case .made(let workflow, _): workflow
+            }
+        }
+        package var id: String? {
+            switch self {
+            case .made(_, let id): id
+            }
+        }
     }
 
     /// A step for which the function no longer waits, and that leaves something outside the run.

@@ -4,7 +4,7 @@ package import StepwiseRedis
 /// The name of the data's format in `meta`, and what a server must be able to do.
 enum DataFormat {
     /// The format that this version reads and writes. Until 0.1.0 is released it rises with each change, and nothing is upgraded.
-    static let current = "3-draft-4"
+    static let current = "3-draft-5"
     static let minimumRedis = (6, 2)
     /// This version's own number, kept in `worker:<worker>`.
     static let version = "0.1.0"

@@ -43,10 +43,17 @@ struct KnownRun: Sendable {
     ///
     /// - Parameter now: how many calls are opened if it was applied.
     mutating func note(_ reply: AdvanceReply, to request: RunStore.Advance, opened now: Int) {
+        if Self.isApplied(reply) { noteApplied(request, opened: now) }
+    }
+
+    private static func isApplied(_ reply: AdvanceReply) -> Bool {
         switch reply {
-        case .inline, .more, .released(_, isOwn: true): break
-        case .released, .paused, .finished, .ending, .continued, .rebuild, .stale, .reset: return
+        case .inline, .more, .released(_, isOwn: true): true
+        case .released, .paused, .finished, .ending, .continued, .rebuild, .stale, .reset: false
         }
+    }
+
+    private mutating func noteApplied(_ request: RunStore.Advance, opened now: Int) {
         if request.ending != nil { return }
         opened = max(opened, now)
         isBetweenPages = !request.plan.isComplete && !request.plan.closings.isEmpty
@@ -57,11 +64,8 @@ struct KnownRun: Sendable {
     mutating func note(
         _ reply: AdvanceReply, to request: RunStore.Advance, _ record: RunStore.Record, opened now: Int
     ) {
-        switch reply {
-        case .inline, .more, .released(_, isOwn: true): break
-        case .released, .paused, .finished, .ending, .continued, .rebuild, .stale, .reset: return
-        }
+        guard Self.isApplied(reply) else { return }
         (recorded, last) = (request.upto, .token(record.token))
-        note(reply, to: request, opened: now)
+        noteApplied(request, opened: now)
     }
 }

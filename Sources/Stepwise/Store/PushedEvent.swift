@@ -12,7 +12,7 @@ struct PushedEvent: Sendable {
     var keep: Int?
 
     init(_ members: JSONMembers) throws(PushedItem.Problem) {
-        guard let event = try members.identifier("event") else {
+        guard let event = try members.identifier("event", Identifier.problem(withEvent:)) else {
             throw .init(reason: "\"event\" is null: it names the event")
         }
         self.event = EventName.stored(event)

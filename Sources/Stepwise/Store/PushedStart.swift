@@ -43,12 +43,33 @@ struct PushedStart: Sendable {
             return StartTime(after: after)
         }
         if let at = members.integer(name) { return StartTime(at: at) }
-        guard let date = members.string(name).flatMap(DateText.date) else {
+        guard let text = members.string(name), hasForm(ofDate: text), let date = DateText.date(from: text) else {
             throw .init(
                 reason: "\"at\" is neither a whole number of milliseconds since 1970 "
                     + "nor a date such as \"2026-12-01T09:00:00Z\"")
         }
         return StartTime(date)
+    }
+
+    /// Whether a text is written as `2026-12-01T09:00:00Z` is, perhaps with a fraction of the second or an offset such as `+01:00`. What reads dates
+    /// takes numbers of any length for the parts, and makes another time of them.
+    private static func hasForm(ofDate text: String) -> Bool {
+        func fits(_ bytes: some Collection<UInt8>, _ form: String) -> Bool {
+            bytes.count == form.utf8.count
+                && zip(bytes, form.utf8).allSatisfy { byte, sign in
+                    sign == UInt8(ascii: "0") ? isDigit(byte) : byte == sign
+                }
+        }
+        func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+        let time = "0000-00-00T00:00:00"
+        guard fits(text.utf8.prefix(time.utf8.count), time) else { return false }
+        var zone = text.utf8.dropFirst(time.utf8.count)
+        if zone.first == UInt8(ascii: ".") {
+            let digits = zone.dropFirst().prefix(while: isDigit).count
+            guard (1...9).contains(digits) else { return false }
+            zone = zone.dropFirst(1 + digits)
+        }
+        return ["+00:00", "-00:00", "+0000", "-0000", "Z"].contains { fits(zone, $0) }
     }
 
     private static func labels(_ value: [UInt8]) throws(PushedItem.Problem) -> RunLabels {

@@ -8,7 +8,8 @@ package enum ScriptLibrary {
         recordPlain, record, markAttempt, unmarkAttempt, retry, promote, notify, broadcast, deliver, withdraw, callback,
         extend, purgeMail,
         awaitChild, childEnded, format, registerWorker, beat, compare, declareDead, deregister, release, releaseHeld,
-        noteHeld, releasePushed, reject, trimMalformed, setUnserved, reclaim, notePool, tryCommands, schedule,
+        noteAlone, noteHeld, releasePushed, reject, trimMalformed, setUnserved, reclaim, notePool, tryCommands,
+        schedule,
     ]
 
     /// For the plain case of another script: it does without the library.

@@ -9,18 +9,33 @@ extension WorkflowContext {
     /// and a timeout in the same instant one is recorded, and counts on every replay.
     ///
     /// - Parameters:
-    ///   - event: the event's name: 1 to 200 printable ASCII characters without spaces.
-    ///   - type: what its value is decoded as; one that does not fit parks the run.
+    ///   - event: the event's name: 1 to 200 printable ASCII characters without spaces, the first of them no hyphen.
+    ///   - type: what its value is decoded as.
     ///   - timeout: how long to wait, by Redis' clock; `nil`: for ever.
     ///   - name: the step's name; `nil`: the event's.
     /// - Returns: the event's value.
-    /// - Throws: ``EventTimeout``; `CancellationError` in a cancelled task; ``StepFailure`` with cause `tooLarge` for a value with which the run's
-    ///   outcomes would take more than they may; ``StepwiseError`` for a bad name, or a call from the wrong place.
+    /// - Throws: ``EventTimeout``; `CancellationError` in a cancelled task; ``StepFailure`` with cause `notDecodable` for a value that is none of
+    ///   `type`, after which the function may wait again, or with cause `tooLarge` for one with which the run's outcomes would take more than
+    ///   they may; ``StepwiseError`` for a bad name, or a call from the wrong place.
     @discardableResult
     public func waitForEvent<T: Codable & Sendable>(
         _ event: String, as type: T.Type = T.self, timeout: Duration? = nil, name: String? = nil
     ) async throws -> T {
-        try await decode(type, from: self.event(event, timeout, name))
+        let result = try await self.event(event, timeout, name)
+        return try decode(type, ofEvent: EventName.stored(event), from: result)
+    }
+
+    /// The value comes from others, and not from this code as it was: to park the run would let whoever sends an event stop all who wait for it.
+    private func decode<T: Decodable>(_ type: T.Type, ofEvent event: String, from result: StepResult) throws -> T {
+        do {
+            return try JSON.decode(
+                type, from: result.json,
+                what: "the value of event \"\(event)\", which step \"\(result.step)\" of run \(runID) has got,")
+        } catch {
+            throw StepFailure(
+                step: result.step, attempts: 1, type: String(describing: StepwiseError.self),
+                message: error.message.prefix(bytes: ErrorWords.limit), cause: .notDecodable)
+        }
     }
 
     /// Waits for an event whose value does not matter.
@@ -32,7 +47,7 @@ extension WorkflowContext {
         let event = EventName.stored(given)
         let step = name ?? event
         try checkPlace(of: "step \"\(step)\"")
-        try Identifier.check(given, what: "event")
+        try Identifier.check(event: given)
         let limit = timeout.map { max(.zero, $0).wholeMilliseconds }
         do {
             return try await instance.call(name: step, options: StepOptions(), .wait(.event(event, timeout: limit))) {
@@ -81,7 +96,7 @@ extension WorkflowContext {
         let event = EventName.stored(given)
         let step = name ?? "notify \(event)"
         try checkPlace(of: "step \"\(step)\"")
-        try Identifier.check(given, what: "event")
+        try Identifier.check(event: given)
         let notice = Notice(event: event, target: target)
         _ = try await instance.call(name: step, options: options, .notice(notice)) { _ in
             try JSON.encode(value, what: "the value of event \"\(event)\"")

@@ -58,8 +58,13 @@ struct CancelCommand: AsyncParsableCommand {
                 }
                 do {
                     let answer = try await client.cancel(id, reason: reason ?? "stepwise cancel")
-                    answers.append((id, Self.words(answer)))
-                    if case .alreadyEnded = answer, !runs.isEmpty { isAllWell = false }
+                    var words = Self.words(answer)
+                    if case .alreadyEnded(let status) = answer {
+                        let isEnding = try await client.details(ofRun: id)?.status == .ending
+                        if isEnding { words = "is ending, as \(status)" }
+                        if !runs.isEmpty { isAllWell = false }
+                    }
+                    answers.append((id, words))
                 } catch let error as StepwiseError where error.code == .noSuchRun {
                     answers.append((id, "no such run"))
                     if !runs.isEmpty { isAllWell = false }

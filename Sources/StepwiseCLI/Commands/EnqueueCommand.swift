@@ -104,7 +104,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         } else {
             Output.complain(
                 "run \(run.id) \(end.status.rawValue == "failed" ? "failed: \(end.error)" : "is \(end.status)"); "
-                    + "look at its steps: stepwise history \(run.id)")
+                    + "look at its steps: stepwise history \(run.id.shellWord)")
         }
     }
 }

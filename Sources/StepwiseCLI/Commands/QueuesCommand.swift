@@ -14,6 +14,9 @@ struct QueuesCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("With --malformed: at most so many.", valueName: "count"))
     var limit = 20
 
+    /// How many inboxes that no worker serves have a row of their own.
+    private static let mostInboxes = 10
+
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
@@ -56,12 +59,22 @@ struct QueuesCommand: AsyncParsableCommand {
             return
         }
         var table = Table("QUEUE", "PUSHED", "READY", "CLAIMED", "WORKERS", "PAUSED SINCE")
-        for queue in totals.queues {
+        // Whoever may push to any inbox can make any number of these.
+        let folded = totals.queues.filter(\.isInboxAlone).dropFirst(Self.mostInboxes)
+        let hidden = Set(folded.map(\.name))
+        for queue in totals.queues where !hidden.contains(queue.name) {
             table.add(
                 queue.name, String(queue.pushed), String(queue.ready), String(queue.claimed), String(queue.workers),
                 queue.pausedSince.map { Output.time($0) } ?? "")
         }
-        var lines = [table.text, "", "delayed    \(totals.delayed)", "malformed  \(totals.malformed)"]
+        var lines = [table.text]
+        if !folded.isEmpty {
+            let items = folded.reduce(0) { $0 + $1.pushed }
+            lines.append(
+                "and \(folded.count) more inboxes that no worker serves, with \(items) pushed items: see them with --json"
+            )
+        }
+        lines += ["", "delayed    \(totals.delayed)", "malformed  \(totals.malformed)"]
         if !unserved.isEmpty {
             var waiting = Table("UNSERVED WORKFLOW", "WORK ITEMS")
             for (workflow, count) in unserved { waiting.add(workflow, String(count)) }

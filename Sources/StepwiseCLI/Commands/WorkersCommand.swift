@@ -41,6 +41,11 @@ struct WorkersCommand: AsyncParsableCommand {
             for worker in workers where worker.state == .alive && (!worker.held.isEmpty || worker.isStopped) {
                 Output.print("warning: " + Table.printable(worker.stuckText))
             }
+            for worker in workers where worker.state == .alive && !worker.poolBodies.isEmpty {
+                let text =
+                    "the pool of worker \(worker.name) has begun bodies that have not returned: \(worker.poolText)"
+                Output.print("warning: " + Table.printable(text))
+            }
         }
     }
 
@@ -76,6 +81,7 @@ struct WorkersCommand: AsyncParsableCommand {
             ("version", .string(worker.version)), ("started", JSONDocument(worker.started)),
             ("ending", JSONDocument(ending)),
             ("poolHeldSince", JSONDocument(worker.poolHeldSince)),
+            ("poolBodies", .array(worker.poolBodies.map(json))),
             ("held", .array(worker.held.map(json))), ("stopped", .bool(worker.isStopped)),
         ])
     }

@@ -171,6 +171,30 @@ extension Scenarios {
             }
         }
 
+        @Test func `A run that was asked to end, and whose function does not come back, is cancelled and not parked`()
+            async throws
+        {
+            let hasLeft = Latch()
+            let workflow = Workflow("astray") { (context, _: Int) async throws -> Int in
+                try await context.run("first") { 1 }
+                hasLeft.open()
+                // Nothing of the workflow's, so a cancel does not end it.
+                await Latch().wait()
+                return 2
+            }
+            let configuration = StepwiseWorker.Configuration(offExecutorLimit: .seconds(2))
+            try await withWorker([workflow], configuration: configuration) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                await hasLeft.wait()
+                #expect(try await run.cancel(reason: "enough") == .requested)
+                try await eventually("it is cancelled") { try await run.details().status == .cancelled }
+                let details = try await run.details()
+                #expect(details.reason == nil)
+                #expect(try await client.runs(status: .parked, limit: 10).isEmpty)
+                try await expectSound(client)
+            }
+        }
+
         @Test func `A parked run is cancelled at once`() async throws {
             let workflow = Workflow("parks") { (context, _: Int) async throws -> Int in 1 }
             try await withWorker([workflow]) { client, _ in

@@ -6,7 +6,7 @@ import Testing
 
 /// A run that has very much open at once until the event `go` comes, and then ends.
 struct Crowd: Codable, Sendable {
-    enum Kind: String, Codable, Sendable, CaseIterable { case events, sleeps, bodies, children }
+    enum Kind: String, Codable, Sendable, CaseIterable { case events, sleeps, bodies, fewBodies, children }
     enum End: String, Codable, Sendable { case completes, fails, continues }
 
     /// What it has open.
@@ -14,6 +14,9 @@ struct Crowd: Codable, Sendable {
     var count: Int
     /// What its function does once `go` has come. One that begins anew waits for it once more, and for nothing beside.
     var end: End = .completes
+
+    /// Bodies that sleep hold their slots, and its turn needs one.
+    var configuration: StepwiseWorker.Configuration { .init(concurrency: kind == .fewBodies ? count / 5 : 100) }
 
     static let id = "crowd"
     static let output = 7
@@ -39,7 +42,8 @@ struct Crowd: Codable, Sendable {
         switch kind {
         case .events: try await context.waitForEvent("never", timeout: .hours(10), name: "wait")
         case .sleeps: try await context.sleep(for: .hours(10))
-        case .bodies:
+        case .fewBodies where number % 6 != 0: try await context.sleep(for: .hours(10))
+        case .bodies, .fewBodies:
             try await context.run("body", .totalTimeout(.hours(10))) { try await Task.sleep(for: .seconds(3600)) }
         case .children: _ = try await context.invoke(Self.idle, number, id: "child-\(number)", .queue("nowhere"))
         }

@@ -33,9 +33,8 @@ extension Scenarios {
         /// Each way for one kind of step, and for the others one by the function and one from outside.
         static let cases: [Case] =
             Way.allCases.map { Case(kind: .events, way: $0) }
-            + [Crowd.Kind.sleeps, .bodies, .children].flatMap { kind in
-                [Case(kind: kind, way: .completes), Case(kind: kind, way: .cancelledWhilePaused)]
-            }
+            + [Crowd.Kind.sleeps, .fewBodies, .children].map { Case(kind: $0, way: .completes) }
+            + [Crowd.Kind.sleeps, .bodies, .children].map { Case(kind: $0, way: .cancelledWhilePaused) }
 
         private func ask(_ run: WorkflowRun<Int>, _ way: Way, _ server: RedisServer) async throws {
             switch way {
@@ -85,7 +84,7 @@ extension Scenarios {
         ) async throws {
             let crowd = ending.crowd
             try await CrowdStage.with(clock: ending.way.isTimed ? .skippable : .system) { stage in
-                try await stage.working {
+                try await stage.working(configuration: crowd.configuration) {
                     let run = try await stage.begin(crowd, runTimeout: ending.way.isTimed ? .hours(1) : nil)
                     try await ask(run, ending.way, stage.server)
                     if ending.way == .continues { try await expectNextGeneration(of: run, stage) }

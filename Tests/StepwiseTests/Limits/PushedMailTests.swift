@@ -62,6 +62,34 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `A pushed event takes no place of a client's, and an answer is kept though the mailbox is full`()
+            async throws
+        {
+            let tokens = Tally()
+            let workflow = Workflow("asking") { (context, _: Int) async throws -> String in
+                let callback = try await context.callback("approved", as: String.self)
+                try await context.run("ask") { () async -> Void in tokens.add(callback.token) }
+                try await context.waitForEvent("go")
+                return try await callback.value()
+            }
+            try await withWorker([workflow]) { client, server in
+                let run = try await client.enqueue(workflow, 0, id: "r")
+                try await eventually("it waits") { try await client.openSteps(ofRun: "r").map(\.step) == ["go"] }
+                try await push(#"{"event":"news","run":"r","payload":1}"#, server)
+                try await eventually("the pushed one is there") { try await pushedCount(of: "r", server) == 1 }
+                // One place is left: the callback, the wait, what was pushed and its counter are there beside these.
+                let script = "for n = 1, 9997 do redis.call('ZADD', KEYS[1], 0, 'other m ' .. n .. ' 1') end"
+                _ = try await server.command("EVAL", .init(script), "1", key("mail:r"))
+                #expect(try await server.command("ZCARD", key("mail:r")).integer == 10_001)
+                #expect(try await client.notify("news", 2, run: "r") == .kept)
+                #expect(await errorCode { try await client.notify("news", 3, run: "r") } == .mailboxFull)
+                #expect(try await client.complete(tokens.all[0], "yes") == .kept)
+                try await client.notify("go", run: "r")
+                #expect(try await complete(run, of: workflow).output == "yes")
+            }
+        }
+
+        @Test(.rule(8))
         func `Pushed events of a run have half of the bytes that its outcomes may have`() async throws {
             let workflow = Workflow("patient") { (context, _: Int) async throws -> Void in
                 try await context.waitForEvent("go")

@@ -89,6 +89,42 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `A pushed run whose time is up while it waits keeps its place, and leaves like the others`() async throws {
+            try await withClient { client, server in
+                try await withWorkers(server, pay) {
+                    let item = #"{"workflow":"other","id":"late","payload":1,"timeout":3600000}"#
+                    _ = try await server.command("LPUSH", key("inbox:default"), .init(item))
+                    try await eventually("it waits") {
+                        try await names("waiting:pushed:default", server) == ["late"]
+                    }
+                    let generation = try await server.command("HGET", key("run:late"), "generation").string ?? ""
+                    _ = try await server.command(
+                        "ZADD", key("delayed"), "XX", "1", .init("default timeout late \(generation)"))
+                    try await eventually("it fails") { try await client.details(ofRun: "late")?.status == .failed }
+                    let dead = try await client.deadRuns().runs
+                    #expect(dead.map(\.id) == ["late"] && dead.first?.error.type == "RunTimeout")
+                }
+                // More than may wait: upkeep looks at every entry, whatever its age.
+                try await withWorkers(server, pay, configuration: .init(queues: ["elsewhere"], maximumPushedWaiting: 1))
+                {
+                    _ = try await server.command("ZADD", key("waiting:pushed:default"), "1", "nobody")
+                    try await eventually("what does not wait leaves") {
+                        try await names("waiting:pushed:default", server) == ["late"]
+                    }
+                }
+                let configuration = StepwiseWorker.Configuration(
+                    queues: ["elsewhere"], waitingLimit: .milliseconds(1))
+                try await withWorkers(server, pay, configuration: configuration) {
+                    try await eventually("it leaves") { try await client.details(ofRun: "late") == nil }
+                }
+                for list in ["waiting:pushed:default", "dead", "runs:failed"] {
+                    let left = try await names(list, server)
+                    #expect(left.isEmpty, "\(list)")
+                }
+            }
+        }
+
+        @Test(.rule(8))
         func `Events to a run that is not there stay when another queue's list has become too old`() async throws {
             try await withClient { client, server in
                 let queues = StepwiseWorker.Configuration(queues: ["default", "mail"])

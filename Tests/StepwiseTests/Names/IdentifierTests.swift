@@ -56,8 +56,23 @@ struct IdentifierTests {
 
     @Test func `A workflow is not called what work items say for no name`() {
         #expect(Identifier.problem(withWorkflow: "-") != nil)
-        #expect(Identifier.problem(withWorkflow: "--") == nil && Identifier.problem(withWorkflow: "a~b") == nil)
+        #expect(Identifier.problem(withWorkflow: "a-") == nil && Identifier.problem(withWorkflow: "a~b") == nil)
         #expect(Identifier.problem(withWorkflow: "a b") == Identifier.problem(with: "a b"))
+    }
+
+    @Test(arguments: ["-", "-x", "--workflow=tidying", "-\u{301}"])
+    func `No name that a shell may hand to a command begins as an option does`(_ name: String) {
+        #expect(Identifier.problem(withRunID: name) != nil)
+        #expect(Identifier.problem(withWorkflow: name) != nil)
+        #expect(Identifier.problem(withEvent: name) != nil)
+        #expect(Identifier.problem(withRunID: "a" + name) == Identifier.problem(with: name))
+    }
+
+    @Test func `A text is one word of a shell's command, whatever it holds`() {
+        #expect("order-17".shellWord == "order-17")
+        #expect("".shellWord == "''" && "a;b".shellWord == "'a;b'" && "$(x)".shellWord == "'$(x)'")
+        #expect("a'\u{301}b".shellWord == "'a'\\''\u{301}b'")
+        #expect("it's".shellWord == #"'it'\''s'"#)
     }
 
     @Test(arguments: ["ship", "ship~home", "~", "two words", "ü", String(repeating: "n", count: 200)])

@@ -143,9 +143,19 @@ extension Scenarios {
                 _ = try await server.command(
                     "LPUSH", "stepwise:{default}:inbox:a}:queue:b", #"{"workflow":"echo","payload":"x","timeout":2000}"#
                 )
-                let violations = try await Doctor(client, pause: .milliseconds(1)).examine().violations
-                #expect(violations.map(\.kind) == [.unknownKey])
-                #expect(violations.first?.message.contains(#"its name holds "}": a queue's name is"#) == true)
+                // Names that are no UTF-8, and queues that no worker serves: whoever may push makes any number of them.
+                let script = "for n = 1, 3 do redis.call('LPUSH', KEYS[1] .. string.char(254, n), 'x') end"
+                _ = try await server.command("EVAL", .init(script), "1", "stepwise:{default}:inbox:")
+                for queue in ["p", "q"] {
+                    _ = try await server.command("LPUSH", .init("stepwise:{default}:inbox:\(queue)"), "x")
+                }
+                let report = try await Doctor(client, pause: .milliseconds(1)).examine()
+                #expect(report.violations.isEmpty)
+                try #require(report.warnings.count == 2, "\(report.warnings)")
+                #expect(report.warnings[0].contains("from 4 inboxes whose names are no queue's, such as "))
+                #expect(report.warnings[0].contains(#""stepwise:{default}:inbox:a}:queue:b""#))
+                #expect(report.warnings[0].contains(#"which holds "}": a queue's name is"#))
+                #expect(report.warnings[1].contains("of 2 inboxes, such as stepwise:{default}:inbox:p"))
                 #expect(try await names(server, "*run:*").isEmpty)
             }
         }

@@ -162,12 +162,12 @@ extension Scenarios {
                 _ = try? await client.handle("r").details()
                 #expect(try await server.command("EXISTS", "stepwise:{default}:meta").integer == 0)
                 _ = try await client.enqueue(echo, "x")
-                #expect(try await server.command("HGET", "stepwise:{default}:meta", "format").string == "3-draft-4")
+                #expect(try await server.command("HGET", "stepwise:{default}:meta", "format").string == "3-draft-5")
                 await client.close()
             }
         }
 
-        @Test(arguments: ["1", "2", "3", "4", "3-draft-1", "3-draft-2", "3-draft-3"])
+        @Test(arguments: ["1", "2", "3", "4", "3-draft-1", "3-draft-2", "3-draft-3", "3-draft-4"])
         func `Who meets another data format refuses, names both, and changes nothing`(_ format: String) async throws {
             try await RedisServer.withServer { server in
                 let endpoint = try RedisEndpoint(server.url)
@@ -177,7 +177,7 @@ extension Scenarios {
                 let refused = await #expect(throws: StepwiseError.self) { try await worker.run() }
                 #expect(refused?.code == .otherDataFormat)
                 #expect(refused?.message.contains("data format \(format), and") == true)
-                #expect(refused?.message.contains("reads and writes 3-draft-4") == true)
+                #expect(refused?.message.contains("reads and writes 3-draft-5") == true)
                 #expect(await errorCode { try await client.enqueue(echo, "x") } == .otherDataFormat)
                 #expect(await errorCode { _ = try await client.handle("r").details() } == .otherDataFormat)
                 #expect(try await server.command("HGET", "stepwise:{default}:meta", "format").string == format)

@@ -115,7 +115,11 @@ extension Scenarios {
 
         @Test func `A pushed object with a time that is none is rejected, with the reason`() async throws {
             try await withWorker([echo]) { client, server in
-                let bad = [#""after":"5m""#, #""at":"tomorrow""#, #""after":5,"at":5"#, #""after":1.5"#]
+                let bad = [
+                    #""after":"5m""#, #""at":"tomorrow""#, #""after":5,"at":5"#, #""after":1.5"#,
+                    #""at":"2026-12-01T09:1111100:00+01:00""#, #""at":"12026-12-01T09:00:00Z""#,
+                    #""at":"2026-12-01T09:00:00""#, #""at":"2026-12-01T09:00:00.Z""#,
+                ]
                 for (index, when) in bad.enumerated() {
                     let item = #"{"workflow":"echo","payload":"x","id":"bad\#(index)",\#(when)}"#
                     _ = try await server.command("LPUSH", inbox, .init(item))
@@ -125,6 +129,31 @@ extension Scenarios {
                 }
                 let reasons = try await client.malformed(limit: 10).map(\.reason)
                 #expect(reasons.allSatisfy { $0.contains("\"after\"") || $0.contains("\"at\"") }, "\(reasons)")
+            }
+        }
+
+        @Test(.rule(8), arguments: [true, false])
+        func `A pushed run that starts later than anything may wait is rejected, unless nothing has an age`(
+            _ hasLimit: Bool
+        ) async throws {
+            let configuration = StepwiseWorker.Configuration(waitingLimit: hasLimit ? .seconds(3600) : .zero)
+            try await withWorker([echo], configuration: configuration) { client, server in
+                let far = [#""after":3700000"#, #""at":"9999-12-31T23:59:59Z""#, #""at":9000000000000"#]
+                for (index, when) in far.enumerated() {
+                    let item = #"{"workflow":"echo","payload":"x","id":"far\#(index)",\#(when)}"#
+                    _ = try await server.command("LPUSH", inbox, .init(item))
+                }
+                let item = #"{"workflow":"echo","payload":"x","id":"near","after":1800000}"#
+                _ = try await server.command("LPUSH", inbox, .init(item))
+                let waiting = RedisArgument("stepwise:{default}:waiting:pushed:default")
+                let malformed = RedisArgument("stepwise:{default}:malformed")
+                try await eventually("all are taken") {
+                    let count = try await server.command("ZCARD", waiting).integer ?? 0
+                    return try await server.command("LLEN", malformed).integer == 4 - count && count > 0
+                }
+                #expect(try await server.command("ZCARD", waiting).integer == (hasLimit ? 1 : 4))
+                let reasons = try await client.malformed(limit: 10).map(\.reason)
+                #expect(reasons.allSatisfy { $0.contains("waitingLimit") })
             }
         }
 

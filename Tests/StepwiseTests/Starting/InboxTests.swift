@@ -64,6 +64,22 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `What begins as an option of a command does is no run's id, no workflow and no event`() async throws {
+            try await withWorker([pay]) { client, server in
+                for item in [
+                    #"{"workflow":"pay","id":"--workflow=pay","payload":1}"#, #"{"workflow":"--all","payload":1}"#,
+                    #"{"event":"--all","payload":1}"#, #"{"event":"news","run":"--workflow=pay","payload":1}"#,
+                ] {
+                    _ = try await server.command("LPUSH", Self.inbox, .init(item))
+                }
+                try await eventually("all are rejected") { try await rejected(server) == 4 }
+                let reasons = try await client.malformed(limit: 9).map(\.reason)
+                #expect(reasons.allSatisfy { $0.contains("begins with \"-\"") }, "\(reasons)")
+                #expect(try await server.command("EXISTS", .init(Self.prefix + "run:--workflow=pay")).integer == 0)
+            }
+        }
+
+        @Test(.rule(8))
         func `What a dead worker had claimed from the inbox is read as a pushed item by whoever takes it up`()
             async throws
         {

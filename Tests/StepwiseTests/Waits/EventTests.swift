@@ -331,15 +331,6 @@ extension Scenarios {
             }
         }
 
-        @Test func `A value that does not fit the type parks the run with the reason`() async throws {
-            try await withWorker([twice]) { client, server in
-                let run = try await client.enqueue(twice, 0, id: "odd")
-                try await client.notify("answer", 17, run: "odd")
-                try await eventually("it is parked") { try await run.details().status == .parked }
-                #expect(try await run.details().reason?.contains("step \"answer\"") == true)
-            }
-        }
-
         @Test func `A run's mailbox is bounded`() async throws {
             try await withWorker([twice]) { client, server in
                 for _ in 0..<10 {

@@ -25,6 +25,27 @@ struct SlotsTests {
         #expect(slots.take(upTo: 4) == 3)
     }
 
+    @Test func `Who waits for too long to be alone is not, and slots are given out again`() async throws {
+        let slots = Slots(3)
+        #expect(slots.take(upTo: 2) == 2)
+        let paused = AsyncStream<Void>.makeStream()
+        let waiting = Task { await slots.pause { paused.continuation.yield() } }
+        for await _ in paused.stream { break }
+        // The wait may begin a moment later.
+        try await eventually("the wait has ended") {
+            slots.endPauseWait()
+            return !slots.isPaused
+        }
+        #expect(await !waiting.value)
+        #expect(slots.take(upTo: 3) == 1)
+        // It can be tried again.
+        slots.release(2)
+        let isAlone = await slots.pause {}
+        #expect(isAlone)
+        #expect(slots.take(upTo: 1) == 0)
+        slots.resume()
+    }
+
     @Test func `Who waits for an item holds no slot, and is waited for by who wants to be alone`() async throws {
         let slots = Slots(1)
         let tally = Tally()

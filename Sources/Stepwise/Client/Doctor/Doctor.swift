@@ -20,11 +20,12 @@ package struct Doctor: Sendable {
         var ids: Set<String> = []
         var lists = WorkItemSurvey.Lists()
         var strangers: [String: String] = [:]
+        var inboxes = StrangeInboxes()
         try await look { key, name, type in
             if let key, key.type == nil || key.type == type {
                 lists.add(key)
                 if let id = key.runID { ids.insert(id) }
-            } else {
+            } else if key != nil || !inboxes.add(name) {
                 strangers[name] = type
             }
         }
@@ -46,6 +47,8 @@ package struct Doctor: Sendable {
         // A run of which a key has another type cannot be read; that key is what is reported of it.
         ids.subtract(strangers.keys.compactMap { NamespaceKey($0)?.runID })
         report.note(survey)
+        inboxes.add(lists.inboxes, servedQueues: survey.servedQueues)
+        report.warnings += inboxes.warnings(keys: client.keys)
         if strangers["malformed"] == nil { report.malformed = try await client.length(client.keys.malformed) }
 
         let suspects = try await examineRuns(ids.sorted(), survey, &report)
@@ -77,8 +80,9 @@ package struct Doctor: Sendable {
     /// One look at every key's name and type.
     private func look(_ body: (NamespaceKey?, String, String) -> Void) async throws {
         try await client.scanKeys { names in
-            for (name, type) in zip(names, try await client.types(of: names)) where type != "none" {
-                body(NamespaceKey(name), name, type)
+            for (name, type) in zip(names, try await client.types(of: names)) {
+                let isThere = type != "none" || (StrangeInboxes.isInbox(name) && StrangeInboxes.isUnreadable(name))
+                if isThere { body(NamespaceKey(name), name, type) }
             }
         }
     }
@@ -204,7 +208,7 @@ package struct DoctorReport: Sendable {
     package var unreadable = 0
     /// Items that were rejected.
     package var malformed = 0
-    /// What is not right and breaks no rule: threads that user code holds.
+    /// What is not right and breaks no rule: threads that user code holds, inboxes that nobody reads.
     package var warnings: [String] = []
     package var violations: [Violation] = []
 

@@ -51,9 +51,9 @@ package struct NamespaceSnapshot: Sendable, Hashable {
         strangers.sorted { $0.key < $1.key }.map { name, type in
             let key = keys.prefix + name
             guard let expected = NamespaceKey(name)?.type else {
-                let queue = ["queue:", "inbox:"].first(where: name.hasPrefix).flatMap {
-                    Identifier.problem(withQueue: String(name.dropFirst($0.count)))
-                }
+                let queue =
+                    name.hasPrefix("queue:")
+                    ? Identifier.problem(withQueue: String(name.dropFirst("queue:".count))) : nil
                 return Violation(
                     .unknownKey, key: key,
                     queue.map { "no worker can claim from it, its name \($0)" }

@@ -109,14 +109,5 @@ package struct Violation: Sendable, Hashable {
 
 /// A redis-cli command that a shell takes as it is.
 func redisCommand(_ words: String...) -> String {
-    let quoted = words.map { word in
-        let isPlain =
-            !word.isEmpty
-            && word.unicodeScalars.allSatisfy { scalar in
-                scalar.isASCII && (scalar.properties.isAlphabetic || "0123456789-".unicodeScalars.contains(scalar))
-            }
-        return isPlain
-            ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
-    }
-    return "redis-cli " + quoted.joined(separator: " ")
+    "redis-cli " + words.map(\.shellWord).joined(separator: " ")
 }

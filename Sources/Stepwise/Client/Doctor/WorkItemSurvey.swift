@@ -12,6 +12,8 @@ struct WorkItemSurvey: Sendable {
     var unfit: [String: [String]] = [:]
     /// The workflows of the workers that are alive.
     var served: Set<String> = []
+    /// The queues from which these claim.
+    var servedQueues: Set<String> = []
     /// What user code holds of the threads of the workers that are alive.
     var stuck: [String] = []
 
@@ -95,10 +97,19 @@ extension StepwiseClient {
             var entry = NamespaceSnapshot.Worker()
             (entry.isIndexed, entry.hasEntry, entry.queues) = (worker.isIndexed, worker.hasEntry, worker.queues)
             survey.namespace.workers[worker.name] = entry
-            if worker.state == .alive { survey.served.formUnion(worker.workflows) }
+            if worker.state == .alive {
+                survey.served.formUnion(worker.workflows)
+                survey.servedQueues.formUnion(worker.queues)
+            }
             if worker.state == .alive, !worker.held.isEmpty || worker.isStopped {
                 survey.stuck.append(
                     worker.stuckText + "; find out why that code does not come back, and restart the process")
+            }
+            if worker.state == .alive, worker.poolHeldSince != nil {
+                survey.stuck.append(
+                    "worker \(worker.name) claims nothing: step bodies hold every thread of Swift's pool there; begun and not returned: "
+                        + "\(worker.poolText.isEmpty ? "unknown" : worker.poolText). Give such steps the option .blocking; bodies that never "
+                        + "return end with their process")
             }
             for queue in worker.queues {
                 lists.claims.insert(.init(worker: worker.name, queue: queue))

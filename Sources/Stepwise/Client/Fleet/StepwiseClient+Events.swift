@@ -45,7 +45,7 @@ extension StepwiseClient {
         let all = try await names.isEmpty ? keptNames() : names
         var count = 0
         for name in all {
-            try Identifier.check(name, what: "event")
+            try Identifier.check(event: name)
             if try await command(.removeKept(keys, name), doing: "removing \(keys.kept(name))") { count += 1 }
             try await command(.removeKeeping(keys, name), doing: "removing it from \(keys.keeping)")
         }

@@ -43,6 +43,8 @@ package struct WorkerListing: Sendable, Hashable {
     package var hasEntry = true
     /// Since when bodies hold all threads of Swift's pool there.
     package var poolHeldSince: Int?
+    /// Some of the bodies that the pool has begun there and that have not returned.
+    package var poolBodies: [HeldThread] = []
 
     /// How old the last beat of a worker that counts as alive may be, in milliseconds: longer than the default lease.
     package static let silence = 15_000

@@ -4,6 +4,12 @@ extension WorkerListing {
     /// - Parameter fields: of its entry.
     mutating func readPool(_ fields: [String: String]) {
         poolHeldSince = fields["pool"].flatMap { Int($0) }
+        poolBodies = HeldThread.all(in: fields["poolBodies"])
+    }
+
+    /// Which bodies may hold Swift's pool there, in words; empty if that is not known.
+    package var poolText: String {
+        poolBodies.map { "\($0.holder), since \($0.time)" }.joined(separator: "; ")
     }
 }
 
@@ -15,8 +21,10 @@ extension StepwiseClient {
         let age = max(0, try await redisTime() - since) / 1000
         let names = held.prefix(10).map(\.name).joined(separator: ", ") + (held.count > 10 ? ", …" : "")
         let who = held.count == 1 ? "worker \(names) claims nothing" : "\(held.count) workers claim nothing (\(names))"
+        let bodies = held.map(\.poolText).filter { !$0.isEmpty }.prefix(3).joined(separator: "; ")
         return who
             + ": for \(age) s bodies have held every thread of Swift's pool there; give steps whose bodies block or "
             + "compute for long the option .blocking, or start more workers"
+            + (bodies.isEmpty ? "" : ". Begun and not returned: \(bodies)")
     }
 }

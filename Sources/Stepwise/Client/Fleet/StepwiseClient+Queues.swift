@@ -17,6 +17,9 @@ package struct QueueListing: Sendable, Hashable {
     package var pausedSince: Date?
     /// How many living workers claim from it.
     package var workers = 0
+
+    /// Whether it is nothing but an inbox that no worker serves.
+    package var isInboxAlone: Bool { pushed > 0 && ready == 0 && claimed == 0 && workers == 0 && pausedSince == nil }
 }
 
 package struct QueueTotals: Sendable, Hashable {

@@ -56,9 +56,11 @@ extension StepwiseClient {
 
 extension HeldThread {
     /// What holds the thread, and since when.
-    package var sentence: String {
-        let time = DateText.text(of: Date(milliseconds: since)).map { $0.prefix(bytes: 19) + "Z" }
-        return "\(holder) has held a thread since \(time ?? "an unknown time")"
+    package var sentence: String { "\(holder) has held a thread since \(time)" }
+
+    /// Since when.
+    var time: String {
+        DateText.text(of: Date(milliseconds: since)).map { $0.prefix(bytes: 19) + "Z" } ?? "an unknown time"
     }
 }
 

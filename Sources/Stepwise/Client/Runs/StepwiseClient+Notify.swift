@@ -95,7 +95,7 @@ extension StepwiseClient {
 
     /// The stored name of an event that may be sent.
     private func storedName(_ given: String, _ json: [UInt8]) throws(StepwiseError) -> String {
-        try Identifier.check(given, what: "event")
+        try Identifier.check(event: given)
         let event = EventName.stored(given)
         if json.count > maximumPayloadSize {
             throw StepwiseError(

@@ -4,7 +4,7 @@ internal import StepwiseRedis
 
 extension ScriptLibrary {
     static let notePool = Script(
-        "note_pool", PackageResources.note_pool_lua, keys: ["worker"], arguments: ["number", "age"])
+        "note_pool", PackageResources.note_pool_lua, keys: ["worker"], arguments: ["number", "age", "bodies"])
 }
 
 extension ScriptCall<Bool> {
@@ -13,9 +13,15 @@ extension ScriptCall<Bool> {
     /// - Parameters:
     ///   - number: of the note; each has a higher one.
     ///   - age: for how long the pool has begun nothing; `nil` once it goes on.
-    static func notePool(_ keys: Keys, _ name: String, number: Int, age: Duration?) -> Self {
+    ///   - bodies: some of those that it has begun and that have not returned.
+    static func notePool(
+        _ keys: Keys, _ name: String, number: Int, age: Duration?, bodies: [HeldThread]
+    ) -> Self {
         Self(
             ScriptLibrary.notePool, keys: [keys.worker(name)],
-            arguments: [.init(number), .init(age.map { String($0.wholeMilliseconds) } ?? "")])
+            arguments: [
+                .init(number), .init(age.map { String($0.wholeMilliseconds) } ?? ""),
+                .init(bodies.isEmpty ? [] : HeldThread.json(bodies)),
+            ])
     }
 }

@@ -49,7 +49,7 @@ extension ScriptLibrary {
         arguments: ["status", "ids..."])
     static let forgetWaiting = Script(
         "forget_waiting", PackageResources.forget_waiting_lua,
-        keys: ["waiting", "parked", "unserved", "queued", "delayed", "paused", "runs..."],
+        keys: ["waiting", "parked", "unserved", "queued", "delayed", "paused", "failed", "dead", "runs..."],
         arguments: ["queue", "age", "ids..."])
     static let refuseWaiting = Script(
         "refuse_waiting", PackageResources.refuse_waiting_lua,
@@ -219,7 +219,7 @@ extension ScriptCall<Int> {
             ScriptLibrary.forgetWaiting,
             keys: [
                 keys.waitingPushed(queue), keys.runs(.parked), keys.runs(.noWorker), keys.runs(.queued), keys.delayed,
-                keys.paused,
+                keys.paused, keys.runs(.failed), keys.dead,
             ]
                 + runs.flatMap { run in
                     [

@@ -26,7 +26,7 @@ extension ScriptLibrary {
         "release", PackageResources.release_lua,
         keys: [
             "run", "open", "claimed", "queue", "steps", "join", "running", "queued", "unserved", "failed", "ending",
-            "dead", "parent_queue",
+            "dead", "parent_queue", "worker",
         ],
         arguments: [
             "text", "worker", "kind", "generation", "step", "attempt", "is_lost", "max_losses", "id",
@@ -40,6 +40,8 @@ extension ScriptLibrary {
         arguments: ["id", "worker", "text", "kind", "generation", "step", "attempt", "max_losses", "reason", "queue"])
     static let noteHeld = Script(
         "note_held", PackageResources.note_held_lua, keys: ["worker"], arguments: ["held", "is_stopped"])
+    static let noteAlone = Script(
+        "note_alone", PackageResources.note_alone_lua, keys: ["worker"], arguments: ["text"])
     static let releasePushed = Script(
         "release_pushed", PackageResources.release_pushed_lua,
         keys: ["accepting", "inbox", "redelivered", "malformed"],
@@ -163,6 +165,11 @@ extension ScriptCall<CompareReply> {
 }
 
 extension ScriptCall<Bool> {
+    /// Notes which claim a worker is about to execute alone. `false` if its name is gone or dead.
+    static func noteAlone(_ keys: Keys, _ name: String, _ text: String) -> Self {
+        Self(ScriptLibrary.noteAlone, keys: [keys.worker(name)], arguments: [.init(text)])
+    }
+
     /// - Parameter beat: the beat that was seen for a whole lease.
     static func declareDead(_ keys: Keys, _ name: String, beat: String) -> Self {
         Self(
@@ -215,7 +222,7 @@ extension ScriptCall<String> {
             keys: [
                 keys.run(run), keys.open(run), keys.claimed(worker, queue), keys.queue(queue), keys.steps(run),
                 keys.join(run), keys.runs(.running), keys.runs(.queued), keys.runs(.noWorker), keys.runs(.failed),
-                keys.runs(.ending), keys.dead, keys.queue(parentQueue ?? queue),
+                keys.runs(.ending), keys.dead, keys.queue(parentQueue ?? queue), keys.worker(worker),
             ],
             arguments: [
                 item, .init(worker), .init(kind), .init(generation), .init(step), .init(attempt), lost ? "1" : "",

@@ -116,8 +116,9 @@ extension StoreCommand<String?> {
 }
 
 extension StoreCommand<Void> {
+    /// From the right end, where the oldest lies: what leaves because its time is up is among these.
     static func removeUnserved(_ keys: Keys, of workflow: String, _ text: String) -> Self {
-        Self(doing: ["LREM", .init(keys.unserved(workflow)), "1", .init(text)])
+        Self(doing: ["LREM", .init(keys.unserved(workflow)), "-1", .init(text)])
     }
 
     static func removeUnfit(_ keys: Keys, of workflow: String, run: String) -> Self {

@@ -14,7 +14,7 @@ package final class Slots: Sendable {
         var allowance = Int.max
         /// How many wait for an item.
         var waiting = 0
-        var quietWaiter: CheckedContinuation<Void, Never>?
+        var quietWaiter: CheckedContinuation<Bool, Never>?
         var waiters: [CheckedContinuation<Bool, Never>] = []
 
         mutating func spend(_ number: Int) {
@@ -88,7 +88,7 @@ package final class Slots: Sendable {
             state.waiting -= 1
             return Self.takeQuietWaiter(&state, count)
         }
-        quiet?.resume()
+        quiet?.resume(returning: true)
     }
 
     package func release(_ number: Int = 1) {
@@ -102,21 +102,22 @@ package final class Slots: Sendable {
                 return (state.waiters.removeFirst(), nil)
             }
             waiter?.resume(returning: true)
-            quiet?.resume()
+            quiet?.resume(returning: true)
         }
     }
 
     /// Who waits to be alone, once all slots but one are free and nobody waits for an item.
-    private static func takeQuietWaiter(_ state: inout State, _ count: Int) -> CheckedContinuation<Void, Never>? {
+    private static func takeQuietWaiter(_ state: inout State, _ count: Int) -> CheckedContinuation<Bool, Never>? {
         guard state.isPaused, state.free >= count - 1 && state.waiting == 0 || state.isStopped else { return nil }
         defer { state.quietWaiter = nil }
         return state.quietWaiter
     }
 
-    /// Lets nobody have a slot, and waits until the caller's is the only one that is taken and nobody waits for an item, or ``stop()``.
+    /// Lets nobody have a slot, and waits until the caller's is the only one that is taken and nobody waits for an item, or ``stop()``,
+    /// or ``endPauseWait()``.
     ///
     /// - Parameter onPause: called once nobody gets a slot any more.
-    /// - Returns: whether it is so; `false` at once if somebody else is alone already, or once stopped.
+    /// - Returns: whether it is so; `false` at once if somebody else is alone already, or once stopped. Then slots are given out again.
     package func pause(_ onPause: () -> Void) async -> Bool {
         let isFirst = state.withLock { state in
             guard !state.isStopped, !state.isPaused else { return false }
@@ -125,17 +126,26 @@ package final class Slots: Sendable {
         }
         guard isFirst else { return false }
         onPause()
-        await withCheckedContinuation { continuation in
+        let hasComeTrue = await withCheckedContinuation { continuation in
             let isQuiet = state.withLock { state in
                 if state.free >= count - 1 && state.waiting == 0 || state.isStopped { return true }
                 state.quietWaiter = continuation
                 return false
             }
-            if isQuiet { continuation.resume() }
+            if isQuiet { continuation.resume(returning: true) }
         }
-        if state.withLock({ !$0.isStopped }) { return true }
+        if hasComeTrue, state.withLock({ !$0.isStopped }) { return true }
         resume()
         return false
+    }
+
+    /// Who waits to be alone has waited for long enough.
+    package func endPauseWait() {
+        let quiet = state.withLock { state in
+            defer { state.quietWaiter = nil }
+            return state.quietWaiter
+        }
+        quiet?.resume(returning: false)
     }
 
     /// Slots are given out again.
@@ -181,6 +191,6 @@ package final class Slots: Sendable {
             defer { state.quietWaiter = nil }
             return state.quietWaiter
         }
-        quiet?.resume()
+        quiet?.resume(returning: true)
     }
 }

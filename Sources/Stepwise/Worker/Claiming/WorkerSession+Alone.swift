@@ -1,4 +1,5 @@
 internal import Logging
+import NIOCore
 internal import StepwiseRedis
 
 extension WorkerSession {
@@ -6,25 +7,51 @@ extension WorkerSession {
     func isLastDelivery(lost: Int) -> Bool { lost > 0 && lost >= configuration.maximumWorkerLosses - 1 }
 
     /// Sees to it that the caller's work item is the only one in this process: claims nothing, releases what has not begun, and waits
-    /// for the rest. Should the process end now, nobody else is lost with it. To be followed by ``endAlone()``.
+    /// for the rest, for a lease at most: what goes on beside it may go on for hours. Should the process end before that, it is no loss of this one;
+    /// should it end after that, it is nobody else's. To be followed by ``endAlone()``.
     ///
-    /// - Returns: `false` if that is not possible now; then the work item is to be released.
-    func beginAlone(_ what: String, run: String, lost: Int) async -> Bool {
+    /// - Parameter text: the claim's; of a turn without what a first one brings along.
+    /// - Returns: `false` if that is not possible now; then the work item is to be released. Who has waited in vain is held back before that, or it
+    ///   would be claimed here again at once.
+    func beginAlone(_ what: String, run: String, text: String, lost: Int) async throws -> Bool {
+        let timer = connections.beat.eventLoop.scheduleTask(in: TimeAmount(atMost: configuration.lease)) {
+            [slots] in slots.endPauseWait()
+        }
         let isAlone = await slots.pause {
             logger.warning(
-                "\(what) has lost workers and is executed alone, for the last time; nothing is claimed until it is done",
+                "\(what) has lost workers and waits to be alone, for its last execution; nothing is claimed meanwhile",
                 metadata: ["run": "\(run)", "lost": "\(lost)"])
             for client in connections.blocking.values {
                 spawn { await self.stopWaiting(client) }
             }
         }
-        guard isAlone else { return false }
-        await releaseRest()
-        if isOver {
-            slots.resume()
+        timer.cancel()
+        guard isAlone else {
+            // Else somebody else is alone, or the worker leaves.
+            if !isDraining { await holdBack(what, run: run) }
             return false
         }
+        do {
+            await releaseRest()
+            guard try await evaluate(.noteAlone(keys, name, text)) else { throw SessionEnded() }
+        } catch {
+            slots.resume()
+            throw error
+        }
         return true
+    }
+
+    /// Keeps a work item that has waited in vain to be alone, until another one wants to be.
+    private func holdBack(_ what: String, run: String) async {
+        logger.warning(
+            "\(what) has waited for a lease to be alone, and other bodies still run; claiming goes on, and it is tried again later",
+            metadata: ["run": "\(run)"])
+        let pause = Duration.milliseconds(100)
+        var rest = configuration.lease * 3
+        while rest > .zero, !isDraining {
+            await Latch().wait(atMost: pause, on: connections.executor.eventLoop)
+            rest -= pause
+        }
     }
 
     /// What was released and claimed again before its first handling had ended has no slot, and would be lost with the process.

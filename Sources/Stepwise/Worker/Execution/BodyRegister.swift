@@ -13,6 +13,14 @@ final class BodyRegister: Sendable {
         let text: String
         /// The turn's number and how many outcomes its instance has had, for an inline step; `nil` for a claimed one.
         let turn: (number: Int, delivered: Int)?
+        /// Whether it may not be executed again once it has begun.
+        let isOnce: Bool
+
+        /// What it has returned, if somebody wants that.
+        var returned: [UInt8]? {
+            guard !body.isUnwanted, case .success(let json)? = body.end else { return nil }
+            return json
+        }
     }
 
     private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
@@ -27,12 +35,4 @@ final class BodyRegister: Sendable {
     }
 
     var all: [Entry] { entries.withLock { Array($0.values) } }
-
-    /// Those that have returned a value which somebody wants.
-    var returned: [(entry: Entry, json: [UInt8])] {
-        all.compactMap { entry -> (entry: Entry, json: [UInt8])? in
-            guard !entry.body.isUnwanted, case .success(let json)? = entry.body.end else { return nil }
-            return (entry, json)
-        }
-    }
 }

@@ -56,14 +56,17 @@ final class Occupancy: Sendable {
         _ driver: RunDriver, _ instance: RunInstance?, _ call: StepCall?,
         _ unrecorded: UnsafePointer<Unrecorded>? = nil, while body: () -> Value
     ) -> Value {
-        guard state.load(ordering: .relaxed) == Self.free else { return body() }
-        place = Place(
-            driver: .passUnretained(driver), instance: instance.map { .passUnretained($0) },
-            call: call.map { .passUnretained($0) }, unrecorded: unrecorded)
-        owner.store(UInt(bitPattern: ObjectIdentifier(driver)), ordering: .relaxed)
-        state.store(Self.occupied, ordering: .releasing)
+        let enters = state.load(ordering: .relaxed) == Self.free
+        if enters {
+            place = Place(
+                driver: .passUnretained(driver), instance: instance.map { .passUnretained($0) },
+                call: call.map { .passUnretained($0) }, unrecorded: unrecorded)
+            owner.store(UInt(bitPattern: ObjectIdentifier(driver)), ordering: .relaxed)
+            state.store(Self.occupied, ordering: .releasing)
+        }
+        // In one place, so that it can be inlined.
         let value = body()
-        leave()
+        if enters { leave() }
         // Until here somebody may read them.
         withExtendedLifetime(driver) {}
         withExtendedLifetime(instance) {}

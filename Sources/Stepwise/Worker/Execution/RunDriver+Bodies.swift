@@ -131,7 +131,8 @@ extension RunDriver {
         } else {
             let lost = if let lost { lost } else { try await session.lost(with: call.id, of: run) }
             if session.isLastDelivery(lost: lost) {
-                guard await session.beginAlone("step \"\(call.id)\"", run: run.id, lost: lost) else {
+                let claim = number == nil ? text : run.turnText
+                guard try await session.beginAlone("step \"\(call.id)\"", run: run.id, text: claim, lost: lost) else {
                     return .givenBack
                 }
                 isAlone = true
@@ -284,7 +285,7 @@ extension RunDriver {
         return entering(bodyOf: call) {
             RunningBody(
                 attempt: attempt, mark: mark, timeout: call.options.timeout,
-                timer: session.connections.executor.eventLoop, pace: itsPace, mayHold: mayHold,
+                timer: session.connections.executor, pace: itsPace, mayHold: mayHold,
                 on: session.threads(for: call.options), load: session.poolLoad,
                 cancelling: cancelling(call), step: step, body: body)
         }
@@ -305,7 +306,8 @@ extension RunDriver {
         let turn = number.map { (number: $0, delivered: instance?.delivered ?? 0) }
         session.bodies.note(
             BodyRegister.Entry(
-                body: body, run: run, step: call.id, key: call.key, kind: call.kind, text: text, turn: turn))
+                body: body, run: run, step: call.id, key: call.key, kind: call.kind, text: text, turn: turn,
+                isOnce: call.options.isAtMostOnce))
     }
 
     /// What a body's end means for its step.
@@ -358,15 +360,14 @@ extension RunDriver {
                 + "executed again: find out how far it came", cause: .interrupted)
     }
 
-    /// The step is closed or claimed elsewhere: its body is for nobody.
+    /// The step is closed or claimed elsewhere: its body is for nobody. Nobody waits for it any more, even if it goes on: whoever did asks Redis
+    /// what has become of the step, and its claim and its slot are free. What the body still returns is refused.
     func cancelBody(of step: String) {
-        guard let body = bodies[step] else { return }
+        guard let body = bodies.removeValue(forKey: step) else { return }
+        forgetAttempt(of: step)
+        if inline == step { inline = nil }
         entering(bodyOf: nil) { body.cancel(unwanted: true) }
-        if !body.isAwaited {
-            bodies[step] = nil
-            forgetAttempt(of: step)
-            if inline == step { inline = nil }
-        }
+        body.interruptWait()
     }
 
     /// Outcomes may have come from outside while this worker executes an inline body: it looks, and the body goes on.

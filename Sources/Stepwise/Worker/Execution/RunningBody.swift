@@ -39,14 +39,14 @@ final class RunningBody: Sendable {
     ///
     /// - Parameters:
     ///   - limit: after it the body is cancelled, and what it still returns is refused.
-    ///   - eventLoop: has the timer for that.
+    ///   - executor: its event loop has the timer for that.
     ///   - pace: what is known of such bodies: a quick one begins on the calling thread.
     ///   - mayHold: whether it may begin there.
     ///   - threads: where the body is executed; `nil`: on Swift's pool.
     ///   - load: of Swift's pool.
     ///   - cancelling: executes what the time limit does to the body: it may be user code.
     init(
-        attempt: Int, mark: AttemptMark?, timeout limit: Duration?, timer eventLoop: any EventLoop, pace: BodyPace,
+        attempt: Int, mark: AttemptMark?, timeout limit: Duration?, timer executor: WorkerExecutor, pace: BodyPace,
         mayHold: Bool = true, on threads: (any TaskExecutor)?, load: PoolLoad,
         cancelling: (@Sendable (() -> Void) -> Void)?, step: Step,
         body: @escaping @Sendable (Step) async throws -> [UInt8]
@@ -74,16 +74,18 @@ final class RunningBody: Sendable {
             guard self.begins() else { return }
             // There was no thread for it until nobody wanted its end any more.
             if Task.isCancelled { return self.finish(.failure(CancellationError())) }
+            let number = self.load?.enter(self, step)
             let begin = ContinuousClock.now
             let end: End
             do {
                 end = .success(try await StepScope.$current.withValue(step) { try await body(step) })
             } catch { end = .failure(error) }
             pace.note(took: ContinuousClock.now - begin, wasHere: false)
+            if let number { self.load?.leave(number) }
             self.finish(end)
         }
         let timer = limit.map { limit in
-            eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) {
+            executor.eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) {
                 self.finish(.failure(StepTimeout(limit: limit)))
                 if let cancelling { cancelling { work.cancel() } } else { work.cancel() }
             }
@@ -177,8 +179,9 @@ final class RunningBody: Sendable {
     var mark: AttemptMark? { markOfAttempt }
     /// Its end, once it is there.
     var end: End? { state.withLock { $0.end } }
-    var isAwaited: Bool { state.withLock { $0.waiter != nil } }
     var isUnwanted: Bool { state.withLock { $0.isUnwanted } }
+    /// Whether it has no end yet, and its step is open.
+    var isWanted: Bool { state.withLock { $0.end == nil && !$0.isUnwanted } }
     /// How long it took, in milliseconds; 0 before its end.
     var took: Int { state.withLock { $0.took } }
 }

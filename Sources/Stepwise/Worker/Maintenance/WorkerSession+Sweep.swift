@@ -29,14 +29,16 @@ extension WorkerSession {
     }
 
     /// Moves a claim list back to its queue, the newest first, so that the oldest is the next to be claimed.
-    func releaseAll(of name: String, queue: String, lost: Bool) async throws {
+    ///
+    /// - Parameter kept: what stays in the list.
+    func releaseAll(of name: String, queue: String, lost: Bool, but kept: Set<[UInt8]> = []) async throws {
         // A frozen worker's blocking claim may still be served, with the very item that goes back. That is no second loss.
         var counted: Set<String> = []
         while true {
             let items = try await command(.items(keys.claimed(name, queue), count: 100))
             if items.isEmpty { return }
             var moved = false
-            for item in items {
+            for item in items where !kept.contains(item) {
                 let workItem = String(validating: item, as: UTF8.self).flatMap { WorkItem($0) }
                 var parentQueue: String?
                 if case .turn(let run, _)? = workItem, lost { parentQueue = try await self.parentQueue(of: run) }

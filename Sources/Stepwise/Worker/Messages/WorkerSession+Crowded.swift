@@ -36,6 +36,16 @@ extension WorkerSession {
             + "configuration): \(Crowd.runs.advice), or raise the setting; then push it again"
     }
 
+    /// Why a pushed run that starts too late is refused; `nil` if it does not. Until its start it would hold a place among those that wait.
+    func reasonAgainstStart(of order: PushedStart) async throws -> String? {
+        let limit = configuration.waitingLimit
+        guard limit > .zero, let start = order.start else { return nil }
+        guard try await start.delay(from: redisTime()) > limit.wholeMilliseconds else { return nil }
+        return
+            "it would start later than \(limit.wholeMilliseconds) ms from now (waitingLimit of the worker's configuration): push it "
+            + "again nearer to its time, enqueue it with the library or the stepwise command, or raise the setting"
+    }
+
     /// The bound for the run's first wait: `nil` if this worker goes on with it at once, or if a person has paused its workflow.
     func mostWaiting(for order: PushedStart) -> Int? {
         if order.start != nil { return mostPushedWaiting }

@@ -25,6 +25,7 @@ public final class StepwiseWorker: Service, Sendable {
     private let hasRun = Atomic(false)
     private let signal = LeaveSignal()
     private let blocking: BlockingThreads
+    private let poolBodies = PoolBodies()
     private let left: LeftThreads
 
     /// The worker's event loops beside that of its ``WorkerThread``, each a thread of its own.
@@ -146,6 +147,11 @@ public final class StepwiseWorker: Service, Sendable {
                 let ending = try await live(loops)
                 if case .leaving = ending { break }
                 if shutdown.isOpen { break }
+                if case .poolHeld = ending {
+                    ProcessEnd.now(
+                        logger, "step bodies that nobody waits for hold every thread of Swift's pool; the process ends",
+                        ["holders": "\(poolBodies.picture(for: "").holders)"])
+                }
                 if left.isFull { meetFullness() }
                 logger.warning(
                     "the worker begins anew under another name", metadata: ["reason": "\(ending)"])
@@ -187,7 +193,7 @@ public final class StepwiseWorker: Service, Sendable {
             }
             let session = WorkerSession(
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
-                blocking: blocking, left: left, observer: observer, logger: logger)
+                blocking: blocking, pool: poolBodies, left: left, observer: observer, logger: logger)
             let others = session.serversApart()
             if !redisSession.runID.isEmpty { session.admit(redisSession) }
             let comparing = onEngine(loops) { await session.compareServers(others) }
@@ -254,6 +260,25 @@ public final class StepwiseWorker: Service, Sendable {
         return nil
     }
 
+    /// How long something is waited for that needs a session's thread.
+    private func limit(_ isHeld: Bool, _ session: WorkerSession, _ usual: Duration) -> Duration {
+        isHeld ? .zero : session.occupancy.isOccupied ? .milliseconds(200) : usual
+    }
+
+    /// Releases what a session held, however long that takes until the worker is asked to leave.
+    private func leaveBehind(_ session: WorkerSession, _ loops: Loops) async {
+        let isDone = Latch()
+        Task.detached(executorPreference: loops.engine) { [shutdown] in
+            await session.leaveBehind(until: shutdown)
+            isDone.open()
+        }
+        let stop = shutdown.whenOpen {
+            _ = loops.engine.eventLoop.scheduleTask(in: .seconds(6)) { isDone.open() }
+        }
+        await isDone.wait()
+        shutdown.forget(stop)
+    }
+
     private func work(
         as session: WorkerSession, _ thread: WorkerThread, _ loops: Loops
     ) async -> WorkerSession.Ending {
@@ -301,10 +326,11 @@ public final class StepwiseWorker: Service, Sendable {
                 session.holder(since: wallClockMilliseconds() - milliseconds)
             } else { nil }
         let isHeld = holder != nil
+        // The heartbeat goes on. Redis may be away: whoever gave up waiting for it would be swept, and everybody would have lost a worker.
+        // Before bodies are cancelled: the thread may be free by now, and some are waited for.
+        if ending.isHeld { await leaveBehind(session, loops) }
         // A body that ignores its cancellation may go on for as long as it likes; it can no longer write anything. Nor can the code that holds the thread.
-        let patience: Duration =
-            isHeld ? .zero : session.occupancy.isOccupied ? .milliseconds(200) : .seconds(1)
-        await atMost(patience, on: loops.engine) {
+        await atMost(limit(isHeld, session, .seconds(1)), on: loops.engine) {
             await session.abandonAll()
             session.closeJobs()
             await jobs.value
@@ -313,7 +339,7 @@ public final class StepwiseWorker: Service, Sendable {
         await atMost(.seconds(6), on: loops.engine) {
             switch ending {
             case .leaving where !session.connections.beatGate.isShut: await session.deregister()
-            case .threadHeld: await session.leaveBehind()
+            case .threadHeld, .poolHeld: break
             case .leaving, .declaredDead, .serverChanged, .formatChanged, .historyLost: await session.declareSelfDead()
             }
         }
@@ -321,14 +347,15 @@ public final class StepwiseWorker: Service, Sendable {
         pool.stop()
         addBeat.finish()
         drain.cancel()
-        await atMost(isHeld ? .zero : .seconds(5), on: loops.engine) {
+        // Code may hold the thread although another reason was the first to end the session.
+        await atMost(limit(isHeld, session, .seconds(5)), on: loops.engine) {
             for client in session.connections.blocking.values { await client.close() }
             await claiming.value
             _ = await upkeep.result
             _ = await poolNotes.result
         }
         session.logger.info("worker ended", metadata: ["reason": "\(ending)"])
-        await end(session.connections, thread, loops, within: isHeld ? .zero : .seconds(2)) {
+        await end(session.connections, thread, loops, within: limit(isHeld, session, .seconds(2))) {
             holder ?? (session.occupancy.seize() ? session.holder(since: wallClockMilliseconds()) : nil)
         }
         session.occupancy.forget()

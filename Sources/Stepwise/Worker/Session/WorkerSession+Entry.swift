@@ -9,6 +9,7 @@ extension WorkerSession {
             "queues", configuration.queues.joined(separator: " "), "workflows", workflows.joined(separator: " "),
             "versions", versions.joined(separator: " "),
             "concurrency", String(configuration.concurrency), "version", DataFormat.version,
+            "maximumWorkerLosses", String(configuration.maximumWorkerLosses),
         ]
         try await evaluate(.registerWorker(keys, name, fields: fields))
     }
@@ -42,10 +43,15 @@ extension WorkerSession {
     }
 
     /// The last calls of a name, after its end. If Redis cannot be reached within 5 s, the sweep does their work.
-    func finally(_ body: @escaping @Sendable () async throws -> Void) async {
+    ///
+    /// - Parameter shutdown: until it opens, they have as long as Redis needs; the caller sees to it that the heartbeat goes on meanwhile.
+    func finally(until shutdown: Latch? = nil, _ body: @escaping @Sendable () async throws -> Void) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Caller.$current.withValue(.closing) { try? await body() } }
-            group.addTask { await Latch().wait(atMost: .seconds(5), on: self.connections.beat.eventLoop) }
+            group.addTask {
+                await shutdown?.wait()
+                await Latch().wait(atMost: .seconds(5), on: self.connections.beat.eventLoop)
+            }
             await group.next()
             group.cancelAll()
         }

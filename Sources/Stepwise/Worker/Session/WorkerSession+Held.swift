@@ -17,11 +17,13 @@ extension WorkerSession {
 
     /// Gives the name up: what has come of bodies is recorded, the run that holds the thread has lost a worker, and everything else goes back as if
     /// nothing had happened. The name is declared dead at the end: by then there is nothing that others could take for lost.
-    func leaveBehind() async {
+    ///
+    /// - Parameter shutdown: until it opens, Redis is waited for.
+    func leaveBehind(until shutdown: Latch) async {
         defer { occupancy.forget() }
         // This is another server, which was not asked what it has.
         if connections.beatGate.isShut { return await declareSelfDead() }
-        await finally {
+        await finally(until: shutdown) {
             // What their blocking moves have taken is in the claim lists, and no more is taken.
             for client in self.connections.blocking.values { await self.stopWaiting(client) }
             await self.withdrawWaitingBodies()
@@ -30,10 +32,20 @@ extension WorkerSession {
                 self.logger.error(
                     "the loss could not be counted; see the run with stepwise doctor", metadata: ["error": "\(error)"])
             }
-            await self.recordReturned()
+            // These would be interrupted: they are released last.
+            let once = self.bodies.all.filter { $0.isOnce && $0.body.isWanted }
+            await self.recordReturned(of: self.bodies.all)
+            let kept = Set(once.map { Array($0.text.utf8) })
             for queue in self.configuration.queues {
-                try await self.releaseAll(of: self.name, queue: queue, lost: false)
+                try await self.releaseAll(of: self.name, queue: queue, lost: false, but: kept)
                 try await self.releasePushed(of: self.name, queue: queue, lost: false)
+            }
+            if !once.isEmpty {
+                await self.waitForEnds(of: once, until: shutdown)
+                await self.recordReturned(of: once)
+                for queue in self.configuration.queues {
+                    try await self.releaseAll(of: self.name, queue: queue, lost: false)
+                }
             }
             _ = try await self.evaluate(.declareSelfDead(self.keys, self.name, queues: self.configuration.queues))
         }
@@ -52,12 +64,30 @@ extension WorkerSession {
     }
 
     /// Records what other bodies have returned, all at once. What cannot be recorded is executed again.
-    private func recordReturned() async {
+    private func recordReturned(of entries: [BodyRegister.Entry]) async {
         await withDiscardingTaskGroup { group in
-            for (entry, json) in bodies.returned where configuration.problem(withSizeOf: json, what: "a result") == nil
-            {
+            for entry in entries {
+                guard let json = entry.returned, configuration.problem(withSizeOf: json, what: "a result") == nil else {
+                    continue
+                }
                 group.addTask { await self.record(entry, json) }
             }
+        }
+    }
+
+    /// Waits for bodies, for as long as a worker that leaves would, or until it is asked to.
+    private func waitForEnds(of entries: [BodyRegister.Entry], until shutdown: Latch) async {
+        logger.notice(
+            "begun bodies of .atMostOnce steps are waited for before the worker goes on",
+            metadata: [
+                "count": "\(entries.count)", "run": "\(entries.first?.run.id ?? "")",
+                "step": "\(entries.first?.step ?? "")",
+            ])
+        let pause = Duration.milliseconds(50)
+        var rest = configuration.shutdownGrace
+        while rest > .zero, !shutdown.isOpen, !Task.isCancelled, entries.contains(where: { $0.body.isWanted }) {
+            await Latch().wait(atMost: pause, on: connections.beat.eventLoop)
+            rest -= pause
         }
     }
 
@@ -117,7 +147,7 @@ extension WorkerSession {
         let reply = try await evaluate(
             .releaseHeld(
                 keys, run, text: claim.text, claim.workItem, worker: name, maximumWorkerLosses: most, reason: reason))
-        guard reply == "parked" else { return }
+        guard reply == "parked", try await !endIfCancelled(run, reason: reason) else { return }
         let workflow = try await command(.run(keys, run.id, .workflow)).text(.workflow) ?? ""
         noteParked(workflow: workflow, run: run.id, reason: reason)
     }

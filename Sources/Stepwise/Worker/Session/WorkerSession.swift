@@ -16,7 +16,7 @@ extension RedisError {
 ///
 /// A worker that was taken for dead, or that meets a Redis which does not know its name, begins a new one; what the old one held is swept (rule 4).
 final class WorkerSession: Sendable {
-    enum Ending: Sendable, Hashable {
+    enum Ending: Sendable, Hashable, CustomStringConvertible {
         case leaving
         case declaredDead
         /// Redis does not know the name: it came back without its newest writes, or is another one.
@@ -25,8 +25,30 @@ final class WorkerSession: Sendable {
         case formatChanged
         /// User code has held the worker's thread for too long.
         case threadHeld(milliseconds: Int)
+        /// Bodies that nobody waits for have held Swift's pool for too long.
+        case poolHeld(milliseconds: Int)
         /// Redis knows less of this run than this worker: it lost writes.
         case historyLost(String)
+
+        var description: String {
+            switch self {
+            case .leaving: "the worker leaves"
+            case .declaredDead: "the name was declared dead"
+            case .serverChanged: "redis does not know the name"
+            case .formatChanged: "the namespace has another data format"
+            case .threadHeld(let milliseconds): "user code has held the worker's thread for \(milliseconds) ms"
+            case .poolHeld(let milliseconds): "step bodies have held Swift's pool for \(milliseconds) ms"
+            case .historyLost(let run): "redis knows less of run \(run) than the worker"
+            }
+        }
+
+        /// Whether user code holds threads, and everything else is to go on as if nothing had happened.
+        var isHeld: Bool {
+            switch self {
+            case .threadHeld, .poolHeld: true
+            case .leaving, .declaredDead, .serverChanged, .formatChanged, .historyLost: false
+            }
+        }
     }
 
     private struct Entry {
@@ -138,14 +160,14 @@ final class WorkerSession: Sendable {
     private let hasClaimed = Atomic(false)
     private let sortedNames: [String]
     private let blocking: BlockingThreads
-    private let load = PoolLoad()
+    private let load: PoolLoad
     private let watched = (occupancy: Occupancy(), bodies: BodyRegister(), comparisons: ServerComparisons())
     private let leftThreads: LeftThreads
 
     init(
         name: String, keys: Keys, configuration: StepwiseWorker.Configuration, functions: [String: WorkflowFunction],
-        connections: WorkerConnections, blocking: BlockingThreads, left: LeftThreads, observer: ObserverFeed?,
-        logger: Logger
+        connections: WorkerConnections, blocking: BlockingThreads, pool: PoolBodies, left: LeftThreads,
+        observer: ObserverFeed?, logger: Logger
     ) {
         self.name = name
         tokenPrefix = name + "/"
@@ -155,6 +177,7 @@ final class WorkerSession: Sendable {
         sortedNames = functions.keys.sorted()
         self.connections = connections
         self.blocking = blocking
+        load = PoolLoad(pool, of: name)
         leftThreads = left
         self.observer = observer
         var logger = logger
@@ -428,6 +451,9 @@ final class WorkerSession: Sendable {
             switch pushed {
             case .event(let event): return try await self.send(event, item, from: queue, claim)
             case .start(let start): order = start
+            }
+            if let reason = try await self.reasonAgainstStart(of: order) {
+                return try await self.store.reject(ClaimedItem(item), from: .inbox(queue), reason: reason)
             }
             let reply = try await self.store.acceptPushed(
                 order, orNewID: self.newRunID(), item: item, queue: queue, token: self.nextToken(),

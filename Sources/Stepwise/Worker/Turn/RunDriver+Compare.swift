@@ -2,7 +2,7 @@
 extension RunDriver {
     /// Redis lacks some of what the instance has lived. Its claims are given up by the caller, and with them the calls that are not answered.
     func giveUp() {
-        for step in bodies.keys { letGo(step) }
+        for step in bodies.keys { cancelBody(of: step) }
         discard()
     }
 
@@ -10,22 +10,13 @@ extension RunDriver {
     func lose(_ workItem: WorkItem) {
         switch workItem {
         case .step(_, _, let attempt, let step):
-            if inline != step, bodies[step]?.attempt == attempt { letGo(step) }
+            if inline != step, bodies[step]?.attempt == attempt { cancelBody(of: step) }
         case .turn:
-            if let inline { letGo(inline) }
+            if let inline { cancelBody(of: inline) }
             // It has had an outcome that may not be recorded.
             if let instance, instance.delivered > knownOutcomes { dropInstance() }
         case .end, .ended, .cancel, .broadcast, .withdraw: break
         }
-    }
-
-    /// Nobody waits for the body any more, even if it goes on.
-    private func letGo(_ step: String) {
-        guard let body = bodies.removeValue(forKey: step) else { return }
-        forgetAttempt(of: step)
-        if inline == step { inline = nil }
-        entering(bodyOf: nil) { body.cancel(unwanted: true) }
-        body.interruptWait()
     }
 
     /// The note that the body of an `.atMostOnce` step has begun.

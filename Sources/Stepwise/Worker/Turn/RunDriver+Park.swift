@@ -1,3 +1,5 @@
+internal import Logging
+
 /// What keeps a run's function from going on here, and parking the run for it.
 extension RunDriver {
     /// What stands in the way of the function's next step: its code, or a wait for something that is no step. `nil`: nothing.
@@ -50,10 +52,36 @@ extension RunDriver {
             run, text: text, turn: number, step: step.map { ($0, attempt) }, obstacle, workflow: workflow,
             version: session.functions[workflow]?.version, mostWaiting: session.mostPushedWaiting)
         if mayWait {
-            session.noteParked(workflow: workflow, run: run.id, reason: "\(obstacle)")
+            let isOver = try await session.endIfCancelled(run, reason: "\(obstacle)")
+            if !isOver { session.noteParked(workflow: workflow, run: run.id, reason: "\(obstacle)") }
         } else {
             try await session.refuse(run, text: text)
         }
         discard()
+    }
+}
+
+extension WorkerSession {
+    /// Ends a run that was just parked and that somebody has asked to end before: as a parked run ends that is cancelled. Its function would have had
+    /// to hear of it, and cannot.
+    ///
+    /// - Parameter reason: for which it was parked.
+    /// - Returns: whether it is cancelled now.
+    func endIfCancelled(_ run: RunStore.Run, reason: String) async throws -> Bool {
+        let fields = try await command(.run(keys, run.id, .status, .generation, .cancelled, .workflow, .parentQueue))
+        guard fields.status == .parked, fields.text(.generation) == run.generation, let why = fields.text(.cancelled)
+        else {
+            return false
+        }
+        let reply = try await evaluate(
+            .cancel(
+                keys, run.id, reason: why, queue: run.queue, workflow: fields.text(.workflow) ?? "",
+                parentQueue: fields.text(.parentQueue)))
+        guard ["ended", "ending"].contains(reply.word) else { return false }
+        logger.notice(
+            "a run that was asked to end, and cannot go on, ends as cancelled",
+            metadata: ["run": "\(run.id)", "reason": "\(reason)"])
+        try await reportEnd(of: run.id)
+        return true
     }
 }

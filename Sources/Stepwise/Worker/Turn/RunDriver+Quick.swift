@@ -45,7 +45,7 @@ extension RunDriver {
         var way = way
         guard let instance, let (call, result, took) = executeQuickly(way.step) else { return end(self, way) }
         let inlineOutcome = deliverInlineOutcome(
-            call, instance, number: way.number, attempt: 1, lost: 0, result, took: took, opened: way.opened)
+            call, instance, number: way.number, attempt: 1, isNew: true, result, took: took, opened: way.opened)
         way.inlineOutcome = inlineOutcome
         if inlineOutcome.isNew, let next = inlineOutcome.request.plainOpening {
             send(

@@ -215,7 +215,8 @@ extension RunDriver {
             return .goesOn(.more(opened: opened, page: nothing), opened: opened)
         }
         let inlineOutcome = deliverInlineOutcome(
-            call, instance, number: number, attempt: attempt, lost: lost, result, took: took, opened: opened)
+            call, instance, number: number, attempt: attempt, isNew: isPlain(call, attempt: attempt, lost: lost),
+            result, took: took, opened: opened)
         return try await write(inlineOutcome, opened: opened)
     }
 
@@ -240,10 +241,11 @@ extension RunDriver {
     }
 
     /// Delivers the outcome of the inline step, and says what is to be written.
+    ///
+    /// - Parameter isNew: whether the open step had no more to tell than that it was open.
     func deliverInlineOutcome(
-        _ call: StepCall, _ instance: RunInstance, number: Int, attempt: Int, lost: Int, _ result: Outcome.Result,
-        took: Int,
-        opened: Int
+        _ call: StepCall, _ instance: RunInstance, number: Int, attempt: Int, isNew: Bool, _ result: Outcome.Result,
+        took: Int, opened: Int
     ) -> InlineOutcome {
         // The only open step is this one, so its outcome is the next of the history: it may be delivered before it is recorded.
         let upto = instance.delivered + 1
@@ -268,7 +270,7 @@ extension RunDriver {
         let record = record(of: call, attempt: attempt, result, took: took)
         return InlineOutcome(
             instance: instance, request: request, reserved: reserved, record: record,
-            isNew: isPlain(call, attempt: attempt, lost: lost), report: beginReport(upto: upto, record))
+            isNew: isNew, report: beginReport(upto: upto, record))
     }
 
     private func write(_ inlineOutcome: InlineOutcome, opened: Int) async throws -> InlineEnd {

@@ -171,7 +171,7 @@ actor RunDriver {
             self.code = code
             let isAlone = step == nil && session.isLastDelivery(lost: lost)
             if isAlone {
-                guard await session.beginAlone("the function", run: run.id, lost: lost) else {
+                guard try await session.beginAlone("the function", run: run.id, text: text, lost: lost) else {
                     try await session.release(Array(text.utf8), to: .queue(run.queue))
                     return nil
                 }

@@ -64,7 +64,8 @@ struct DeadSelection: ParsableArguments {
         if !runs.isEmpty { return runs }
         let page = try await client.deadRuns(filter.filter(), after: filter.after, limit: filter.limit)
         if let next = page.next {
-            Output.complain("these are the first \(page.runs.count): there are more, add --limit or --after \(next)")
+            Output.complain(
+                "these are the first \(page.runs.count): there are more, add --limit or --after \(next.shellWord)")
         }
         return page.runs.map(\.id)
     }

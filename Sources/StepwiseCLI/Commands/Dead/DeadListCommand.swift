@@ -26,7 +26,7 @@ struct DeadListCommand: AsyncParsableCommand {
                     Output.short("\(run.error.type): \(run.error.message)"), Labels.text(run.labels))
             }
             Output.print(table.text)
-            if let next = page.next { Output.complain("there are more: add --after \(next)") }
+            if let next = page.next { Output.complain("there are more: add --after \(next.shellWord)") }
         }
     }
 }

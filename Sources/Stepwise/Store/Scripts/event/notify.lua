@@ -32,8 +32,9 @@
 -- Only a function at rest gets it here. Another may no longer wait for it once it knows all that is recorded, so the script that finds it at
 -- rest looks into the mailbox (apply_plan).
 -- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
---       exist yet is noted in `expected`, or in `expected:pushed:<queue>` if all that it was sent was pushed. What is pushed has at most half of
---       a mailbox, so that it keeps no client's event and no answer to a callback out. An id that was pushed is known among those alone.
+--       exist yet is noted in `expected`, or in `expected:pushed:<queue>` if all that it was sent was pushed. What is pushed is half as much at
+--       most, and does not count among the others, so that it keeps no client's event and no answer to a callback out. An id that
+--       was pushed is known among those alone.
 local run_key, steps_key, open_key, join_key, queue_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local mail_key, event_key, meta_key, seen_key, expected_key, accepting_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local expected_pushed_key, pushed_queues_key = KEYS[13], KEYS[14]
@@ -90,8 +91,11 @@ if not step and #obsolete == 100 then
   return { 'again' }
 end
 local is_at_rest = step and run.turn == '' and run.recorded == tonumber(run.delivered)
-if not is_at_rest and count >= max_messages then return { 'full' } end
--- An answer is one that the run has asked for.
+-- An answer is one that the run has asked for. What was pushed has a bound of its own, and takes no place of others'.
+if not is_at_rest and not is_answer and count >= max_messages then
+  local pushed = pushed_mail(mail_key)
+  if count - (pushed > 0 and pushed + 1 or 0) >= max_messages then return { 'full' } end
+end
 local is_counted = has_claim and not is_answer and not is_at_rest
 if is_counted then
   local messages, bytes = pushed_mail(mail_key)

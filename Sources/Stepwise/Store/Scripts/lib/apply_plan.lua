@@ -232,8 +232,9 @@ local function open_wait(call, plan, opening, opens, limits)
   end
 end
 
--- The oldest message of a name for which a step waits, and that step: the one that waits longest. Entries of steps that do not wait go.
-local function find_pair(run, keys, name)
+-- The oldest message of a name for which a step waits, and that step: the one that waits longest. Entries of steps that do not wait go,
+-- as many as are `left` of those that one script may look at; `is_over` says that there are more.
+local function find_pair(run, keys, name, obsolete)
   local message = redis.call('ZRANGEBYLEX', keys.mail, '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
   while message do
     local waiter = redis.call('ZRANGEBYLEX', keys.mail, '[' .. name .. ' w ', '(' .. name .. ' w!', 'LIMIT', 0, 1)[1]
@@ -244,26 +245,32 @@ local function find_pair(run, keys, name)
       local number, value = read_message(message)
       return { message = message, number = number, value = value, waiter = waiter, step = step, open = open }
     end
+    if obsolete.left == 0 then
+      obsolete.is_over = true
+      return nil
+    end
+    obsolete.left = obsolete.left - 1
     redis.call('ZREM', keys.mail, waiter)
   end
   return nil
 end
 
 -- The function has come to rest, and there was mail meanwhile: the oldest message for which a step waits is that one's outcome. One at a
--- time: after it the function may no longer wait for another.
+-- time: after it the function may no longer wait for another. Returns whether another turn has to look first.
 local function read_mail(call, plan)
   local run, keys, looked, first, names = call.run, call.keys, 0, nil, {}
+  local obsolete = { left = 1000 }
   for name in string.gmatch(noted_mail(run), '%S+') do
     -- They are noted as they come: the oldest is among the first.
-    local is_left = first and looked >= 100
-    local pair = not is_left and find_pair(run, keys, name)
+    local is_left = obsolete.is_over or first and looked >= 100
+    local pair = not is_left and find_pair(run, keys, name, obsolete)
     looked = looked + 1
     if pair and (not first or pair.number < first.number) then first = pair end
-    if pair or is_left then names[#names + 1] = name .. ' ' end
+    if pair or is_left or obsolete.is_over then names[#names + 1] = name .. ' ' end
   end
   run.listens = #names > 0 and '2 ' .. table.concat(names) or '1'
   redis.call('HSET', keys.run, 'listens', run.listens)
-  if not first then return end
+  if obsolete.is_over or not first then return obsolete.is_over end
   take_message(keys.mail, first.message, first.waiter, string.match(first.message, '^%S+') .. ' c')
   redis.call('HDEL', keys.open, first.step)
   drop_step_limits(first.open, keys.delayed, call.queue, call.id, run.generation, first.step)
@@ -305,7 +312,7 @@ local function apply_plan(call, plan)
   call_in_bites('ZADD', keys.delayed, limits)
   drop_limits(keys.delayed, plan.unlimited)
   call_in_bites('RPUSH', keys.queue, plan.cancels)
-  if call.is_last and run.recorded == call.upto and noted_mail(run) ~= '' and keys.mail then read_mail(call, plan) end
+  local has_more_mail = call.is_last and run.recorded == call.upto and noted_mail(run) ~= '' and keys.mail and read_mail(call, plan)
   local ends = call.is_last and run.recorded == call.upto
   local inline = find_open(run, keys.open, run.inline)
   if inline and ends then
@@ -343,6 +350,10 @@ local function apply_plan(call, plan)
   call_in_bites('LPUSH', keys.claimed, kept)
   redis.call('HSET', keys.run, 'opened', run.opened, 'delivered', call.upto, 'turn', '')
   if plan.joins ~= run.joins then redis.call('HSET', keys.run, 'joins', plan.joins) end
+  if has_more_mail then
+    run.turn = ''
+    queue_turn(run, call.id, keys.run, keys.queue)
+  end
   reply[1] = 'released'
   for _, text in ipairs(kept) do reply[#reply + 1] = text end
   return reply

@@ -84,13 +84,28 @@ local function is_utf8(text)
   return true
 end
 
--- What `malformed` keeps of an item: how it begins, and of a long one its length and the SHA-1 of that beginning.
+-- The beginning of a text without what its cut has left of a character: at most three bytes.
+local function without_part(text)
+  for n = 1, math.min(3, #text) do
+    local byte = string.byte(text, -n)
+    if byte < 128 then return text end
+    if byte >= 192 then
+      local length = byte >= 240 and 4 or byte >= 224 and 3 or 2
+      return n < length and string.sub(text, 1, -n - 1) or text
+    end
+  end
+  return text
+end
+
+-- What `malformed` keeps of an item: how it begins, and of a long one its length and the SHA-1 of its first 4 KiB.
 local function refused_entry(entry, reason, item)
   local excerpt = string.sub(item, 1, 4096)
-  local text = mask_secrets(excerpt, #item > #excerpt)
+  local is_cut = #item > #excerpt
+  local whole = is_cut and without_part(excerpt) or excerpt
+  local text = mask_secrets(is_utf8(whole) and whole or excerpt, is_cut)
   local shown = is_utf8(text) and '"item":' .. cjson.encode(text)
     or '"itemHex":"' .. string.gsub(text, '.', function(c) return string.format('%02x', string.byte(c)) end) .. '"'
-  if #item > #excerpt then shown = shown .. ',"length":' .. #item .. ',"sha1":"' .. redis.sha1hex(excerpt) .. '"' end
+  if is_cut then shown = shown .. ',"length":' .. #item .. ',"sha1":"' .. redis.sha1hex(excerpt) .. '"' end
   return entry .. ',"reason":' .. cjson.encode(reason) .. ',' .. shown
 end
 
@@ -460,10 +475,11 @@ local function bounded_outcome(run, id, limit, head, open, tail)
   return text, fits
 end
 
--- How many workers in a row were lost with the run's turn since its last outcome.
+-- How many workers in a row were lost with the run's turn since its last outcome, and whether the function held the thread of one of them.
 local function lost_turns(run)
-  local count, at = string.match(run.lost, '^(%d+) (%d+)$')
-  return tonumber(at) == run.recorded and tonumber(count) or 0
+  local count, at, how = string.match(run.lost, '^(%d+) (%d+)(.*)$')
+  if tonumber(at) ~= run.recorded then return 0, false end
+  return tonumber(count), how == ' held'
 end
 
 -- Calls a command with many values in bites that fit Lua's stack.

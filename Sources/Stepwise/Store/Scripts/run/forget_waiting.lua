@@ -1,11 +1,14 @@
 -- forget_waiting: removes pushed runs that have waited too long and of which nothing was ever recorded, and entries of runs that no longer
--- wait. It removes no other run, and none that is paused, or whose queue or workflow is: the age of such a run begins anew.
+-- wait. It removes no other run, and none that is paused, or whose queue or workflow is: the age of such a run begins anew. One that failed
+-- while it waited, because its time was up, keeps its entry and leaves by the same age: else these would be the ones that nothing bounds.
 -- KEYS  waiting   waiting:pushed:<queue>
 --       parked    runs:parked
 --       unserved  runs:unserved
 --       queued    runs:queued
 --       delayed
 --       paused
+--       failed    runs:failed
+--       dead
 --       runs...   run:<id>, steps:<id>, open:<id>, join:<id>, mail:<id>, seen:<id>, unserved:<workflow>, unfit:<workflow> for each run; at
 --                 most 100 runs
 -- ARGV  queue
@@ -13,7 +16,8 @@
 --       ids...  of the runs
 -- Reply how many entries left their place in `waiting`
 local waiting_key, parked_key, unserved_key, queued_key, delayed_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local key_list, runs_at = KEYS, 7
+local failed_key, dead_key = KEYS[7], KEYS[8]
+local key_list, runs_at = KEYS, 9
 local queue, age = ARGV[1], tonumber(ARGV[2])
 local arg_list, ids_at = ARGV, 3
 local left = 0
@@ -22,11 +26,18 @@ local function is_paused(name)
   return redis.call('HEXISTS', paused_key, name) == 1
 end
 
+-- Whether a run's time limit ended it. One whose function threw has begun.
+local function is_time_up(err)
+  return string.sub(err or '', 1, 20) == '{"type":"RunTimeout"'
+end
+
 local function remove(id, run, at)
   redis.call('UNLINK', unpack(key_list, at, at + 5))
   redis.pcall('ZREM', parked_key, id)
   redis.pcall('ZREM', unserved_key, id)
   redis.pcall('ZREM', queued_key, id)
+  redis.pcall('ZREM', failed_key, id)
+  redis.pcall('ZREM', dead_key, id)
   -- The oldest is at the right end; of those that are parked none is there.
   if run.turn == 'unserved' then redis.pcall('LREM', key_list[at + 6], -1, turn_text(id, run.generation)) end
   redis.pcall('HDEL', key_list[at + 7], id)
@@ -36,14 +47,15 @@ end
 local is_queue_paused = is_paused('queue:' .. queue)
 for n = ids_at, #arg_list do
   local id, at = arg_list[n], runs_at + (n - ids_at) * 8
-  local run, more = read_run(key_list[at], { 'created', 'pushed', 'workflow', 'startsAt' })
+  local run, more = read_run(key_list[at], { 'created', 'pushed', 'workflow', 'startsAt', 'error' })
   local is_to_start = run and run.status == 'queued' and run.turn == 'queue' and is_untouched(run, more[1])
   -- Once it is resumed it waits again, and nobody would list it.
   local is_put_aside = run and run.status == 'paused' and is_untouched(run, more[1])
-  local waits = run and more[2] and (is_to_start or is_put_aside or is_waiting(run, more[1]))
+  local has_failed = run and run.status == 'failed' and is_untouched(run, more[1]) and is_time_up(more[5])
+  local waits = run and more[2] and (is_to_start or is_put_aside or has_failed or is_waiting(run, more[1]))
   local since = age and waits and tonumber(redis.call('ZSCORE', waiting_key, id))
   local is_old = since and math.max(since, tonumber(more[4]) or 0) <= now() - age
-  if is_old and (is_put_aside or is_queue_paused or is_paused('workflow:' .. (more[3] or ''))) then
+  if is_old and not has_failed and (is_put_aside or is_queue_paused or is_paused('workflow:' .. (more[3] or ''))) then
     is_old = false
     redis.call('ZADD', waiting_key, now(), id)
     left = left + 1

@@ -13,13 +13,14 @@
 --       ending        runs:ending
 --       dead
 --       parent_queue  queue:<queue> of the run that waits for it, or any list
+--       worker        worker:<worker>
 -- ARGV  text
 --       worker
 --       kind        'turn', 'step' or 'message'
 --       generation
 --       step
 --       attempt
---       is_lost     '1' if the worker was lost with it
+--       is_lost     '1' if the worker was lost with it. On its last delivery that counts only if it had begun, alone: note_alone
 --       max_losses  how many workers a step may lose
 --       id
 -- Reply {'moved'}, {'obsolete'} (dropped), {'gone'} (it is not in the list), {'failed'} (the run has ended, or will once what it leaves is
@@ -27,9 +28,18 @@
 -- Guarantees: list to list; a turn is marked as queued in the same step, so its old holder can change nothing any more.
 local run_key, open_key, claimed_key, queue_key, steps_key, join_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local running_key, queued_key, unserved_key, failed_key, ending_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local dead_key, parent_queue_key = KEYS[12], KEYS[13]
+local dead_key, parent_queue_key, worker_key = KEYS[12], KEYS[13], KEYS[14]
 local text, worker, kind, generation, step, attempt, is_lost = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
 local max_losses, id = tonumber(ARGV[8]), ARGV[9]
+
+-- Whether what has lost so many workers had begun when this one was lost. On its last delivery, by the worker's own limit, it waits until it
+-- is alone: whoever ended the process meanwhile was somebody else.
+local function has_begun(lost, known_text)
+  local entry = redis.call('HMGET', worker_key, 'maximumWorkerLosses', 'alone')
+  local limit = tonumber(entry[1] or '')
+  return not limit or lost == 0 or lost < limit - 1 or entry[2] == known_text
+end
+
 if not prove_claim(claimed_key, text) then return { 'gone' } end
 redis.call('LLEN', queue_key)
 if kind == 'message' then
@@ -48,7 +58,9 @@ end
 if wanted then open = find_open(run, open_key, step) end
 if wanted and kind == 'step' then wanted = open and open.attempt == attempt and open.where == 'item' end
 redis.call('HLEN', steps_key)
-local turn_losses = wanted and is_lost and is_turn and not open and not is_held(run) and lost_turns(run) + 1
+local losses, has_held = lost_turns(run or { lost = '', recorded = 0 })
+if wanted and is_lost then is_lost = has_begun(open and open.lost or losses, is_turn and turn_text(id, generation) or text) end
+local turn_losses = wanted and is_lost and is_turn and not open and not is_held(run) and losses + 1
 local fails = turn_losses and turn_losses >= max_losses
 if fails then check_parent(run, parent_queue_key) end
 local in_pages = fails and ends_in_pages(run, open_key)
@@ -62,7 +74,7 @@ if fails then
     unserved = unserved_key, failed = failed_key, ending = ending_key, dead = dead_key,
   }
   local message = turn_losses .. ' workers were lost while they executed the workflow\'s function after outcome ' .. run.recorded
-    .. ': its code ends the process, between the steps'
+    .. ': its code ends the process' .. (has_held and ', or holds its worker\'s thread,' or ',') .. ' between the steps'
   local fields = { 'error', error_json('WorkersLost', message, 'worker', worker) }
   if in_pages then
     begin_end(run, id, keys, { ending = 'failed', fields = fields }, queue_key)
@@ -72,7 +84,7 @@ if fails then
   end_run(run, id, keys, { status = 'failed', fields = fields, texts = cancels })
   return { 'failed' }
 end
-if turn_losses then redis.call('HSET', run_key, 'lost', turn_losses .. ' ' .. run.recorded) end
+if turn_losses then redis.call('HSET', run_key, 'lost', turn_losses .. ' ' .. run.recorded .. (has_held and ' held' or '')) end
 local turn_is_due = is_turn
 -- A first turn that was lost brings nothing along any more: how often that happened has to be known before its function begins.
 local item = turn_losses and turn_text(id, run.generation) or text

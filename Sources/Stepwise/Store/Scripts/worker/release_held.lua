@@ -44,7 +44,7 @@ drop_claim(claimed_key, text)
 if not wanted then return { 'obsolete' } end
 
 local losses = lost_turns(run) + 1
-redis.call('HSET', run_key, 'lost', losses .. ' ' .. run.recorded)
+redis.call('HSET', run_key, 'lost', losses .. ' ' .. run.recorded .. ' held')
 if losses < max_losses and not is_held(run) then
   if is_turn then redis.call('HSET', run_key, 'turn', 'queue') end
   -- A first turn brings nothing along any more: how often it was lost has to be known before its function begins.
