@@ -332,12 +332,20 @@ def now():
     return CLOCK[0]
 
 
+def is_after(token, other):
+    """Whether a call is newer than another, if there is one: a worker numbers its calls."""
+    if other is None or token.split('/')[0] != other.split('/')[0]:
+        return True
+    return int(token.split('/')[1]) > int(other.split('/')[1])
+
+
 class Run:
     def __init__(self, id, function, parent=None):
         self.id, self.function, self.number, self.generation, self.parent = id, function, 0, now(), parent
         self.status, self.turn, self.turns = 'queued', 'queue', 0
         self.opened, self.delivered, self.inline, self.history = 0, -1, '', []
         self.open, self.kinds, self.begun = {}, {}, {}  # step -> place; step -> kind; step -> token of the call that began it
+        self.waits = {}  # step -> token of the call that was to begin it, and was taken back
         self.ending, self.end, self.by, self.cancelled, self.lost = '', None, '', False, (0, 0)
         self.refused = False  # somebody was told that the run is over: it may not begin anew
         # The model's own notes: the end that was decided first, after how many outcomes, and how many steps were open then.
@@ -395,6 +403,7 @@ class Redis:
         """A step gets its outcome from outside, or is no longer waited for."""
         place = run.open.pop(step)
         run.begun.pop(step, None)
+        run.waits.pop(step, None)
         if run.inline == step:
             run.inline = ''
         return place
@@ -446,6 +455,7 @@ class Redis:
         run.generation, run.number = now(), number
         run.status, run.turn, run.opened, run.delivered, run.history = 'running', 'queue', 0, -1, []
         run.kinds, run.begun, run.end, run.by, run.decided, run.lost = {}, {}, None, '', None, (0, 0)
+        run.waits = {}
         if limited:
             self.delayed.add((run.id, run.generation, ''))
         self.queue.append(run.text)
@@ -636,6 +646,8 @@ class Redis:
         run = self.run_of_attempt(worker, text, step, number)
         if run is None:
             return ('stale',)
+        if not is_after(token, run.begun.get(step) or run.waits.get(step)):
+            return ('begun',) if run.begun.get(step) == token else ('stale',)
         if run.begun.setdefault(step, token) != token:
             return ('interrupted',)
         return ('begun',)
@@ -647,6 +659,8 @@ class Redis:
             return ('stale',)
         if run.begun.get(step, token) != token:
             return ('begun',)
+        if step in run.begun:
+            run.waits[step] = token
         run.begun.pop(step, None)
         return ('waits',)
 
@@ -809,6 +823,7 @@ class Redis:
             return ('changed',)
         run.generation, run.status, run.turn, run.opened, run.delivered = now(), 'running', 'queue', 0, len(run.history)
         run.kinds, run.begun, run.end, run.by, run.decided, run.lost, run.refused = {}, {}, None, '', None, (0, 0), False
+        run.waits = {}
         self.queue.append(run.text)
         return ('revived',)
 

@@ -59,7 +59,7 @@ package struct Keys: Sendable, Hashable {
     package func expectedPushed(_ queue: String) -> String { key("expected:", "pushed", queue) }
     /// The names of which a pushed event is kept, with the times until when.
     package var keeping: String { "\(prefix)keeping" }
-    /// Pushed runs of a queue that wait, parked, unserved or for their start, and of which nothing was ever recorded.
+    /// Pushed runs of a queue that wait, parked, unserved or for their start, and that have never opened a step.
     package func waitingPushed(_ queue: String) -> String { key("waiting:", "pushed", queue) }
     /// The queues that have, or had, one of these two lists.
     package var pushedQueues: String { "\(prefix)pushed:queues" }

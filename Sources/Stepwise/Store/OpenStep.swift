@@ -51,8 +51,12 @@ package struct OpenStep: Sendable {
         failedLines = lines.dropFirst().map(String.init)
     }
 
-    /// The kind as people read it. A step that is to make a child says in it which: `child:<length of the id>:<id>:<workflow>`.
-    package var kindName: String { kind.hasPrefix("child:") ? "invoke" : kind }
+    /// The kind as people read it. A step that is to make a child says in it which: `child:<length of the id>:<id>:<workflow>`. One whose
+    /// attempt was to begin and did not says which call was taken back: `waits:<token>`.
+    package var kindName: String {
+        if kind.hasPrefix("child:") { return "invoke" }
+        return kind.hasPrefix("waits:") ? "run" : kind
+    }
 
     /// What the text says behind the place.
     package var rest: String {

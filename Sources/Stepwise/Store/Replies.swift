@@ -89,8 +89,7 @@ struct CompareReply: Sendable {
 }
 
 enum AttemptReply: Sendable {
-    /// `claimLimit`: until when the step had to be begun, in milliseconds since 1970, if this call has taken that limit away.
-    case begun(claimLimit: String?)
+    case begun
     case interrupted
     case stale
 }
@@ -99,8 +98,6 @@ enum AttemptReply: Sendable {
 struct AttemptMark: Sendable {
     /// Of the call that wrote it.
     let token: String
-    /// See ``AttemptReply/begun(claimLimit:)``.
-    let claimLimit: String?
 }
 
 enum RetryReply: Sendable {

@@ -125,6 +125,39 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `A pushed run that runs out of time just before it has to wait is listed, and leaves like the others`()
+            async throws
+        {
+            try await Scripts.withRun { scripts in
+                let prefix = Scripts.prefix
+                let entry = "default timeout r \(scripts.generation)"
+                _ = try await scripts.redis.send(["HSET", .init(prefix + "run:r"), "pushed", "1", "deadline", "1"])
+                _ = try await scripts.redis.send(["ZADD", .init(prefix + "delayed"), "1", .init(entry)])
+                let fired = try await scripts.call("timer_fired", ["entry": entry])
+                #expect(fired == ["fired"])
+                _ = try await scripts.call(
+                    "set_unserved", ["is_turn": "1", "reason": "no worker has it", "max_waiting": "1"])
+                let status = try await scripts.field("status")
+                let listed = try await names("waiting:pushed:default", scripts.server)
+                #expect(status == "unserved" && listed == ["r"])
+
+                _ = try await scripts.redis.send(["ZADD", .init(prefix + "waiting:pushed:default"), "1", "r"])
+                let script = try #require(ScriptLibrary.all.first { $0.name == "forget_waiting" })
+                let keys = [
+                    "waiting:pushed:default", "runs:parked", "runs:unserved", "runs:queued", "delayed", "paused",
+                    "runs:failed", "dead", "run:r", "steps:r", "open:r", "join:r", "mail:r", "seen:r", "unserved:greet",
+                    "unfit:greet",
+                ]
+                let left = try await scripts.redis.evaluate(
+                    script.redis, keys: keys.map { prefix + $0 }, arguments: ["default", "1000", "r"])
+                let stored = try await scripts.redis.send([
+                    "EXISTS", .init(prefix + "run:r"), .init(prefix + "steps:r"),
+                ])
+                #expect(left.integer == 1 && stored.integer == 0)
+            }
+        }
+
+        @Test(.rule(8))
         func `Events to a run that is not there stay when another queue's list has become too old`() async throws {
             try await withClient { client, server in
                 let queues = StepwiseWorker.Configuration(queues: ["default", "mail"])

@@ -8,28 +8,43 @@ import Testing
 struct Scripts {
     static let prefix = "stepwise:{default}:"
 
+    let server: RedisServer
     let client: StepwiseClient
     let redis: RedisClient
     let generation: String
     var turn: String { "turn r \(generation)" }
     var mover: String { "end r \(generation)" }
 
-    /// - Parameter takesTurn: whether the worker has taken the turn that it has claimed.
-    static func withRun(takesTurn: Bool = true, _ body: (Scripts) async throws -> Void) async throws {
-        try await RedisServer.withServer { server in
+    /// - Parameters:
+    ///   - takesTurn: whether the worker has taken the turn that it has claimed.
+    ///   - appendOnly: whether ``restarted()`` finds the data again.
+    static func withRun(
+        takesTurn: Bool = true, appendOnly: Bool = false, _ body: (Scripts) async throws -> Void
+    ) async throws {
+        try await RedisServer.withServer(appendOnly: appendOnly) { server in
             let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
             let redis = RedisClient(
                 address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: .silent)
             _ = try await client.enqueue(WorkflowName<String, String>("greet"), "in", id: "r")
             let stored = try await redis.send(["HGET", .init(prefix + "run:r"), "generation"])
             let generation = try #require(stored.string)
-            let scripts = Scripts(client: client, redis: redis, generation: generation)
+            let scripts = Scripts(server: server, client: client, redis: redis, generation: generation)
             try await scripts.claim()
             if takesTurn { try await scripts.takeTurn() }
             try await body(scripts)
             await redis.close()
             await client.close()
         }
+    }
+
+    /// Restarts Redis: the same data in another process.
+    ///
+    /// - Returns: the same over a connection of its own, which the caller closes.
+    func restarted() async throws -> Scripts {
+        try await server.restart()
+        let redis = RedisClient(
+            address: try RedisAddress(url: server.url), eventLoop: client.eventLoop, logger: .silent)
+        return Scripts(server: server, client: client, redis: redis, generation: generation)
     }
 
     private func key(_ name: String) -> String {

@@ -28,7 +28,7 @@ extension Scenarios {
                 _ = try await scripts.redis.send(["LREM", .init(Scripts.prefix + "queue:default"), "0", .init(text)])
                 _ = try await scripts.redis.send(["LPUSH", .init(Scripts.prefix + "claimed:w:default"), .init(text)])
 
-                var reply = try await scripts.call("resume", ["cursor": "0"])
+                var reply = try await scripts.call("resume")
                 #expect(reply.first == "more")
                 let put = try await scripts.call(
                     script,
@@ -40,7 +40,7 @@ extension Scenarios {
                 #expect(status == "paused" && reason == "again")
                 var pages = 0
                 while reply.first == "more", pages < 100 {
-                    reply = try await scripts.call("resume", ["cursor": reply.last ?? ""])
+                    reply = try await scripts.call("resume", ["is_next": "1"])
                     pages += 1
                 }
                 #expect(reply.first == "resumed")
@@ -49,6 +49,39 @@ extension Scenarios {
                 #expect(open == "run 1 0 item" && movers.count == 1)
                 let last = try await scripts.field("status")
                 #expect(last == "running")
+            }
+        }
+
+        @Test(.rule(1), arguments: [1, 10, 25])
+        func `A run is resumed in pages and Redis restarts between two of them: nothing of it stays held`(_ page: Int)
+            async throws
+        {
+            try await Scripts.withRun(appendOnly: true) { scripts in
+                for start in stride(from: 0, to: 3000, by: 1000) {
+                    try await scripts.open(1000, from: start, isLast: start == 2000)
+                }
+                try await scripts.client.pause("r")
+                let key = RedisArgument(Scripts.prefix + "open:r")
+                let held = (0..<3000).flatMap { number -> [RedisArgument] in ["step \(number)", "run 1 0 held"] }
+                _ = try await scripts.redis.send(["HSET", key] + held)
+                _ = try await scripts.redis.send(["DEL", .init(Scripts.prefix + "queue:default")])
+
+                var stage = scripts
+                var reply = ["more"]
+                var pages = 0
+                while reply.first == "more", pages < 200 {
+                    reply = try await stage.call("resume", ["is_next": pages == 0 ? "" : "1"])
+                    pages += 1
+                    if pages == page { stage = try await scripts.restarted() }
+                }
+                #expect(reply.first == "resumed" && pages > page)
+                let open = try await stage.redis.send(["HVALS", key]).array?.compactMap(\.string) ?? []
+                #expect(open.count == 3000 && open.allSatisfy { $0 == "run 1 0 item" })
+                let queue = try await stage.list("queue:default")
+                #expect(queue.count == 3001 && Set(queue).count == 3001, "a mover for each, and the turn")
+                let (status, noted) = (try await stage.field("status"), try await stage.field("resuming"))
+                #expect(status == "running" && noted == nil)
+                await stage.redis.close()
             }
         }
 

@@ -49,7 +49,7 @@ struct LateCall: Sendable, CustomTestStringConvertible {
             arguments: ["step": "one", "attempt": "1", "token": "w/9", "is_once": "1"], reply: stale),
         LateCall(
             script: "unmark_attempt",
-            arguments: ["step": "one", "attempt": "1", "token": "w/9", "claim_limit": "1"], reply: stale),
+            arguments: ["step": "one", "attempt": "1", "token": "w/9"], reply: stale),
     ]
 }
 

@@ -59,14 +59,14 @@ extension StepwiseClient {
                 .wrongStatus,
                 "run \(id) is not failed, it is \(details.status): only failed runs can be resumed from a step")
         }
-        var cursor = "0"
+        var isNext = false
         while true {
             let reader = try await evaluate(
-                .resume(keys, id, queue: details.queue, workflow: details.workflow, cursor: cursor),
+                .resume(keys, id, queue: details.queue, workflow: details.workflow, isNext: isNext),
                 doing: "resuming run \(id)")
             switch reader.word {
             case "resumed": return
-            case "more": cursor = try reader.text(1)
+            case "more": isNext = true
             default:
                 let status = try reader.text(1)
                 if status.isEmpty { throw noSuchRun(id) }

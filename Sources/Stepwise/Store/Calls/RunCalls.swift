@@ -20,7 +20,7 @@ extension ScriptLibrary {
         keys: [
             "run", "open", "queue", "parked", "running", "unfit", "paused", "queued", "unserved", "waiting_pushed",
             "waiting_enqueued", "pushed_queues", "claimed?",
-        ], arguments: ["id", "cursor", "version"])
+        ], arguments: ["id", "version", "is_next"])
     static let revive = Script(
         "revive", PackageResources.revive_lua, keys: ["run", "steps", "queue", "failed", "dead", "running"],
         arguments: ["id", "generation", "keep", "is_new_number", "is_cancel_forgotten"])
@@ -114,10 +114,11 @@ extension ScriptCall<ReplyReader> {
     /// One page of a parked or paused run's resumption.
     ///
     /// - Parameters:
+    ///   - isNext: whether the caller has sent a page before.
     ///   - claims: the list of a worker that takes the turn.
     ///   - version: of that worker's code.
     static func resume(
-        _ keys: Keys, _ id: String, queue: String, workflow: String, cursor: String, claims: String? = nil,
+        _ keys: Keys, _ id: String, queue: String, workflow: String, isNext: Bool, claims: String? = nil,
         version: String = ""
     ) -> Self {
         Self(
@@ -127,7 +128,7 @@ extension ScriptCall<ReplyReader> {
                 keys.unfit(workflow), keys.runs(.paused), keys.runs(.queued), keys.runs(.noWorker),
                 keys.waitingPushed(queue),
                 keys.waitingEnqueued, keys.pushedQueues,
-            ] + (claims.map { [$0] } ?? []), arguments: [.init(id), .init(cursor), .init(version)])
+            ] + (claims.map { [$0] } ?? []), arguments: [.init(id), .init(version), isNext ? "1" : ""])
     }
 
     /// One page of a failed run's resumption.

@@ -19,7 +19,7 @@ extension ScriptLibrary {
     static let unmarkAttempt = Script(
         "unmark_attempt", PackageResources.unmark_attempt_lua, keys: ["run", "open", "claimed", "delayed"],
         arguments: [
-            "worker", "text", "number", "step", "generation", "attempt", "token", "claim_limit", "id", "queue",
+            "worker", "text", "number", "step", "generation", "attempt", "token", "id", "queue",
         ])
     static let retry = Script(
         "retry", PackageResources.retry_lua, keys: ["run", "steps", "open", "claimed", "delayed"],
@@ -105,7 +105,7 @@ extension RunStore {
                 ]
             ) { reader in
                 switch reader.word {
-                case "begun": .begun(claimLimit: try reader.items.count > 1 ? reader.text(1) : nil)
+                case "begun": .begun
                 case "interrupted": .interrupted
                 case "stale": .stale
                 default: throw reader.unexpected
@@ -123,8 +123,7 @@ extension RunStore {
                 keys: [run.runKey, run.openKey, keys.claimed(worker, run.queue), keys.delayed],
                 arguments: [
                     .init(worker), .init(text), .init(number.map(String.init) ?? ""), .init(step),
-                    .init(run.generation), .init(attempt), .init(mark.token), .init(mark.claimLimit ?? ""),
-                    .init(run.id), .init(run.queue),
+                    .init(run.generation), .init(attempt), .init(mark.token), .init(run.id), .init(run.queue),
                 ]), for: text)
     }
 

@@ -56,14 +56,14 @@ extension WorkerSession {
     /// - Returns: whether the run's turn is held now, with the slot.
     private func retryVersion(_ id: String, of workflow: String, _ version: String, queue: String) async throws -> Bool
     {
-        var cursor = "0"
+        var isNext = false
         while true {
             let reader = try await evaluate(
                 .resume(
-                    keys, id, queue: queue, workflow: workflow, cursor: cursor, claims: keys.claimed(name, queue),
+                    keys, id, queue: queue, workflow: workflow, isNext: isNext, claims: keys.claimed(name, queue),
                     version: version))
             switch reader.word {
-            case "more": cursor = try reader.text(1)
+            case "more": isNext = true
             case "resumed":
                 logger.notice(
                     "a parked run is taken up by another version of its workflow",

@@ -148,8 +148,8 @@ extension RunDriver {
                     run, text: text, turn: number, step: call.id, attempt: attempt, token: note.token,
                     once: note.isOnce)
                 switch reply {
-                case .begun(let claimLimit):
-                    mark = AttemptMark(token: note.token, claimLimit: claimLimit)
+                case .begun:
+                    mark = AttemptMark(token: note.token)
                     self.note(note, of: call.id)
                 case .stale: return .cancelled
                 case .interrupted: return .ended(.error(interruption(of: call.id, attempt: attempt)), took: 0)

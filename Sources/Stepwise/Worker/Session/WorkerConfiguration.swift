@@ -31,8 +31,8 @@ extension StepwiseWorker {
         /// How long what nobody takes up is kept; zero keeps it for ever. A run that was enqueued and has not begun by then fails; a pushed one
         /// that waits and never began is removed; rejected items are, too; and a pushed event is kept no longer.
         public var waitingLimit: Duration
-        /// Under how many names a pushed event may be kept. Twice this number bounds, for each queue, the pushed runs that wait and of which nothing
-        /// was ever recorded (parked, without a worker for them, or for their start), and also the runs that do not exist and for which pushed
+        /// Under how many names a pushed event may be kept. Twice this number bounds, for each queue, the pushed runs that wait and have never
+        /// opened a step (parked, without a worker for them, or for their start), and also the runs that do not exist and for which pushed
         /// events wait. What would have to wait beyond that is rejected; what can be done at once is not.
         public var maximumPushedWaiting: Int
         /// The most bytes that a step's result, a run's output and a pushed item may have, as JSON.

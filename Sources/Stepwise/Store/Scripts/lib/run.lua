@@ -120,12 +120,12 @@ local function is_first_generation(run, created)
   return string.sub(run.generation, 1, -4) == created
 end
 
--- Whether nothing was ever recorded of a run, in no generation.
+-- Whether a run has never opened a step, in no generation. Its time limit or a cancel may be recorded: they come from outside.
 local function is_untouched(run, created)
-  return run.recorded == 0 and run.opened == 0 and is_first_generation(run, created)
+  return run.opened == 0 and is_first_generation(run, created)
 end
 
--- Whether a run waits, parked or unserved, and nothing was ever recorded of it.
+-- Whether a run waits, parked or unserved, and has never opened a step.
 local function is_waiting(run, created)
   return (run.status == 'parked' and run.turn == '' or run.status == 'unserved' and run.turn == 'unserved')
     and is_untouched(run, created)
@@ -143,7 +143,7 @@ local function list_pushed(id, keys, queue, time)
   redis.pcall('ZADD', keys.queues, now(), queue)
 end
 
--- Notes a run that waits from now on, if nothing was ever recorded of it. `keys`: run, pushed, queues and enqueued.
+-- Notes a run that waits from now on, if it has never opened a step. `keys`: run, pushed, queues and enqueued.
 local function note_waiting(run, id, keys, created, pushed, queue)
   if not is_untouched(run, created) then return end
   if pushed then list_pushed(id, keys, queue, now()) else redis.pcall('ZADD', keys.enqueued, now(), id) end
@@ -331,6 +331,33 @@ end
 local function find_open(run, open_key, step)
   if step == '' then return false end
   return read_open(redis.call('HGET', open_key, step) or step == run.inline and INLINE_TEXT)
+end
+
+-- The open step whose attempt is the caller's to execute: it holds the step's claim, or with a number the turn whose inline step it is. False
+-- if it holds neither, or the step is closed or at another attempt. `keys`: run, open, claimed; `caller`: worker, text, number, step,
+-- generation, attempt.
+local function find_attempt(keys, caller)
+  local run = read_run(keys.run)
+  if not is_live(run) or run.generation ~= caller.generation or not prove_claim(keys.claimed, caller.text) then return false end
+  local has_turn = caller.number ~= ''
+  if has_turn and not (holds_turn(run, caller.worker, caller.number) and run.inline == caller.step) then return false end
+  local open = find_open(run, keys.open, caller.step)
+  return open and open.attempt == caller.attempt and open.where == (has_turn and 'inline' or 'item') and open
+end
+
+-- The mark of an open step's attempt, in place of its kind `run`: `begun:<token>`, with `:<ms>` behind it if a claimTimeout went with it, and
+-- `waits:<token>` once that call is taken back; nil for none.
+local function read_mark(open)
+  local word, token, claim_limit = string.match(open.kind, '^(%l+):(%S+/%d+):?(%d*)$')
+  if word ~= 'begun' and word ~= 'waits' then return nil end
+  return { word = word, token = token, claim_limit = claim_limit }
+end
+
+-- Whether a call is newer than a mark. A worker numbers its calls; what another worker has written is over, since the caller has the claim.
+local function is_after(token, mark)
+  local worker, number = string.match(token, '^(.+)/(%d+)$')
+  local its_worker, its_number = string.match(mark.token, '^(.+)/(%d+)$')
+  return worker ~= its_worker or tonumber(number) > tonumber(its_number)
 end
 
 -- Writes where an open step is.

@@ -1,6 +1,6 @@
--- forget_waiting: removes pushed runs that have waited too long and of which nothing was ever recorded, and entries of runs that no longer
--- wait. It removes no other run, and none that is paused, or whose queue or workflow is: the age of such a run begins anew. One that failed
--- while it waited, because its time was up, keeps its entry and leaves by the same age: else these would be the ones that nothing bounds.
+-- forget_waiting: removes pushed runs that have waited too long and have never opened a step, and entries of runs that no longer wait. It
+-- removes no other run, and none that is paused, or whose queue or workflow is: the age of such a run begins anew. One that failed while it
+-- waited, because its time was up, keeps its entry and leaves by the same age: else these would be the ones that nothing bounds.
 -- KEYS  waiting   waiting:pushed:<queue>
 --       parked    runs:parked
 --       unserved  runs:unserved

@@ -1,5 +1,5 @@
--- refuse_waiting: a pushed run that would wait, where as many wait already as may, goes to `malformed` as the item that it was. Nothing was ever
--- recorded of it.
+-- refuse_waiting: a pushed run that would wait, where as many wait already as may, goes to `malformed` as the item that it was. It has never
+-- opened a step.
 -- KEYS  run       run:<id>
 --       steps     steps:<id>
 --       open      open:<id>
@@ -17,7 +17,7 @@
 --       entry        JSON of a `malformed` entry, without reason, item and closing brace
 --       reason
 --       max_entries  how many entries `malformed` keeps
--- Reply 1, or 0 if the caller does not hold the turn, or the run may wait, or something was recorded of it: nothing was changed
+-- Reply 1, or 0 if the caller does not hold the turn, or the run may wait, or has opened a step: nothing was changed
 -- Guarantees: what a client or a step has sent to the run stays, as to one that is not there yet. Where all that it was sent was pushed, that
 --       leaves with it: `expected` has no bound in number.
 local run_key, steps_key, open_key, join_key, mail_key, seen_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]

@@ -48,8 +48,8 @@ local outcome = hand_over_step(run, held, wanted, function()
   lines = lines .. '\n' .. failure .. ',"at":' .. now() .. ',"delay":' .. delay .. '}'
   local _, count = string.gsub(lines, '\n', '')
   if count > 20 then lines = string.match(lines, '^\n[^\n]*(.*)$') end
-  -- The note of an `.atMostOnce` body belongs to its attempt.
-  local kind = string.sub(open.kind, 1, 6) == 'begun:' and 'run' or open.kind
+  -- A mark belongs to its attempt.
+  local kind = read_mark(open) and 'run' or open.kind
   local again = { kind = kind, attempt = next_attempt, lost = open.lost, limits = open.limits, rest = ' ' .. since .. lines }
   redis.call('HSET', open_key, step, open_text(again, 'item'))
   redis.call('ZADD', delayed_key, now() + tonumber(delay),
