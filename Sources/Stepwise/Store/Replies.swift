@@ -86,6 +86,10 @@ struct CompareReply: Sendable {
     var claims: [[UInt8]]
     /// The indexes of the runs of which the server lacks something that the worker knows.
     var lacking: [Int]
+    /// Whether nothing else lies there.
+    var hasAllClaims: Bool
+    /// How many of the runs were compared: fewer than were named if their last outcomes are long.
+    var compared: Int
 }
 
 enum AttemptReply: Sendable {
@@ -123,7 +127,7 @@ enum AcceptReply: Sendable {
     case exists
     /// The id belongs to a run of another workflow.
     case other(workflow: String)
-    /// It would have to wait, and as many wait already as may.
+    /// It would have to wait, and the most that may wait already do.
     case crowded
     case stale
 }

@@ -133,11 +133,11 @@ extension Scenarios {
                 _ = try await run.result(timeout: patience)
                 let scripts = try await monitor.scripts()
                 monitor.stop()
-                // A script reads its run's fields with an HMGET or two; of outcomes first one, and then at most 50 at a time, each once.
+                // A script reads its run's fields with an HMGET or two; of outcomes first one, and then at most 16 at a time, each once.
                 let reads = scripts.map { $0.commands.count { $0 == "HMGET" } }
                 #expect(reads.count { $0 > 1 } == pages)
-                #expect((reads.max() ?? 0) <= 2 + 1 + 20)
-                #expect(reads.reduce(0, +) <= count / 50 + 2 * pages + scripts.count + 1)
+                #expect((reads.max() ?? 0) <= 2 + 1 + 63)
+                #expect(reads.reduce(0, +) <= count / 16 + 3 * pages + scripts.count + 1)
                 #expect(scripts.count <= 14)
                 try await secondTask.end()
                 await client.close()

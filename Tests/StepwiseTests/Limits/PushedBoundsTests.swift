@@ -124,7 +124,7 @@ extension Scenarios {
                     // The time limits of three, and the start of one.
                     #expect(try await count("delayed", server) == 4)
                     let lines = log.lines(
-                        "pushed items are refused: as many of their queue wait already as may; see stepwise queues --malformed"
+                        "pushed items are refused: their queue already has the most that may wait; see stepwise queues --malformed"
                     )
                     #expect(lines.count == 1)
                     #expect(lines.first?.metadata["queue"] == "default" && lines.first?.metadata["bound"] == "4")
@@ -301,7 +301,7 @@ extension Scenarios {
                         try await count("expected:pushed:mail", server) == 1
                     }
                     let lines = log.lines(
-                        "pushed items are refused: as many of their queue wait already as may; see stepwise queues --malformed"
+                        "pushed items are refused: their queue already has the most that may wait; see stepwise queues --malformed"
                     )
                     #expect(lines.map { $0.metadata["waiting"] } == ["events"])
                     // It does not count any more: the run was made.

@@ -148,12 +148,12 @@ extension Scenarios {
                     "runs:failed", "dead", "run:r", "steps:r", "open:r", "join:r", "mail:r", "seen:r", "unserved:greet",
                     "unfit:greet",
                 ]
-                let left = try await scripts.redis.evaluate(
+                let stays = try await scripts.redis.evaluate(
                     script.redis, keys: keys.map { prefix + $0 }, arguments: ["default", "1000", "r"])
                 let stored = try await scripts.redis.send([
                     "EXISTS", .init(prefix + "run:r"), .init(prefix + "steps:r"),
                 ])
-                #expect(left.integer == 1 && stored.integer == 0)
+                #expect(stays.integer == 0 && stored.integer == 0)
             }
         }
 

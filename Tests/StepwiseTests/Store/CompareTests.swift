@@ -103,7 +103,7 @@ extension Scenarios {
                 _ = try await redis.send(["LPUSH", .init(Self.prefix + "claimed:w:default"), "one", "two"])
                 let alive = try await compare()
                 #expect(alive.first?.string == "alive")
-                #expect(alive[1].array?.compactMap(\.string) == ["two", "one"])
+                #expect(alive[1].array?.compactMap(\.string) == ["one", "two"])
                 _ = try await Self.call("declare_dead", ["workers", "worker:w"], ["w", "5"], redis)
                 let dead = try await compare()
                 #expect(dead.first?.string == "dead")

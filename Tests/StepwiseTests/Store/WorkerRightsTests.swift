@@ -15,7 +15,7 @@ struct WorkerRightsTests {
     /// What a connection begins with, if the URL says so; it is told at once what is wrong with it.
     private let ofURLs: Set = ["auth", "select"]
     /// Words in capitals in scripts that are no commands.
-    private let options: Set = ["count", "limit", "oom", "px", "rank", "withscores", "xx"]
+    private let options: Set = ["count", "limit", "maxlen", "oom", "px", "rank", "withscores", "xx"]
 
     private func calledByScripts() throws -> Set<String> {
         var scripts = try Sources.texts(below: "Stepwise/Store/Scripts", ".lua")

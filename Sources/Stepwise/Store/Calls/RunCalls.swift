@@ -211,7 +211,7 @@ extension ScriptCall<Int> {
 
 extension ScriptCall<Int> {
     /// Removes pushed runs of a queue that have waited too long and never began, at most 100, and entries of runs that have begun. The reply says
-    /// how many entries left their place in the list.
+    /// how many of them stay at their place in the list; those after them were not looked at.
     ///
     /// - Parameter age: for how many milliseconds a run has to have waited; `nil`: no run is removed.
     static func forgetWaiting(_ keys: Keys, queue: String, _ runs: [(id: String, workflow: String)], age: Int?) -> Self

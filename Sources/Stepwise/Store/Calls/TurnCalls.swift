@@ -308,7 +308,7 @@ extension RunStore {
     /// - Parameters:
     ///   - version: of the workflow's code here, if it has one.
     ///   - mostWaiting: how many pushed runs of the queue may wait.
-    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and as many wait already as may.
+    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and the most that may wait already do.
     nonisolated(nonsending) func park(
         _ run: Run, text: String, turn number: Int?, step: (id: String, attempt: Int)?, _ obstacle: Obstacle,
         workflow: String, version: String?, mostWaiting: Int

@@ -17,7 +17,7 @@ extension ScriptLibrary {
         "declare_dead", PackageResources.declare_dead_lua, keys: ["workers", "worker"],
         arguments: ["worker", "beat", "queues?"])
     static let compare = Script(
-        "compare", PackageResources.compare_lua, after: plain, keys: ["workers", "worker", "lists..."],
+        "compare", PackageResources.compare_lua, keys: ["workers", "worker", "lists..."],
         arguments: ["worker", "queues", "known..."])
     static let deregister = Script(
         "deregister", PackageResources.deregister_lua, keys: ["workers", "worker", "claims..."],
@@ -155,11 +155,12 @@ extension ScriptCall<CompareReply> {
                 + runs.flatMap { [$0.run.runKey, $0.run.stepsKey] },
             arguments: arguments
         ) { reader in
-            guard reader.items.count == 3, let entry = ComparedEntry(rawValue: reader.word),
+            guard reader.items.count == 5, let entry = ComparedEntry(rawValue: reader.word),
                 let claims = reader.items[1].array, let lacking = reader.items[2].array
             else { throw reader.unexpected }
             return CompareReply(
-                entry: entry, claims: claims.compactMap(\.bytes), lacking: lacking.compactMap(\.integer))
+                entry: entry, claims: claims.compactMap(\.bytes), lacking: lacking.compactMap(\.integer),
+                hasAllClaims: try reader.integer(3) == 1, compared: try reader.integer(4))
         }
     }
 }
@@ -268,7 +269,7 @@ extension RunStore {
     /// A claimed work item waits for a worker that can do it.
     ///
     /// - Parameter mostWaiting: how many pushed runs of the queue may wait.
-    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and as many wait already as may.
+    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and the most that may wait already do.
     nonisolated(nonsending) func setUnserved(
         _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String, isPaused: Bool, mostWaiting: Int
     ) async throws -> Bool {

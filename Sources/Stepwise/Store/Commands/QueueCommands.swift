@@ -115,7 +115,18 @@ extension StoreCommand<String?> {
     }
 }
 
+extension StoreCommand<Bool> {
+    /// Whether a work item is among the 100,000 oldest unserved ones of a workflow: as many as Redis looks through in a millisecond.
+    static func isUnserved(_ keys: Keys, of workflow: String, _ text: String) -> Self {
+        Self(["LPOS", .init(keys.unserved(workflow)), .init(text), "RANK", "-1", "MAXLEN", "100000"]) {
+            $0.integer != nil
+        }
+    }
+}
+
 extension StoreCommand<Void> {
+    /// To be called if ``StoreCommand/isUnserved(_:of:_:)`` says so: of an item that is not there Redis looks through the whole list.
+    ///
     /// From the right end, where the oldest lies: what leaves because its time is up is among these.
     static func removeUnserved(_ keys: Keys, of workflow: String, _ text: String) -> Self {
         Self(doing: ["LREM", .init(keys.unserved(workflow)), "-1", .init(text)])

@@ -2,7 +2,7 @@ import Synchronization
 
 /// What a worker holds, as it remembers it.
 ///
-/// Redis' claim lists are the truth; ``difference(to:)`` finds what the memory lacks and what it has too much.
+/// Redis' claim lists are the truth; ``difference(to:isWhole:)`` finds what the memory lacks and what it has too much.
 final class ClaimLedger: Sendable {
     /// Hashed in one piece; an array hashes byte by byte.
     private struct Item: Hashable {
@@ -120,7 +120,9 @@ final class ClaimLedger: Sendable {
     }
 
     /// Compares with the claim lists, as the beat lists them. Only what differs in the same way twice in a row counts: replies may be on their way.
-    func difference(to list: [[UInt8]]) -> (unknown: [[UInt8]], missing: [[UInt8]]) {
+    ///
+    /// - Parameter isWhole: whether the list is all that lies there; if not, nothing is missing.
+    func difference(to list: [[UInt8]], isWhole: Bool = true) -> (unknown: [[UInt8]], missing: [[UInt8]]) {
         state.withLock { state in
             var counts: [[UInt8]: Int] = [:]
             for item in list { counts[item, default: 0] += 1 }
@@ -131,7 +133,7 @@ final class ClaimLedger: Sendable {
                 unknown[item] = count - held[item, default: 0]
             }
             var missing: [[UInt8]: Int] = [:]
-            for (item, count) in held where count > counts[item, default: 0] {
+            for (item, count) in held where isWhole && count > counts[item, default: 0] {
                 missing[item] = count - counts[item, default: 0]
             }
             defer { (state.unknown, state.missing) = (unknown, missing) }

@@ -66,7 +66,7 @@ actor Maintenance {
         let now = ContinuousClock.now
         // First, while the lists are fresh.
         if let lists = beat.lists {
-            compare(with: lists.claims)
+            compare(with: lists.claims, areAll: lists.areAll)
             try await releaseForgotten(pushed: lists.pushed)
             try await cancelUnwanted(among: lists.claims)
         }
@@ -158,7 +158,9 @@ actor Maintenance {
             let workflow = try await session.command(.run(keys, limit.run, .workflow)).text(.workflow) ?? ""
             try await session.command(.removeUnfit(keys, of: workflow, run: limit.run))
             let turn = WorkItem.turnText(run: limit.run, generation: limit.generation)
-            try await session.command(.removeUnserved(keys, of: workflow, turn))
+            if try await session.command(.isUnserved(keys, of: workflow, turn)) {
+                try await session.command(.removeUnserved(keys, of: workflow, turn))
+            }
         } catch is SessionEnded {} catch {
             session.logger.error(
                 "a time limit could not be applied; see the run with stepwise doctor",
@@ -204,8 +206,8 @@ actor Maintenance {
 
     // MARK: The worker's own claims
 
-    private func compare(with list: [[UInt8]]) {
-        let difference = session.ledger.difference(to: list)
+    private func compare(with list: [[UInt8]], areAll: Bool) {
+        let difference = session.ledger.difference(to: list, isWhole: areAll)
         for item in difference.unknown {
             session.logger.notice(
                 "a claim whose reply was lost is taken up",

@@ -61,8 +61,7 @@ actor WaitingBounds {
                 lookedAt[list] = nil
                 return true
             }
-            let left = try await session.evaluate(look(at: ids, waiting, age: age))
-            passed += ids.count - left
+            passed += try await look(at: ids, waiting, age: age)
         }
         lookedAt[list] = passed
         return false
@@ -80,14 +79,16 @@ actor WaitingBounds {
         return count > session.configuration.maximumPushedWaiting
     }
 
-    private func look(at ids: [String], _ waiting: Waiting, age: Int?) async throws -> ScriptCall<Int> {
+    /// - Returns: how many of them stay at their places. What was not looked at comes after these.
+    private func look(at ids: [String], _ waiting: Waiting, age: Int?) async throws -> Int {
         let keys = session.keys
         switch waiting {
-        case .events(let list): return .purgeMail(keys, list, ids, age: age)
+        case .events(let list):
+            return try await ids.count - session.evaluate(.purgeMail(keys, list, ids, age: age))
         case .runs(let queue):
             let fields = try await session.commands(ids.map { StoreCommand<RunFields>.run(keys, $0, .workflow) })
             let runs = zip(ids, fields).map { (id: $0, workflow: $1.text(.workflow) ?? "-") }
-            return .forgetWaiting(keys, queue: queue, runs, age: age)
+            return try await session.evaluate(.forgetWaiting(keys, queue: queue, runs, age: age))
         }
     }
 

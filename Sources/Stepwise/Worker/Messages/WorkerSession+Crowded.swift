@@ -1,7 +1,7 @@
 internal import Logging
 import Synchronization
 
-/// Pushed items are refused where as many wait already as may.
+/// Pushed items are refused where the most that may wait already do.
 ///
 /// What can be done at once is never refused, and what was admitted to wait is never removed to make room. So what a stranger pushes can keep
 /// out only what would have to wait too. A refused item goes to `malformed`, where it blocks nothing; nobody can tell who pushed it.
@@ -65,7 +65,7 @@ extension WorkerSession {
     func noteCrowded(_ queue: String, _ crowd: Crowd) {
         guard isNews(crowded: queue, crowd.rawValue) else { return }
         logger.warning(
-            "pushed items are refused: as many of their queue wait already as may; see stepwise queues --malformed",
+            "pushed items are refused: their queue already has the most that may wait; see stepwise queues --malformed",
             metadata: [
                 "queue": "\(queue)", "waiting": "\(crowd.rawValue)", "bound": "\(mostPushedWaiting)",
                 "setting": "maximumPushedWaiting", "advice": "\(crowd.advice), or raise the setting",

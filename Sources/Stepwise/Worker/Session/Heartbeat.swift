@@ -14,7 +14,8 @@ struct BeatReply: Sendable {
     /// The number in `meta`.
     var format: String?
     /// What the claim lists hold, how many pushed items are claimed, workflows with unserved work items, and versioned ones with runs that are unfit; only in some beats.
-    var lists: (claims: [[UInt8]], pushed: Int, unserved: [Int], unfit: [Int])?
+    /// `areAll`: whether the claims are all that they hold.
+    var lists: (claims: [[UInt8]], areAll: Bool, pushed: Int, unserved: [Int], unfit: [Int])?
 }
 
 /// Renews the worker's entry twice a second from an event loop of its own: user code that blocks every thread of Swift's pool
@@ -79,7 +80,7 @@ final class Heartbeat: Sendable {
     }
 
     private static func read(_ reply: RedisValue) -> BeatReply? {
-        guard let items = reply.array, items.count == 11, let due = items[1].array, let index = items[2].array else {
+        guard let items = reply.array, items.count == 12, let due = items[1].array, let index = items[2].array else {
             return nil
         }
         let workers = stride(from: 0, to: index.count - 1, by: 2).compactMap { at -> (name: String, beat: String)? in
@@ -92,7 +93,7 @@ final class Heartbeat: Sendable {
             format: items[5].string.flatMap { $0.isEmpty ? nil : $0 },
             lists: items[7].integer == 1
                 ? (
-                    items[3].array?.compactMap(\.bytes) ?? [], items[10].integer ?? 0,
+                    items[3].array?.compactMap(\.bytes) ?? [], items[11].integer == 1, items[10].integer ?? 0,
                     items[4].array?.compactMap(\.integer) ?? [],
                     items[8].array?.compactMap(\.integer) ?? []
                 ) : nil)

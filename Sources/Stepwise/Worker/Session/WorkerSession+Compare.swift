@@ -83,8 +83,6 @@ extension WorkerSession {
     }
 
     private static let runsPage = 500
-    /// The most claims of a list that are looked at.
-    private static let mostClaims = 2000
 
     /// - Returns: whether the session goes on or has ended; `false` if it has to be tried again.
     private func compareServer() async throws -> Bool {
@@ -112,17 +110,20 @@ extension WorkerSession {
         let known = await knownRuns()
         var claims: [[UInt8]] = []
         var lacking = known.filter(\.run.isBetweenPages).map(\.driver)
+        var hasAllClaims = true
         var from = 0
         repeat {
             let page = known[from..<min(from + Self.runsPage, known.count)]
-            let answer = try await compare(Array(page), withClaims: from == 0, passesGate: false)
+            let isFirst = from == 0
+            let answer = try await compare(Array(page), withClaims: isFirst, passesGate: false)
             if hasEnded(answer.entry) { return true }
             claims += answer.claims
+            if isFirst { hasAllClaims = answer.hasAllClaims }
             lacking += answer.lacking.filter { $0 < page.count }.map { page[page.startIndex + $0].driver }
-            from += Self.runsPage
+            from += max(1, answer.compared)
         } while from < known.count
         guard beat.session == server, !beatGate.isShut else { return false }
-        let (unknown, lost) = await takeIn(claims, lacking)
+        let (unknown, lost) = await takeIn(claims, areAll: hasAllClaims, lacking)
         logger.notice(
             "redis is another server process than before and knows this worker; work goes on",
             metadata: [
@@ -177,7 +178,9 @@ extension WorkerSession {
     /// Gives up what the server lacks, and leaves the rest as it is.
     ///
     /// - Returns: claims that nobody here works for, and how many were given up.
-    private func takeIn(_ claims: [[UInt8]], _ lacking: [RunDriver]) async -> (unknown: [[UInt8]], lost: Int) {
+    private func takeIn(_ claims: [[UInt8]], areAll: Bool, _ lacking: [RunDriver]) async -> (
+        unknown: [[UInt8]], lost: Int
+    ) {
         await withCheckedContinuation { continuation in
             connections.executor.actors.execute { [self] in
                 var runs: Set<String> = []
@@ -185,7 +188,7 @@ extension WorkerSession {
                     runs.insert(driver.run.key)
                     driver.assumeIsolated { $0.giveUp() }
                 }
-                let (unknown, lost) = ledger.reconcile(with: claims, isWhole: claims.count < Self.mostClaims) {
+                let (unknown, lost) = ledger.reconcile(with: claims, isWhole: areAll) {
                     WorkItem(String(decoding: $0, as: UTF8.self))?.runKey.map(runs.contains) ?? false
                 }
                 comparisons.noteOne(hasLost: !lost.isEmpty)

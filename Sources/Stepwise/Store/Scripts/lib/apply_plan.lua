@@ -178,19 +178,42 @@ local function put_aside(call)
   return reply
 end
 
+-- The names that are noted, and those that this script adds: written once, for a page may add hundreds to thousands.
+local function is_known(call, name)
+  if not call.noted then
+    call.noted, call.notes = {}, {}
+    for noted in string.gmatch(noted_mail(call.run), '%S+') do call.noted[noted] = true end
+  end
+  return call.noted[name]
+end
+
+local function note_event(call, name)
+  if is_known(call, name) then return end
+  call.noted[name] = true
+  call.notes[#call.notes + 1] = name .. ' '
+end
+
+local function write_notes(call)
+  if not call.notes or #call.notes == 0 then return end
+  call.run.listens = '2 ' .. noted_mail(call.run) .. table.concat(call.notes)
+  redis.call('HSET', call.keys.run, 'listens', call.run.listens)
+end
+
 -- What a step that waits for an event finds: the oldest message of that name to its run, or an event that was kept; nil for nothing. A
 -- message is taken only if its step is next to have an outcome, and nobody waits longer: else the step may be given up before it learns of
 -- it, and the message is noted.
 local function find_event(call, name, index)
   local run, keys = call.run, call.keys
-  local message = redis.call('ZRANGEBYLEX', keys.mail, '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
-  if message and run.recorded == call.upto and not has_word(noted_mail(run), name) then
-    return take_message(keys.mail, message, name .. ' c')
+  local first, behind = '[' .. name .. ' m ', '(' .. name .. ' m!'
+  -- It may be long, and is read only if it is taken.
+  local has_mail = redis.call('ZLEXCOUNT', keys.mail, first, behind) > 0
+  if has_mail and run.recorded == call.upto and not is_known(call, name) then
+    return take_message(keys.mail, redis.call('ZRANGEBYLEX', keys.mail, first, behind, 'LIMIT', 0, 1)[1], name .. ' c')
   end
   local till, value = string.match(redis.call('GET', keys.listed[index + 1]) or '', '^(%d+) (.*)$')
   if till and tonumber(till) > tonumber(now()) then return value end
-  if message then note_mail(run, keys.run, name) end
-  return nil, message ~= nil
+  if has_mail then note_event(call, name) end
+  return nil, has_mail
 end
 
 -- The outcome of a step that nobody executes.
@@ -235,10 +258,15 @@ end
 -- The oldest message of a name for which a step waits, and that step: the one that waits longest. Entries of steps that do not wait go,
 -- as many as are `left` of those that one script may look at; `is_over` says that there are more.
 local function find_pair(run, keys, name, obsolete)
-  local message = redis.call('ZRANGEBYLEX', keys.mail, '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
-  while message do
+  local message
+  while true do
     local waiter = redis.call('ZRANGEBYLEX', keys.mail, '[' .. name .. ' w ', '(' .. name .. ' w!', 'LIMIT', 0, 1)[1]
     if not waiter then return nil end
+    if not message then
+      message = redis.call('ZRANGEBYLEX', keys.mail, '[' .. name .. ' m ', '(' .. name .. ' m!', 'LIMIT', 0, 1)[1]
+      if not message then return nil end
+      obsolete.size = obsolete.size + #message
+    end
     local generation, step = string.match(waiter, '^%S+ w (%S+) %d+ (.+)$')
     local open = generation == run.generation and read_open(redis.call('HGET', keys.open, step))
     if open and open.kind == 'waitForEvent' then
@@ -252,23 +280,29 @@ local function find_pair(run, keys, name, obsolete)
     obsolete.left = obsolete.left - 1
     redis.call('ZREM', keys.mail, waiter)
   end
-  return nil
 end
 
 -- The function has come to rest, and there was mail meanwhile: the oldest message for which a step waits is that one's outcome. One at a
--- time: after it the function may no longer wait for another. Returns whether another turn has to look first.
+-- time: after it the function may no longer wait for another. Returns whether another turn has to look first: one looks
+-- at 250 names, or about 1 MiB of messages.
 local function read_mail(call, plan)
-  local run, keys, looked, first, names = call.run, call.keys, 0, nil, {}
-  local obsolete = { left = 1000 }
-  for name in string.gmatch(noted_mail(run), '%S+') do
+  local run, keys, looked, first, kept, rest = call.run, call.keys, 0, nil, {}, ''
+  local obsolete, noted = { left = 1000, size = 0 }, noted_mail(run)
+  for at, name in string.gmatch(noted, '()(%S+)') do
+    local is_long = obsolete.size >= 1048576
+    if not first and (looked == 250 or is_long) then obsolete.is_over = true end
     -- They are noted as they come: the oldest is among the first.
-    local is_left = obsolete.is_over or first and looked >= 100
-    local pair = not is_left and find_pair(run, keys, name, obsolete)
+    if obsolete.is_over or first and (looked >= 100 or is_long) then
+      rest = string.sub(noted, at)
+      break
+    end
+    local pair = find_pair(run, keys, name, obsolete)
     looked = looked + 1
     if pair and (not first or pair.number < first.number) then first = pair end
-    if pair or is_left or obsolete.is_over then names[#names + 1] = name .. ' ' end
+    if pair or obsolete.is_over then kept[#kept + 1] = name .. ' ' end
   end
-  run.listens = #names > 0 and '2 ' .. table.concat(names) or '1'
+  local left = table.concat(kept) .. rest
+  run.listens = left ~= '' and '2 ' .. left or '1'
   redis.call('HSET', keys.run, 'listens', run.listens)
   if obsolete.is_over or not first then return obsolete.is_over end
   take_message(keys.mail, first.message, first.waiter, string.match(first.message, '^%S+') .. ' c')
@@ -304,6 +338,7 @@ local function apply_plan(call, plan)
       end
     end
   end
+  write_notes(call)
   for _, step in ipairs(plan.closings) do
     if step == run.inline then run.inline = '' end
   end
@@ -366,8 +401,10 @@ local function stale_reply(call)
   local run = call.run
   local is_done = run.turns == call.number and (tonumber(run.delivered) or -1) >= call.upto
   local reply = { run.status == 'paused' and 'paused' or is_done and 'released' or 'gone' }
-  local prefix = 'step ' .. call.id .. ' ' .. call.generation .. ' '
-  for _, text in ipairs(redis.call('LRANGE', call.keys.claimed, 0, 999)) do
+  local prefix, claims = 'step ' .. call.id .. ' ' .. call.generation .. ' ', { size = 0 }
+  -- Of what is not among these the worker's beat tells.
+  read_claims(claims, call.keys.claimed)
+  for _, text in ipairs(claims) do
     if string.sub(text, 1, #prefix) == prefix then reply[#reply + 1] = text end
   end
   return reply

@@ -54,6 +54,44 @@ local function drop_claim(claimed_key, text)
   redis.call('LREM', claimed_key, -1, text)
 end
 
+-- Adds the claims in a list to those that were read before, the oldest first, up to 2,000 or about 1 MiB in all; `is_part` says that there are
+-- more. A few at a time: a broadcast has the value that was sent. The oldest: what nobody handles gets there in the end, whatever is pushed.
+local function read_claims(claims, claimed_key)
+  local length, read = redis.call('LLEN', claimed_key), 0
+  while read < length do
+    local bite = redis.call('LRANGE', claimed_key, -read - 16, -read - 1)
+    for n = #bite, 1, -1 do
+      if #claims >= 2000 or claims.size >= 1048576 then
+        claims.is_part = true
+        return
+      end
+      claims[#claims + 1] = bite[n]
+      claims.size = claims.size + #bite[n]
+    end
+    read = read + #bite
+  end
+end
+
+-- How many entries of a list one script compares with a text. It takes Redis about a millisecond.
+local MOST_COMPARED = 100000
+
+-- Takes a work item out of unserved:<workflow>: where no worker has the workflow, nobody else would ever drop it. Looks for it from one end of the
+-- list (`rank` is 1 for the newest, -1 for the oldest), and of a long list from the other. One that lies between stays, and is obsolete.
+-- Returns how many entries it has compared.
+local function drop_unserved(unserved_items_key, text, rank)
+  local length, compared = redis.pcall('LLEN', unserved_items_key), 0
+  if type(length) ~= 'number' then return 0 end
+  for _, from in ipairs(length > MOST_COMPARED and { rank, -rank } or { rank }) do
+    local at = redis.pcall('LPOS', unserved_items_key, text, 'RANK', from, 'MAXLEN', MOST_COMPARED)
+    if type(at) == 'number' then
+      redis.pcall('LREM', unserved_items_key, from, text)
+      return compared + (from > 0 and at + 1 or length - at)
+    end
+    compared = compared + math.min(length, MOST_COMPARED)
+  end
+  return compared
+end
+
 -- How the beginning of a refused item is shown. Behind a colon, as many hexadecimal digits as a callback's secret has may be one, so
 -- their SHA-1 is shown. The digits at which a long item is cut may be part of one, so they are left out.
 local function mask_secrets(excerpt, is_cut)
@@ -63,25 +101,16 @@ local function mask_secrets(excerpt, is_cut)
   end))
 end
 
--- The characters of UTF-8 that take more than one byte.
+-- The characters of UTF-8 that take more than one byte. None begins within another.
 local LONG_CHARACTERS = {
-  '^[\194-\223][\128-\191]', '^\224[\160-\191][\128-\191]', '^[\225-\236\238\239][\128-\191][\128-\191]',
-  '^\237[\128-\159][\128-\191]', '^\240[\144-\191][\128-\191][\128-\191]',
-  '^[\241-\243][\128-\191][\128-\191][\128-\191]', '^\244[\128-\143][\128-\191][\128-\191]',
+  '[\194-\223][\128-\191]', '\224[\160-\191][\128-\191]', '[\225-\236\238\239][\128-\191][\128-\191]',
+  '\237[\128-\159][\128-\191]', '\240[\144-\191][\128-\191][\128-\191]',
+  '[\241-\243][\128-\191][\128-\191][\128-\191]', '\244[\128-\143][\128-\191][\128-\191]',
 }
 
 local function is_utf8(text)
-  local at = string.find(text, '[\128-\255]')
-  while at do
-    local last
-    for _, character in ipairs(LONG_CHARACTERS) do
-      last = select(2, string.find(text, character, at))
-      if last then break end
-    end
-    if not last then return false end
-    at = string.find(text, '[\128-\255]', last + 1)
-  end
-  return true
+  for _, character in ipairs(LONG_CHARACTERS) do text = string.gsub(text, character, ' ') end
+  return not string.find(text, '[\128-\255]')
 end
 
 -- The beginning of a text without what its cut has left of a character: at most three bytes.
@@ -158,7 +187,7 @@ end
 -- The names of the messages in a run's mailbox for which a step may wait, each followed by a space. Once its function is at rest they are
 -- looked for, and forgotten.
 local function noted_mail(run)
-  return string.match(run.listens, '^2 (.*)$') or ''
+  return string.sub(run.listens, 1, 2) == '2 ' and string.sub(run.listens, 3) or ''
 end
 
 local function note_mail(run, run_key, name)
@@ -170,9 +199,9 @@ end
 -- A message in a mailbox, `<event> m <number> <value>`, with `p ` before the value of one that was pushed: its number and value, and whether
 -- it is one of those.
 local function read_message(message)
-  local number, value = string.match(message, '^%S+ m (%d+) (.*)$')
-  local pushed = string.match(value, '^p (.*)$')
-  return tonumber(number), pushed or value, pushed ~= nil
+  local _, last, number = string.find(message, '^%S+ m (%d+) ')
+  local is_pushed = string.sub(message, last + 1, last + 2) == 'p '
+  return tonumber(number), string.sub(message, last + (is_pushed and 3 or 1)), is_pushed
 end
 
 -- How many messages in a mailbox were pushed, and how many bytes they have. They are counted in the mailbox, so that the count goes with it, by
@@ -286,7 +315,7 @@ local function holds_turn(run, worker, number)
 end
 
 -- What came after number `from`, up to `to`: at most 1,000 outcomes or about 1 MiB. It reads a first one and then, by their size so far,
--- as many as should fit, at most 50 at a time; what does not fit after all comes with the next page.
+-- as many as should fit, at most 16 at a time; what does not fit after all comes with the next page.
 local function outcomes_after(steps_key, from, to)
   local page, size, most, bite = {}, 0, 1048576, 1
   while from < to and #page < 1000 and size < most do
@@ -298,9 +327,22 @@ local function outcomes_after(steps_key, from, to)
       size = size + #(record or '')
     end
     from = from + #numbers
-    bite = math.max(1, math.min(50, 1000 - #page, math.floor((most - size) * #page / size)))
+    bite = math.max(1, math.min(16, 1000 - #page, math.floor((most - size) * #page / size)))
   end
   return page
+end
+
+-- The number of the outcome that a call with this token has written, and its record; nil if it is not found from number `first` to `last`, in
+-- steps of `by`. Of these it reads 1,000, or about 1 MiB: who is not told sends nothing again, and goes on from the history.
+local function find_written(steps_key, token, first, last, by)
+  local claim, size, count = '"claim":"' .. token .. '"', 0, 0
+  for n = first, last, by do
+    if size >= 1048576 or count >= 1000 then return nil end
+    local record = redis.call('HGET', steps_key, n) or ''
+    if string.find(record, claim, 1, true) then return n, record end
+    size, count = size + #record, count + 1
+  end
+  return nil
 end
 
 -- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is. If it has time limits, also

@@ -78,8 +78,7 @@ if run.status ~= 'running' then
   if not in_pages then redis.call('UNLINK', open_key, join_key) end
   redis.call('HDEL', run_key, 'reason', 'divergence')
   redis.pcall('HDEL', unfit_key, id)
-  -- Where no worker has the workflow, nobody else would ever drop it.
-  if run.turn == 'unserved' then redis.pcall('LREM', unserved_items_key, 1, turn_text(id, run.generation)) end
+  if run.turn == 'unserved' then drop_unserved(unserved_items_key, turn_text(id, run.generation), 1) end
   redis.pcall('HINCRBY', meta_key, 'cancels', 1)
   local keys = {
     run = run_key, join = join_key, queue = queue_key, parent_queue = parent_queue_key, delayed = delayed_key, ending = ending_key,

@@ -38,7 +38,7 @@ redis.call('UNLINK', open_key, join_key)
 redis.call('HDEL', run_key, 'reason', 'divergence')
 redis.pcall('ZREM', waiting_key, id)
 redis.pcall('HDEL', unfit_key, id)
-if run.turn == 'unserved' then redis.pcall('LREM', unserved_items_key, -1, turn_text(id, run.generation)) end
+if run.turn == 'unserved' then drop_unserved(unserved_items_key, turn_text(id, run.generation), -1) end
 redis.pcall('HINCRBY', meta_key, 'cancels', 1)
 local keys = {
   run = run_key, queue = queue_key, parent_queue = parent_queue_key, delayed = delayed_key, queued = queued_key, parked = parked_key,

@@ -14,13 +14,14 @@
 -- ARGV  queue
 --       age     for how many ms a run has to have waited, '' for no age: then none is removed
 --       ids...  of the runs
--- Reply how many entries left their place in `waiting`
+-- Reply how many of the runs stay at their place in `waiting`. What comes after them, and is not looked at because one call compares no more of
+--       unserved:<workflow>, is for the next one
 local waiting_key, parked_key, unserved_key, queued_key, delayed_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local failed_key, dead_key = KEYS[7], KEYS[8]
 local key_list, runs_at = KEYS, 9
 local queue, age = ARGV[1], tonumber(ARGV[2])
 local arg_list, ids_at = ARGV, 3
-local left = 0
+local stay, compared = 0, 0
 
 local function is_paused(name)
   return redis.call('HEXISTS', paused_key, name) == 1
@@ -39,13 +40,14 @@ local function remove(id, run, at)
   redis.pcall('ZREM', failed_key, id)
   redis.pcall('ZREM', dead_key, id)
   -- The oldest is at the right end; of those that are parked none is there.
-  if run.turn == 'unserved' then redis.pcall('LREM', key_list[at + 6], -1, turn_text(id, run.generation)) end
+  if run.turn == 'unserved' then compared = compared + drop_unserved(key_list[at + 6], turn_text(id, run.generation), -1) end
   redis.pcall('HDEL', key_list[at + 7], id)
   drop_limits(delayed_key, { start_entry(queue, id, run.generation), limit_entry(queue, id, run.generation, '') })
 end
 
 local is_queue_paused = is_paused('queue:' .. queue)
 for n = ids_at, #arg_list do
+  if compared >= MOST_COMPARED then break end
   local id, at = arg_list[n], runs_at + (n - ids_at) * 8
   local run, more = read_run(key_list[at], { 'created', 'pushed', 'workflow', 'startsAt', 'error' })
   local is_to_start = run and run.status == 'queued' and run.turn == 'queue' and is_untouched(run, more[1])
@@ -56,14 +58,12 @@ for n = ids_at, #arg_list do
   local since = age and waits and tonumber(redis.call('ZSCORE', waiting_key, id))
   local is_old = since and math.max(since, tonumber(more[4]) or 0) <= now() - age
   if is_old and not has_failed and (is_put_aside or is_queue_paused or is_paused('workflow:' .. (more[3] or ''))) then
-    is_old = false
     redis.call('ZADD', waiting_key, now(), id)
-    left = left + 1
-  end
-  if is_old or not waits then
+  elseif is_old or not waits then
     redis.call('ZREM', waiting_key, id)
-    left = left + 1
+    if is_old then remove(id, run, at) end
+  else
+    stay = stay + 1
   end
-  if is_old then remove(id, run, at) end
 end
-return left
+return stay

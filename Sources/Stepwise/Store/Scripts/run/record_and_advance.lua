@@ -76,14 +76,8 @@ end
 
 if not is_live(run) or not mine or run.inline ~= step then
   -- Sent before? The outcome has the token of its claim.
-  local at, sent
-  for n = run.recorded, math.max(upto, run.recorded - 1000), -1 do
-    local found = redis.call('HGET', steps_key, n)
-    if found and string.find(found, '"claim":"' .. token .. '"', 1, true) then
-      at, sent = n, string.sub(found, -#tail - 1) == tail .. '}'
-      break
-    end
-  end
+  local at, found = find_written(steps_key, token, upto, run.recorded, 1)
+  local sent = at and string.sub(found, -#tail - 1) == tail .. '}'
   if not is_live(run) then return at and finished_reply(call) or { 'stale' } end
   if not at then
     -- The step's time was up meanwhile: the turn's holder has lived an outcome that never was.

@@ -1,4 +1,4 @@
--- refuse_waiting: a pushed run that would wait, where as many wait already as may, goes to `malformed` as the item that it was. It has never
+-- refuse_waiting: a pushed run that would wait, where the most that may wait already do, goes to `malformed` as the item that it was. It has never
 -- opened a step.
 -- KEYS  run       run:<id>
 --       steps     steps:<id>

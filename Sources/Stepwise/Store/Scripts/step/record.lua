@@ -21,7 +21,8 @@
 -- Reply {'done'}: recorded, the turn is elsewhere; {'took', number, opened, recorded, delivered, page, unfit, patches}: and the caller
 --       has the turn;
 --       {'withdrawn'}: nobody wants it any more; {'stale'}: the claim is not the caller's; {'reset'} as in take_turn
--- Guarantees: the first outcome is the only one and alone lowers the join counter; sent again, it gives the same answer.
+-- Guarantees: the first outcome is the only one and alone lowers the join counter; sent again, it gives the same answer, or
+--       'stale' once more than a page was recorded since.
 local run_key, steps_key, open_key, join_key, claimed_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local id, worker, text, taken_text, step, generation, attempt, head = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local tail, token, seen, max_bytes, queue = ARGV[9], ARGV[10], tonumber(ARGV[11]), ARGV[12], ARGV[13]
@@ -37,11 +38,7 @@ if not has_claim then
   if not run then return { 'stale' } end
   local holder, number, its_token = string.match(run.turn, '^(%S+) (%d+) (%S+)$')
   if is_live(run) and holder == worker and its_token == token then return took_reply(tonumber(number)) end
-  for n = run.recorded, math.max(1, run.recorded - 1000), -1 do
-    local record = redis.call('HGET', steps_key, n)
-    if record and string.find(record, '"claim":"' .. token .. '"', 1, true) then return { 'done' } end
-  end
-  return { 'stale' }
+  return { find_written(steps_key, token, run.recorded, 1, -1) and 'done' or 'stale' }
 end
 local open = is_live(run) and run.generation == generation and read_open(redis.call('HGET', open_key, step))
 drop_claim(claimed_key, text)

@@ -18,7 +18,7 @@
 -- Reply {'alive' or 'dead', due entries, {worker, beat, ...} of those that are not dead,
 --       {work item, ...}, {index of an unserved list that is not empty, ...}, the data format's number or '',
 --       how many runs were cancelled or '', 1 if it has looked through the lists, {index of an unfit hash that is not empty, ...},
---       {what is paused of what was asked for, ...}, how many pushed items the worker holds}
+--       {what is paused of what was asked for, ...}, how many pushed items the worker holds, 1 if the work items are all of its claims}
 -- Guarantees: renews an entry and never makes one.
 local workers_key, worker_key, delayed_key, meta_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local key_list, lists_at = KEYS, 6
@@ -34,20 +34,17 @@ if alive then
 end
 local due = redis.call('ZRANGEBYSCORE', delayed_key, '-inf', time, 'LIMIT', 0, max_due)
 local meta = redis.call('HMGET', meta_key, 'format', 'cancels')
-local claims, pushed, unserved, unfit = {}, 0, {}, {}
+local claims, pushed, unserved, unfit = { size = 0 }, 0, {}, {}
 local looks = is_look_asked or (meta[2] or '') ~= cancels
 if looks then
   local accepting_at = lists_at + queues
   local unserved_at = accepting_at + queues
   local unfit_at = unserved_at + workflows
   for n = lists_at, accepting_at - 1 do
-    for first = 0, 1900, 100 do
-      local page = redis.call('LRANGE', key_list[n], first, first + 99)
-      for _, text in ipairs(page) do
-        claims[#claims + 1] = #text > max_text and string.sub(text, 1, max_text) .. '\n' .. #text or text
-      end
-      if #page < 100 then break end
-    end
+    read_claims(claims, key_list[n])
+  end
+  for n, text in ipairs(claims) do
+    if #text > max_text then claims[n] = string.sub(text, 1, max_text) .. '\n' .. #text end
   end
   -- Their texts are others', and may be long.
   for n = accepting_at, unserved_at - 1 do pushed = pushed + redis.call('LLEN', key_list[n]) end
@@ -66,4 +63,4 @@ if redis.call('HLEN', paused_key) > 0 then
 end
 local living = redis.call('ZREVRANGEBYSCORE', workers_key, '+inf', '(0', 'WITHSCORES', 'LIMIT', 0, 2000)
 return { alive and 'alive' or 'dead', due, living, claims, unserved, meta[1] or '', meta[2] or '', looks and 1 or 0, unfit, paused,
-  pushed }
+  pushed, claims.is_part and 0 or 1 }

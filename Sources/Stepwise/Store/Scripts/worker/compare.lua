@@ -9,7 +9,8 @@
 --       known...  for each run: generation; how many outcomes Redis had; what is known of the last of these, 'token' that its writer put into
 --                 it or else how many bytes it has; that token, or how it begins; how many calls were opened; up to which outcome a plan of
 --                 this instance was applied
--- Reply {'alive', 'dead' or 'gone': the worker's entry, {claimed work item, ...}, {index of a run of which Redis lacks that, from 0, ...}}
+-- Reply {'alive', 'dead' or 'gone': the worker's entry, {claimed work item, ...}, {index of a run of which Redis lacks that, from 0, ...},
+--       1 if these are all claims, how many of the runs it has compared: it stops after about 1 MiB of outcomes}
 -- Guarantees: a run that is not named as lacking has all of the history that the worker has seen, outcome by outcome: if the last one is the
 --       same, so are all before it. The length is not enough: other outcomes may have taken the place of lost ones. Nor is the history: an
 --       advance that was lost opened and closed steps, and added none.
@@ -24,11 +25,10 @@ if state == 'dead' then
 elseif state and redis.call('ZSCORE', workers_key, worker) then
   entry = 'alive'
 end
-local claims = {}
+local claims = { size = 0 }
 local runs_at = lists_at + queues
-for n = lists_at, runs_at - 1 do
-  for _, text in ipairs(redis.call('LRANGE', key_list[n], 0, 1999)) do claims[#claims + 1] = text end
-end
+for n = lists_at, runs_at - 1 do read_claims(claims, key_list[n]) end
+local size = 0
 
 local function has(run_key, steps_key, generation, recorded, kind, last, opened, delivered)
   local v = redis.call('HMGET', run_key, 'generation', 'recorded', 'opened', 'delivered')
@@ -37,16 +37,19 @@ local function has(run_key, steps_key, generation, recorded, kind, last, opened,
   if recorded == 0 then return true end
   local record = redis.call('HGET', steps_key, recorded)
   if not record then return false end
+  size = size + #record
   if kind == 'token' then return string.find(record, '"claim":"' .. last .. '"', 1, true) ~= nil end
   return #record == tonumber(kind) and string.sub(record, 1, #last) == last
 end
 
-local lacking = {}
+local lacking, compared = {}, 0
 for n = 0, (#arg_list - known_at + 1) / 6 - 1 do
+  if size >= 1048576 then break end
+  compared = n + 1
   local key, at = runs_at + 2 * n, known_at + 6 * n
   if not has(key_list[key], key_list[key + 1], arg_list[at], tonumber(arg_list[at + 1]), arg_list[at + 2], arg_list[at + 3],
     tonumber(arg_list[at + 4]), tonumber(arg_list[at + 5])) then
     lacking[#lacking + 1] = n
   end
 end
-return { entry, claims, lacking }
+return { entry, claims, lacking, claims.is_part and 0 or 1, compared }

@@ -13,7 +13,8 @@
 --       entry        JSON of a `malformed` entry, without reason, item and closing brace
 --       max_entries  how many entries `malformed` keeps
 -- Reply how many items left the list; 0: there is none any more
--- Guarantees: the oldest is the next to be claimed again. At most 100 items, and no more than about 4 MiB of them, a call.
+-- Guarantees: the oldest is the next to be claimed again. At most 100 items, no more than about 1 MiB of them, and 10 of which
+--       `malformed` tells, a call.
 local accepting_key, inbox_key, redelivered_key, malformed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local is_one, item, worker, is_lost, max_losses = ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4] == '1', tonumber(ARGV[5])
 local max_size, entry, max_entries = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
@@ -35,18 +36,26 @@ local function count_loss(text)
   return losses
 end
 
+local refused = 0
+
+-- What a refused item looks like is found out byte by byte.
+local function refuse_item(text, reason)
+  refused = refused + 1
+  return refuse(malformed_key, refused_entry(entry, reason, text), max_entries)
+end
+
 -- Where a released item goes.
 local function place(text)
   if #text > max_size then
     local reason = 'it has ' .. #text .. ' bytes, and the limit is ' .. max_size .. " (maximumPayloadSize of the worker's configuration)"
-    return refuse(malformed_key, refused_entry(entry, reason, text), max_entries)
+    return refuse_item(text, reason)
   end
   if is_lost then
     local losses = count_loss(text)
     if losses >= max_losses then
       redis.pcall('HDEL', redelivered_key, redis.sha1hex(text))
       local reason = losses .. ' workers ended while they accepted it: look at their logs, and push it again once the cause is mended'
-      return refuse(malformed_key, refused_entry(entry, reason, text), max_entries)
+      return refuse_item(text, reason)
     end
   end
   redis.call('RPUSH', inbox_key, text)
@@ -59,7 +68,7 @@ if is_one then
   return 1
 end
 local count, bytes = 0, 0
-while count < 100 and bytes < 4194304 do
+while count < 100 and bytes < 1048576 and refused < 10 do
   local text = redis.call('LPOP', accepting_key)
   if not text then break end
   count, bytes = count + 1, bytes + #text
