@@ -8,7 +8,7 @@ BIN is the folder with TestWorker and stepwise. Each corpus gets a redis-server,
 needs for what is left. A supervisor restarts each worker that ends. A trusted client, the stepwise command, enqueues a probe each second (a run
 with one step), and with every other one a victim (a run whose history is known beforehand); a schedule of its own starts runs as well.
 
-producer   a Redis user with exactly the producer's line of Permissions.md pushes texts of the engine's work items about the victims, with their real
+producer   a Redis user with exactly the producer's line of Permissions.md, and one with the same for every inbox, push texts of the engine's work items about the victims, with their real
            generations, ids of their children and of the schedule's runs, answers to their callbacks, items of 1 to 64 MB, mutations of valid items,
            absurd numbers, bytes that are no text, ids that exist already, and floods of what is valid. Every ten seconds a worker is killed, so that
            what it had claimed comes again. No other worker may end, and none may take more than RSS_LIMIT.

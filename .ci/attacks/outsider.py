@@ -27,6 +27,11 @@ def producer_line():
     return [word.replace("{default}", "{attack}") for word in shlex.split(line)]
 
 
+def careless_line():
+    """As that one, for every inbox: what the page advises against."""
+    return [word.replace("sw-producer", "sw-careless").replace("inbox:default", "inbox:*") for word in producer_line()]
+
+
 class Pushes:
     """What the pushes said that is valid: nothing else may come of them."""
 
@@ -62,8 +67,11 @@ class Pushes:
 
 
 def check_rights(stage, redis):
-    inbox, queue = KEY + "inbox:default", KEY + "queue:default"
-    for words in (("GET", inbox), ("SET", inbox, "1"), ("RPUSH", inbox, "1"), ("LPUSH", queue, "1"), ("EVAL", "return 1", "0"), ("PUBLISH", KEY, "1")):
+    inbox, other, queue = KEY + "inbox:default", KEY + "inbox:other", KEY + "queue:default"
+    for words in (
+        ("GET", inbox), ("SET", inbox, "1"), ("RPUSH", inbox, "1"), ("LPUSH", other, "1"), ("LPUSH", queue, "1"), ("EVAL", "return 1", "0"),
+        ("PUBLISH", KEY, "1"),
+    ):
         try:
             redis(*words)
             stage.failures.append(f"the producer's line of Permissions.md allows {' '.join(words)}")
@@ -73,7 +81,7 @@ def check_rights(stage, redis):
 
 
 def push_for(stage, seconds):
-    redis = Redis(stage.path, ("sw-producer", "password"))
+    redis, careless = Redis(stage.path, ("sw-producer", "password")), Redis(stage.path, ("sw-careless", "password"))
     check_rights(stage, redis)
     seed = stage.options.seed
     producer, draw, pushes = Producer(seed, stage.options.flood), random.Random(seed), Pushes()
@@ -88,7 +96,7 @@ def push_for(stage, seconds):
         pushes.note(push)
         key = (KEY + "inbox:" + push.inbox).encode()
         for at in range(0, len(push.items), 1000):
-            redis("LPUSH", key, *push.items[at:at + 1000])
+            (redis if push.inbox == "default" else careless)("LPUSH", key, *push.items[at:at + 1000])
         if push.inbox != "default":
             elsewhere[key] += len(push.items)
         # The machine's memory is not what is attacked.
@@ -99,13 +107,15 @@ def push_for(stage, seconds):
             stage.kill_one(draw)
             next_kill = time.monotonic() + 10 + draw.random() * 5
         time.sleep(draw.random() * 0.3)
-    redis.socket.close()
+    for connection in (redis, careless):
+        connection.socket.close()
     return pushes, elsewhere
 
 
 def attack_as_producer(stage, seconds):
     options = stage.options
     stage.redis(*producer_line())
+    stage.redis(*careless_line())
     pushes, elsewhere = push_for(stage, seconds)
     pushing = time.monotonic()
     stage.finish()
