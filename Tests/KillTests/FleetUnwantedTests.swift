@@ -169,6 +169,31 @@ extension FleetTests {
     }
 
     @Test(.rule(10))
+    func `A function on its last delivery is alone until it is at rest, also while it is away from its executor`()
+        async throws
+    {
+        try await withStage { stage in
+            let run = try await stage.client.enqueue(WorkflowName<String, String>("astray"), "astray")
+            for name in ["first", "second"] {
+                let worker = try stage.worker(name)
+                try await eventually("it is away") { worker.logText.contains("awaits something that is no step") }
+                worker.kill()
+            }
+            let third = try stage.worker("third")
+            try await eventually("it is away") { third.logText.contains("awaits something that is no step") }
+            let other = try await stage.client.enqueue(Self.patient, "other")
+            try await eventually("it is parked") {
+                let lines = try await stage.ledger.lines()
+                let isParked = try await run.details().status == .parked
+                #expect(isParked || lines.isEmpty, "something began beside it")
+                return isParked
+            }
+            #expect(try await other.result(timeout: .seconds(60)) == "OTHER")
+            await third.terminate()
+        }
+    }
+
+    @Test(.rule(10))
     func `While a thread is held Redis freezes for longer than last calls may take, and nobody else loses a worker`()
         async throws
     {

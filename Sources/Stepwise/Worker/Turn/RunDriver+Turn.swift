@@ -41,6 +41,7 @@ extension RunDriver {
                     try await park(run.turnText, number: number, step: nil, obstacle)
                     return nil
                 }
+                endAlone()
                 let plan = instance.plan(opened: opened)
                 let ending = plan.isComplete || plan.endsInPages ? ending(of: instance) : nil
                 let (request, reserved) = request(number: number, upto: instance.delivered, plan: plan, ending: ending)

@@ -24,6 +24,8 @@ actor RunDriver {
     /// The numbers of the turns that are being driven here. One that ends in Redis may still have its answer on the way.
     var turnsDriven: Set<Int> = []
     var holdsTurn: Bool { !turnsDriven.isEmpty }
+    /// Whether nothing else of this worker is executed until the function is at rest.
+    private var isAlone = false
     /// Claimed steps that are about to be asked for together.
     var parts: [QuickStep] = []
     private var known = KnownRun()
@@ -169,28 +171,30 @@ actor RunDriver {
             let text = step == nil ? run.turnText : text
             if let about { self.about = about }
             self.code = code
-            let isAlone = step == nil && session.isLastDelivery(lost: lost)
-            if isAlone {
+            if step == nil, session.isLastDelivery(lost: lost) {
                 guard try await session.beginAlone("the function", run: run.id, text: text, lost: lost) else {
                     try await session.release(Array(text.utf8), to: .queue(run.queue))
                     return nil
                 }
+                isAlone = true
             }
-            do {
-                // If it is the function that ends the process, it does so here.
-                defer { if isAlone { session.endAlone() } }
-                guard try await prepareInstance(text, isTurn: step == nil, delivered: page.delivered) else {
-                    return nil
-                }
-                known.note(opened: opened)
-                try await synchronize(with: page, holdsTurn: step == nil)
-            }
+            defer { if step == nil { endAlone() } }
+            guard try await prepareInstance(text, isTurn: step == nil, delivered: page.delivered) else { return nil }
+            known.note(opened: opened)
+            try await synchronize(with: page, holdsTurn: step == nil)
             if let step {
                 return try await execute(text, step.id, step.attempt, lost: lost, claim, looks: looks)
             } else {
                 return try await drive(number: number, opened: opened, claim)
             }
         }
+    }
+
+    /// The function is at rest, or its run is parked: if it is the function that ends the process, it has had its chance.
+    func endAlone() {
+        guard isAlone else { return }
+        isAlone = false
+        session.endAlone()
     }
 
     /// Starts the function, unless an instance is there. `false` if this worker cannot take the run forward; then its claim waits for one that can.
