@@ -27,7 +27,7 @@ extension FleetTests {
             let first = try stage.worker("first")
             var runs: [WorkflowRun<String>] = []
             for _ in 0..<150 { runs.append(try await stage.client.enqueue(WorkflowName<Void, String>("greet"))) }
-            let list = RedisArgument(stage.keys.unserved("greet"))
+            let list = RedisArgument(stage.keys.unserved("default", "greet"))
             try await eventually("all runs are unserved") { try await stage.redis("LLEN", list).integer == 150 }
             // Nobody has claimed anything for a while.
             try await eventually("nobody claims anything for a while") {
@@ -69,7 +69,7 @@ extension FleetTests {
             let known = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
             #expect(try await known.result(timeout: .seconds(60)) == "in,ONE,TWO,THREE")
             try await eventually("the run is unserved") { try await unknown.details().status == .noWorker }
-            #expect(try await stage.redis("LLEN", .init(stage.keys.unserved("greet"))).integer == 1)
+            #expect(try await stage.redis("LLEN", .init(stage.keys.unserved("default", "greet"))).integer == 1)
             let greet = Workflow("greet") { (context: WorkflowContext) async throws -> String in
                 try await context.run("say") { "hello" }
             }

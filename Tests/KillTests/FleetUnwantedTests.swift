@@ -89,24 +89,96 @@ extension FleetTests {
         }
     }
 
-    @Test(.rule(10)) func `A process whose pool is held does not end while a body there is wanted`() async throws {
+    @Test(.rule(10)) func `A process whose pool is held does not end while somebody waits for all bodies there`()
+        async throws
+    {
         try await withStage { stage in
             let worker = try stage.worker(
                 "first", concurrency: 100, bodyStartLimit: 500, environment: ["TEST_WORKER_STUCK_MS": "1000"])
+            let names = (0..<ProcessInfo.processInfo.activeProcessorCount).map { "block-\($0)" }
+            let runs = try await stage.client.enqueue(WorkflowName<String, String>("blocking"), each: names)
+            try await eventually("it has beaten for much longer than both limits") {
+                let workers = try await stage.client.workers()
+                return workers.contains { worker in
+                    worker.poolHeldSince.map { worker.lastBeat ?? 0 > $0 + 8000 } ?? false
+                }
+            }
+            #expect(worker.isRunning)
+            for name in names { stage.ledger.unblock(name) }
+            for (run, name) in zip(runs, names) { #expect(try await run.result(timeout: .seconds(60)) == name) }
+            let lines = try await stage.ledger.lines().map { $0[1] }
+            #expect(lines.sorted() == names.sorted())
+            await worker.terminate()
+        }
+    }
+
+    @Test(.rule(10))
+    func `A process whose pool is held ends later if somebody waits for a body there, and releases that`()
+        async throws
+    {
+        try await withStage { stage in
+            let first = try stage.worker(
+                "first", concurrency: 100, bodyStartLimit: 500, environment: ["TEST_WORKER_STUCK_MS": "1000"])
+            // It awaits something, and has no thread on which it could go on.
             try await stage.ledger.addGate("wanted")
             let wanted = try await stage.client.enqueue(Self.patient, "wanted")
             #expect(try await stage.hasLine("first", "wanted"))
-            let runs = try await holdPool(stage)
+            _ = try await holdPool(stage)
+            // Since then one of the limits counts.
             let time = try await stage.client.redisTime()
-            try await eventually("it has beaten for much longer than the limit") {
-                try await stage.client.workers().contains { $0.poolHeldSince != nil && $0.lastBeat ?? 0 > time + 4000 }
-            }
-            #expect(worker.isRunning)
+            #expect(await first.exitCode() == 70)
+            #expect(try await stage.client.redisTime() > time + 3000)
+            #expect(first.logText.contains("every thread of Swift's pool, also such that nobody waits for"))
             try await stage.ledger.openGate("wanted")
-            for number in runs.indices { stage.ledger.unblock("late-\(number)") }
+            _ = try stage.worker("second")
             #expect(try await wanted.result(timeout: .seconds(60)) == "WANTED")
-            #expect(try await stage.ledger.lines().count { $0[1] == "wanted" } == 1)
-            await worker.terminate()
+            #expect(try await stage.ledger.lines().filter { $0[1] == "wanted" }.map { $0[0] } == ["first", "second"])
+            let history = try await stage.redis("HVALS", .init(stage.keys.steps(wanted.id))).array ?? []
+            #expect(history.count == 1 && history.allSatisfy { $0.string?.contains("\"lost\"") == false })
+        }
+    }
+
+    @Test(.rule(10)) func `A process whose pool is held by tasks that a body left behind ends with 70`() async throws {
+        try await withStage { stage in
+            let first = try stage.worker(
+                "first", concurrency: 100, bodyStartLimit: 500, environment: ["TEST_WORKER_STUCK_MS": "1000"])
+            let strays = try await stage.client.enqueue(WorkflowName<String, String>("strays"), "stray")
+            #expect(try await strays.result(timeout: .seconds(60)) == "LEFT")
+            let after = try await stage.client.enqueue(Self.patient, "after")
+            #expect(await first.exitCode() == 70)
+            #expect(first.logText.contains("code that no step body waits for holds every thread of Swift's pool"))
+            _ = try stage.worker("second")
+            #expect(try await after.result(timeout: .seconds(60)) == "AFTER")
+            let history = try await stage.redis("HVALS", .init(stage.keys.steps(after.id))).array ?? []
+            #expect(history.count == 1 && history.allSatisfy { $0.string?.contains("\"lost\"") == false })
+        }
+    }
+
+    @Test(.rule(10))
+    func `A process ends with 70 once bodies that nobody waits for hold all threads for blocking ones`()
+        async throws
+    {
+        try await withStage { stage in
+            let first = try stage.worker(
+                "first", concurrency: 100, bodyStartLimit: 500,
+                environment: ["TEST_WORKER_STUCK_MS": "1000", "TEST_WORKER_BLOCKING_THREADS": "2"])
+            // There are as many spare ones.
+            let names = (0..<4).map { "late-\($0)" }
+            for name in names {
+                let late = try await stage.client.enqueue(WorkflowName<String, String>("late-apart"), name)
+                #expect(try await stage.hasLine("first", name))
+                #expect(try await late.result(timeout: .seconds(60)) == "StepTimeout")
+            }
+            // It is claimed, and has no thread.
+            let after = try await stage.client.enqueue(WorkflowName<String, String>("apart"), "after")
+            #expect(await first.exitCode() == 70)
+            #expect(first.logText.contains("hold every thread for .blocking steps"))
+            #expect(try await stage.ledger.lines().map { $0[1] }.sorted() == names)
+            stage.ledger.unblock("after")
+            _ = try stage.worker("second")
+            #expect(try await after.result(timeout: .seconds(60)) == "after")
+            let history = try await stage.redis("HVALS", .init(stage.keys.steps(after.id))).array ?? []
+            #expect(history.count == 1 && history.allSatisfy { $0.string?.contains("\"lost\"") == false })
         }
     }
 

@@ -351,6 +351,29 @@ struct CommandTests {
         }
     }
 
+    @Test func `Of the workflows that no worker serves the ten with the most work items have a row`() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.withWorker([double]) {
+                for name in ["zeta", "zeta"] + (10...24).map({ "strange-\($0)" }) {
+                    _ = try await fixture.client.enqueue(workflow: name, payloadJSON: "1")
+                }
+                try await eventually("all are unserved") {
+                    try await fixture.client.queueTotals().unserved.values.reduce(0, +) == 17
+                }
+                let rows = try await fixture.stepwise("queues").output.split(separator: "\n").map(String.init)
+                let head = try #require(rows.firstIndex { $0.hasPrefix("UNSERVED WORKFLOW") })
+                let names = rows.dropFirst(head + 1).prefix(10).map { String($0.prefix { $0 != " " }) }
+                let largest = ["zeta"] + (10...18).map { "strange-\($0)" }
+                #expect(names == largest)
+                #expect(
+                    rows.dropFirst(head + 11).first
+                        == "and 6 more workflows that no worker serves, with 6 work items: see them with --json")
+                let json = try document(try await fixture.stepwise("queues", "--json").output)
+                #expect((json["unserved"] as? [String: Any])?.count == 16)
+            }
+        }
+    }
+
     @Test func `Events that are kept, and events for runs that are not there, are listed and removed`() async throws {
         try await Fixture.with { fixture in
             for (answer, code) in [("sent", Int32(0)), ("kept already, not sent", 1)] {

@@ -166,7 +166,7 @@ struct DoctorTests {
         ([["HDEL ~run:parked reason"]], .waitsWithoutReason, "run parked"),
         ([["SET ~join:done 0"]], .leftoverOfEndedRun, "run done"),
         ([["HSET ~steps:ghost 1 x"]], .leftoverWithoutRun, "run ghost"),
-        ([["LPUSH ~unserved:old", "turn ghost2 1"]], .unservedOfNoLiveRun, "run ghost2"),
+        ([["LPUSH ~unserved:default:old", "turn ghost2 1"]], .unservedOfNoLiveRun, "run ghost2"),
         ([["HSET ~unfit:pay done", "default 2"]], .unfitOfNoParkedRun, "run done"),
         (
             [["LPUSH ~claimed:gone-1-a:default", "turn ghost3 1"]], .claimsWithoutWorker,
@@ -233,7 +233,7 @@ struct DoctorTests {
         arguments: [
             "workers", "worker:w-1-a", "delayed", "malformed", "queue:default", "claimed:w-1-a:default",
             "inbox:default",
-            "accepting:w-1-a:default", "unserved:pay",
+            "accepting:w-1-a:default", "unserved:default:pay",
             "run:r",
             "steps:r", "join:r", "runs:queued", "meta",
         ]

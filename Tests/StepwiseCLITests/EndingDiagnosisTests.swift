@@ -46,7 +46,7 @@ struct EndingDiagnosisTests {
         },
         Plant("a mover in another queue", .inOtherQueue) { _, movers in movers[0].place = .queue("other") },
         Plant("a mover that nobody takes up", .inOtherQueue) { _, movers in
-            movers[0].place = .unserved(workflow: "w")
+            movers[0].place = .unserved(UnservedList(queue: "default", workflow: "w"))
         },
         Plant("a turn", .leftoverOfEndingRun) { run, _ in run.fields?.turn = "w-1-a 3 w-1-a/9" },
         Plant("an inline step", .leftoverOfEndingRun) { run, _ in run.fields?.inline = "a" },

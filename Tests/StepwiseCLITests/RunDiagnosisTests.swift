@@ -38,7 +38,8 @@ struct RunDiagnosisTests {
     @Test func `A run that waits for its steps is sound, wherever their work items are`() throws {
         var (run, movers) = Self.waiting()
         for place: Mover.Place in [
-            .queue("default"), .claimed(worker: "w", queue: "default"), .unserved(workflow: "w"),
+            .queue("default"), .claimed(worker: "w", queue: "default"),
+            .unserved(UnservedList(queue: "default", workflow: "w")),
         ] {
             movers[0].place = place
             #expect(try Self.diagnosis(run, movers).violations.isEmpty)
@@ -62,7 +63,9 @@ struct RunDiagnosisTests {
 
         (fields.status, fields.turn, fields.reason) = (.noWorker, "unserved", "nobody has it")
         (run.fields, run.listed) = (fields, [.noWorker])
-        #expect(try Self.diagnosis(run, [Mover("turn r 1", .unserved(workflow: "w"))]).violations.isEmpty)
+        #expect(
+            try Self.diagnosis(run, [Mover("turn r 1", .unserved(UnservedList(queue: "default", workflow: "w")))])
+                .violations.isEmpty)
 
         (fields.status, fields.turn, fields.inline) = (.running, "w 1 w/1", "s")
         (run.fields, run.listed, run.open, run.openCount, run.join) = (
@@ -268,7 +271,7 @@ struct RunDiagnosisTests {
             run.fields?.status = .failed
             (run.listed, run.open, run.openCount, run.join) = ([.failed], [:], 0, nil)
             run.isDead = true
-            movers = [Mover("step r 1 1 c", .unserved(workflow: "w"))]
+            movers = [Mover("step r 1 1 c", .unserved(UnservedList(queue: "default", workflow: "w")))]
         },
     ]
 
@@ -286,7 +289,7 @@ struct RunDiagnosisTests {
         movers += [
             Mover("turn r 0", .queue("other")), Mover("step r 0 1 c", .claimed(worker: "w", queue: "other")),
             Mover("timeout r 0 c", .delayed(queue: "other")), Mover("cancel r w parent 1 s", .queue("other")),
-            Mover("step r 1 1 c", .unserved(workflow: "other")),
+            Mover("step r 1 1 c", .unserved(UnservedList(queue: "default", workflow: "other"))),
         ]
         movers.removeFirst()
         #expect(try Self.diagnosis(run, movers).violations.isEmpty)
@@ -317,7 +320,9 @@ struct RunDiagnosisTests {
         var run = RunSnapshot(id: "r")
         run.listed = []
         #expect(
-            try Self.diagnosis(run, [Mover("turn r 1", .unserved(workflow: "w"))], served: ["w"]).violations.isEmpty)
+            try Self.diagnosis(
+                run, [Mover("turn r 1", .unserved(UnservedList(queue: "default", workflow: "w")))], served: ["w"]
+            ).violations.isEmpty)
     }
 
     @Test func `The text that is to replace an open step's is one that a script would write`() throws {

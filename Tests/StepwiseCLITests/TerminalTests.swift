@@ -86,4 +86,18 @@ struct TerminalTests {
             expectHarmless(try await fixture.stepwise("dead", "show", "f"))
         }
     }
+
+    @Test func `A label cannot be taken for two, or for another one`() async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.client.enqueue(
+                workflow: "double", payloadJSON: "1", id: "r", .label("note", "x tenant=acme"), .label("plain", "a-1é"),
+                .label("quote", "a\"b"), .label("slash", #"a\u202eb"#), .label("turned", "a\u{202E}b"))
+            let told = #"note="x tenant=acme" plain=a-1é quote="a\"b" slash="a\\u202eb" turned="a\u202eb""#
+            let status = try await fixture.stepwise("status", "r")
+            #expect(status.output.split(separator: "\n").contains { $0.hasSuffix(" " + told) }, "\(status.output)")
+            expectHarmless(status)
+            let json = try document(try await fixture.stepwise("status", "r", "--json").output)
+            #expect((json["labels"] as? [String: String])?["note"] == "x tenant=acme")
+        }
+    }
 }

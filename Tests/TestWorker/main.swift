@@ -26,7 +26,7 @@ var configuration = StepwiseWorker.Configuration(
     namespace: arguments[5], concurrency: concurrency, lease: .milliseconds(lease), shutdownGrace: .milliseconds(grace))
 // So that a busy machine does not decide which bodies are quick.
 configuration.quickBody = .milliseconds(20)
-configuration.blockingThreads = 1000
+configuration.blockingThreads = environment["TEST_WORKER_BLOCKING_THREADS"].flatMap { Int($0) } ?? 1000
 for argument in arguments.dropFirst(9) {
     let parts = argument.split(separator: "=").map(String.init)
     guard parts.count == 2, let limit = Int(parts[1]), parts[0] == "bodyStartLimit" else {
@@ -47,6 +47,7 @@ if let most = environment["TEST_WORKER_PUSHED_WAITING"].flatMap({ Int($0) }) {
 }
 let tests = TestWorkflows(ledger: ledger)
 let worker = try StepwiseWorker(
-    redis: RedisEndpoint(arguments[1]), workflows: tests.all + tests.worst + tests.waitingForThreads,
+    redis: RedisEndpoint(arguments[1]),
+    workflows: tests.all + tests.worst + tests.waitingForThreads + tests.staying + tests.unending,
     configuration: configuration, logger: logger)
 try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()

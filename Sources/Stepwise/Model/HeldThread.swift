@@ -2,9 +2,9 @@
 package struct HeldThread: Sendable, Hashable, Codable {
     /// The run whose code it is; `nil` if that is not known.
     package var run: String?
-    /// The step whose body holds it; or, for a function, the last step before, if there was one.
+    /// The step whose body holds it, `nil` if it is a cancellation handler or a `deinit`; or, for a function, the last step before, if there was one.
     package var step: String?
-    /// Whether it is a step's body, and not the run's function.
+    /// Whether it is no code of the run's function.
     package var isBody: Bool
     /// Milliseconds since 1970, by the worker's clock.
     package var since: Int
@@ -16,7 +16,10 @@ package struct HeldThread: Sendable, Hashable, Codable {
     /// What holds the thread, in words.
     package var holder: String {
         guard let run else { return "unknown code" }
-        if isBody { return "the body of step \"\(step ?? "")\" of run \(run)" }
+        if isBody {
+            let holder = step.map { "the body of step \"\($0)\"" } ?? "a cancellation handler or a deinit"
+            return "\(holder) of run \(run)"
+        }
         return "the function of run \(run), \(step.map { "after step \"\($0)\"" } ?? "before its first step")"
     }
 

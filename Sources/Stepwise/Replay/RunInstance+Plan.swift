@@ -92,6 +92,7 @@ extension RunInstance {
             }
             for opening in plan.openings where opening.withdrawn { state.close(opening.number, &closed) }
         }
+        for call in closed { call.dropBody() }
     }
 }
 
@@ -105,7 +106,7 @@ extension RunInstance.State {
 
     /// Keeps of a call what is more than closures, and hands out the rest.
     fileprivate mutating func takeBody(_ number: Int, _ taken: inout [StepCall]) {
-        guard let call = calls[number], call.body != nil else { return }
+        guard let call = calls[number], call.hasBody else { return }
         calls[number] = call.withoutBody
         taken.append(call)
     }

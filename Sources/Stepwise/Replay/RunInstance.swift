@@ -49,7 +49,7 @@ package final class RunInstance: Sendable {
         var stuck: Obstacle?
         var patches = PatchBook()
         var suspended: [CheckedContinuation<Void, any Error>] = []
-        var misuses: [String] = []
+        var misuses = MisuseNotes()
         var onMisuse: (@Sendable () -> Void)?
         var lastStep: String?
         var root: Task<Void, Never>?
@@ -196,6 +196,7 @@ package final class RunInstance: Sendable {
             state.endWait(group)
             return state.take(Delivery(continuation: continuation, result: outcome.result), to: number, of: group)
         }
+        ended?.dropBody()
         if !deliveries.isEmpty {
             executor.drain { for delivery in deliveries { delivery.make() } }
         }
@@ -349,21 +350,23 @@ package final class RunInstance: Sendable {
 
     /// Takes the sentences about misuse (a step in `Task {}`, say) that were noted since the last call.
     package func takeMisuses() -> [String] {
-        state.withLock { state in
-            defer { state.misuses = [] }
-            return state.misuses
-        }
+        state.withLock { $0.misuses.take() }
     }
 
+    /// How many misuses were not noted: they said nothing new, or there were too many.
+    package var unnotedMisuses: Int { state.withLock { $0.misuses.unnoted } }
+
     package func noteMisuse(_ sentence: String) {
-        let report = state.withLock { state in
-            state.misuses.append(sentence)
-            return state.onMisuse
+        let report: (@Sendable () -> Void)? = state.withLock { state in
+            state.misuses.note(sentence) ? state.onMisuse : nil
         }
         report?()
     }
 
-    /// Called, on whichever thread, when a misuse was noted.
+    /// Whether a misuse is news, for one that nobody would take the note of.
+    func isNews(_ sentence: String) -> Bool { state.withLock { $0.misuses.isNews(sentence) } }
+
+    /// Called, on whichever thread, when a misuse was noted and none was before that is not taken yet.
     package func onMisuse(_ body: @escaping @Sendable () -> Void) {
         state.withLock { $0.onMisuse = body }
     }

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// One call of a step by a run's function. Call number i is the i-th that the function made, the same in every replay.
 package final class StepCall: Sendable {
     package let number: Int
@@ -12,14 +14,32 @@ package final class StepCall: Sendable {
     /// The group whose steps are all waited for, if it belongs to one.
     package let group: Int?
     /// Executes the step once and returns its value as JSON; `nil` once nobody will execute it any more.
-    package let body: (@Sendable (Step) async throws -> [UInt8])?
+    package var body: (@Sendable (Step) async throws -> [UInt8])? { work.withLock { $0.body } }
+    private let work: Mutex<Work>
+
+    private struct Work: Sendable {
+        var body: (@Sendable (Step) async throws -> [UInt8])?
+    }
 
     init(
         number: Int, id: String, name: String, key: String?, options: StepOptions, special: StepKind?, group: Int?,
         body: (@Sendable (Step) async throws -> [UInt8])?
     ) {
         (self.number, self.id, self.name, self.key, self.options) = (number, id, name, key, options)
-        (self.special, self.group, self.body) = (special, group, body)
+        (self.special, self.group) = (special, group)
+        work = Mutex(Work(body: body))
+    }
+
+    var hasBody: Bool { work.withLock { $0.body != nil } }
+
+    /// Lets go of the body. What it captures may have a `deinit` of the user's: it is to be executed where the run is blamed for it, whoever still
+    /// has the call.
+    func dropBody() {
+        // Returned, so that it is released when the lock is free.
+        _ = work.withLock { work in
+            defer { work.body = nil }
+            return work
+        }
     }
 
     /// The same call without the closures that the user has written. They mostly capture the context, and with it the instance that keeps
@@ -143,6 +163,9 @@ package struct Plan: Sendable {
     package var isComplete: Bool
     /// Whether the run ends, or begins anew, and leaves more than a page may name: then nothing of it is named here.
     package var endsInPages = false
+
+    /// Whether calls are closed by it, and their bodies let go of.
+    package var closes: Bool { !closings.isEmpty || openings.contains { $0.withdrawn } }
 
     /// Whether it asks for nothing, its openings aside.
     private var onlyOpens: Bool {

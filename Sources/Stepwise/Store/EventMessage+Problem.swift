@@ -24,7 +24,14 @@ extension EventMessage {
                 .mailboxFull,
                 "event \"\(event)\" cannot be sent to run \(run): \(Self.mostMessages / 2) pushed events wait there already for the run to ask; is "
                     + "it the right run, and does it wait for events of this name?")
-        case .crowded:
+        case .crowded(let share?):
+            StepwiseError(
+                .mailboxFull,
+                "event \"\(event)\" cannot be sent to run \(run): there is no such run, and with it pushed events of \(share.size) bytes would wait "
+                    + "for it; where they wait for \(share.waiting) others of this queue, these may have \(share.most) bytes. Start the run first, "
+                    + "store the value elsewhere and send a reference, or clear what nobody needs (stepwise events --expected lists it)"
+            )
+        case .crowded(nil):
             StepwiseError(
                 .mailboxFull,
                 "event \"\(event)\" cannot be sent to run \(run): there is no such run, and events that were pushed to this queue wait for "
@@ -49,7 +56,11 @@ extension EventMessage {
         case .sent, .nothing: nil
         case .keptAlready:
             "another event \"\(event)\" is kept already, and the first counts: this one was not sent; stepwise events lists what is kept"
-        case .tooManyKept:
+        case .tooManyKept(let share?):
+            "the value has \(share.size) bytes, and where \(share.waiting) pushed events are kept one more may have \(share.most): this one was not "
+                + "sent; send a reference to the value, send it with the library or the stepwise command, which have no such limit, or clear what "
+                + "nobody needs (stepwise events --kept lists it)"
+        case .tooManyKept(nil):
             "\(mostKept) pushed events are kept already (maximumPushedWaiting of the worker's configuration): this one was not sent; "
                 + "stepwise events lists what is kept"
         }

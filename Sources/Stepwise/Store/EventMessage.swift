@@ -20,8 +20,8 @@ struct EventMessage: Sendable {
         case half
         /// It has as many bytes of pushed events as it may have.
         case large
-        /// Pushed events wait already for as many runs that do not exist as they may.
-        case crowded
+        /// Pushed events wait already for as many runs that do not exist as they may, or for so many that this one is too large.
+        case crowded(PushedShare?)
         case unknown
         case stale
     }
@@ -29,7 +29,7 @@ struct EventMessage: Sendable {
     /// The most messages that a run may have and has not asked for. Pushed ones may be half of them, with half as many bytes as its outcomes may
     /// have.
     static let mostMessages = 10_000
-    /// How many bytes a run may have waiting that does not exist, of events that others push.
+    /// How many bytes a run may have waiting that does not exist, of events that others push. Where they wait for many such runs, it is less.
     static let mostWaitingBytes = 1_048_576
 
     /// What came of an event for everybody.
@@ -38,8 +38,8 @@ struct EventMessage: Sendable {
         case sent(text: String)
         /// Another one of this name is kept, and this one was to be kept as well.
         case keptAlready
-        /// As many names have a pushed event that is kept as may have.
-        case tooManyKept
+        /// As many names have a pushed event that is kept as may have, or so many that this one is too large.
+        case tooManyKept(PushedShare?)
         /// It was sent before, or somebody else does it.
         case nothing
     }
@@ -70,7 +70,7 @@ struct EventMessage: Sendable {
             case "full": return .full
             case "half": return .half
             case "large": return .large
-            case "crowded": return .crowded
+            case "crowded": return .crowded(try reader.share())
             case "unknown": return .unknown
             case "stale": return .stale
             case "queue": queue = try reader.text(1)

@@ -42,7 +42,7 @@ package struct Keys: Sendable, Hashable {
     package func join(_ id: String) -> String { key("join:", id) }
     package var delayed: String { "\(prefix)delayed" }
     package func runs(_ status: RunStatus) -> String { key("runs:", status.rawValue) }
-    package func unserved(_ workflow: String) -> String { "\(prefix)unserved:\(workflow)" }
+    package func unserved(_ queue: String, _ workflow: String) -> String { key("unserved:", queue, workflow) }
     package func unfit(_ workflow: String) -> String { "\(prefix)unfit:\(workflow)" }
     package var paused: String { "\(prefix)paused" }
     /// Who waits for an event.
@@ -83,7 +83,7 @@ package struct Keys: Sendable, Hashable {
         let ofRuns = [run("*"), steps("*"), open("*"), join("*"), mail("*"), seen("*")]
         // Upkeep looks after the lists of every queue.
         let others = [
-            worker("*"), unserved("*"), unfit("*"), event("*"), kept("*"), expectedPushed("*"), waitingPushed("*"),
+            worker("*"), unserved("*", "*"), unfit("*"), event("*"), kept("*"), expectedPushed("*"), waitingPushed("*"),
         ]
         var kinds = singles + ofRuns + others
         kinds += RunStatus.all.map { runs($0) }

@@ -51,8 +51,8 @@ struct PushedStart: Sendable {
         return StartTime(date)
     }
 
-    /// Whether a text is written as `2026-12-01T09:00:00Z` is, perhaps with a fraction of the second or an offset such as `+01:00`. What reads dates
-    /// takes numbers of any length for the parts, and makes another time of them.
+    /// Whether a text is written as `2026-12-01T09:00:00Z` is, perhaps with a fraction of the second or an offset such as `+01:00`, and there are
+    /// such a day and such a time. What reads dates takes any numbers for the parts, and makes another time of them.
     private static func hasForm(ofDate text: String) -> Bool {
         func fits(_ bytes: some Collection<UInt8>, _ form: String) -> Bool {
             bytes.count == form.utf8.count
@@ -69,7 +69,26 @@ struct PushedStart: Sendable {
             guard (1...9).contains(digits) else { return false }
             zone = zone.dropFirst(1 + digits)
         }
-        return ["+00:00", "-00:00", "+0000", "-0000", "Z"].contains { fits(zone, $0) }
+        guard ["+00:00", "-00:00", "+0000", "-0000", "Z"].contains(where: { fits(zone, $0) }) else { return false }
+        let date = text.utf8.prefix(time.utf8.count).filter(isDigit)
+        return isPossible(numbers(date), offset: numbers(zone.filter(isDigit)))
+    }
+
+    /// The numbers of two digits each.
+    private static func numbers(_ digits: [UInt8]) -> [Int] {
+        let values = digits.map { Int($0 - UInt8(ascii: "0")) }
+        return stride(from: 0, to: values.count, by: 2).map { 10 * values[$0] + values[$0 + 1] }
+    }
+
+    /// - Parameters:
+    ///   - date: century, year, month, day, hour, minute and second.
+    ///   - offset: hours and minutes, or nothing.
+    private static func isPossible(_ date: [Int], offset: [Int]) -> Bool {
+        let (year, month, day) = (100 * date[0] + date[1], date[2], date[3])
+        guard (1...12).contains(month), (1...CivilDay.daysIn(month: month, of: year)).contains(day) else {
+            return false
+        }
+        return date[4] < 24 && date[5] < 60 && date[6] < 60 && (offset.isEmpty || offset[0] < 24 && offset[1] < 60)
     }
 
     private static func labels(_ value: [UInt8]) throws(PushedItem.Problem) -> RunLabels {
@@ -80,6 +99,7 @@ struct PushedStart: Sendable {
         // Before they are looked at one by one.
         let names = Set(members.keys).sorted()
         if let problem = RunLabels.problem(withCount: names.count) { throw .init(reason: "the labels \(problem)") }
+        if members.keys.count != names.count { throw .init(reason: "a member of \"labels\" stands in it twice") }
         for name in names {
             guard let text = members.string(name) else {
                 throw .init(reason: "label \(JSON.string(name.prefix(bytes: 120))) is not a string")

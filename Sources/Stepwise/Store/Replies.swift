@@ -127,9 +127,26 @@ enum AcceptReply: Sendable {
     case exists
     /// The id belongs to a run of another workflow.
     case other(workflow: String)
-    /// It would have to wait, and the most that may wait already do.
-    case crowded
+    /// It would have to wait, and may not.
+    case crowded(PushedShare?)
     case stale
+}
+
+/// Why one more of what was pushed may not wait: the more of its kind wait, the fewer bytes it may have. Where a reply has none, as many wait as may.
+struct PushedShare: Sendable, Hashable {
+    /// How many wait.
+    var waiting: Int
+    /// How many bytes it has.
+    var size: Int
+    /// How many it may have.
+    var most: Int
+}
+
+/// What came of work that is to wait for somebody who can do it.
+enum WaitReply: Sendable {
+    case done
+    /// It is a pushed run that never began, and may not wait: nothing was changed.
+    case crowded(PushedShare?)
 }
 
 /// A script's reply that does not look as its header says: a key of the namespace was changed by hand.
@@ -162,6 +179,18 @@ struct ReplyReader {
     func text(_ index: Int) throws -> String {
         guard index < items.count, let value = items[index].string else { throw unexpected }
         return value
+    }
+
+    /// What comes behind the word `crowded`.
+    func share() throws -> PushedShare? {
+        guard items.count > 1 else { return nil }
+        return PushedShare(waiting: try integer(1), size: try integer(2), most: try integer(3))
+    }
+
+    /// Whether work may wait.
+    func wait() throws -> WaitReply {
+        guard word == "crowded" else { return .done }
+        return .crowded(try share())
     }
 
     /// `recorded`, `delivered` and the list of records, in this order.

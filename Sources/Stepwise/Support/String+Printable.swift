@@ -1,18 +1,34 @@
 extension String {
     /// The text on one line, for a log, a terminal or a sentence: whatever moves a cursor, ends a line, turns the direction of writing or cannot
     /// be seen stands as JSON's escape for it, such as `\n` or `\u202e`. So text from outside can neither forge a line nor hide a part of it.
+    /// Of spaces those of ordinary text stay: the plain one, the no-break ones of French, the wide one of Japanese.
     ///
     /// In JSON's strings the escapes mean what they stand for.
     package var printable: String {
         if utf8.allSatisfy({ (32...126).contains($0) }) { return self }
         var result = ""
+        // The scalar before is an emoji: the selector of its coloured form may follow.
+        var isBehindEmoji = false
         for scalar in unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator: result += Self.escape(scalar)
-            default: result.unicodeScalars.append(scalar)
+            if Self.isSeen(scalar) || (isBehindEmoji && scalar == "\u{FE0F}") {
+                result.unicodeScalars.append(scalar)
+            } else {
+                result += Self.escape(scalar)
             }
+            isBehindEmoji = !scalar.isASCII && scalar.properties.isEmoji
         }
         return result
+    }
+
+    private static func isSeen(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII { return (32...126).contains(scalar.value) }
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse: return false
+        case .spaceSeparator: return ["\u{A0}", "\u{202F}", "\u{3000}"].contains(scalar)
+        default: break
+        }
+        // Two signs that are blank: of Braille without a dot, and of music without a head.
+        return scalar != "\u{2800}" && scalar != "\u{1D159}" && !scalar.properties.isDefaultIgnorableCodePoint
     }
 
     private static func escape(_ scalar: Unicode.Scalar) -> String {

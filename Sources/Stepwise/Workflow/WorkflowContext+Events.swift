@@ -81,7 +81,7 @@ extension WorkflowContext {
     ///   - event: the event's name.
     ///   - value: its value, stored as JSON.
     ///   - keep: for how long those get it who come later; `nil`, zero and less: nobody. While an event of that name is kept, another one that is to be kept
-    ///     reaches nobody: the first counts.
+    ///     reaches nobody: the first counts. It replaces one that was pushed.
     ///   - name: the step's name; `nil`: `notify` and the event's.
     /// - Throws: ``StepFailure`` that names `mailboxFull` if the event was to be kept, and another one of its name is kept already: it was not sent.
     public func notify(

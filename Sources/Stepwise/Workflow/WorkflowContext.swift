@@ -174,7 +174,9 @@ public struct WorkflowContext: Sendable {
     func misuse(_ code: StepwiseError.Code, _ message: String) -> StepwiseError {
         if case .finished = instance.progress {
             // The run may have left its worker by now: nobody would take the note.
-            logger.warning("a step was called from the wrong place", metadata: ["error": "\(message)"])
+            if instance.isNews(message) {
+                logger.warning("a step was called from the wrong place", metadata: ["error": "\(message)"])
+            }
         } else {
             instance.noteMisuse(message)
         }

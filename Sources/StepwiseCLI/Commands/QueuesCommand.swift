@@ -14,8 +14,8 @@ struct QueuesCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("With --malformed: at most so many.", valueName: "count"))
     var limit = 20
 
-    /// How many inboxes that no worker serves have a row of their own.
-    private static let mostInboxes = 10
+    /// How many inboxes, and how many workflows, that no worker serves have a row of their own.
+    private static let mostRows = 10
 
     @OptionGroup var connection: ConnectionOptions
 
@@ -60,7 +60,7 @@ struct QueuesCommand: AsyncParsableCommand {
         }
         var table = Table("QUEUE", "PUSHED", "READY", "CLAIMED", "WORKERS", "PAUSED SINCE")
         // Whoever may push to any inbox can make any number of these.
-        let folded = totals.queues.filter(\.isInboxAlone).dropFirst(Self.mostInboxes)
+        let folded = totals.queues.filter(\.isInboxAlone).dropFirst(Self.mostRows)
         let hidden = Set(folded.map(\.name))
         for queue in totals.queues where !hidden.contains(queue.name) {
             table.add(
@@ -77,8 +77,17 @@ struct QueuesCommand: AsyncParsableCommand {
         lines += ["", "delayed    \(totals.delayed)", "malformed  \(totals.malformed)"]
         if !unserved.isEmpty {
             var waiting = Table("UNSERVED WORKFLOW", "WORK ITEMS")
-            for (workflow, count) in unserved { waiting.add(workflow, String(count)) }
+            // Whoever may push can make any number of these, too.
+            let largest = unserved.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            for (workflow, count) in largest.prefix(Self.mostRows) { waiting.add(workflow, String(count)) }
             lines += ["", waiting.text]
+            let others = largest.dropFirst(Self.mostRows)
+            if !others.isEmpty {
+                let items = others.reduce(0) { $0 + $1.value }
+                lines.append(
+                    "and \(others.count) more workflows that no worker serves, with \(items) work items: see them with --json"
+                )
+            }
         }
         if !paused.isEmpty {
             var waiting = Table("PAUSED WORKFLOW", "SINCE")

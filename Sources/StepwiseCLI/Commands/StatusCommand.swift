@@ -17,7 +17,9 @@ struct StatusCommand: AsyncParsableCommand {
             // Those of an ending run no longer wait for anything.
             let open = isEnding ? [] : try await client.openSteps(ofRun: run)
             let left: Int? = !isEnding ? nil : try await client.openStepCount(ofRun: run)
-            let unserved = open.isEmpty ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow)
+            let unserved =
+                open.isEmpty
+                ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow, queue: details.queue)
             let version = try await client.turnHolderVersion(of: record)
             Output.print(
                 connection.json

@@ -46,6 +46,9 @@ struct WorkersCommand: AsyncParsableCommand {
                     "the pool of worker \(worker.name) has begun bodies that have not returned: \(worker.poolText)"
                 Output.print("warning: " + Table.printable(text))
             }
+            for worker in workers where worker.state == .alive {
+                if let text = worker.blockingText { Output.print("warning: " + Table.printable(text)) }
+            }
         }
     }
 
@@ -82,6 +85,7 @@ struct WorkersCommand: AsyncParsableCommand {
             ("ending", JSONDocument(ending)),
             ("poolHeldSince", JSONDocument(worker.poolHeldSince)),
             ("poolBodies", .array(worker.poolBodies.map(json))),
+            ("blockingBodies", .array(worker.blockingBodies.map(json))),
             ("held", .array(worker.held.map(json))), ("stopped", .bool(worker.isStopped)),
         ])
     }

@@ -70,13 +70,13 @@ extension Scenarios {
         {
             try await Scripts.withRun { scripts in
                 let text = "turn r \(scripts.generation)"
-                try await plant(1500, in: "unserved:greet", with: text, at: 0, scripts)
+                try await plant(1500, in: "unserved:default:greet", with: text, at: 0, scripts)
                 _ = try await scripts.call("reclaim", ["text": text, "is_turn": "1"])
-                #expect(try await scripts.redis.send(["LLEN", key("unserved:greet")]).integer == 1500)
+                #expect(try await scripts.redis.send(["LLEN", key("unserved:default:greet")]).integer == 1500)
 
-                _ = try await scripts.redis.send(["LTRIM", key("unserved:greet"), "0", "999"])
+                _ = try await scripts.redis.send(["LTRIM", key("unserved:default:greet"), "0", "999"])
                 _ = try await scripts.call("reclaim", ["text": text, "is_turn": "1"])
-                #expect(try await scripts.redis.send(["LLEN", key("unserved:greet")]).integer == 999)
+                #expect(try await scripts.redis.send(["LLEN", key("unserved:default:greet")]).integer == 999)
             }
         }
 
@@ -87,10 +87,10 @@ extension Scenarios {
         {
             try await Scripts.withRun { scripts in
                 _ = try await scripts.redis.send(["HSET", key("run:r"), "status", "unserved", "turn", "unserved"])
-                try await plant(250_001, in: "unserved:greet", with: scripts.turn, at: place, scripts)
+                try await plant(250_001, in: "unserved:default:greet", with: scripts.turn, at: place, scripts)
                 let reply = try await scripts.call("cancel", ["text": "", "reason": "enough"])
                 #expect(reply == ["ended"])
-                let left = try await scripts.redis.send(["LLEN", key("unserved:greet")]).integer
+                let left = try await scripts.redis.send(["LLEN", key("unserved:default:greet")]).integer
                 #expect(left == (place == 125_000 ? 250_001 : 250_000))
             }
         }
@@ -113,14 +113,14 @@ extension Scenarios {
                     ]
                     + ["a", "b", "c"].flatMap { id in
                         ["run:", "steps:", "open:", "join:", "mail:", "seen:"].map { $0 + id }
-                            + ["unserved:greet", "unfit:greet"]
+                            + ["unserved:default:greet", "unfit:greet"]
                     }
-                try await plant(100_001, in: "unserved:greet", scripts)
+                try await plant(100_001, in: "unserved:default:greet", scripts)
                 let reply = try await evaluate("forget_waiting", keys, ["default", "1", "a", "b", "c"], scripts)
                 #expect(reply.integer == 0, "none stays, and those after the first were not looked at")
                 #expect(try await scripts.redis.send(["ZCARD", key("waiting:pushed:default")]).integer == 2)
 
-                _ = try await scripts.redis.send(["UNLINK", key("unserved:greet")])
+                _ = try await scripts.redis.send(["UNLINK", key("unserved:default:greet")])
                 let rest = try await evaluate("forget_waiting", keys, ["default", "1", "a", "b", "c"], scripts)
                 #expect(rest.integer == 0)
                 #expect(try await scripts.redis.send(["ZCARD", key("waiting:pushed:default")]).integer == 0)

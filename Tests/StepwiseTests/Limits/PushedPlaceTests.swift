@@ -145,7 +145,8 @@ extension Scenarios {
                 let script = try #require(ScriptLibrary.all.first { $0.name == "forget_waiting" })
                 let keys = [
                     "waiting:pushed:default", "runs:parked", "runs:unserved", "runs:queued", "delayed", "paused",
-                    "runs:failed", "dead", "run:r", "steps:r", "open:r", "join:r", "mail:r", "seen:r", "unserved:greet",
+                    "runs:failed", "dead", "run:r", "steps:r", "open:r", "join:r", "mail:r", "seen:r",
+                    "unserved:default:greet",
                     "unfit:greet",
                 ]
                 let stays = try await scripts.redis.evaluate(

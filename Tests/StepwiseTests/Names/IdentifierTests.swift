@@ -156,7 +156,7 @@ struct IdentifierTests {
         #expect(read(keys.queue(Self.queue)) == .queue(Self.queue))
         #expect(read(keys.claimed(Self.worker, Self.queue)) == .claimed(worker: Self.worker, queue: Self.queue))
         #expect(read(keys.run(Self.run)) == .run(Self.run))
-        #expect(read(keys.unserved(Self.name)) == .unserved(Self.name))
+        #expect(read(keys.unserved("q", Self.name)) == .unserved(UnservedList(queue: "q", workflow: Self.name)))
         #expect(read(keys.event(Self.name)) == .event(Self.name))
     }
 }

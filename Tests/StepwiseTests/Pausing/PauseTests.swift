@@ -145,6 +145,39 @@ extension Scenarios {
             }
         }
 
+        @Test(.rule(8))
+        func `What waits for the workflow in another queue, however much, is not in the way of a run that waits here`()
+            async throws
+        {
+            let code = workflow("one")
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let others = try await client.enqueue(
+                    WorkflowName<String, String>(code.name), each: (0..<1500).map { "other-\($0)" }, .queue("other"))
+                try await withWorkers(
+                    server, Workflow("idle") { (_: WorkflowContext) in }, configuration: .init(queues: ["other"])
+                ) {
+                    try await eventually("all of the others are unserved") {
+                        try await client.queueTotals().unserved[code.name] == others.count
+                    }
+                    try await client.pause(workflow: code.name)
+                    let run = try await client.enqueue(code, "in")
+                    try await withWorkers(server, code) {
+                        try await eventually("it waits") { try await run.details().status == .noWorker }
+                        try await client.resume(workflow: code.name)
+                        let monitor = try await ScriptMonitor(server)
+                        let output = try await run.result(timeout: patience)
+                        #expect(output == "in" && tally.all == ["one"])
+                        // Nobody looks at what he cannot have.
+                        let lines = try await monitor.requests().joined(separator: "\n")
+                        #expect(!lines.contains("unserved:other"))
+                        monitor.stop()
+                    }
+                }
+                await client.close()
+            }
+        }
+
         @Test func `The worker of a paused run dies: its body is not executed again before resume`() async throws {
             let code = workflow("one slow two")
             try await RedisServer.withServer { server in
@@ -211,7 +244,7 @@ extension Scenarios {
                 _ = try await eval(
                     "worker/set_unserved",
                     [
-                        "run:r", "claimed:w:default", "unserved:changed", "runs:running", "runs:unserved",
+                        "run:r", "claimed:w:default", "unserved:default:changed", "runs:running", "runs:unserved",
                         "waiting:pushed:default", "waiting:enqueued", "pushed:queues",
                     ],
                     ["r", turn, "w", "1", "nobody has it", "", "default", "20000"])

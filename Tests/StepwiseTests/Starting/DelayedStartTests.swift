@@ -113,6 +113,37 @@ extension Scenarios {
             }
         }
 
+        @Test(.rule(8))
+        func `A pushed object with a date that the calendar or the clock does not have is rejected`() async throws {
+            try await withWorker([echo]) { client, server in
+                let bad = [
+                    "2026-02-30T00:00:00Z", "2025-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2026-04-31T00:00:00Z",
+                    "2026-00-01T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-00T00:00:00Z", "2026-01-32T00:00:00Z",
+                    "2026-01-01T24:00:00Z", "2026-01-01T25:61:61Z", "2026-01-01T23:60:00Z", "2026-01-01T23:59:60Z",
+                    "2026-01-01T23:59:60.5Z", "2026-01-01T00:00:00+24:00", "2026-01-01T00:00:00-0060",
+                ]
+                let good = [
+                    "2024-02-29T00:00:00Z", "2000-02-29T23:59:59Z", "2023-12-31T23:59:59.999Z",
+                    "2024-04-30T00:00:00+14:00", "2024-01-31T00:00:00-0130",
+                ]
+                for (index, date) in (bad + good).enumerated() {
+                    let item = #"{"workflow":"echo","payload":"x","id":"run\#(index)","at":"\#(date)"}"#
+                    _ = try await server.command("LPUSH", inbox, .init(item))
+                }
+                for index in bad.count..<(bad + good).count {
+                    let run = client.handle("run\(index)", as: String.self)
+                    try await eventually("the run is there") { (try? await run.details()) != nil }
+                    #expect(try await run.result(timeout: patience) == "x")
+                }
+                try await eventually("the others are rejected") {
+                    try await server.command("LLEN", "stepwise:{default}:malformed").integer == bad.count
+                }
+                let items = try await client.malformed(limit: 20)
+                #expect(items.allSatisfy { $0.reason.contains("\"at\"") }, "\(items)")
+                for date in bad { #expect(items.contains { $0.item.contains("\"\(date)\"") }, "\(date)") }
+            }
+        }
+
         @Test func `A pushed object with a time that is none is rejected, with the reason`() async throws {
             try await withWorker([echo]) { client, server in
                 let bad = [

@@ -80,6 +80,20 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `A label that stands in the labels twice is rejected`() async throws {
+            try await withWorker([pay]) { client, server in
+                for name in ["a", #"\u0061"#] {
+                    let item = #"{"workflow":"pay","id":"r","payload":1,"labels":{"a":"1","\#(name)":"2"}}"#
+                    _ = try await server.command("LPUSH", Self.inbox, .init(item))
+                }
+                try await eventually("both are rejected") { try await rejected(server) == 2 }
+                let reasons = try await client.malformed(limit: 9).map(\.reason)
+                #expect(reasons.allSatisfy { $0 == "a member of \"labels\" stands in it twice" }, "\(reasons)")
+                #expect(try await server.command("EXISTS", .init(Self.prefix + "run:r")).integer == 0)
+            }
+        }
+
+        @Test(.rule(8))
         func `What a dead worker had claimed from the inbox is read as a pushed item by whoever takes it up`()
             async throws
         {

@@ -86,6 +86,54 @@ extension Scenarios {
             #expect(run.history.count == 1)
         }
 
+        @Test(.scenario(14)) func `Misuse without end is told of twenty times, and the rest is counted`() async throws {
+            let log = CollectedLog()
+            let gate = Latch()
+            let workflow = Workflow("flood") { (context, _: Int) async throws -> Int in
+                Task.detached {
+                    for number in 0..<5000 { try? await context.run("loose-\(number % 50)") {} }
+                    gate.open()
+                }
+                return try await context.run("proper") {
+                    await gate.wait()
+                    return 1
+                }
+            }
+            try await withWorker([workflow], logger: log.logger) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                #expect(try await run.result(timeout: patience) == 1)
+                try await eventually("no line on the rest") {
+                    let rest = log.lines("steps were called from the wrong place more often than is noted")
+                    return rest.map { $0.metadata["count"] } == ["4980"]
+                }
+                try await eventually("no warning") { try await run.details().warning?.contains("\"loose-") == true }
+                try await eventually("no twenty lines") {
+                    log.lines("a step was called from the wrong place").count == 20
+                }
+            }
+        }
+
+        @Test func `Misuse after the function has returned is logged once`() async throws {
+            let log = CollectedLog()
+            let gate = Latch()
+            let done = Latch()
+            let workflow = Workflow("flood-afterwards") { (context, _: Int) async throws -> Int in
+                Task.detached {
+                    await gate.wait()
+                    for _ in 0..<1000 { try? await context.run("late") {} }
+                    done.open()
+                }
+                return try await context.run("only") { 1 }
+            }
+            try await withWorker([workflow], logger: log.logger) { client, _ in
+                let run = try await client.enqueue(workflow, 0)
+                #expect(try await run.result(timeout: patience) == 1)
+                gate.open()
+                await done.wait()
+                #expect(log.lines("a step was called from the wrong place").count == 1)
+            }
+        }
+
         @Test func `A step after the function has returned is an error and is logged`() async throws {
             let codes = Tally()
             let log = CollectedLog()

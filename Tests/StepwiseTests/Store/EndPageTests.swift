@@ -55,7 +55,7 @@ struct Scripts {
         case "run", "steps", "open", "join", "mail", "seen": Self.prefix + name + ":r"
         case "claimed": Self.prefix + "claimed:w:default"
         case "queue", "parent_queue": Self.prefix + "queue:default"
-        case "unserved_items": Self.prefix + "unserved:greet"
+        case "unserved_items": Self.prefix + "unserved:default:greet"
         case "unfit": Self.prefix + "unfit:greet"
         case "event": Self.prefix + "event:go"
         case "delayed", "dead", "meta", "expected", "malformed": Self.prefix + name

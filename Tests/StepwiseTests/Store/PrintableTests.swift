@@ -11,11 +11,20 @@ private let hostile: [(text: String, shown: String)] = [
     ("\u{7F}", "\\u007f"), ("\u{85}", "\\u0085"), ("\u{9B}2J", "\\u009b2J"), ("\u{200B}", "\\u200b"),
     ("\u{200F}", "\\u200f"), ("\u{2028}", "\\u2028"), ("\u{2029}", "\\u2029"), ("\u{202E}", "\\u202e"),
     ("\u{2066}", "\\u2066"), ("\u{FEFF}", "\\ufeff"), ("\u{E0041}", "\\udb40\\udc41"),
+    // Fillers, joiners, vowels and selectors that take no room or are blank.
+    ("\u{3164}", "\\u3164"), ("\u{115F}", "\\u115f"), ("\u{FFA0}", "\\uffa0"), ("\u{034F}", "\\u034f"),
+    ("\u{17B4}", "\\u17b4"), ("\u{FE0F}", "\\ufe0f"), ("\u{2800}", "\\u2800"), ("\u{1D159}", "\\ud834\\udd59"),
+    // Spaces, and what every font shows differently.
+    ("\u{2003}", "\\u2003"), ("\u{E000}", "\\ue000"),
+    ("\u{10FFFD}", "\\udbff\\udffd"),
 ]
 
 @Suite("Texts on one line")
 struct PrintableTests {
-    @Test(arguments: ["", "plain text ~ \\ \" '", "né, größer", "日本語", "a\u{301}", "\u{1F600}"])
+    @Test(arguments: [
+        "", "plain text ~ \\ \" '", "né, größer", "a\u{A0}: b\u{202F}c", "日本\u{3000}語", "a\u{301}", "\u{1F600}",
+        "\u{2764}\u{FE0F}",
+    ])
     func `What can be read stays as it is`(_ text: String) {
         #expect(text.printable == text)
         #expect(text.printable.utf8.elementsEqual(text.utf8))
@@ -27,6 +36,12 @@ struct PrintableTests {
             let meant = try JSON.value(String.self, from: Array("\"\(text.printable)\"".utf8))
             #expect(meant == text)
         }
+    }
+
+    @Test func `The selector of an emoji's form stays behind one, once`() {
+        #expect("\u{2764}\u{FE0F}\u{FE0F}".printable == "\u{2764}\u{FE0F}\\ufe0f")
+        #expect("1\u{FE0F}".printable == "1\\ufe0f")
+        #expect("\u{2764}\u{FE0E}".printable == "\u{2764}\\ufe0e")
     }
 
     @Test func `An excerpt of JSON and a decoder's words are one line`() {

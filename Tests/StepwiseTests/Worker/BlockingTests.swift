@@ -1,7 +1,9 @@
 import Dispatch
 import Foundation
+import Logging
 import Stepwise
 import StepwiseTesting
+import Synchronization
 import TestSupport
 import Testing
 
@@ -67,5 +69,100 @@ extension Scenarios {
                 gate.signal()
             }
         }
+
+        private static let full =
+            "step bodies that nobody waits for hold every thread for .blocking steps, the spare ones too; other such steps wait until one of "
+            + "them returns, or the process is restarted"
+
+        @Test(.rule(10))
+        func `A spare thread takes the place of one whose body nobody waits for, up to a bound`() async throws {
+            let gate = DispatchSemaphore(value: 0)
+            let bodies = Bodies()
+            let log = CollectedLog()
+            let late = Workflow<Int, String>("late") { (context, _: Int) async throws -> String in
+                do {
+                    return try await context.run(
+                        "late", .blocking, .timeout(.milliseconds(500)), .retry(.never)
+                    ) { () async throws -> String in
+                        bodies.begin()
+                        Self.wait(for: gate)
+                        bodies.end()
+                        return "late"
+                    }
+                } catch let failure as StepFailure { return failure.type }
+            }
+            let short = Workflow<Int, Int>("short") { (context, number: Int) async throws -> Int in
+                try await context.run("short", .blocking) {
+                    bodies.begin()
+                    Self.pause()
+                    bodies.end()
+                    return number
+                }
+            }
+            var configuration = StepwiseWorker.Configuration(blockingThreads: 2)
+            configuration.bodyStartLimit = .seconds(1)
+            try await withWorker([late, short], configuration: configuration, logger: log.logger) { client, _ in
+                // One after the other, so that no limit passes without a thread.
+                for number in 0..<4 {
+                    let run = try await client.enqueue(late, number)
+                    try await eventually("it has a thread") { bodies.count == number + 1 }
+                    #expect(try await run.result(timeout: patience) == "StepTimeout")
+                    if number < 3 {
+                        let other = try await client.enqueue(short, number)
+                        #expect(try await other.result(timeout: patience) == number)
+                    }
+                }
+                #expect(bodies.count == 4)
+                try await eventually("it is logged") { log.lines(Self.full).count == 1 }
+                try await eventually("its entry tells of it") {
+                    let steps = try await client.workers().flatMap(\.blockingBodies).map(\.step)
+                    return steps == ["late", "late", "late", "late"]
+                }
+                let runs = try await client.enqueue(short.workflowName, each: 0..<10)
+                try await Task.sleep(for: .seconds(1))
+                #expect(bodies.count == 4)
+                #expect(log.lines(Self.full).map(\.level) == [.error])
+                // Threads that come free count again.
+                for _ in 0..<4 { gate.signal() }
+                for (number, run) in runs.enumerated() { #expect(try await run.result(timeout: patience) == number) }
+                try await eventually("all have returned") { bodies.ended == 17 }
+                try await eventually("its entry tells no more") {
+                    try await client.workers().allSatisfy(\.blockingBodies.isEmpty)
+                }
+                bodies.resetMost()
+                let more = try await client.enqueue(short.workflowName, each: 0..<10)
+                for (number, run) in more.enumerated() { #expect(try await run.result(timeout: patience) == number) }
+                #expect(bodies.most <= 2)
+                try await expectSound(client)
+            }
+        }
+
+        /// Without giving up the thread.
+        private static func pause() { Thread.sleep(forTimeInterval: 0.02) }
+    }
+
+    /// How many bodies are being executed.
+    private final class Bodies: Sendable {
+        private let state = Mutex((count: 0, most: 0, ended: 0))
+
+        var count: Int { state.withLock { $0.count } }
+        var most: Int { state.withLock { $0.most } }
+        var ended: Int { state.withLock { $0.ended } }
+
+        func begin() {
+            state.withLock { state in
+                state.count += 1
+                state.most = max(state.most, state.count)
+            }
+        }
+
+        func end() {
+            state.withLock { state in
+                state.count -= 1
+                state.ended += 1
+            }
+        }
+
+        func resetMost() { state.withLock { $0.most = $0.count } }
     }
 }

@@ -55,12 +55,14 @@ extension Scenarios {
 
         /// As a service without this library would push.
         private func push(_ server: RedisServer, as user: String, _ item: String, to key: String) throws -> String {
+            try redisCLI(server, as: user, "LPUSH", key, item)
+        }
+
+        private func redisCLI(_ server: RedisServer, as user: String, _ words: String...) throws -> String {
             let process = Process()
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = [
-                "redis-cli", "-s", server.folder + "/redis.sock", "--user", user, "--pass", PermissionsPage.password,
-                "--no-auth-warning", "LPUSH", key, item,
-            ]
+            let login = ["--user", user, "--pass", PermissionsPage.password, "--no-auth-warning"]
+            process.arguments = ["redis-cli", "-s", server.folder + "/redis.sock"] + login + words
             let output = Pipe()
             process.standardOutput = output
             process.standardError = FileHandle.nullDevice
@@ -293,6 +295,21 @@ extension Scenarios {
             }
         }
 
+        @Test func `Once the page's command has closed the user default, nobody with a line becomes it`() async throws {
+            try await withAdministrator { server, redis in
+                try await setUsers(redis)
+                #expect(try redisCLI(server, as: "sw-producer", "AUTH", "default", "x") == "OK")
+                let rules = try PermissionsPage.rules(of: "default")
+                #expect(!rules.isEmpty)
+                try await setUser(redis, "default", rules)
+                for user in PermissionsPage.users {
+                    #expect(try redisCLI(server, as: user, "AUTH", "default", "x").hasPrefix("WRONGPASS"), "\(user)")
+                }
+                // Its owner still can.
+                #expect(try redisCLI(server, as: "default", "DBSIZE") == "0")
+            }
+        }
+
         private func enqueueAndAwait(_ enqueuer: StepwiseClient, _ server: RedisServer) async throws {
             let plain = try await enqueuer.enqueue(echo, "first")
             let early = await errorCode { _ = try await plain.result(timeout: .milliseconds(50)) }
@@ -359,7 +376,7 @@ extension Scenarios {
                     #expect(try await monitor.workers().count == 1)
                     #expect(try await monitor.health(onThisHost: false).alive.count == 1)
                     _ = try await monitor.queueTotals()
-                    #expect(try await monitor.unservedWorkItems(ofWorkflow: "unknown") == 1)
+                    #expect(try await monitor.unservedWorkItems(ofWorkflow: "unknown", queue: "default") == 1)
                     #expect(try await monitor.malformed(limit: 9).isEmpty)
                     let page = try await monitor.deadRuns()
                     #expect(page.runs.map(\.id) == ["failed"])

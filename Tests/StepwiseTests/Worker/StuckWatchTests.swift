@@ -11,6 +11,11 @@ import Testing
 
     private func silence(_ ticks: Int) -> [Bool] { Array(repeating: false, count: ticks) }
 
+    @Test(.rule(10)) func `What is neither a function's nor a step's is told as the run's`() {
+        let held = HeldThread(run: "p0", step: nil, isBody: true, since: 0)
+        #expect(held.holder == "a cancellation handler or a deinit of run p0")
+    }
+
     @Test(.rule(10)) func `A thread that answers is asked again at each tick`() {
         let verdicts = watch(limit: 2, answers: [true, true, true, true], owners: [1, 1, 1, 1])
         #expect(verdicts == [.ask, .ask, .ask, .ask])

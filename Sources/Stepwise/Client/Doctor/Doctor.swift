@@ -131,7 +131,7 @@ package struct Doctor: Sendable {
             // A list that is empty at this moment may not be a moment later.
             if let fields = run.fields {
                 lists.queues.insert(fields.queue)
-                lists.unserved.insert(fields.workflow)
+                lists.unserved.insert(UnservedList(queue: fields.queue, workflow: fields.workflow))
                 lists.unfit.insert(fields.workflow)
             }
         }

@@ -4,7 +4,7 @@ package enum NamespaceKey: Sendable, Hashable {
     case claimed(worker: String, queue: String)
     case inbox(String)
     case accepting(worker: String, queue: String)
-    case unserved(String)
+    case unserved(UnservedList)
     case unfit(String)
     case worker(String)
     case run(String)
@@ -51,7 +51,12 @@ package enum NamespaceKey: Sendable, Hashable {
         case "accepting":
             guard let (worker, queue) = Self.workerAndQueue(rest) else { return nil }
             self = .accepting(worker: worker, queue: queue)
-        case "unserved": self = .unserved(rest)
+        case "unserved":
+            guard let colon = rest.utf8.firstIndex(of: UInt8(ascii: ":")), let queue = String(rest.utf8[..<colon]),
+                let workflow = String(rest.utf8[rest.utf8.index(after: colon)...]), !workflow.isEmpty,
+                queue == "*" || Identifier.problem(withQueue: queue) == nil
+            else { return nil }
+            self = .unserved(UnservedList(queue: queue, workflow: workflow))
         case "unfit": self = .unfit(rest)
         case "worker": self = .worker(rest)
         case "run": self = .run(rest)

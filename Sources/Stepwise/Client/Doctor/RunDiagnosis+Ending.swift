@@ -27,7 +27,7 @@ extension RunDiagnosis {
         obsolete -= places.count
         // A page changes the number of open steps: then somebody is at work.
         let grounds = "\(fields.generation) \(fields.ending ?? "") \(run.openCount)"
-        for place in places where place.queueName.map({ $0 != fields.queue }) ?? true {
+        for place in places where place.queueName != fields.queue || place.isUnserved {
             report(
                 .inOtherQueue, key: keys.key(of: place),
                 "\"\(text)\" is in \(keys.key(of: place)), but the run's queue is \"\(fields.queue)\"",

@@ -210,7 +210,8 @@ extension RunDiagnosis {
     /// Whatever moves this life of the run has the run's own queue: who claims it from another list goes on under that one's name.
     mutating func judgeQueue(_ fields: RunSnapshot.Fields) {
         for mover in found {
-            guard let queue = mover.place.queueName, queue != fields.queue else { continue }
+            let queue = mover.place.queueName
+            guard queue != fields.queue else { continue }
             let limit = TimeLimit("\(queue) \(mover.text)")
             guard (limit?.generation ?? WorkItem(mover.text)?.ownGeneration) == fields.generation else { continue }
             var advice = remove(mover.text, from: mover.place)

@@ -121,10 +121,11 @@ package struct RunDiagnosis: Sendable {
 
     private mutating func judgeUnserved(_ why: String) {
         for (text, places) in movers.sorted(by: { $0.key < $1.key }) {
-            for case .unserved(let workflow) in places where !served.contains(workflow) {
+            for case .unserved(let list) in places where !served.contains(list.workflow) {
+                let key = keys.unserved(list.queue, list.workflow)
                 report(
-                    .unservedOfNoLiveRun, key: keys.unserved(workflow), "\"\(text)\" waits there, but the run \(why)",
-                    advice: redisCommand("LREM", keys.unserved(workflow), "1", text), evidence: text)
+                    .unservedOfNoLiveRun, key: key, "\"\(text)\" waits there, but the run \(why)",
+                    advice: redisCommand("LREM", key, "1", text), evidence: text)
             }
         }
     }

@@ -80,7 +80,7 @@ package struct Mover: Sendable, Hashable {
         case queue(String)
         case claimed(worker: String, queue: String)
         case delayed(queue: String)
-        case unserved(workflow: String)
+        case unserved(UnservedList)
     }
 
     /// The work item's text; of a turn the short one, whatever it brings along.
@@ -100,11 +100,13 @@ package struct Mover: Sendable, Hashable {
 }
 
 extension Mover.Place {
-    /// The queue whose workers get what lies there; `nil` for what waits for a workflow.
-    var queueName: String? {
+    var isUnserved: Bool { if case .unserved = self { true } else { false } }
+
+    /// The queue whose workers get what lies there.
+    var queueName: String {
         switch self {
         case .queue(let name), .claimed(_, let name), .delayed(let name): name
-        case .unserved: nil
+        case .unserved(let list): list.queue
         }
     }
 }
@@ -116,7 +118,7 @@ extension Keys {
         case .queue(let name): queue(name)
         case .claimed(let worker, let queue): claimed(worker, queue)
         case .delayed: delayed
-        case .unserved(let workflow): unserved(workflow)
+        case .unserved(let list): unserved(list.queue, list.workflow)
         }
     }
 }

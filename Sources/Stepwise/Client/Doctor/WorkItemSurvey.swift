@@ -21,7 +21,7 @@ struct WorkItemSurvey: Sendable {
     struct Lists: Sendable {
         var queues: Set<String> = []
         var inboxes: Set<String> = []
-        var unserved: Set<String> = []
+        var unserved: Set<UnservedList> = []
         var unfit: Set<String> = []
         var claims: Set<NamespaceSnapshot.ClaimList> = []
         var accepting: Set<NamespaceSnapshot.ClaimList> = []
@@ -31,7 +31,7 @@ struct WorkItemSurvey: Sendable {
         mutating func add(_ key: NamespaceKey) {
             switch key {
             case .queue(let name): queues.insert(name)
-            case .unserved(let workflow): unserved.insert(workflow)
+            case .unserved(let list): unserved.insert(list)
             case .unfit(let workflow): unfit.insert(workflow)
             case .worker(let name): workers.insert(name)
             case .claimed(let worker, let queue): claims.insert(.init(worker: worker, queue: queue))
@@ -77,8 +77,8 @@ extension StepwiseClient {
                 for (name, json) in fields { survey.namespace.addSchedule(name, json) }
             }
         }
-        for workflow in lists.unserved.sorted() {
-            try await walk(keys.unserved(workflow), .unserved(workflow: workflow), of: wanted, &survey)
+        for list in lists.unserved.sorted(by: { ($0.workflow, $0.queue) < ($1.workflow, $1.queue) }) {
+            try await walk(keys.unserved(list.queue, list.workflow), .unserved(list), of: wanted, &survey)
         }
         for workflow in lists.unfit.sorted() where try await isType("hash", keys.unfit(workflow)) {
             try await scanHash(keys.unfit(workflow)) { fields in
@@ -110,6 +110,9 @@ extension StepwiseClient {
                     "worker \(worker.name) claims nothing: step bodies hold every thread of Swift's pool there; begun and not returned: "
                         + "\(worker.poolText.isEmpty ? "unknown" : worker.poolText). Give such steps the option .blocking; bodies that never "
                         + "return end with their process")
+            }
+            if worker.state == .alive, let text = worker.blockingText {
+                survey.stuck.append(text + "; find out why they do not return, and restart the process")
             }
             for queue in worker.queues {
                 lists.claims.insert(.init(worker: worker.name, queue: queue))

@@ -45,6 +45,8 @@ package struct WorkerListing: Sendable, Hashable {
     package var poolHeldSince: Int?
     /// Some of the bodies that the pool has begun there and that have not returned.
     package var poolBodies: [HeldThread] = []
+    /// Some of the bodies that hold all threads for `.blocking` bodies there, though nobody waits for them; empty if they do not.
+    package var blockingBodies: [HeldThread] = []
 
     /// How old the last beat of a worker that counts as alive may be, in milliseconds: longer than the default lease.
     package static let silence = 15_000
@@ -129,6 +131,7 @@ extension StepwiseClient {
         if !alive.isEmpty {
             if let reason = Self.heldReason(alive) { return (alive, reason) }
             if let reason = try await poolProblem(of: alive) { return (alive, reason) }
+            if let reason = blockingProblem(of: alive) { return (alive, reason) }
             return (alive, try await idleReason(alive, of: workers))
         }
         let place = "namespace \"\(keys.namespace)\"" + (onThisHost ? " on host \(host)" : "")

@@ -33,9 +33,9 @@ package struct QueueTotals: Sendable, Hashable {
 }
 
 extension StepwiseClient {
-    /// How many work items of a workflow, of all its runs, wait for a worker that has it.
-    package func unservedWorkItems(ofWorkflow workflow: String) async throws -> Int {
-        try await length(keys.unserved(workflow))
+    /// How many work items of a workflow, of all its runs in a queue, wait for a worker that has it.
+    package func unservedWorkItems(ofWorkflow workflow: String, queue: String) async throws -> Int {
+        try await length(keys.unserved(queue, workflow))
     }
 
     /// - Returns: every queue that a worker names or that holds something, sorted by name.
@@ -43,7 +43,7 @@ extension StepwiseClient {
     package func queueTotals() async throws -> QueueTotals {
         var totals = QueueTotals()
         var queues: [String: QueueListing] = [:]
-        var workflows: Set<String> = []
+        var unserved: Set<UnservedList> = []
         var claims: Set<NamespaceSnapshot.ClaimList> = []
         for worker in try await workers() {
             for queue in worker.queues {
@@ -55,7 +55,7 @@ extension StepwiseClient {
             for name in names {
                 switch NamespaceKey(name) {
                 case .queue(let queue)?, .inbox(let queue)?: queues[queue, default: QueueListing(name: queue)].ready = 0
-                case .unserved(let workflow)?: workflows.insert(workflow)
+                case .unserved(let list)?: unserved.insert(list)
                 case .claimed(let worker, let queue)?: claims.insert(.init(worker: worker, queue: queue))
                 default: break
                 }
@@ -72,7 +72,9 @@ extension StepwiseClient {
             queues[name]?.ready = try await length(keys.queue(name))
             queues[name]?.pushed = try await length(keys.inbox(name))
         }
-        for workflow in workflows { totals.unserved[workflow] = try await length(keys.unserved(workflow)) }
+        for list in unserved {
+            totals.unserved[list.workflow, default: 0] += try await length(keys.unserved(list.queue, list.workflow))
+        }
         totals.queues = queues.values.sorted { $0.name < $1.name }
         totals.malformed = try await length(keys.malformed)
         totals.delayed = try await command(.delayedCount(keys), doing: "reading \(keys.delayed)")

@@ -46,7 +46,7 @@ extension StepwiseClient {
     ///   - event: the event's name: 1 to 200 printable ASCII characters without spaces.
     ///   - value: its value, stored as JSON.
     ///   - keep: for how long those get it who come later; `nil`, zero and less: nobody. While an event of that name is kept, another one that is to be kept
-    ///     reaches nobody: the first counts.
+    ///     reaches nobody: the first counts. It replaces one that was pushed.
     ///   - queue: whose workers reach the waiting runs, whatever queues these have.
     /// - Returns: whether it was sent.
     /// - Throws: ``StepwiseError``: `invalidIdentifier`, `notStorable`, `tooLarge`, or one of the `redis…` codes.

@@ -56,7 +56,7 @@ extension StepwiseClient {
     }
 
     /// Pauses a workflow: within two heartbeats (a second) nothing of its runs begins any more. What is claimed of it waits in
-    /// `unserved:<workflow>`.
+    /// `unserved:<queue>:<workflow>`.
     ///
     /// - Returns: whether this call did it; `false` if it was paused before.
     /// - Throws: ``StepwiseError``: `invalidIdentifier`, or one of the `redis…` codes.

@@ -94,7 +94,7 @@ extension ScriptCall<EventMessage.Broadcast> {
             switch reader.word {
             case "sent": .sent(text: try reader.text(1))
             case "kept": .keptAlready
-            case "crowded": .tooManyKept
+            case "crowded": .tooManyKept(try reader.share())
             case "seen", "stale": .nothing
             default: throw reader.unexpected
             }

@@ -169,7 +169,8 @@ extension ScriptCall<ReplyReader> {
                 keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.queue(queue), keys.meta,
                 keys.runs(.cancelled), keys.runs(.ending), keys.runs(.queued), keys.runs(.running),
                 keys.runs(.noWorker), keys.runs(.parked),
-                keys.unfit(workflow), keys.runs(.paused), keys.queue(parentQueue ?? queue), keys.unserved(workflow),
+                keys.unfit(workflow), keys.runs(.paused), keys.queue(parentQueue ?? queue),
+                keys.unserved(queue, workflow),
                 claim?.list ?? keys.queue(queue), keys.delayed,
             ],
             arguments: [.init(id), .init(reason), .init(claim?.text ?? ""), .init(queue)]
@@ -225,7 +226,7 @@ extension ScriptCall<Int> {
                 + runs.flatMap { run in
                     [
                         keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.mail(run.id),
-                        keys.seen(run.id), keys.unserved(run.workflow), keys.unfit(run.workflow),
+                        keys.seen(run.id), keys.unserved(queue, run.workflow), keys.unfit(run.workflow),
                     ]
                 }, arguments: [.init(queue), .init(age.map(String.init) ?? "")] + runs.map { .init($0.id) }
         ) { $0.reply.integer ?? 0 }
@@ -246,7 +247,8 @@ extension ScriptCall<String> {
             keys: [
                 keys.run(id), keys.open(id), keys.join(id), keys.queue(queue), keys.delayed, keys.meta,
                 keys.runs(.queued), keys.runs(.parked), keys.runs(.noWorker), keys.runs(.failed), keys.dead,
-                keys.queue(parentQueue ?? queue), keys.unserved(workflow), keys.unfit(workflow), keys.waitingEnqueued,
+                keys.queue(parentQueue ?? queue), keys.unserved(queue, workflow), keys.unfit(workflow),
+                keys.waitingEnqueued,
             ], arguments: [.init(id), .init(queue), .init(age.wholeMilliseconds), .init("\(age)")]
         ) { $0.word }
     }

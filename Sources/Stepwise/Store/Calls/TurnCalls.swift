@@ -107,7 +107,7 @@ extension RunStore {
                 case "later": .later
                 case "exists": .exists
                 case "other": .other(workflow: try reader.text(1))
-                case "crowded": .crowded
+                case "crowded": .crowded(try reader.share())
                 case "stale": .stale
                 default: throw reader.unexpected
                 }
@@ -308,11 +308,10 @@ extension RunStore {
     /// - Parameters:
     ///   - version: of the workflow's code here, if it has one.
     ///   - mostWaiting: how many pushed runs of the queue may wait.
-    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and the most that may wait already do.
     nonisolated(nonsending) func park(
         _ run: Run, text: String, turn number: Int?, step: (id: String, attempt: Int)?, _ obstacle: Obstacle,
         workflow: String, version: String?, mostWaiting: Int
-    ) async throws -> Bool {
+    ) async throws -> WaitReply {
         let divergence = try obstacle.divergence.map { try JSON.encode($0, what: "a divergence") }
         return try await send(
             ScriptCall(
@@ -328,7 +327,7 @@ extension RunStore {
                     .init(divergence ?? []), .init(obstacle.isChangedCode ? version ?? "" : ""), .init(run.queue),
                     .init(mostWaiting),
                 ]
-            ) { $0.word != "crowded" }, for: text)
+            ) { try $0.wait() }, for: text)
     }
 
     nonisolated(nonsending) func wake(_ run: Run) async throws {

@@ -10,7 +10,7 @@ extension ScriptLibrary {
     static let beat = Script(
         "beat", PackageResources.beat_lua, keys: ["workers", "worker", "delayed", "meta", "paused", "lists..."],
         arguments: [
-            "worker", "max_due", "is_look_asked", "queues", "has_claimed", "cancels", "workflows", "max_text",
+            "worker", "max_due", "is_look_asked", "queues", "has_claimed", "cancels", "unserved_lists", "max_text",
             "names...",
         ])
     static let declareDead = Script(
@@ -114,18 +114,17 @@ extension ScriptCall<ReplyReader> {
     ///   - pausables: which of them are paused?
     static func beat(
         _ keys: Keys, _ name: String, duePage: Int, withLists: Bool, hasClaimed: Bool, cancels: String,
-        queues: [String],
-        workflows: [String], versioned: [String], pausables: [String]
+        queues: [String], unserved: [UnservedList], versioned: [String], pausables: [String]
     ) -> Self {
         Self(
             ScriptLibrary.beat,
             keys: [keys.workers, keys.worker(name), keys.delayed, keys.meta, keys.paused]
                 + queues.map { keys.claimed(name, $0) } + queues.map { keys.accepting(name, $0) }
-                + workflows.map { keys.unserved($0) }
+                + unserved.map { keys.unserved($0.queue, $0.workflow) }
                 + versioned.map { keys.unfit($0) },
             arguments: [
                 .init(name), .init(duePage), withLists ? "1" : "", .init(queues.count), hasClaimed ? "1" : "",
-                .init(cancels), .init(workflows.count), .init(ListedClaim.mostBytes),
+                .init(cancels), .init(unserved.count), .init(ListedClaim.mostBytes),
             ] + pausables.map { .init($0) })
     }
 }
@@ -187,11 +186,13 @@ extension ScriptCall<Bool> {
 
     /// Claims an unserved work item. `false` if somebody else was faster.
     static func reclaim(
-        _ keys: Keys, run: String, workflow: String, queue: String, claims: String, text: String, isTurn: Bool
+        _ keys: Keys, run: String, _ list: UnservedList, claims: String, text: String, isTurn: Bool
     ) -> Self {
         Self(
             ScriptLibrary.reclaim,
-            keys: [keys.run(run), keys.unserved(workflow), claims, keys.waitingPushed(queue)],
+            keys: [
+                keys.run(run), keys.unserved(list.queue, list.workflow), claims, keys.waitingPushed(list.queue),
+            ],
             arguments: [.init(text), isTurn ? "1" : ""])
     }
 }
@@ -269,22 +270,22 @@ extension RunStore {
     /// A claimed work item waits for a worker that can do it.
     ///
     /// - Parameter mostWaiting: how many pushed runs of the queue may wait.
-    /// - Returns: `false` if nothing was changed, because it is a pushed run that never began, and the most that may wait already do.
     nonisolated(nonsending) func setUnserved(
         _ run: Run, text: String, workflow: String, isTurn: Bool, reason: String, isPaused: Bool, mostWaiting: Int
-    ) async throws -> Bool {
+    ) async throws -> WaitReply {
         try await send(
             ScriptCall(
                 ScriptLibrary.setUnserved,
                 keys: [
-                    run.runKey, keys.claimed(worker, run.queue), keys.unserved(workflow), keys.runs(.running),
+                    run.runKey, keys.claimed(worker, run.queue), keys.unserved(run.queue, workflow),
+                    keys.runs(.running),
                     keys.runs(.noWorker), keys.waitingPushed(run.queue), keys.waitingEnqueued, keys.pushedQueues,
                 ],
                 arguments: [
                     .init(run.id), .init(text), .init(worker), isTurn ? "1" : "", .init(reason), isPaused ? "1" : "",
                     .init(run.queue), .init(mostWaiting),
                 ]
-            ) { $0.reply.string != "crowded" }, for: text)
+            ) { try $0.wait() }, for: text)
     }
 
     /// A pushed run that would wait, where as many wait as may, goes to `malformed` as the item that it was.

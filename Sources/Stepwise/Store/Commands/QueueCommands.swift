@@ -106,30 +106,38 @@ extension StoreCommand<Void> {
 
 // MARK: What waits for a worker that can do it
 
+/// The list of the work items of a workflow's runs in a queue that wait for a worker which can do them.
+package struct UnservedList: Sendable, Hashable {
+    package var queue: String
+    package var workflow: String
+
+    package init(queue: String, workflow: String) { (self.queue, self.workflow) = (queue, workflow) }
+}
+
 extension StoreCommand<String?> {
-    /// An unserved work item of a workflow.
+    /// An unserved work item.
     ///
     /// - Parameter passed: how many older ones are passed over.
-    static func unserved(_ keys: Keys, of workflow: String, passing passed: Int) -> Self {
-        Self(["LINDEX", .init(keys.unserved(workflow)), .init(-1 - passed)]) { $0.string }
+    static func unserved(_ keys: Keys, _ list: UnservedList, passing passed: Int) -> Self {
+        Self(["LINDEX", .init(keys.unserved(list.queue, list.workflow)), .init(-1 - passed)]) { $0.string }
     }
 }
 
 extension StoreCommand<Bool> {
-    /// Whether a work item is among the 100,000 oldest unserved ones of a workflow: as many as Redis looks through in a millisecond.
-    static func isUnserved(_ keys: Keys, of workflow: String, _ text: String) -> Self {
-        Self(["LPOS", .init(keys.unserved(workflow)), .init(text), "RANK", "-1", "MAXLEN", "100000"]) {
+    /// Whether a work item is among the 100,000 oldest of a list: as many as Redis looks through in a millisecond.
+    static func isUnserved(_ keys: Keys, _ list: UnservedList, _ text: String) -> Self {
+        Self(["LPOS", .init(keys.unserved(list.queue, list.workflow)), .init(text), "RANK", "-1", "MAXLEN", "100000"]) {
             $0.integer != nil
         }
     }
 }
 
 extension StoreCommand<Void> {
-    /// To be called if ``StoreCommand/isUnserved(_:of:_:)`` says so: of an item that is not there Redis looks through the whole list.
+    /// To be called if ``StoreCommand/isUnserved(_:_:_:)`` says so: of an item that is not there Redis looks through the whole list.
     ///
     /// From the right end, where the oldest lies: what leaves because its time is up is among these.
-    static func removeUnserved(_ keys: Keys, of workflow: String, _ text: String) -> Self {
-        Self(doing: ["LREM", .init(keys.unserved(workflow)), "-1", .init(text)])
+    static func removeUnserved(_ keys: Keys, _ list: UnservedList, _ text: String) -> Self {
+        Self(doing: ["LREM", .init(keys.unserved(list.queue, list.workflow)), "-1", .init(text)])
     }
 
     static func removeUnfit(_ keys: Keys, of workflow: String, run: String) -> Self {

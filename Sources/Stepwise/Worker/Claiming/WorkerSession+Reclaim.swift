@@ -1,14 +1,34 @@
 extension WorkerSession {
-    /// Claims unserved work items of a workflow, the oldest first, of the queues that this worker serves, until none is left. Stands in line
-    /// for slots with the claim loops.
-    func reclaim(_ workflow: String) {
-        guard !isPaused(workflow: workflow), beginReclaiming(workflow) else { return }
+    /// What is gone through, once at a time: unserved work items, or the runs that another version of a workflow could not replay.
+    enum Reclaimed: Hashable {
+        case unserved(UnservedList)
+        case unfit(workflow: String)
+    }
+
+    /// The lists of unserved work items that this worker might do, in a circle: there is one for each queue and workflow, so what waits in a queue
+    /// that it does not serve is not in its way.
+    ///
+    /// - Parameter first: the number of the first; a number beyond the last is that of one before.
+    func unservedLists(from first: Int, atMost most: Int) -> [UnservedList] {
+        let (queues, workflows) = (configuration.queues, workflowNames)
+        let count = queues.count * workflows.count
+        return (0..<min(most, count)).map { offset in
+            let number = ((first &+ offset) & Int.max) % count
+            return UnservedList(queue: queues[number / workflows.count], workflow: workflows[number % workflows.count])
+        }
+    }
+
+    /// Claims unserved work items of a list, the oldest first, until none is left. Stands in line for slots with the claim loops.
+    func reclaim(_ list: UnservedList) {
+        guard !isPaused(workflow: list.workflow), !isPaused(queue: list.queue), beginReclaiming(.unserved(list)) else {
+            return
+        }
         spawn {
-            defer { self.endReclaiming(workflow) }
-            // What is for other queues and for other versions is passed over.
+            defer { self.endReclaiming(.unserved(list)) }
+            // What is for other versions is passed over.
             var passed = 0
             while passed < 1000, await self.slots.acquire() {
-                let step = (try? await self.reclaimOne(of: workflow, passing: passed)) ?? .none
+                let step = (try? await self.reclaimOne(of: list, passing: passed)) ?? .none
                 if step != .claimed { self.slots.release() }
                 switch step {
                 case .claimed, .gone: break
@@ -27,26 +47,25 @@ extension WorkerSession {
         case none
     }
 
-    private func reclaimOne(of workflow: String, passing passed: Int) async throws -> Reclaiming {
-        guard let text = try await command(.unserved(keys, of: workflow, passing: passed)) else { return .none }
+    private func reclaimOne(of list: UnservedList, passing passed: Int) async throws -> Reclaiming {
+        guard let text = try await command(.unserved(keys, list, passing: passed)) else { return .none }
         guard let workItem = WorkItem(text), let run = workItem.run else { return .notForUs }
-        let about = try await command(.run(keys, run, .queue, .unfit, .status))
-        let queue = about.text(.queue) ?? "default"
+        let about = try await command(.run(keys, run, .unfit, .status))
         // What belongs to no live run is dropped by whoever claims it.
         let isLive = about.status.map { !$0.isDecided } ?? false
-        guard configuration.queues.contains(queue), !isPaused(queue: queue),
-            !isLive || reasonToWait(workflow, incompatibleVersions: about.incompatibleVersions) == nil
+        guard !isPaused(queue: list.queue),
+            !isLive || reasonToWait(list.workflow, incompatibleVersions: about.incompatibleVersions) == nil
         else {
             return .notForUs
         }
         let isTurn = if case .turn = workItem { true } else { false }
         let isClaimed = try await evaluate(
             .reclaim(
-                keys, run: run, workflow: workflow, queue: queue, claims: keys.claimed(name, queue), text: text,
+                keys, run: run, list, claims: keys.claimed(name, list.queue), text: text,
                 isTurn: isTurn))
         guard isClaimed else { return .gone }
         noteClaim()
-        accept(Array(text.utf8), from: queue)
+        accept(Array(text.utf8), from: list.queue)
         return .claimed
     }
 }

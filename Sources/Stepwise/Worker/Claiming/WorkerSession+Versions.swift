@@ -22,8 +22,7 @@ extension WorkerSession {
     /// Takes up runs that are parked because another version of their workflow could not replay them: each that this worker's version has not
     /// tried, with a slot for it. A page a look, and the next at once while there is something for this version.
     func retryVersion(_ workflow: String) {
-        // Reclaiming is over another list: a name with a space is no workflow's.
-        let job = "unfit \(workflow)"
+        let job = Reclaimed.unfit(workflow: workflow)
         guard let version = functions[workflow]?.version, !isPaused(workflow: workflow), beginReclaiming(job) else {
             return
         }

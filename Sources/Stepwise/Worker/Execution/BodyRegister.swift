@@ -18,8 +18,7 @@ final class BodyRegister: Sendable {
 
         /// What it has returned, if somebody wants that.
         var returned: [UInt8]? {
-            guard !body.isUnwanted, case .success(let json)? = body.end else { return nil }
-            return json
+            body.isUnwanted ? nil : body.returned
         }
     }
 

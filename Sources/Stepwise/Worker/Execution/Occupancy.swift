@@ -13,6 +13,8 @@ final class Occupancy: Sendable {
         /// The step whose body it is; of a function the one whose outcome it is getting, if that is not recorded yet.
         var call: StepCall?
         var unrecorded: Unrecorded?
+        /// Whether it is only known that nobody's code was executed here since.
+        var isSuspect = false
     }
 
     /// What came of the turn's inline step, if the function has it and Redis does not.
@@ -33,6 +35,7 @@ final class Occupancy: Sendable {
 
     private let state = Atomic<Int>(0)
     private let owner = Atomic<UInt>(0)
+    private let numbers = Atomic<UInt>(0)
     /// The frames of ``hold(_:_:_:_:while:)`` keep these alive, so that entering retains nothing.
     private struct Place {
         var driver: Unmanaged<RunDriver>
@@ -45,8 +48,11 @@ final class Occupancy: Sendable {
     private nonisolated(unsafe) var place: Place?
     private let seized = Mutex<Occupant?>(nil)
 
-    /// Changes with each run that enters. As long as it stays the same, that run has the thread, or none has it.
+    /// The ``RunDriver/number`` of who entered last; 0 for nobody. As long as it stays the same, that run has the thread, or none has it.
     var lastOwner: UInt { owner.load(ordering: .relaxed) }
+
+    /// A number for a driver, from 1 on. No other gets the same, as it could get the same address.
+    func nextNumber() -> UInt { numbers.wrappingAdd(1, ordering: .relaxed).newValue }
 
     /// Whether user code is executed at this moment.
     var isOccupied: Bool { state.load(ordering: .relaxed) == Self.occupied }
@@ -61,7 +67,7 @@ final class Occupancy: Sendable {
             place = Place(
                 driver: .passUnretained(driver), instance: instance.map { .passUnretained($0) },
                 call: call.map { .passUnretained($0) }, unrecorded: unrecorded)
-            owner.store(UInt(bitPattern: ObjectIdentifier(driver)), ordering: .relaxed)
+            owner.store(driver.number, ordering: .relaxed)
             state.store(Self.occupied, ordering: .releasing)
         }
         // In one place, so that it can be inlined.
@@ -97,15 +103,24 @@ final class Occupancy: Sendable {
         }
     }
 
+    /// Blames who entered last for what the thread does outside of everybody's code: it lets go of what a run has left, say.
+    func suspect(_ driver: RunDriver) {
+        seized.withLock { seized in
+            if seized == nil { seized = Occupant(driver: driver, isSuspect: true) }
+        }
+    }
+
     /// Who was taken away.
     var evicted: Occupant? { seized.withLock { $0 } }
 
     /// Nothing more is to be told of who was taken away.
     func forget() {
-        // Released when the lock is free.
-        _ = seized.withLock { seized in
-            defer { seized = nil }
-            return seized
+        // Released when the lock is free, and on no thread of the engine's: a `deinit` of the user's may come with it.
+        Task.detached { [self] in
+            _ = seized.withLock { seized in
+                defer { seized = nil }
+                return seized
+            }
         }
     }
 }

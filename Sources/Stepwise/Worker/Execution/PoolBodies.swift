@@ -8,8 +8,10 @@ final class PoolBodies: Sendable {
         /// A few of them: first those that nobody waits for, then the others, each the oldest first.
         var first: [HeldThread] = []
         var count = 0
-        /// Whether nobody waits for any of them: each is past its time limit, or its step is closed, or its session has ended.
-        var areUnwanted = true
+        /// For how many nobody waits: each is past its time limit, or its step is closed, or its session has ended.
+        var unwanted = 0
+
+        var areUnwanted: Bool { unwanted == count }
 
         var holders: String {
             first.map(\.holder).joined(separator: "; ") + (count > first.count ? "; \(count - first.count) more" : "")
@@ -27,6 +29,7 @@ final class PoolBodies: Sendable {
     private struct State {
         var next = 0
         var begun: [Int: Entry] = [:]
+        var returned = 0
     }
 
     private static let few = 5
@@ -44,8 +47,14 @@ final class PoolBodies: Sendable {
 
     func remove(_ number: Int) {
         // Released when the lock is free.
-        _ = state.withLock { $0.begun.removeValue(forKey: number) }
+        _ = state.withLock { state in
+            state.returned += 1
+            return state.begun.removeValue(forKey: number)
+        }
     }
+
+    /// How many have returned so far.
+    var returned: Int { state.withLock { $0.returned } }
 
     /// - Parameter session: whose bodies may be wanted.
     func picture(for session: String) -> Picture {
@@ -55,6 +64,6 @@ final class PoolBodies: Sendable {
         let first = sorted.prefix(Self.few).map { _, entry in
             HeldThread(run: entry.step.runID, step: entry.step.id, isBody: true, since: entry.since)
         }
-        return Picture(first: first, count: begun.count, areUnwanted: wanted.isEmpty)
+        return Picture(first: first, count: begun.count, unwanted: begun.count - wanted.count)
     }
 }

@@ -34,6 +34,8 @@ final class PoolLoad: Sendable {
     /// Which bodies the pool has begun that have not returned.
     var picture: PoolBodies.Picture { bodies.picture(for: session) }
 
+    /// How many of them have returned.
+    var returned: Int { bodies.returned }
     /// How many it has begun.
     var begun: Int { begins.load(ordering: .relaxed) }
     /// How many wait for one of its threads, those included that nobody wants any more.

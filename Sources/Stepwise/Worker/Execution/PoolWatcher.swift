@@ -5,18 +5,35 @@ import Synchronization
 /// Watches Swift's pool for a worker, from a loop that user code cannot hold.
 ///
 /// While bodies hold all threads of the pool, the worker claims nothing and releases what has not begun, so that no work item stays with a
-/// worker that cannot execute it. Bodies that have begun go on, and those of `.blocking` steps, which have threads of their own, begin.
+/// worker that cannot execute it. Bodies that have begun go on, and those of `.blocking` steps, which have threads of their own, begin. It looks
+/// after these threads, too.
 final class PoolWatcher: Sendable {
     private struct State {
         var watch: PoolWatch
         var verdict = PoolWatch.Verdict.free
         /// For how many ticks in a row it has been held.
         var heldTicks = 0
+        /// The same while not only bodies that somebody waits for hold it, and none of its bodies returned.
+        var lastingTicks = 0
+        /// How many had returned by then.
+        var returned = 0
+        /// For how many ticks in a row all threads for bodies that block have been held by such that nobody waits for.
+        var blockingTicks = 0
+        /// Some of those; empty as long as they do not hold all.
+        var blockingBodies: [HeldThread] = []
         /// What the last note says of who holds it.
         var noted: PoolBodies.Picture?
         var notes = 0
         /// How many comparisons there were at the last tick: another server may have lost what was noted.
         var comparisons = 0
+    }
+
+    /// After how many ticks in a row for which threads are held the process ends.
+    private struct Limits {
+        /// If nobody waits for a body there.
+        let unwanted: Int
+        /// If somebody does: four times as long, and as long as it takes to call the pool held.
+        let wanted: Int
     }
 
     /// What the worker's entry is to say.
@@ -25,13 +42,17 @@ final class PoolWatcher: Sendable {
         /// For how long the pool has begun nothing; `nil` once it goes on.
         var age: Duration?
         var bodies: [HeldThread] = []
+        /// Some that hold all threads for bodies that block.
+        var blockingBodies: [HeldThread] = []
     }
 
     private let session: WorkerSession
     private let engine: WorkerExecutor
     private let interval: Duration
-    /// After how many ticks in a row for which the pool is held the process ends, if nobody waits for what holds it.
-    private let endingLimit: Int?
+    /// `nil`: the process does not end for it.
+    private let limits: Limits?
+    /// How many threads Swift's pool has, or less.
+    private let threads = System.coreCount
     private let probe = PoolProbe()
     private let state: Mutex<State>
     private let task = Mutex<RepeatedTask?>(nil)
@@ -45,10 +66,13 @@ final class PoolWatcher: Sendable {
         // Any limit is a few ticks long, and watching costs next to nothing.
         let interval = min(max(limit / 20, .milliseconds(50)), .milliseconds(500))
         self.interval = interval
-        endingLimit =
+        let startTicks = limit.wholeMilliseconds / interval.wholeMilliseconds
+        limits =
             session.configuration.onStuck == .endProcess
-            ? StuckWatch.ticks(of: session.configuration.stuckLimit, every: interval.wholeMilliseconds) : nil
-        state = Mutex(State(watch: PoolWatch(limit: limit.wholeMilliseconds / interval.wholeMilliseconds)))
+            ? StuckWatch.ticks(of: session.configuration.stuckLimit, every: interval.wholeMilliseconds).map {
+                Limits(unwanted: $0, wanted: 4 * $0 + startTicks)
+            } : nil
+        state = Mutex(State(watch: PoolWatch(limit: startTicks)))
         (notes, addNote) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -69,7 +93,9 @@ final class PoolWatcher: Sendable {
         for await note in notes {
             do {
                 _ = try await session.evaluate(
-                    .notePool(session.keys, session.name, number: note.number, age: note.age, bodies: note.bodies))
+                    .notePool(
+                        session.keys, session.name, number: note.number, age: note.age, bodies: note.bodies,
+                        blocking: note.blockingBodies))
             } catch is SessionEnded {
                 return
             } catch {
@@ -84,14 +110,16 @@ final class PoolWatcher: Sendable {
         let probeHasRun = probe.send()
         let begun = session.poolLoad.begun
         let comparisons = session.comparisons.count
-        let (before, now, heldTicks, age, isNewServer) = state.withLock { state in
+        let (before, now, age, isNewServer) = state.withLock { state in
             let before = state.verdict
             defer { state.comparisons = comparisons }
             state.verdict = state.watch.tick(probeHasRun: probeHasRun, begun: begun)
             state.heldTicks = state.verdict == .held ? state.heldTicks + 1 : 0
+            if state.verdict != .held { state.lastingTicks = 0 }
             let age = interval * (state.watch.still + max(0, state.heldTicks - 1))
-            return (before, state.verdict, state.heldTicks, age, state.comparisons != comparisons)
+            return (before, state.verdict, age, state.comparisons != comparisons)
         }
+        lookAfterBlockingThreads(poolAge: now == .held ? age : nil)
         if before == .held, now != .held { goOn() }
         if isNewServer { note(now == .held ? age : nil, session.poolLoad.picture) }
         switch now {
@@ -104,24 +132,80 @@ final class PoolWatcher: Sendable {
             }
             // Also bodies that were handed to the pool since.
             if session.poolLoad.waiting > 0 { session.withdrawBodies() }
-            if mayEnd(after: heldTicks, bodies) {
-                session.end(.poolHeld(milliseconds: age.wholeMilliseconds))
+            if mayEnd(bodies) {
+                session.end(
+                    .poolHeld(milliseconds: age.wholeMilliseconds, by: holder(bodies), bodies: bodies.holders))
             }
         case .wary(let number): session.slots.allow(number)
         case .free: if before != .free { session.slots.allow(nil) }
         }
     }
 
-    /// Whether the process may end for it: nobody waits for what holds the pool, and the worker holds nothing that would be interrupted.
-    private func mayEnd(after heldTicks: Int, _ bodies: PoolBodies.Picture) -> Bool {
-        guard let endingLimit, heldTicks >= endingLimit, bodies.count > 0, bodies.areUnwanted else { return false }
-        return session.ledger.isEmpty && session.pushedCount == 0
+    /// Whether the process may end for the pool: nobody waits for what holds it, and the worker holds nothing that would be interrupted.
+    ///
+    /// Later it may also end while somebody waits for bodies there: those that await something cannot go on.
+    private func mayEnd(_ bodies: PoolBodies.Picture) -> Bool {
+        guard let limits else { return false }
+        // They may be all that holds it: then it comes free.
+        let areWork = bodies.unwanted == 0 && bodies.count >= threads
+        let returned = session.poolLoad.returned
+        let ticks = state.withLock { state in
+            state.lastingTicks = areWork || state.returned != returned ? 0 : state.lastingTicks + 1
+            state.returned = returned
+            return state.lastingTicks
+        }
+        if bodies.areUnwanted {
+            if session.ledger.isEmpty, session.pushedCount == 0 { return ticks >= limits.unwanted }
+            // Bodies with threads of their own are not held up by it.
+            if !session.blockingThreads.picture(for: session.name).areUnwanted { return false }
+        }
+        return ticks >= limits.wanted
+    }
+
+    private func holder(_ bodies: PoolBodies.Picture) -> String {
+        if bodies.unwanted == 0 { return "code that no step body waits for holds every thread of Swift's pool" }
+        return bodies.areUnwanted
+            ? "step bodies that nobody waits for hold every thread of Swift's pool"
+            : "step bodies hold every thread of Swift's pool, also such that nobody waits for"
+    }
+
+    /// Has threads replaced that bodies hold for which nobody waits. Once there are no spare ones any more, the process may end.
+    ///
+    /// - Parameter poolAge: for how long Swift's pool has begun nothing, if it is held.
+    private func lookAfterBlockingThreads(poolAge: Duration?) {
+        let areHeld = session.blockingThreads.look(for: session.name)
+        let (wereHeld, ticks) = state.withLock { state in
+            let before = state.blockingTicks
+            state.blockingTicks = areHeld ? before + 1 : 0
+            return (before > 0, state.blockingTicks)
+        }
+        let bodies = areHeld ? session.blockingThreads.picture(for: session.name) : .init()
+        if areHeld != wereHeld {
+            state.withLock { $0.blockingBodies = bodies.first }
+            note(poolAge, poolAge == nil ? .init() : session.poolLoad.picture)
+        }
+        guard areHeld else { return }
+        let holder = "step bodies that nobody waits for hold every thread for .blocking steps, the spare ones too"
+        if ticks == 1 {
+            session.logger.error(
+                "\(holder); other such steps wait until one of them returns, or the process is restarted",
+                metadata: ["bodies": "\(bodies.holders)", "try": "find out why these bodies do not return"])
+        }
+        guard let limits else { return }
+        let mayEnd =
+            if bodies.areUnwanted, session.poolLoad.picture.areUnwanted { ticks >= limits.unwanted } else {
+                ticks >= limits.wanted && session.blockingThreads.areWanted
+            }
+        if mayEnd {
+            let age = interval * ticks
+            session.end(.poolHeld(milliseconds: age.wholeMilliseconds, by: holder, bodies: bodies.holders))
+        }
     }
 
     private func hold(_ age: Duration, _ bodies: PoolBodies.Picture) {
         session.slots.hold()
         session.logger.warning(
-            "step bodies hold every thread of Swift's pool; the worker claims nothing, and releases what has not begun",
+            "\(bodies.count == 0 ? "code of no step body holds" : "step bodies hold") every thread of Swift's pool; the worker claims nothing, and releases what has not begun",
             metadata: [
                 "for": "\(age)", "waiting": "\(session.poolLoad.waiting)", "bodies": "\(bodies.holders)",
                 "try": "the option .blocking for steps whose bodies block or compute for long, or more workers",
@@ -139,12 +223,13 @@ final class PoolWatcher: Sendable {
     }
 
     private func note(_ age: Duration?, _ bodies: PoolBodies.Picture) {
-        let number = state.withLock { state in
+        let (number, blocking) = state.withLock { state in
             state.notes += 1
             state.noted = bodies
-            return state.notes
+            return (state.notes, state.blockingBodies)
         }
-        addNote.yield(Note(number: number, age: age, bodies: age == nil ? [] : bodies.first))
+        addNote.yield(
+            Note(number: number, age: age, bodies: age == nil ? [] : bodies.first, blockingBodies: blocking))
     }
 }
 

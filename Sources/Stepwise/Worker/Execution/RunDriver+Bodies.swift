@@ -157,25 +157,29 @@ extension RunDriver {
                 if session.isOver { return .over }
             }
             // What has cost a worker may have held its thread.
-            guard let started = start(call, attempt: attempt, mark: mark, mayHold: lost == 0) else { return .cancelled }
+            guard let started = start(call, attempt: attempt, mark: mark, mayHold: lost == 0) else {
+                // It was recorded or closed meanwhile.
+                return .interrupted
+            }
             body = started
             bodies[call.id] = body
         }
         if number != nil { inline = call.id }
         register(call, body, text: text, turn: number)
-        let end = await body.wait()
+        let hasEnded = await body.wait()
         session.bodies.forget(body)
-        guard let end else { return session.isOver ? .over : .interrupted }
+        guard hasEnded else { return session.isOver ? .over : .interrupted }
         if bodies[call.id] === body {
             bodies[call.id] = nil
             forgetAttempt(of: call.id)
         }
         if inline == call.id { inline = nil }
         if session.isOver { return .over }
-        let judgement = judge(end, of: call, body)
+        guard let judgement = judge(body, of: call) else { return .interrupted }
         if case .givenBack = judgement, let mark = body.mark {
             try await store.unmarkAttempt(run, text: text, turn: number, step: call.id, attempt: attempt, mark)
         }
+        entering(bodyOf: call) { body.forgetError() }
         guard case .ended(.value(let payload), let took) = judgement else { return judgement }
         if call.options.kind == WorkflowContext.callbackKind,
             let token = try? JSON.decode(String.self, from: payload, what: "a token")
@@ -310,8 +314,10 @@ extension RunDriver {
                 isOnce: call.options.isAtMostOnce))
     }
 
-    /// What a body's end means for its step.
-    func judge(_ end: RunningBody.End, of call: StepCall, _ body: RunningBody) -> BodyEnd {
+    /// What a body's end means for its step; `nil` if it has none yet. The body keeps its error, so that the last who lets go of that is
+    /// ``RunningBody/forgetError()``.
+    func judge(_ body: RunningBody, of call: StepCall) -> BodyEnd? {
+        guard let end = body.end else { return nil }
         let attempt = body.attempt
         switch end {
         case .success(let json):
@@ -366,7 +372,10 @@ extension RunDriver {
         guard let body = bodies.removeValue(forKey: step) else { return }
         forgetAttempt(of: step)
         if inline == step { inline = nil }
-        entering(bodyOf: nil) { body.cancel(unwanted: true) }
+        entering(bodyOf: nil) {
+            body.cancel(unwanted: true)
+            body.forgetError()
+        }
         body.interruptWait()
     }
 

@@ -13,7 +13,7 @@ final class RunningBody: Sendable {
     private struct State {
         var end: End?
         var took = 0
-        var waiter: UnsafeContinuation<End?, Never>?
+        var waiter: UnsafeContinuation<Bool, Never>?
         var isUnwanted = false
         var work: Task<Void, Never>?
         var timer: Scheduled<Void>?
@@ -47,7 +47,7 @@ final class RunningBody: Sendable {
     ///   - cancelling: executes what the time limit does to the body: it may be user code.
     init(
         attempt: Int, mark: AttemptMark?, timeout limit: Duration?, timer executor: WorkerExecutor, pace: BodyPace,
-        mayHold: Bool = true, on threads: (any TaskExecutor)?, load: PoolLoad,
+        mayHold: Bool = true, on threads: BlockingBody?, load: PoolLoad,
         cancelling: (@Sendable (() -> Void) -> Void)?, step: Step,
         body: @escaping @Sendable (Step) async throws -> [UInt8]
     ) {
@@ -77,11 +77,13 @@ final class RunningBody: Sendable {
             let number = self.load?.enter(self, step)
             let begin = ContinuousClock.now
             let end: End
+            let seat = threads?.enter(self, step)
             do {
                 end = .success(try await StepScope.$current.withValue(step) { try await body(step) })
             } catch { end = .failure(error) }
             pace.note(took: ContinuousClock.now - begin, wasHere: false)
             if let number { self.load?.leave(number) }
+            if let seat { threads?.leave(seat) }
             self.finish(end)
         }
         let timer = limit.map { limit in
@@ -127,25 +129,43 @@ final class RunningBody: Sendable {
         let took = ContinuousClock.now - begin
         let end = if let limit, took > limit { End.failure(StepTimeout(limit: limit)) } else { end }
         let (waiter, timer) = state.withLock { state in
-            guard state.end == nil else { return (nil as UnsafeContinuation<End?, Never>?, nil as Scheduled<Void>?) }
-            state.end = end
+            guard state.end == nil else { return (nil as UnsafeContinuation<Bool, Never>?, nil as Scheduled<Void>?) }
+            // An error that nobody wants is let go of where it was thrown.
+            if state.isUnwanted, case .failure = end {
+                state.end = .failure(CancellationError())
+            } else {
+                state.end = end
+            }
             state.took = took.wholeMilliseconds
             defer { state.waiter = nil }
             return (state.waiter, state.timer)
         }
         timer?.cancel()
-        waiter?.resume(returning: end)
+        waiter?.resume(returning: true)
     }
 
-    /// Waits for the end; `nil` if the wait was interrupted.
-    nonisolated(nonsending) func wait() async -> End? {
-        if let end { return end }
-        return await withUnsafeContinuation { continuation in
-            let end = state.withLock { state in
+    /// Waits for the end, which is then ``end``. Not handed out here: see ``forgetError()``.
+    ///
+    /// - Returns: `false` if the wait was interrupted.
+    nonisolated(nonsending) func wait() async -> Bool {
+        if hasEnded { return true }
+        return await withUnsafeContinuation { (continuation: UnsafeContinuation<Bool, Never>) in
+            let hasEnded = state.withLock { state in
                 if state.end == nil { state.waiter = continuation }
-                return state.end
+                return state.end != nil
             }
-            if let end { continuation.resume(returning: end) }
+            if hasEnded { continuation.resume(returning: true) }
+        }
+    }
+
+    /// Lets go of the error that the body has thrown, once it is judged. It may hold something with a `deinit` of the user's: that is to be executed
+    /// where the run is blamed for it.
+    func forgetError() {
+        // Returned, so that it is released when the lock is free.
+        _ = state.withLock { state -> End? in
+            guard case .failure? = state.end else { return nil }
+            defer { state.end = .failure(CancellationError()) }
+            return state.end
         }
     }
 
@@ -155,7 +175,7 @@ final class RunningBody: Sendable {
             defer { state.waiter = nil }
             return state.waiter
         }
-        waiter?.resume(returning: nil)
+        waiter?.resume(returning: false)
     }
 
     /// Cancels the body's task, on the calling thread: what the body does about it may block that.
@@ -179,6 +199,14 @@ final class RunningBody: Sendable {
     var mark: AttemptMark? { markOfAttempt }
     /// Its end, once it is there.
     var end: End? { state.withLock { $0.end } }
+    var hasEnded: Bool { state.withLock { $0.end != nil } }
+    /// What it has returned, if it has.
+    var returned: [UInt8]? {
+        state.withLock { state in
+            guard case .success(let json)? = state.end else { return nil }
+            return json
+        }
+    }
     var isUnwanted: Bool { state.withLock { $0.isUnwanted } }
     /// Whether it has no end yet, and its step is open.
     var isWanted: Bool { state.withLock { $0.end == nil && !$0.isUnwanted } }

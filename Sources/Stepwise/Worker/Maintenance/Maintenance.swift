@@ -82,7 +82,7 @@ actor Maintenance {
             try await sweepTheDead()
         }
         if let lists = beat.lists {
-            for index in lists.unserved { session.reclaim(session.workflowNames[index]) }
+            for list in lists.unserved { session.reclaim(list) }
             for index in lists.unfit { session.retryVersion(session.versionedWorkflows[index]) }
         }
         if now >= nextLineCount {
@@ -158,8 +158,9 @@ actor Maintenance {
             let workflow = try await session.command(.run(keys, limit.run, .workflow)).text(.workflow) ?? ""
             try await session.command(.removeUnfit(keys, of: workflow, run: limit.run))
             let turn = WorkItem.turnText(run: limit.run, generation: limit.generation)
-            if try await session.command(.isUnserved(keys, of: workflow, turn)) {
-                try await session.command(.removeUnserved(keys, of: workflow, turn))
+            let list = UnservedList(queue: limit.queue, workflow: workflow)
+            if try await session.command(.isUnserved(keys, list, turn)) {
+                try await session.command(.removeUnserved(keys, list, turn))
             }
         } catch is SessionEnded {} catch {
             session.logger.error(

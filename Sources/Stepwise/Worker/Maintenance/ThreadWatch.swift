@@ -49,8 +49,12 @@ final class ThreadWatch: Sendable {
     }
 
     private func giveUp(after ticks: Int) {
-        // A run that enters its code and leaves it again, over and over, is met in it at one of the next ticks. Code of no run has no occupant.
-        guard !session.isOver, session.occupancy.seize() || ticks >= 2 * (limit ?? ticks) else { return }
+        if session.isOver { return }
+        if !session.occupancy.seize() {
+            // A run that enters its code and leaves it again, over and over, is met in it at one of the next ticks.
+            guard ticks >= 2 * (limit ?? ticks) else { return }
+            session.suspectLast()
+        }
         let milliseconds = ticks * interval
         let holder = session.holder(since: wallClockMilliseconds() - milliseconds)
         // First: whoever writes the log may be held as well.

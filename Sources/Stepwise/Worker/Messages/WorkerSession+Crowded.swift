@@ -31,8 +31,14 @@ extension WorkerSession {
     }
 
     /// Why a pushed run is refused.
-    func reasonAgainstWaiting(in queue: String) -> String {
-        "it would wait, and \(mostPushedWaiting) pushed runs of queue \"\(queue)\" wait already (twice maximumPushedWaiting of the worker's "
+    func reasonAgainstWaiting(in queue: String, _ share: PushedShare?) -> String {
+        if let share {
+            return
+                "it would wait, and its payload has \(share.size) bytes: where \(share.waiting) pushed runs of queue \"\(queue)\" wait already, "
+                + "one more may have \(share.most). Store the value elsewhere and push a reference, or \(Crowd.runs.advice); then push it again"
+        }
+        return
+            "it would wait, and \(mostPushedWaiting) pushed runs of queue \"\(queue)\" wait already (twice maximumPushedWaiting of the worker's "
             + "configuration): \(Crowd.runs.advice), or raise the setting; then push it again"
     }
 
@@ -56,14 +62,22 @@ extension WorkerSession {
     /// A pushed run that would wait goes to `malformed`.
     ///
     /// - Parameter text: its turn's, which is claimed.
-    func refuse(_ run: RunStore.Run, text: String) async throws {
-        let reason = reasonAgainstWaiting(in: run.queue)
-        if try await store.refuseWaiting(run, text: text, reason: reason) { noteCrowded(run.queue, .runs) }
+    func refuse(_ run: RunStore.Run, text: String, _ share: PushedShare?) async throws {
+        let reason = reasonAgainstWaiting(in: run.queue, share)
+        if try await store.refuseWaiting(run, text: text, reason: reason) { noteCrowded(run.queue, .runs, share) }
     }
 
     /// Logs that an item was refused: once a minute for a queue and kind; there may be thousands.
-    func noteCrowded(_ queue: String, _ crowd: Crowd) {
+    func noteCrowded(_ queue: String, _ crowd: Crowd, _ share: PushedShare?) {
         guard isNews(crowded: queue, crowd.rawValue) else { return }
+        if let share {
+            return logger.warning(
+                "pushed items are refused: so many wait in their queue that they are too large; see stepwise queues --malformed",
+                metadata: [
+                    "queue": "\(queue)", "waiting": "\(crowd.rawValue)", "count": "\(share.waiting)",
+                    "bytes": "\(share.size)", "bound": "\(share.most)", "advice": "\(crowd.advice)",
+                ])
+        }
         logger.warning(
             "pushed items are refused: their queue already has the most that may wait; see stepwise queues --malformed",
             metadata: [

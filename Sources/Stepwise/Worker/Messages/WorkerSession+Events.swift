@@ -59,13 +59,14 @@ extension WorkerSession {
             guard case .sent(let text) = reply, let told = ledger.begin(Array(text.utf8)) else { return }
             claim.end()
             defer { told.end() }
-            guard let workItem = WorkItem(text) else { return }
-            return try await deliver(text, workItem, from: queue)
+            guard case .broadcast(let name, let time, let value)? = WorkItem(text) else { return }
+            // The value was validated with the item.
+            return try await tell(name, since: time, value, text: text, queue: queue)
         }
         let reply = try await message.send(
             to: run, claim: asked, sender: name, maximumRunSize: configuration.maximumRunSize,
             mostExpected: mostPushedWaiting, keys: keys, evaluate)
-        if reply == .crowded { noteCrowded(queue, .events) }
+        if case .crowded(let share) = reply { noteCrowded(queue, .events, share) }
         if let problem = message.problem(reply, run: run, mostExpected: mostPushedWaiting) {
             try await store.reject(ClaimedItem(item), from: .inbox(queue), reason: problem.message)
         }

@@ -13,9 +13,9 @@ struct BeatReply: Sendable {
     var paused: Set<String>
     /// The number in `meta`.
     var format: String?
-    /// What the claim lists hold, how many pushed items are claimed, workflows with unserved work items, and versioned ones with runs that are unfit; only in some beats.
+    /// What the claim lists hold, how many pushed items are claimed, lists with unserved work items, and versioned ones with runs that are unfit; only in some beats.
     /// `areAll`: whether the claims are all that they hold.
-    var lists: (claims: [[UInt8]], areAll: Bool, pushed: Int, unserved: [Int], unfit: [Int])?
+    var lists: (claims: [[UInt8]], areAll: Bool, pushed: Int, unserved: [UnservedList], unfit: [Int])?
 }
 
 /// Renews the worker's entry twice a second from an event loop of its own: user code that blocks every thread of Swift's pool
@@ -23,6 +23,8 @@ struct BeatReply: Sendable {
 final class Heartbeat: Sendable {
     /// The most due entries that a beat brings.
     static let duePage = 100
+    /// The most lists of unserved work items that one beat looks at.
+    private static let mostLists = 200
 
     private let session: WorkerSession
     private let client: RedisClient
@@ -32,6 +34,8 @@ final class Heartbeat: Sendable {
     private let watch: ThreadWatch
     private let tasks = Mutex<[RepeatedTask]>([])
     private let count = Atomic<Int>(0)
+    /// The first of the lists at which the next beat looks.
+    private let nextList = Atomic<Int>(0)
     /// How many runs were cancelled at the last beat, and whether the beat before saw more than the one before it.
     private let cancels = Mutex<(count: String, haveRisen: Bool)>(("", false))
 
@@ -66,20 +70,23 @@ final class Heartbeat: Sendable {
     private func beat() -> EventLoopFuture<Void> {
         let (known, haveRisen) = cancels.withLock { $0 }
         let withLists = haveRisen || count.wrappingAdd(1, ordering: .relaxed).oldValue % listsEvery == 0
+        let lists = session.unservedLists(from: nextList.load(ordering: .relaxed), atMost: Self.mostLists)
         let call = ScriptCall.beat(
             session.keys, session.name, duePage: Self.duePage, withLists: withLists,
             hasClaimed: session.takeClaimNote(), cancels: known, queues: session.configuration.queues,
-            workflows: session.workflowNames, versioned: session.versionedWorkflows, pausables: session.pausables)
+            unserved: lists, versioned: session.versionedWorkflows, pausables: session.pausables)
         let future = client.submit(call)
         return future.map { [self] reply in
             let cancels = reply.array?.dropFirst(6).first?.string ?? known
             // What was claimed since the last look is looked at twice.
             self.cancels.withLock { $0 = (cancels, cancels != known) }
-            onReply(Self.read(reply))
+            let answer = Self.read(reply, lists)
+            if answer?.lists != nil { nextList.wrappingAdd(lists.count, ordering: .relaxed) }
+            onReply(answer)
         }.recover { [self] _ in onReply(nil) }
     }
 
-    private static func read(_ reply: RedisValue) -> BeatReply? {
+    private static func read(_ reply: RedisValue, _ unserved: [UnservedList]) -> BeatReply? {
         guard let items = reply.array, items.count == 12, let due = items[1].array, let index = items[2].array else {
             return nil
         }
@@ -94,7 +101,7 @@ final class Heartbeat: Sendable {
             lists: items[7].integer == 1
                 ? (
                     items[3].array?.compactMap(\.bytes) ?? [], items[11].integer == 1, items[10].integer ?? 0,
-                    items[4].array?.compactMap(\.integer) ?? [],
+                    items[4].array?.compactMap(\.integer).filter(unserved.indices.contains).map { unserved[$0] } ?? [],
                     items[8].array?.compactMap(\.integer) ?? []
                 ) : nil)
     }

@@ -1,6 +1,5 @@
 import Dispatch
 internal import Logging
-import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -10,80 +9,49 @@ import Musl
 import Darwin
 #endif
 
-/// Hears SIGTERM and SIGINT on a queue of its own, beside everybody else who hears them, and ends the process when the worker has not left in time:
-/// user code may hold every thread on which a shutdown is heard, or on which it ends.
+/// A worker's part in ``LeaveWatch``: it hears SIGTERM and SIGINT, and the process ends when the worker has not left in time.
+/// User code may hold every thread on which a shutdown is heard, or on which it ends.
 final class LeaveSignal: Sendable {
-    private struct State {
-        var sources: [any DispatchSourceSignal] = []
-        var isHeard = false
-        var isOver = false
-        /// Whether no user code is waited for any more.
-        var isReleasing = false
-    }
-
-    private let state = Mutex(State())
-    private let queue = DispatchQueue(label: "stepwise.leaving")
-    /// How many milliseconds the release may take beyond that.
-    private static let release = 8000
-
     /// - Parameters:
-    ///   - milliseconds: how long the worker may take.
+    ///   - limit: how long the worker may take.
     ///   - leave: asks it to leave.
-    func start(within milliseconds: Int, _ logger: Logger, leave: @escaping @Sendable () -> Void) {
-        for number in [SIGTERM, SIGINT] {
-            // Not on Linux: there the source would no longer hear it.
-            #if canImport(Darwin)
-            signal(number, SIG_IGN)
-            #endif
-            state.withLock { state in
-                let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-                source.setEventHandler { [weak self, queue] in
-                    // A little later, so that a service group that hears the signal asks first: else it would take the end for a failure.
-                    queue.asyncAfter(deadline: .now() + .milliseconds(100)) { leave() }
-                    self?.endProcess(in: milliseconds, logger)
-                }
-                source.resume()
-                state.sources.append(source)
-            }
-        }
-    }
-
-    private func endProcess(in milliseconds: Int, _ logger: Logger) {
-        let isFirst = state.withLock { state in
-            defer { state.isHeard = true }
-            return !state.isHeard
-        }
-        if isFirst { endProcess(again: milliseconds, logger) }
-    }
-
-    private func endProcess(again milliseconds: Int, _ logger: Logger) {
-        queue.asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { [weak self] in
-            guard let self, !self.state.withLock({ $0.isOver }) else { return }
-            let isReleasing = self.state.withLock { state in
-                defer { state.isReleasing = false }
-                return state.isReleasing
-            }
-            // Redis is slow: what is not released would be taken for lost.
-            if isReleasing { return self.endProcess(again: Self.release, logger) }
-            ProcessEnd.now(
-                logger,
-                "the worker has not left in time, because user code holds its threads or Redis does not answer; the process ends"
-            )
-        }
+    func start(within limit: Duration, _ logger: Logger, leave: @escaping @Sendable () -> Void) {
+        LeaveWatch.shared.add(
+            .init(signal: self, deadline: LeaveDeadline(limit: limit), logger: logger, leave: leave))
     }
 
     /// The worker waits for no user code any more, and releases what it holds: the process does not end in the middle of that, if that is soon over.
-    func noteRelease() {
-        state.withLock { $0.isReleasing = true }
+    func noteRelease() { LeaveWatch.shared.note(self, isReleasing: true) }
+
+    /// It holds nothing any more, or Redis has not answered in time.
+    func noteReleased() { LeaveWatch.shared.note(self, isReleasing: false) }
+
+    /// The worker has left. If a signal was heard the process still has to end in time: user code may hold the main thread, or what is called at exit.
+    func stop() { LeaveWatch.shared.remove(self) }
+}
+
+/// Until when a worker may be leaving.
+package struct LeaveDeadline: Sendable {
+    /// How much longer its release may take.
+    package static let release = Duration.seconds(8)
+    /// How long it may take after such a release.
+    package static let rest = Duration.seconds(1)
+
+    private let limit: Duration
+    private var extended = Duration.zero
+    package private(set) var waited = Duration.zero
+    package var isReleasing = false
+
+    package init(limit: Duration) {
+        self.limit = limit
     }
 
-    /// The worker has left.
-    func stop() {
-        state.withLock { state in
-            state.isOver = true
-            for source in state.sources { source.cancel() }
-            state.sources = []
-        }
+    package var isOver: Bool { waited >= max(limit, extended) }
+
+    package mutating func wait(_ time: Duration) {
+        waited += time
+        // Redis is slow: what is not released would be taken for lost.
+        if isReleasing, waited >= limit { extended = min(waited + Self.rest, limit + Self.release) }
     }
 }
 
@@ -95,11 +63,11 @@ enum ProcessEnd {
     static func now(_ logger: Logger, _ message: Logger.Message, _ metadata: Logger.Metadata = [:]) -> Never {
         // User code may hold what writes the log.
         let isLogged = DispatchSemaphore(value: 0)
-        DispatchQueue(label: "stepwise.ending").async {
+        let hasThread = PlainThread.start {
             logger.critical(message, metadata: metadata)
             isLogged.signal()
         }
-        _ = isLogged.wait(timeout: .now() + .milliseconds(500))
+        if hasThread { _ = isLogged.wait(timeout: .now() + .milliseconds(500)) }
         _exit(code)
     }
 }

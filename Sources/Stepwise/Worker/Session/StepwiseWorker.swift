@@ -108,8 +108,8 @@ public final class StepwiseWorker: Service, Sendable {
         defer { signal.stop() }
         if configuration.onStuck == .endProcess {
             // No number is too large for it; who has a grace of more than years never needs it.
-            let limit = min(configuration.shutdownGrace.wholeMilliseconds, 1_000_000_000_000) + 2000
-            signal.start(within: limit, logger) { [weak self] in self?.leave() }
+            let grace = min(configuration.shutdownGrace, .seconds(1_000_000_000))
+            signal.start(within: grace + .seconds(2), logger) { [weak self] in self?.leave() }
         }
         // Unstructured, so that releasing is not itself cancelled; off Swift's pool, so that bodies which block all of it delay nothing but
         // the return of this method.
@@ -147,10 +147,8 @@ public final class StepwiseWorker: Service, Sendable {
                 let ending = try await live(loops)
                 if case .leaving = ending { break }
                 if shutdown.isOpen { break }
-                if case .poolHeld = ending {
-                    ProcessEnd.now(
-                        logger, "step bodies that nobody waits for hold every thread of Swift's pool; the process ends",
-                        ["holders": "\(poolBodies.picture(for: "").holders)"])
+                if case .poolHeld(_, let holder, let bodies) = ending {
+                    ProcessEnd.now(logger, "\(holder); the process ends", ["holders": "\(bodies)"])
                 }
                 if left.isFull { meetFullness() }
                 logger.warning(
@@ -343,6 +341,7 @@ public final class StepwiseWorker: Service, Sendable {
             case .leaving, .declaredDead, .serverChanged, .formatChanged, .historyLost: await session.declareSelfDead()
             }
         }
+        signal.noteReleased()
         heartbeat.stop()
         pool.stop()
         addBeat.finish()

@@ -7,8 +7,8 @@ extension StepwiseWorker {
             /// work as well. The default.
             case stopClaiming
             /// It releases what it holds and ends the process with exit code 70, for a supervisor that starts it again. With this the worker also hears
-            /// SIGTERM and SIGINT itself, and the process ends at the latest 2 s after ``shutdownGrace``, whatever blocks its threads. For processes
-            /// that are workers and nothing else.
+            /// SIGTERM and SIGINT itself, and the process ends at the latest 2 s after ``shutdownGrace``, whatever blocks its threads, also if `run()`
+            /// has returned by then. For processes that are workers and nothing else.
             case endProcess
         }
 
@@ -54,7 +54,8 @@ extension StepwiseWorker {
         /// A KiB of a function's input counts as a step.
         public var cachedStepLimit: Int
         /// How many bodies of steps with `StepOption.blocking` are executed at once; more wait for a thread. The threads, at most `concurrency`, are
-        /// started with the first such body.
+        /// started with the first such body. A thread with a body that nobody waits for any more, because it is past its time limit or its step was
+        /// withdrawn, does not count: a spare one takes its place, of which there are as many.
         public var blockingThreads: Int
         /// How long Swift's pool may begin no body at all, because bodies hold all of its threads. Then this worker claims nothing and releases
         /// what has not begun; that counts neither as an attempt nor as a lost worker. Bodies that have begun go on. Claiming goes on once the
@@ -68,6 +69,10 @@ extension StepwiseWorker {
         /// With how many threads that user code holds at the same time ``onStuck`` decides. A thread that comes free no longer counts.
         public var maximumStuckThreads: Int
         /// What the worker does once user code holds ``maximumStuckThreads`` threads.
+        ///
+        /// With `.endProcess` it also ends the process for bodies that hold all threads: those of Swift's pool, or ``blockingThreads`` and the spare
+        /// ones. After ``stuckLimit``, if nobody waits for a body that has begun; after 4 × ``stuckLimit`` + ``bodyStartLimit``, if somebody does,
+        /// unless all may be held by bodies that are waited for: those may come to their ends.
         public var onStuck: OnStuck
         /// Is told of each outcome that this worker's turns have taken a run's function past, in the order of the run's history, once the script
         /// that did it has answered; and of the ends of runs. It cannot throw, runs in a task of its own, one call after the other, and

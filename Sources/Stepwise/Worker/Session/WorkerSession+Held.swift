@@ -3,6 +3,11 @@ internal import StepwiseRedis
 
 /// Gives up a name whose thread user code holds. Everything goes over the heartbeat's connection; nothing waits for that thread.
 extension WorkerSession {
+    /// The thread stands still outside of everybody's code: blames the run whose code it executed last.
+    func suspectLast() {
+        if let driver = driver(numbered: occupancy.lastOwner) { occupancy.suspect(driver) }
+    }
+
     /// What holds the thread.
     ///
     /// - Parameter since: milliseconds since 1970.
@@ -123,7 +128,7 @@ extension WorkerSession {
             return Claimed(text: text, workItem: workItem)
         }
         let turn = claims.first { $0.step == nil && $0.isOfRun }
-        guard occupant.instance == nil else {
+        guard occupant.instance == nil, !occupant.isSuspect else {
             if let claim = turn ?? claims.first(where: \.isOfRun) { try await countLoss(of: run, claim, occupant) }
             return
         }
@@ -137,11 +142,14 @@ extension WorkerSession {
     }
 
     private func countLoss(of run: RunStore.Run, _ claim: Claimed, _ occupant: Occupancy.Occupant) async throws {
-        let step = occupant.instance?.lastStep
+        let place =
+            occupant.isSuspect
+            ? "in code that belongs to none of its steps, a deinit say"
+            : occupant.instance?.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
         let most = configuration.maximumWorkerLosses
         let reason =
             "the function has held its worker's thread for longer than stuckLimit (\(configuration.stuckLimit)), the last time "
-            + "\(step.map { "after step \"\($0)\"" } ?? "before its first step"), and has cost \(most) workers their thread or their process "
+            + "\(place), and has cost \(most) workers their thread or their process "
             + "(maximumWorkerLosses): it computes without end, or blocks; mend it, or move what takes long into a step's body with .blocking, "
             + "then resume the run"
         let reply = try await evaluate(

@@ -25,8 +25,10 @@ final class WorkerSession: Sendable {
         case formatChanged
         /// User code has held the worker's thread for too long.
         case threadHeld(milliseconds: Int)
-        /// Bodies that nobody waits for have held Swift's pool for too long.
-        case poolHeld(milliseconds: Int)
+        /// Threads for bodies were held for too long, by such bodies or by other code: the process ends.
+        ///
+        /// - Parameter bodies: some that have begun and not returned.
+        case poolHeld(milliseconds: Int, by: String, bodies: String)
         /// Redis knows less of this run than this worker: it lost writes.
         case historyLost(String)
 
@@ -37,7 +39,7 @@ final class WorkerSession: Sendable {
             case .serverChanged: "redis does not know the name"
             case .formatChanged: "the namespace has another data format"
             case .threadHeld(let milliseconds): "user code has held the worker's thread for \(milliseconds) ms"
-            case .poolHeld(let milliseconds): "step bodies have held Swift's pool for \(milliseconds) ms"
+            case .poolHeld(let milliseconds, let holder, _): "for \(milliseconds) ms, \(holder)"
             case .historyLost(let run): "redis knows less of run \(run) than the worker"
             }
         }
@@ -69,7 +71,7 @@ final class WorkerSession: Sendable {
         var dormant = 0
         var clock: UInt64 = 0
         var takingUp: Set<[UInt8]> = []
-        var reclaiming: Set<String> = []
+        var reclaiming: Set<Reclaimed> = []
         /// Where the walk over a workflow's unfit runs stands.
         var unfitCursors: [String: String] = [:]
         var warnedOfEscape: Set<String> = []
@@ -290,10 +292,14 @@ final class WorkerSession: Sendable {
     // MARK: Jobs
 
     /// Where a step's body is executed; `nil`: on Swift's pool.
-    func threads(for options: StepOptions) -> (any TaskExecutor)? { options.isBlocking ? blocking : nil }
+    func threads(for options: StepOptions) -> BlockingBody? {
+        options.isBlocking ? BlockingBody(on: blocking, of: name) : nil
+    }
 
     /// What of its bodies is with Swift's pool.
     var poolLoad: PoolLoad { load }
+    /// The threads of the others.
+    var blockingThreads: BlockingThreads { blocking }
 
     /// Executes a job in the worker's own task group.
     func spawn(_ job: @escaping @Sendable () async -> Void) {
@@ -426,8 +432,8 @@ final class WorkerSession: Sendable {
         }
     }
 
-    func beginReclaiming(_ workflow: String) -> Bool {
-        state.withLock { $0.reclaiming.insert(workflow).inserted }
+    func beginReclaiming(_ list: Reclaimed) -> Bool {
+        state.withLock { $0.reclaiming.insert(list).inserted }
     }
 
     var unfitCursors: [String: String] {
@@ -435,8 +441,8 @@ final class WorkerSession: Sendable {
         set { state.withLock { $0.unfitCursors = newValue } }
     }
 
-    func endReclaiming(_ workflow: String) {
-        state.withLock { _ = $0.reclaiming.remove(workflow) }
+    func endReclaiming(_ list: Reclaimed) {
+        state.withLock { _ = $0.reclaiming.remove(list) }
     }
 
     private func start(_ item: [UInt8], from queue: String, _ claim: Claim) async {
@@ -458,10 +464,10 @@ final class WorkerSession: Sendable {
             let reply = try await self.store.acceptPushed(
                 order, orNewID: self.newRunID(), item: item, queue: queue, token: self.nextToken(),
                 mostWaiting: self.mostWaiting(for: order))
-            if case .crowded = reply {
+            if case .crowded(let share) = reply {
                 try await self.store.reject(
-                    ClaimedItem(item), from: .inbox(queue), reason: self.reasonAgainstWaiting(in: queue))
-                self.noteCrowded(queue, .runs)
+                    ClaimedItem(item), from: .inbox(queue), reason: self.reasonAgainstWaiting(in: queue, share))
+                self.noteCrowded(queue, .runs, share)
             }
             if case .other(let workflow) = reply {
                 try await self.store.reject(
@@ -551,6 +557,11 @@ final class WorkerSession: Sendable {
     }
 
     var drivers: [RunDriver] { state.withLock { $0.drivers.values.map(\.driver) } }
+
+    /// The driver with this ``RunDriver/number``, if it is still here.
+    func driver(numbered number: UInt) -> RunDriver? {
+        state.withLock { $0.drivers.values.first { $0.driver.number == number }?.driver }
+    }
 
     func driver(of key: String) -> RunDriver? { state.withLock { $0.drivers[key]?.driver } }
     var allDrivers: [RunDriver] { state.withLock { $0.drivers.values.map(\.driver) } }

@@ -31,7 +31,7 @@ extension RunDriver {
 
     /// Redis may have kept a claim and lost the note that its body has begun: with the same token it changes nothing if it is there.
     func markAttemptsAgain() {
-        for (step, note) in begunAttempts where bodies[step].map({ $0.end == nil }) == true {
+        for (step, note) in begunAttempts where bodies[step].map({ !$0.hasEnded }) == true {
             session.spawn { [store, run] in
                 _ = try? await store.markAttempt(
                     run, text: note.text, turn: note.number, step: step, attempt: note.attempt, token: note.token,

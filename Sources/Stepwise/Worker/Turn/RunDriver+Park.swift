@@ -48,14 +48,14 @@ extension RunDriver {
             obstacle = .divergence(divergence.leavingOut(Set(try await session.openSteps(of: run))))
         }
         let workflow = about?.workflow ?? ""
-        let mayWait = try await store.park(
+        let reply = try await store.park(
             run, text: text, turn: number, step: step.map { ($0, attempt) }, obstacle, workflow: workflow,
             version: session.functions[workflow]?.version, mostWaiting: session.mostPushedWaiting)
-        if mayWait {
+        switch reply {
+        case .done:
             let isOver = try await session.endIfCancelled(run, reason: "\(obstacle)")
             if !isOver { session.noteParked(workflow: workflow, run: run.id, reason: "\(obstacle)") }
-        } else {
-            try await session.refuse(run, text: text)
+        case .crowded(let share): try await session.refuse(run, text: text, share)
         }
         discard()
     }

@@ -81,12 +81,12 @@ extension RunDriver {
         guard let instance, let call = instance.waitingCall(step), let pace = quickPace(call), bodies[step] == nil,
             !session.isDraining, !isWorkflowPaused, let body = start(call, attempt: 1, pace)
         else { return nil }
-        guard let end = body.end, !session.isOver, case .ended(let result, let took) = judge(end, of: call, body),
-            instance.isWaiting(for: call)
+        guard !session.isOver, case .ended(let result, let took)? = judge(body, of: call), instance.isWaiting(for: call)
         else {
             bodies[step] = body
             return nil
         }
+        if case .error = result { entering(bodyOf: call) { body.forgetError() } }
         return (call, result, took)
     }
 

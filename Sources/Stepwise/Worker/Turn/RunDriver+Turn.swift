@@ -41,9 +41,9 @@ extension RunDriver {
                     try await park(run.turnText, number: number, step: nil, obstacle)
                     return nil
                 }
-                endAlone()
                 let plan = instance.plan(opened: opened)
                 let ending = plan.isComplete || plan.endsInPages ? ending(of: instance) : nil
+                endAlone()
                 let (request, reserved) = request(number: number, upto: instance.delivered, plan: plan, ending: ending)
                 let report = beginReport(upto: request.upto)
                 do {
@@ -256,7 +256,7 @@ extension RunDriver {
             instance.deliver(Outcome(step: call.id, result: result, kind: call.kind), to: call)
         }
         var plan = instance.plan(opened: opened)
-        let ending = plan.isComplete || plan.endsInPages ? ending(of: instance) : nil
+        let ending = plan.isComplete || plan.endsInPages ? ending(of: instance, after: (call, unrecorded)) : nil
         if ending != nil {
             plan.openings = []
         } else {
@@ -358,11 +358,16 @@ extension RunDriver {
     }
 
     func confirm(_ plan: Plan, _ instance: RunInstance) {
-        instance.confirm(plan)
+        if plan.closes { entering(instance) { instance.confirm(plan) } } else { instance.confirm(plan) }
         for step in plan.closings { cancelBody(of: step) }
     }
 
-    func ending(of instance: RunInstance) -> (status: RunStore.Ending, json: [UInt8])? {
+    /// The run's end, if the function has come to it, or wants the run to begin anew.
+    ///
+    /// - Parameter last: the step whose outcome has brought the function there, if that is not recorded yet.
+    func ending(
+        of instance: RunInstance, after last: (call: StepCall, unrecorded: Occupancy.Unrecorded)? = nil
+    ) -> (status: RunStore.Ending, json: [UInt8])? {
         let result: Result<[UInt8], any Error>
         switch instance.progress {
         case .finished(let its): result = its
@@ -381,16 +386,25 @@ extension RunDriver {
                 return (.failed, failure(problem))
             }
             return (.completed, json)
-        case .failure(let error) where instance.hasTimedOut:
+        case .failure(let error):
+            // An error's words are the user's.
+            guard let last else { return entering(instance) { ending(of: instance, in: error) } }
+            return entering(instance, last.call, last.unrecorded) { ending(of: instance, in: error) }
+        }
+    }
+
+    private func ending(
+        of instance: RunInstance, in error: any Error
+    ) -> (status: RunStore.Ending, json: [UInt8]) {
+        if instance.hasTimedOut {
             let message = Self.message(instance.cancelReason ?? "", of: error)
             let words = "\"type\":\"RunTimeout\",\"message\":\(JSON.string(message))"
             return (.failed, Array("{\(words),\"worker\":\(JSON.string(session.name))}".utf8))
-        case .failure(let error):
-            // What a function does after it was cancelled is its business: it may still return.
-            return (
-                instance.cancelReason == nil ? .failed : .cancelled, failure(error, cancelReason: instance.cancelReason)
-            )
         }
+        // What a function does after it was cancelled is its business: it may still return.
+        return (
+            instance.cancelReason == nil ? .failed : .cancelled, failure(error, cancelReason: instance.cancelReason)
+        )
     }
 
     private func failure(_ error: any Error, cancelReason: String? = nil) -> [UInt8] {

@@ -12,6 +12,9 @@ actor RunDriver {
     let session: WorkerSession
     let store: RunStore
     let run: RunStore.Run
+    private let ownNumber: UInt
+    /// Tells it from every other driver of the session.
+    nonisolated var number: UInt { ownNumber }
     private(set) lazy var paces = session.paces(of: about?.workflow ?? "")
     private(set) lazy var generation = Generation.number(of: run.generation)
     var about: RunAbout?
@@ -44,6 +47,7 @@ actor RunDriver {
     init(session: WorkerSession, run: RunStore.Run) {
         self.session = session
         self.run = run
+        ownNumber = session.occupancy.nextNumber()
         executor = session.connections.executor.actors
         store = session.store
     }
@@ -204,13 +208,12 @@ actor RunDriver {
         if session.isOver { throw SessionEnded() }
         let workflow = about?.workflow ?? ""
         if let reason = session.reasonToWait(workflow, incompatibleVersions: code.incompatibleVersions) {
-            let mayWait = try await store.setUnserved(
+            let reply = try await store.setUnserved(
                 run, text: text, workflow: workflow, isTurn: isTurn, reason: reason,
                 isPaused: session.isPaused(workflow: workflow), mostWaiting: session.mostPushedWaiting)
-            if mayWait {
-                session.noteUnserved(workflow: workflow, run: run.id, reason: reason)
-            } else {
-                try await session.refuse(run, text: text)
+            switch reply {
+            case .done: session.noteUnserved(workflow: workflow, run: run.id, reason: reason)
+            case .crowded(let share): try await session.refuse(run, text: text, share)
             }
             return false
         }
@@ -388,6 +391,12 @@ actor RunDriver {
             session.logger.warning(
                 "a function did not end when its instance was evicted; its memory is lost until this process ends",
                 metadata: ["workflow": "\(about?.workflow ?? "")", "run": "\(run.id)"])
+        }
+        let unnoted = instance.unnotedMisuses
+        if unnoted > 0 {
+            session.logger.warning(
+                "steps were called from the wrong place more often than is noted",
+                metadata: ["run": "\(run.id)", "workflow": "\(about?.workflow ?? "")", "count": "\(unnoted)"])
         }
     }
 

@@ -63,7 +63,15 @@ enum Labels {
     }
 
     static func text(_ labels: [String: String]) -> String {
-        labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+        labels.sorted { $0.key < $1.key }.map { "\(word($0.key))=\(word($0.value))" }.joined(separator: " ")
+    }
+
+    /// As a JSON string if it could be taken for something else, such as for two labels.
+    private static func word(_ text: String) -> String {
+        let isPlain = text.unicodeScalars.allSatisfy { scalar in
+            !scalar.properties.isWhitespace && scalar != "=" && scalar != "\"" && scalar != "\\"
+        }
+        return isPlain && text.printable == text ? text : JSON.string(text)
     }
 
     static func json(_ labels: [String: String]) -> JSONDocument {

@@ -14,9 +14,10 @@
 --       item   the claimed item, '' for none
 --       max_keeping  how many names may have a pushed event that is kept
 -- Reply {'sent', text}: the work item, in place of the claimed item or on the queue; {'seen'}: an event with this id was sent before;
---       {'kept'}: another one of this name is still kept, and counts; {'crowded'}: too many names have one: of these two a pushed item's
---       claim stays; {'stale'}
--- Guarantees: of the events of a name that are kept the first counts; sent again with an id, or for a claimed item, it changes nothing.
+--       {'kept'}: another one of this name is still kept, and counts; {'crowded'}: too many names have one; {'crowded', waiting, size, most}:
+--       so many have one that its bytes are too many: of these three a pushed item's claim stays; {'stale'}
+-- Guarantees: of the events of a name that are kept the first counts, but one that was pushed takes no place of a client's or a step's: theirs
+--       replaces it. Sent again with an id, or for a claimed item, it changes nothing.
 local queue_key, kept_key, seen_key, accepting_key, claimed_key, event_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local keeping_key = KEYS[7]
 local name, value, keep, id, item, max_keeping = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -29,12 +30,16 @@ local till = string.match(redis.call('GET', kept_key) or '', '^(%d+) ')
 local last = redis.call('ZREVRANGE', event_key, 0, 0, 'WITHSCORES')[2]
 local time = string.format('%.0f', math.max(tonumber(now_exactly()), tonumber(last) or 0))
 local is_kept = keep ~= '' and till and tonumber(till) > tonumber(now())
+-- An old entry may be of one that was pushed before this one.
+local listed = keep ~= '' and redis.call('ZSCORE', keeping_key, name)
+if is_kept and item == '' and listed and tonumber(listed) == tonumber(till) then is_kept = false end
 local past = {}
 if item ~= '' and keep ~= '' then
   if is_kept then return { 'kept' } end
   past = redis.call('ZRANGEBYSCORE', keeping_key, '-inf', now(), 'LIMIT', 0, 100)
   local others = redis.call('ZCARD', keeping_key) - #past
-  if others >= max_keeping and not redis.call('ZSCORE', keeping_key, name) then return { 'crowded' } end
+  local crowd = find_crowd(others, listed and math.huge or max_keeping, #value)
+  if crowd then return crowd end
 end
 if item ~= '' then drop_claim(accepting_key, item) else redis.call('ZREM', seen_key, '') end
 if seen then return { 'seen' } end
@@ -45,7 +50,7 @@ if keep ~= '' then
   -- The time counts, not the key's life; that only frees its memory.
   redis.call('SET', kept_key, string.format('%.0f', now() + keep) .. ' ' .. value, 'PX', keep)
   if #past > 0 then redis.call('ZREM', keeping_key, unpack(past)) end
-  if item ~= '' then redis.call('ZADD', keeping_key, now() + keep, name) end
+  if item ~= '' then redis.call('ZADD', keeping_key, now() + keep, name) elseif listed then redis.call('ZREM', keeping_key, name) end
 end
 local text = 'broadcast ' .. name .. ' ' .. time .. ' ' .. value
 redis.call('LPUSH', item ~= '' and claimed_key or queue_key, text)

@@ -28,7 +28,8 @@
 -- Reply {'received'}: a step had waited for it; {'kept'}; {'again'}: send it again, old entries were in the way; {'seen'}: an event with this id
 --       was sent before; {'over', status}: the run has ended, or is ending, {'unknown'}: it has made no such callback, {'full'}: too much waits
 --       there for the run to ask, {'half'} or {'large'}: as many pushed events as may, or as many bytes of them, {'crowded'}: they wait for too
---       many runs that do not exist: nothing was done, the claim stays; {'queue', queue}: the run has another queue than `queue`; {'stale'}
+--       many runs that do not exist, {'crowded', waiting, size, most}: for so many others that with it this one's would have too many bytes:
+--       nothing was done, the claim stays; {'queue', queue}: the run has another queue than `queue`; {'stale'}
 -- Only a function at rest gets it here. Another may no longer wait for it once it knows all that is recorded, so the script that finds it at
 -- rest looks into the mailbox (apply_plan).
 -- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
@@ -97,16 +98,20 @@ if not is_at_rest and not is_answer and count >= max_messages then
   if count - (pushed > 0 and pushed + 1 or 0) >= max_messages then return { 'full' } end
 end
 local is_counted = has_claim and not is_answer and not is_at_rest
+local size = 0
 if is_counted then
   local messages, bytes = pushed_mail(mail_key)
   if messages >= max_messages / 2 then return { 'half' } end
+  size = bytes + #name + #value
   local max_pushed = run and max_bytes / 2 or max_waiting
-  if bytes + #name + #value > max_pushed and not (run and messages == 0) then return { 'large' } end
+  if size > max_pushed and not (run and messages == 0) then return { 'large' } end
 end
 local list = expected_key
 if not run and has_claim and not redis.call('ZSCORE', expected_key, id) then
   list = expected_pushed_key
-  if redis.call('ZCARD', list) >= max_expected and not redis.call('ZSCORE', list, id) then return { 'crowded' } end
+  local is_listed = redis.call('ZSCORE', list, id)
+  local crowd = find_crowd(redis.call('ZCARD', list) - (is_listed and 1 or 0), is_listed and math.huge or max_expected, size)
+  if crowd then return crowd end
 end
 
 if has_claim then drop_claim(accepting_key, text) else redis.call('HDEL', run_key, '-') end

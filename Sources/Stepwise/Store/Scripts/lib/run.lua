@@ -75,9 +75,9 @@ end
 -- How many entries of a list one script compares with a text. It takes Redis about a millisecond.
 local MOST_COMPARED = 100000
 
--- Takes a work item out of unserved:<workflow>: where no worker has the workflow, nobody else would ever drop it. Looks for it from one end of the
--- list (`rank` is 1 for the newest, -1 for the oldest), and of a long list from the other. One that lies between stays, and is obsolete.
--- Returns how many entries it has compared.
+-- Takes a work item out of unserved:<queue>:<workflow>: where no worker has the workflow, nobody else would ever drop it. Looks for it from one
+-- end of the list (`rank` is 1 for the newest, -1 for the oldest), and of a long list from the other. One that lies between stays, and is
+-- obsolete. Returns how many entries it has compared.
 local function drop_unserved(unserved_items_key, text, rank)
   local length, compared = redis.pcall('LLEN', unserved_items_key), 0
   if type(length) ~= 'number' then return 0 end
@@ -160,9 +160,19 @@ local function is_waiting(run, created)
     and is_untouched(run, created)
 end
 
--- Whether a pushed run that would wait from now on is one too many in its queue. One that was admitted to wait (`pushed` is 2) never is.
-local function is_one_too_many(run, waiting_key, created, pushed, max_waiting)
-  return pushed == '1' and is_untouched(run, created) and redis.call('ZCARD', waiting_key) >= tonumber(max_waiting)
+-- What keeps one more of what was pushed from waiting, where `waiting` of its kind do: {'crowded'} if that is as many as may; {'crowded',
+-- waiting, size, most} if it has more bytes than one more may have then; nil for nothing. At most 64 MiB / s of a kind have more than s bytes,
+-- if s is more than 4 KiB: so all of them together have some hundred MiB, and nobody counts the bytes.
+local function find_crowd(waiting, max_waiting, size)
+  if waiting >= max_waiting then return { 'crowded' } end
+  local most = math.max(4096, math.floor(67108864 / (math.max(0, waiting) + 1)))
+  return size > most and { 'crowded', waiting, size, most } or nil
+end
+
+-- The same of a pushed run that would wait from now on in its queue. One that was admitted to wait (`pushed` is 2) may.
+local function find_crowd_of_run(run, run_key, waiting_key, created, pushed, max_waiting)
+  if pushed ~= '1' or not is_untouched(run, created) then return nil end
+  return find_crowd(redis.call('ZCARD', waiting_key), tonumber(max_waiting), #(redis.call('HGET', run_key, 'payload') or ''))
 end
 
 -- Lists a pushed run that waits, by the time from which its age counts, and lists its queue: so upkeep finds both. `keys`: run, pushed, queues.

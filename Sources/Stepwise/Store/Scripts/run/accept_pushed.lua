@@ -22,8 +22,8 @@
 --       max_waiting?  how many pushed runs of the queue may wait; with it, and with both keys, comes what starts later, and what the caller cannot do
 -- Reply {'ok', generation}; {'later'}: its turn waits in `delayed`;
 --       {'exists'}: the id has a run already, the item is dropped; {'other', workflow}: it
---       has one of another workflow, the item stays; {'crowded'}: as many wait as may, the item stays; {'stale'}: the caller does not hold the
---       item.
+--       has one of another workflow, the item stays; {'crowded'}: as many wait as may, the item stays; {'crowded', waiting, size, most}: so
+--       many wait that its payload is too large, the item stays; {'stale'}: the caller does not hold the item.
 -- Guarantees: the item and the run change places in one step; sent again, it gives the same answer.
 local run_key, accepting_key, claimed_key, running_key, delayed_key, queued_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local redelivered_key, waiting_pushed_key, pushed_queues_key = KEYS[7], KEYS[8], KEYS[9]
@@ -40,7 +40,8 @@ end
 redis.call('ZCARD', delayed_key)
 redis.call('LLEN', claimed_key)
 if v[3] and v[3] ~= workflow then return { 'other', v[3] } end
-if max_waiting and not v[1] and redis.call('ZCARD', waiting_pushed_key) >= max_waiting then return { 'crowded' } end
+local crowd = max_waiting and not v[1] and find_crowd(redis.call('ZCARD', waiting_pushed_key), max_waiting, #payload)
+if crowd then return crowd end
 drop_claim(accepting_key, item)
 if redis.call('EXISTS', redelivered_key) == 1 then redis.pcall('HDEL', redelivered_key, redis.sha1hex(item)) end
 if v[1] then return { 'exists' } end

@@ -15,7 +15,7 @@
 --       unfit           unfit:<workflow>
 --       paused          runs:paused
 --       parent_queue    queue:<queue> of the run that waits for it, or any list
---       unserved_items  unserved:<workflow>
+--       unserved_items  unserved:<queue>:<workflow>
 --       claimed         claimed:<worker>:<queue>, for a worker
 --       delayed
 -- ARGV  id

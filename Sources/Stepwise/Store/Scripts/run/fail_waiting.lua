@@ -11,7 +11,7 @@
 --       failed          runs:failed
 --       dead
 --       parent_queue    queue:<queue> of the run that waits for it, or any list
---       unserved_items  unserved:<workflow>
+--       unserved_items  unserved:<queue>:<workflow>
 --       unfit           unfit:<workflow>
 --       waiting         waiting:enqueued
 -- ARGV  id

@@ -9,13 +9,13 @@
 --       paused
 --       failed    runs:failed
 --       dead
---       runs...   run:<id>, steps:<id>, open:<id>, join:<id>, mail:<id>, seen:<id>, unserved:<workflow>, unfit:<workflow> for each run; at
+--       runs...   run:<id>, steps:<id>, open:<id>, join:<id>, mail:<id>, seen:<id>, unserved:<queue>:<workflow>, unfit:<workflow> for each run; at
 --                 most 100 runs
 -- ARGV  queue
 --       age     for how many ms a run has to have waited, '' for no age: then none is removed
 --       ids...  of the runs
 -- Reply how many of the runs stay at their place in `waiting`. What comes after them, and is not looked at because one call compares no more of
---       unserved:<workflow>, is for the next one
+--       unserved:<queue>:<workflow>, is for the next one
 local waiting_key, parked_key, unserved_key, queued_key, delayed_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local failed_key, dead_key = KEYS[7], KEYS[8]
 local key_list, runs_at = KEYS, 9

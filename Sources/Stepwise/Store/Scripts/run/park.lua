@@ -20,7 +20,8 @@
 --       version     the version of the code that cannot replay the run, '' for none
 --       queue
 --       max_waiting  how many pushed runs of the queue may wait
--- Reply {'parked'}, {'obsolete'} or {'stale'}; {'crowded'}: it is a pushed run that never began, and as many wait as may: nothing was changed
+-- Reply {'parked'}, {'obsolete'} or {'stale'}; {'crowded'}: it is a pushed run that never began, and as many wait as may; {'crowded', waiting,
+--       size, most}: so many wait that its payload is too large: of these two nothing was changed
 -- Guarantees: only the holder of the claim parks; what it held is marked in `open`, so that resume can queue it again. A run that is being
 --       resumed gets the reason: resume sees it, and begins from the beginning. With a version
 --       the run is listed in unfit:<workflow>, where a worker with another version finds it.
@@ -32,7 +33,8 @@ local run, more = read_run(run_key, { 'created', 'pushed', 'reason' })
 if not is_live(run) or not prove_claim(claimed_key, text) then return { 'stale' } end
 local has_turn = number ~= ''
 if has_turn and not holds_turn(run, worker, number) then return { 'stale' } end
-if has_turn and not is_held(run) and is_one_too_many(run, waiting_pushed_key, more[1], more[2], max_waiting) then return { 'crowded' } end
+local crowd = has_turn and not is_held(run) and find_crowd_of_run(run, run_key, waiting_pushed_key, more[1], more[2], max_waiting)
+if crowd then return crowd end
 if has_turn then step = run.inline end
 local open = find_open(run, open_key, step)
 local listed = version ~= '' and (not is_held(run) or redis.pcall('HEXISTS', unfit_key, id) == 1)

@@ -4,7 +4,7 @@
 --       delayed
 --       meta
 --       paused
---       lists...  claimed:<worker>:<queue> of each queue, then accepting:<worker>:<queue> of each, then unserved:<workflow> of each workflow,
+--       lists...  claimed:<worker>:<queue> of each queue, then accepting:<worker>:<queue> of each, then some of unserved:<queue>:<workflow>,
 --                 then unfit:<workflow> of each that has a version
 -- ARGV  worker
 --       max_due        most due entries to return
@@ -12,7 +12,7 @@
 --       queues         how many queues
 --       has_claimed    '1' if it has claimed since
 --       cancels        how many runs were cancelled when it last looked: if there are more now, it looks through the lists
---       workflows      how many workflows
+--       unserved_lists  how many of these lists of unserved work items
 --       max_text       of a longer work item its first bytes, so many, a line feed and its length are returned: it may tell what others pushed
 --       names...       queue:<queue> and workflow:<workflow> of this worker: which of them are paused?
 -- Reply {'alive' or 'dead', due entries, {worker, beat, ...} of those that are not dead,
@@ -23,7 +23,7 @@
 local workers_key, worker_key, delayed_key, meta_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local key_list, lists_at = KEYS, 6
 local worker, max_due, is_look_asked, queues, has_claimed = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1', tonumber(ARGV[4]), ARGV[5] == '1'
-local cancels, workflows, max_text = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local cancels, unserved_lists, max_text = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local arg_list, names_at = ARGV, 9
 local alive = redis.call('HGET', worker_key, 'state') == 'alive' and redis.call('ZSCORE', workers_key, worker)
 local time = now()
@@ -39,7 +39,7 @@ local looks = is_look_asked or (meta[2] or '') ~= cancels
 if looks then
   local accepting_at = lists_at + queues
   local unserved_at = accepting_at + queues
-  local unfit_at = unserved_at + workflows
+  local unfit_at = unserved_at + unserved_lists
   for n = lists_at, accepting_at - 1 do
     read_claims(claims, key_list[n])
   end

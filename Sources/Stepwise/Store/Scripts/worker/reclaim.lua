@@ -1,6 +1,6 @@
 -- reclaim: an unserved work item is claimed by a worker that has its workflow and a slot for it.
 -- KEYS  run             run:<id>
---       unserved_items  unserved:<workflow>
+--       unserved_items  unserved:<queue>:<workflow>
 --       claimed         claimed:<worker>:<queue>
 --       waiting_pushed  waiting:pushed:<queue>
 -- ARGV  text

@@ -1,7 +1,7 @@
 -- set_unserved: a claimed work item that this worker cannot do waits for one that can: it does not have the workflow, or no fitting version of it.
 -- KEYS  run             run:<id>
 --       claimed         claimed:<worker>:<queue>
---       unserved_items  unserved:<workflow>
+--       unserved_items  unserved:<queue>:<workflow>
 --       running         runs:running
 --       unserved        runs:unserved
 --       waiting_pushed    waiting:pushed:<queue>
@@ -15,8 +15,9 @@
 --       is_paused  '1' if it waits because a person has paused its workflow
 --       queue
 --       max_waiting  how many pushed runs of the queue may wait
--- Reply 1, or 0 if the caller does not hold it, or nobody wants it any more: then it is dropped; 'crowded': it is a pushed run that never
---       began, and as many wait as may: nothing was changed
+-- Reply 1, or 0 if the caller does not hold it, or nobody wants it any more: then it is dropped; {'crowded'}: it is a pushed run that never
+--       began, and as many wait as may; {'crowded', waiting, size, most}: so many wait that its payload is too large: of these two nothing was
+--       changed
 -- Guarantees: a run that was paused or parked meanwhile stays that, and one that has ended stays as it is. One whose workflow is paused is
 --       never one too many, but counts among those that wait: nobody else lists it once the workflow is resumed.
 local run_key, claimed_key, unserved_items_key, running_key, unserved_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -27,7 +28,8 @@ local run, more = read_run(run_key, { 'created', 'pushed' })
 if not run or not prove_claim(claimed_key, text) then return 0 end
 redis.call('LLEN', unserved_items_key)
 local is_counted = is_turn and not is_paused and is_live(run) and not is_held(run) and string.match(run.turn, '^%S+') == worker
-if is_counted and is_one_too_many(run, waiting_pushed_key, more[1], more[2], max_waiting) then return 'crowded' end
+local crowd = is_counted and find_crowd_of_run(run, run_key, waiting_pushed_key, more[1], more[2], max_waiting)
+if crowd then return crowd end
 drop_claim(claimed_key, text)
 if not is_live(run) or (is_turn and string.match(run.turn, '^%S+') ~= worker) then return 0 end
 redis.call('LPUSH', unserved_items_key, text)
