@@ -46,7 +46,8 @@ extension RedisError {
         guard kind == .refused else { return "" }
         return switch Self.code(of: message) {
         case "OOM":
-            "; redis' memory is full: raise its maxmemory, or let workers keep ended runs for a shorter time, and try again"
+            "; redis' memory is full: raise its maxmemory, remove what nobody needs (stepwise events --kept --clear, --expected --clear, "
+                + "stepwise queues --malformed --clear), or let workers keep ended runs for a shorter time; then try again"
         case "MISCONF": "; redis cannot save its data: look at its log and its disk, and try again"
         default: ""
         }

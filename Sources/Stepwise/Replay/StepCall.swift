@@ -14,9 +14,10 @@ package final class StepCall: Sendable {
     /// The group whose steps are all waited for, if it belongs to one.
     package let group: Int?
     /// Executes the step once and returns its value as JSON; `nil` once nobody will execute it any more.
-    package var body: (@Sendable (Step) async throws -> [UInt8])? { work.withLock { $0.body } }
+    package var body: (@Sendable (Step) async throws -> [UInt8])? { work.withLock { $0 }.body }
     private let work: Mutex<Work>
 
+    /// Taken out of the lock as a whole: a closure alone would get a box each time.
     private struct Work: Sendable {
         var body: (@Sendable (Step) async throws -> [UInt8])?
     }
@@ -30,7 +31,7 @@ package final class StepCall: Sendable {
         work = Mutex(Work(body: body))
     }
 
-    var hasBody: Bool { work.withLock { $0.body != nil } }
+    package var hasBody: Bool { work.withLock { $0.body != nil } }
 
     /// Lets go of the body. What it captures may have a `deinit` of the user's: it is to be executed where the run is blamed for it, whoever still
     /// has the call.

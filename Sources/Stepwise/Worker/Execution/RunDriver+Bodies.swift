@@ -37,7 +37,7 @@ extension RunDriver {
             try await park(text, number: nil, step: step, attempt: attempt, obstacle)
             return nil
         }
-        if call.body == nil {
+        if !call.hasBody {
             // Redis has closed the step since it said that it is open, or has lost that.
             if !holdsTurn { dropInstance() }
             return try await lookAgain(text, step, attempt, looks, claim)

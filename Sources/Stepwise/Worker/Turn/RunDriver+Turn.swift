@@ -172,7 +172,7 @@ extension RunDriver {
             return .over
         }
         // Closed by this instance, and open again in Redis, which has lost that.
-        if call.body == nil { return .goesOn(.rebuild, opened: opened) }
+        if !call.hasBody { return .goesOn(.rebuild, opened: opened) }
         defer { forgetElsewhere(run.turnText, of: call) }
         let result: Outcome.Result
         let took: Int

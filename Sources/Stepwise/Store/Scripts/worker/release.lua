@@ -95,8 +95,8 @@ if is_lost and open then
     local cancel = cancel_text(id, run.generation, step, open)
     close_step(run, run_key, open_key, join_key, step)
     -- Nobody knows where a killed worker was.
-    local message = open.lost .. ' workers were lost while they executed the step\'s body; the last one executed nothing else. The function'
-      .. ' after the step may be the cause as well'
+    local message = open.lost .. ' workers were lost while they executed the step\'s body, the last one beside no other body. The function'
+      .. ' after the step may be the cause as well, or what an earlier body has left running there'
     append_outcome(run, run_key, steps_key, outcome_text(outcome_head(step, nil, nil, open.attempt, worker), open,
       '"error":' .. error_json('WorkersLost', message, 'cause', 'workersLost')))
     if cancel then redis.call('RPUSH', queue_key, cancel) end
