@@ -65,8 +65,10 @@ def attack_as_author(stage, seconds):
                 holding[run] = now
         lines_seen = len(lines)
         for run, begun in list(holding.items()):
-            # A loser may be withdrawn before it begins.
-            if begun and now > begun + BLOCK or not begun and not stage.unfinished([run]):
+            is_over = not stage.unfinished([run])
+            # A loser may be withdrawn before it begins. What ends by its time limit has to: begun once more, it would return in time.
+            has_blocked = begun and now > begun + BLOCK and (is_over or runs[run] != "late")
+            if has_blocked or not begun and is_over:
                 open(f"{ledger}.unblock-{run}", "w").close()
                 del holding[run]
         for run in [run for run, due in uncancelled.items() if due < now]:
