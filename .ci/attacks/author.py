@@ -49,6 +49,8 @@ def attack_as_author(stage, seconds):
     draw = random.Random(f"{stage.options.seed} workflows")
     forms = forms_of(stage.options, seconds)
     runs, counts = {}, dict.fromkeys(forms, 0)
+    # They block until their run is over: begun once more after the loss of a worker, they would return in time.
+    lasting = {"late", "blocked-loser"} | ({"hog"} if stage.options.spin else set())
     # Those that hold a thread -> when they began, as far as is known; those that are to be cancelled -> when.
     holding, uncancelled = {}, {}
     ledger = f"{stage.path}.ledger-ledger"
@@ -66,8 +68,8 @@ def attack_as_author(stage, seconds):
         lines_seen = len(lines)
         for run, begun in list(holding.items()):
             is_over = not stage.unfinished([run])
-            # A loser may be withdrawn before it begins. What ends by its time limit has to: begun once more, it would return in time.
-            has_blocked = begun and now > begun + BLOCK and (is_over or runs[run] != "late")
+            # A loser may be withdrawn before it begins.
+            has_blocked = begun and now > begun + BLOCK and (is_over or runs[run] not in lasting)
             if has_blocked or not begun and is_over:
                 open(f"{ledger}.unblock-{run}", "w").close()
                 del holding[run]
