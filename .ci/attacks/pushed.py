@@ -143,7 +143,7 @@ def only(members, *known):
 def event(members, literals):
     name = name_of(members, literals, "event")
     run, own, keeps = name_of(members, literals, "run", "~"), name_of(members, literals, "id"), duration(literals, "keep")
-    if name is None or run and keeps or own and not run:
+    if name is None or name.startswith("-") or run and (keeps or run.startswith("-")) or own and not run:
         raise Invalid("event")
     only(members, "event", "payload", "run", "id", "keep")
     return Event(name, run, keeps is not None)
@@ -151,7 +151,7 @@ def event(members, literals):
 
 def start(members, literals):
     workflow, run = name_of(members, literals, "workflow"), name_of(members, literals, "id", "~/")
-    if workflow in (None, "-"):
+    if workflow is None or workflow.startswith("-") or run and run.startswith("-"):
         raise Invalid("workflow")
     labels(members.get("labels"), literals.get("labels", "null"))
     duration(literals, "timeout")
@@ -170,9 +170,9 @@ def start(members, literals):
 def labels(value, literal):
     if literal == "null":
         return
-    # Of a name that stands there twice the last counts; a number is read as its text.
-    if not isinstance(value, dict) or len(value) > 20:
+    if not isinstance(value, dict) or len(value) > 20 or len(json.loads(literal, object_pairs_hook=list)) != len(value):
         raise Invalid("labels")
+    # A number is read as its text.
     for (name, text), (_, is_text) in zip(value.items(), json.loads(literal, object_pairs_hook=lambda pairs: [
             (name, isinstance(text, str)) for name, text in dict(pairs).items()])):
         control = isinstance(text, str) and any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text)
