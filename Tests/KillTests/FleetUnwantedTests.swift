@@ -182,24 +182,32 @@ extension FleetTests {
         }
     }
 
+    /// Has one run lose two workers, and wait on a third for its last delivery, beside another run's body. Both have a gate.
+    private func waitToBeAlone(
+        _ stage: Stage
+    ) async throws -> (unlucky: WorkflowRun<String>, calm: WorkflowRun<String>, third: WorkerProcess) {
+        for name in ["unlucky", "calm"] { try await stage.ledger.addGate(name) }
+        let unlucky = try await stage.client.enqueue(Self.patient, "unlucky")
+        let first = try stage.worker("first")
+        #expect(try await stage.hasLine("first", "unlucky"))
+        first.kill()
+        // It has no slot for anything else.
+        let second = try stage.worker("second", concurrency: 1)
+        #expect(try await stage.hasLine("second", "unlucky"))
+        let calm = try await stage.client.enqueue(Self.patient, "calm")
+        let third = try stage.worker("third")
+        #expect(try await stage.hasLine("third", "calm"))
+        second.kill()
+        try await eventually("it waits to be alone") { third.logText.contains("waits to be alone") }
+        return (unlucky, calm, third)
+    }
+
     @Test(.rule(10))
     func `Who waits to be alone beside a body that does not end keeps its worker from claiming for a lease only`()
         async throws
     {
         try await withStage { stage in
-            for name in ["unlucky", "calm"] { try await stage.ledger.addGate(name) }
-            let unlucky = try await stage.client.enqueue(Self.patient, "unlucky")
-            let first = try stage.worker("first")
-            #expect(try await stage.hasLine("first", "unlucky"))
-            first.kill()
-            // It has no slot for anything else.
-            let second = try stage.worker("second", concurrency: 1)
-            #expect(try await stage.hasLine("second", "unlucky"))
-            let calm = try await stage.client.enqueue(Self.patient, "calm")
-            let third = try stage.worker("third")
-            #expect(try await stage.hasLine("third", "calm"))
-            second.kill()
-            try await eventually("it waits to be alone") { third.logText.contains("waits to be alone") }
+            let (unlucky, calm, third) = try await waitToBeAlone(stage)
             let other = try await stage.client.enqueue(Self.patient, "other")
             #expect(try await other.result(timeout: .seconds(60)) == "OTHER")
             #expect(try await !stage.ledger.lines().contains { $0[0] == "third" && $0[1] == "unlucky" })
@@ -216,18 +224,7 @@ extension FleetTests {
     @Test(.rule(10))
     func `A process that ends while a last delivery waits to be alone is no loss of what waits`() async throws {
         try await withStage { stage in
-            for name in ["unlucky", "calm"] { try await stage.ledger.addGate(name) }
-            let unlucky = try await stage.client.enqueue(Self.patient, "unlucky")
-            let first = try stage.worker("first")
-            #expect(try await stage.hasLine("first", "unlucky"))
-            first.kill()
-            let second = try stage.worker("second", concurrency: 1)
-            #expect(try await stage.hasLine("second", "unlucky"))
-            let calm = try await stage.client.enqueue(Self.patient, "calm")
-            let third = try stage.worker("third")
-            #expect(try await stage.hasLine("third", "calm"))
-            second.kill()
-            try await eventually("it waits to be alone") { third.logText.contains("waits to be alone") }
+            let (unlucky, calm, third) = try await waitToBeAlone(stage)
             third.kill()
 
             for name in ["unlucky", "calm"] { try await stage.ledger.openGate(name) }

@@ -4,7 +4,7 @@ package struct HeldThread: Sendable, Hashable, Codable {
     package var run: String?
     /// The step whose body holds it, `nil` if it is a cancellation handler or a `deinit`; or, for a function, the last step before, if there was one.
     package var step: String?
-    /// Whether it is no code of the run's function.
+    /// Whether it is other code than the run's function.
     package var isBody: Bool
     /// Milliseconds since 1970, by the worker's clock.
     package var since: Int

@@ -1,7 +1,7 @@
 /// The inboxes from which no worker claims. Whoever may push to any inbox makes them: they take memory and break no rule, so each kind is one
 /// line with a count. A value.
 package struct StrangeInboxes: Sendable {
-    /// Their names are no queue's; as read, so of names that are not UTF-8 some may be one here.
+    /// Names that no queue can have, as they were read: names that are not UTF-8 may look alike.
     private var misnamed: Set<String> = []
     private var unserved: Set<String> = []
 

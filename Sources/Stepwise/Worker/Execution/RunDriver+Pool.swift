@@ -26,7 +26,7 @@ extension WorkerSession {
 
     /// As long as Swift's pool is held: takes back the bodies that wait for one of its threads.
     func withdrawBodies() {
-        let drivers = drivers
+        let drivers = allDrivers
         connections.executor.actors.execute {
             guard self.slots.isHeld else { return }
             for driver in drivers { driver.assumeIsolated { $0.withdrawBodies() } }

@@ -556,8 +556,6 @@ final class WorkerSession: Sendable {
         }
     }
 
-    var drivers: [RunDriver] { state.withLock { $0.drivers.values.map(\.driver) } }
-
     /// The driver with this ``RunDriver/number``, if it is still here.
     func driver(numbered number: UInt) -> RunDriver? {
         state.withLock { $0.drivers.values.first { $0.driver.number == number }?.driver }
