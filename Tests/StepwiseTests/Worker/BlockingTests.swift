@@ -71,8 +71,8 @@ extension Scenarios {
         }
 
         private static let full =
-            "step bodies that nobody waits for hold every thread for .blocking steps, the spare ones too; other such steps wait until one of "
-            + "them returns, or the process is restarted"
+            "step bodies that nobody waits for hold every thread for .blocking steps, the spare ones too; once another such step waits for one, "
+            + "the worker releases it and claims nothing until a body returns or the process is restarted"
 
         @Test(.rule(10))
         func `A spare thread takes the place of one whose body nobody waits for, up to a bound`() async throws {
@@ -119,7 +119,21 @@ extension Scenarios {
                     return steps == ["late", "late", "late", "late"]
                 }
                 let runs = try await client.enqueue(short.workflowName, each: 0..<10)
-                try await Task.sleep(for: .seconds(1))
+                try await eventually("it releases what has no thread") {
+                    try await client.queueTotals().queues.map(\.ready) == [10]
+                }
+                // What it has claimed is told with the next beat.
+                func beat() async throws {
+                    let time = try await client.redisTime() + 1000
+                    try await eventually("it beats") {
+                        try await client.workers().allSatisfy { $0.lastBeat ?? 0 > time }
+                    }
+                }
+                try await beat()
+                let claim = try await client.workers().map(\.lastClaim)
+                try await beat()
+                let workers = try await client.workers()
+                #expect(workers.map(\.claims) == [0] && workers.map(\.lastClaim) == claim)
                 #expect(bodies.count == 4)
                 #expect(log.lines(Self.full).map(\.level) == [.error])
                 // Threads that come free count again.

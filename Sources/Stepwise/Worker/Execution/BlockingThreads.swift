@@ -37,6 +37,7 @@ final class BlockingThreads: Sendable {
     }
 
     private let count: Int
+    private let held = Atomic(false)
     private let bodies = PoolBodies()
     private let state = Mutex(State())
 
@@ -62,6 +63,10 @@ final class BlockingThreads: Sendable {
         begin()
         return areHeld
     }
+
+    /// Whether a body that is handed to them would have no thread.
+    func hold(_ isHeld: Bool) { held.store(isHeld, ordering: .relaxed) }
+    var isHeld: Bool { held.load(ordering: .relaxed) }
 
     /// Whether something waits for a thread.
     var areWanted: Bool { state.withLock { !$0.waiting.isEmpty } }

@@ -5,6 +5,7 @@ final class PoolLoad: Sendable {
     private let handed = Atomic(0)
     private let done = Atomic(0)
     private let begins = Atomic(0)
+    private let held = Atomic(false)
     private let bodies: PoolBodies
     private let session: String
 
@@ -14,6 +15,10 @@ final class PoolLoad: Sendable {
     init(_ bodies: PoolBodies, of session: String) {
         (self.bodies, self.session) = (bodies, session)
     }
+
+    /// Whether the pool begins nothing.
+    func hold(_ isHeld: Bool) { held.store(isHeld, ordering: .relaxed) }
+    var isHeld: Bool { held.load(ordering: .relaxed) }
 
     func noteHanded() { handed.wrappingAdd(1, ordering: .relaxed) }
 

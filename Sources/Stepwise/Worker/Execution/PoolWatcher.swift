@@ -2,11 +2,11 @@ internal import Logging
 import NIOCore
 import Synchronization
 
-/// Watches Swift's pool for a worker, from a loop that user code cannot hold.
+/// Watches Swift's pool for a worker, from a loop that user code cannot hold, and the threads for `.blocking` steps.
 ///
 /// While bodies hold all threads of the pool, the worker claims nothing and releases what has not begun, so that no work item stays with a
-/// worker that cannot execute it. Bodies that have begun go on, and those of `.blocking` steps, which have threads of their own, begin. It looks
-/// after these threads, too.
+/// worker that cannot execute it. Bodies that have begun go on, and those of `.blocking` steps, which have threads of their own, begin. The same
+/// holds the other way round, once a `.blocking` step waits for threads that bodies hold for which nobody waits.
 final class PoolWatcher: Sendable {
     private struct State {
         var watch: PoolWatch
@@ -21,6 +21,8 @@ final class PoolWatcher: Sendable {
         var blockingTicks = 0
         /// Some of those; empty as long as they do not hold all.
         var blockingBodies: [HeldThread] = []
+        /// Whether nothing is claimed for that: a body waits for one of them.
+        var blockingStops = false
         /// What the last note says of who holds it.
         var noted: PoolBodies.Picture?
         var notes = 0
@@ -49,6 +51,8 @@ final class PoolWatcher: Sendable {
     private let session: WorkerSession
     private let engine: WorkerExecutor
     private let interval: Duration
+    /// After how many ticks in a row threads count as held.
+    private let startTicks: Int
     /// `nil`: the process does not end for it.
     private let limits: Limits?
     /// How many threads Swift's pool has, or less.
@@ -66,7 +70,8 @@ final class PoolWatcher: Sendable {
         // Any limit is a few ticks long, and watching costs next to nothing.
         let interval = min(max(limit / 20, .milliseconds(50)), .milliseconds(500))
         self.interval = interval
-        let startTicks = limit.wholeMilliseconds / interval.wholeMilliseconds
+        let startTicks = max(1, limit.wholeMilliseconds / interval.wholeMilliseconds)
+        self.startTicks = startTicks
         limits =
             session.configuration.onStuck == .endProcess
             ? StuckWatch.ticks(of: session.configuration.stuckLimit, every: interval.wholeMilliseconds).map {
@@ -119,7 +124,7 @@ final class PoolWatcher: Sendable {
             let age = interval * (state.watch.still + max(0, state.heldTicks - 1))
             return (before, state.verdict, age, state.comparisons != comparisons)
         }
-        lookAfterBlockingThreads(poolAge: now == .held ? age : nil)
+        let (stopped, stops) = lookAfterBlockingThreads(poolAge: now == .held ? age : nil)
         if before == .held, now != .held { goOn() }
         if isNewServer { note(now == .held ? age : nil, session.poolLoad.picture) }
         switch now {
@@ -136,8 +141,8 @@ final class PoolWatcher: Sendable {
                 session.end(
                     .poolHeld(milliseconds: age.wholeMilliseconds, by: holder(bodies), bodies: bodies.holders))
             }
-        case .wary(let number): session.slots.allow(number)
-        case .free: if before != .free { session.slots.allow(nil) }
+        case .wary(let number): if !stops { session.slots.allow(number) }
+        case .free: if !stops, before != .free || stopped { session.slots.allow(nil) }
         }
     }
 
@@ -169,55 +174,72 @@ final class PoolWatcher: Sendable {
             : "step bodies hold every thread of Swift's pool, also such that nobody waits for"
     }
 
-    /// Has threads replaced that bodies hold for which nobody waits. Once there are no spare ones any more, the process may end.
+    /// Has threads replaced that bodies hold for which nobody waits. Once there are no spare ones any more and a body waits for one, nothing is
+    /// claimed, and the process may end.
     ///
     /// - Parameter poolAge: for how long Swift's pool has begun nothing, if it is held.
-    private func lookAfterBlockingThreads(poolAge: Duration?) {
-        let areHeld = session.blockingThreads.look(for: session.name)
-        let (wereHeld, ticks) = state.withLock { state in
-            let before = state.blockingTicks
-            state.blockingTicks = areHeld ? before + 1 : 0
-            return (before > 0, state.blockingTicks)
+    /// - Returns: whether nothing was claimed for it until now, and whether nothing is from now on.
+    private func lookAfterBlockingThreads(poolAge: Duration?) -> (stopped: Bool, stops: Bool) {
+        let threads = session.blockingThreads
+        let areHeld = threads.look(for: session.name)
+        let areWanted = areHeld && threads.areWanted
+        let (wereHeld, ticks, stopped, stops) = state.withLock { state in
+            let (ticks, stopped) = (state.blockingTicks, state.blockingStops)
+            state.blockingTicks = areHeld ? ticks + 1 : 0
+            state.blockingStops = areHeld && (stopped || areWanted && ticks >= startTicks)
+            return (ticks > 0, state.blockingTicks, stopped, state.blockingStops)
         }
+        // At each tick: the threads are those of all sessions of the process.
+        threads.hold(stops)
+        if stops, !stopped { stopClaiming() }
+        // Also bodies that were handed to the threads since.
+        if areWanted, stops { session.withdrawBodies() }
         let bodies = areHeld ? session.blockingThreads.picture(for: session.name) : .init()
         if areHeld != wereHeld {
             state.withLock { $0.blockingBodies = bodies.first }
             note(poolAge, poolAge == nil ? .init() : session.poolLoad.picture)
         }
-        guard areHeld else { return }
+        guard areHeld else { return (stopped, stops) }
         let holder = "step bodies that nobody waits for hold every thread for .blocking steps, the spare ones too"
         if ticks == 1 {
             session.logger.error(
-                "\(holder); other such steps wait until one of them returns, or the process is restarted",
+                "\(holder); once another such step waits for one, the worker releases it and claims nothing until a body returns or the process is restarted",
                 metadata: ["bodies": "\(bodies.holders)", "try": "find out why these bodies do not return"])
         }
-        guard let limits else { return }
+        guard let limits else { return (stopped, stops) }
         let mayEnd =
             if bodies.areUnwanted, session.poolLoad.picture.areUnwanted { ticks >= limits.unwanted } else {
-                ticks >= limits.wanted && session.blockingThreads.areWanted
+                ticks >= limits.wanted && (stops || areWanted)
             }
         if mayEnd {
             let age = interval * ticks
             session.end(.poolHeld(milliseconds: age.wholeMilliseconds, by: holder, bodies: bodies.holders))
         }
+        return (stopped, stops)
+    }
+
+    private func stopClaiming() {
+        session.slots.hold()
+        // A claim that waits on an empty list would still take an item.
+        for client in session.connections.blocking.values {
+            Task.detached(executorPreference: engine) { [session] in await session.stopWaiting(client) }
+        }
     }
 
     private func hold(_ age: Duration, _ bodies: PoolBodies.Picture) {
-        session.slots.hold()
+        session.poolLoad.hold(true)
+        stopClaiming()
         session.logger.warning(
             "\(bodies.count == 0 ? "code of no step body holds" : "step bodies hold") every thread of Swift's pool; the worker claims nothing, and releases what has not begun",
             metadata: [
                 "for": "\(age)", "waiting": "\(session.poolLoad.waiting)", "bodies": "\(bodies.holders)",
                 "try": "the option .blocking for steps whose bodies block or compute for long, or more workers",
             ])
-        // A claim that waits on an empty list would still take an item.
-        for client in session.connections.blocking.values {
-            Task.detached(executorPreference: engine) { [session] in await session.stopWaiting(client) }
-        }
         note(age, bodies)
     }
 
     private func goOn() {
+        session.poolLoad.hold(false)
         session.logger.notice("Swift's pool begins bodies again; claiming goes on")
         note(nil, .init())
     }

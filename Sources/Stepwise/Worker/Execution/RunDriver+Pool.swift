@@ -1,14 +1,16 @@
-/// Bodies that wait for a thread of Swift's pool.
+/// Bodies that wait for a thread, of Swift's pool or of those for `.blocking` steps.
 extension RunDriver {
-    /// Whether the body would have to wait for a thread of a pool that gives none.
+    /// Whether the body would have to wait for a thread where there is none.
     func isHeldBack(_ call: StepCall) -> Bool {
-        guard session.slots.isHeld, !call.options.isBlocking else { return false }
-        return call.options.timeout != nil || !paces.of(call.name).isQuick
+        if call.options.isBlocking { return session.blockingThreads.isHeld }
+        return session.poolLoad.isHeld && (call.options.timeout != nil || !paces.of(call.name).isQuick)
     }
 
-    /// Takes back the bodies that have no thread yet: whoever waits for one releases its step, or its turn.
+    /// Takes back the bodies that have no thread yet where there is none: whoever waits for one releases its step, or its turn.
     func withdrawBodies() {
-        for body in bodies.values where body.isOfPool { body.withdraw() }
+        for body in bodies.values {
+            if body.isOfPool ? session.poolLoad.isHeld : session.blockingThreads.isHeld { body.withdraw() }
+        }
     }
 }
 
@@ -24,7 +26,7 @@ extension WorkerSession {
         }
     }
 
-    /// As long as Swift's pool is held: takes back the bodies that wait for one of its threads.
+    /// As long as nothing is claimed for threads that are held: takes back the bodies that wait for one of these.
     func withdrawBodies() {
         let drivers = allDrivers
         connections.executor.actors.execute {
