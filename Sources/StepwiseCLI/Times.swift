@@ -1,4 +1,5 @@
 import Foundation
+import Stepwise
 
 /// Times on a command line.
 enum Times {
@@ -10,11 +11,9 @@ enum Times {
         return count * unit
     }
 
-    /// Of `2026-01-31T12:00:00Z`; `nil` for anything else.
-    static func date(_ text: String) -> Date? {
-        for style in [Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true)] {
-            if let date = try? Date(text, strategy: style) { return date }
-        }
-        return nil
-    }
+    /// Of ``dateForm``; `nil` for anything else. The rule is that of pushed items.
+    static func date(_ text: String) -> Date? { DateText.calendarDate(from: text) }
+
+    /// What ``date(_:)`` takes, in words.
+    static let dateForm = "a date of the calendar such as 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00"
 }

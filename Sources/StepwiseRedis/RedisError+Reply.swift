@@ -41,13 +41,16 @@ extension RedisError {
     /// Whether the server takes no writes: it has become a replica, and another one behind the same address may be the master.
     var isFromReplica: Bool { kind == .unavailable && message.contains("READONLY") }
 
+    /// What helps when Redis' memory is full.
+    package static let adviceWhenFull =
+        "raise its maxmemory, remove what nobody needs (stepwise events --kept --clear, --expected --clear, "
+        + "stepwise queues --malformed --clear), or let workers keep ended runs for a shorter time"
+
     /// What may help against a server that takes no writes; empty if that is not known.
     package var advice: String {
         guard kind == .refused else { return "" }
         return switch Self.code(of: message) {
-        case "OOM":
-            "; redis' memory is full: raise its maxmemory, remove what nobody needs (stepwise events --kept --clear, --expected --clear, "
-                + "stepwise queues --malformed --clear), or let workers keep ended runs for a shorter time; then try again"
+        case "OOM": "; redis' memory is full: \(Self.adviceWhenFull); then try again"
         case "MISCONF": "; redis cannot save its data: look at its log and its disk, and try again"
         default: ""
         }

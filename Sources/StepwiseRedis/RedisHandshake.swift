@@ -92,7 +92,8 @@ package struct RedisHandshake {
         }
     }
 
-    private static func field(_ name: String, of info: String) -> String {
+    /// A field of a reply of `INFO`; empty if it is not there.
+    package static func field(_ name: String, of info: String) -> String {
         for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix("\(name):") {
             return String(line.dropFirst(name.count + 1))
         }

@@ -130,6 +130,44 @@ struct CommandTests {
     }
 
     @Test(
+        .rule(8),
+        arguments: [
+            (["enqueue", "double", "1"], "--at", []), (["dead", "list"], "--since", []),
+            (["dead", "list"], "--until", []),
+            (["schedule", "create", "daily", "double", "--every", "1h"], "--from", []),
+            (["schedule", "backfill", "daily"], "--from", ["--to", "2027-04-01T00:00:00Z"]),
+            (["schedule", "backfill", "daily"], "--to", ["--from", "2027-01-01T00:00:00Z"]),
+        ] as [([String], String, [String])]
+    )
+    func `A date that the calendar or the clock does not have is refused, whichever option it is for`(
+        _ command: [String], _ option: String, _ more: [String]
+    ) async throws {
+        try await Fixture.with { fixture in
+            for date in ["2027-02-30T00:00:00Z", "2027-04-31T09:00:00.5Z", "2026-01-01T24:00:00+01:00"] {
+                let end = try await fixture.run(command + [option, date] + more, [:])
+                #expect(end.code == 64, "\(end)")
+                let words = "\(option) \(date) is no time: use a date of the calendar such as 2026-01-31T12:00:00Z"
+                #expect(end.complaint.contains(words), "\(end)")
+            }
+            #expect(try await fixture.send("DBSIZE").integer == 0)
+        }
+    }
+
+    @Test func `A date may have a fraction of the second, and an offset`() async throws {
+        try await Fixture.with { fixture in
+            let dates = [
+                ("2096-02-29T23:59:59Z", 3_981_398_399_000), ("2096-03-01T01:30:00.25+01:30", 3_981_398_400_250),
+            ]
+            for (index, (date, milliseconds)) in dates.enumerated() {
+                let end = try await fixture.stepwise("enqueue", "double", "1", "--id", "r\(index)", "--at", date)
+                #expect(end.code == 0, "\(end)")
+                let starts = try await fixture.client.handle("r\(index)").details().startsAt
+                #expect(starts == Date(milliseconds: milliseconds))
+            }
+        }
+    }
+
+    @Test(
         arguments: [
             (["enqueue", "double", "1", "--queue", "a}:queue:b"], #"holds "}": a queue's name is 1 to 100 of"#),
             (["notify", "word", "1", "--queue", "a}:queue:b"], #"holds "}": a queue's name is 1 to 100 of"#),
@@ -464,6 +502,70 @@ struct CommandTests {
             let here = try await fixture.stepwise("health", "--worker-on-this-host")
             #expect(here.code == 1)
             #expect(here.complaint.contains("on host"))
+        }
+    }
+
+    /// An entry of a worker that beats.
+    private func addWorker(_ fixture: Fixture) async throws {
+        let time = try await fixture.client.redisTime()
+        try await fixture.send("HSET ~worker:w-1-a state alive queues default concurrency 10 started \(time)")
+        try await fixture.send("ZADD ~workers \(time) w-1-a")
+    }
+
+    @Test(.rule(5)) func `A Redis whose memory is full is not healthy, whether a worker is alive or not`() async throws
+    {
+        try await Fixture.with { fixture in
+            try await addWorker(fixture)
+            #expect(try await fixture.stepwise("health").code == 0)
+            try await fixture.send("CONFIG SET maxmemory 100000")
+            let full = try await fixture.stepwise("health")
+            #expect(full.code == 1)
+            let words = full.complaint
+            #expect(words.contains("redis' memory is full: it counts ") && words.contains("maxmemory is 100000,"))
+            #expect(words.contains("raise its maxmemory"))
+            let probe = try await fixture.client.health(onThisHost: true).reason
+            #expect(probe?.contains("memory") != true, "a restart of the container would not help")
+            let json = try document(try await fixture.stepwise("health", "--json").output)
+            #expect(json["healthy"] as? Bool == false && json["workers"] as? [String] == ["w-1-a"])
+            let doctor = try await fixture.stepwise("doctor")
+            #expect(doctor.code == 1)
+            #expect(doctor.output.hasPrefix("memoryFull: redis' memory is full: it counts "), "\(doctor.output)")
+            #expect(doctor.output.contains("[INFO memory]; try: raise its maxmemory"))
+            try await fixture.send("CONFIG SET maxmemory 0")
+            #expect(try await fixture.stepwise("health").code == 0)
+            #expect(try await fixture.stepwise("doctor").code == 0)
+            try await fixture.send("DEL ~workers ~worker:w-1-a")
+            try await fixture.send("CONFIG SET maxmemory 100000")
+            #expect(try await fixture.stepwise("health").complaint.contains("redis' memory is full"))
+        }
+    }
+
+    @Test func `Whom Redis does not tell its memory, health and the doctor answer without it`() async throws {
+        try await Fixture.with { fixture in
+            try await addWorker(fixture)
+            _ = try await fixture.redis.send(["ACL", "SETUSER", "viewer", "on", ">pw", "~*", "&*", "+@all", "-info"])
+            try await fixture.send("CONFIG SET maxmemory 100000")
+            let url = fixture.server.url.replacing("unix://", with: "unix://viewer:pw@")
+            for command in ["health", "doctor"] {
+                let end = try await fixture.stepwise(command, "--redis", url)
+                #expect(end.code == 0, "\(command): \(end)")
+            }
+        }
+    }
+
+    @Test func `Memory that is nearly full is a warning of the doctor, and healthy`() async throws {
+        try await Fixture.with { fixture in
+            try await addWorker(fixture)
+            // So much that one connection more makes no difference.
+            try await fixture.send("SETRANGE elsewhere 10000000 x")
+            let used = RedisMemory(info: try await fixture.send("INFO memory").string ?? "").counted
+            try await fixture.send("CONFIG SET maxmemory \(used / 95 * 100)")
+            let nearly = try await fixture.stepwise("doctor")
+            #expect(nearly.code == 0)
+            #expect(nearly.output.contains("warning: redis' memory is nearly full: it counts "), "\(nearly.output)")
+            #expect(try await fixture.stepwise("health").code == 0)
+            try await fixture.send("CONFIG SET maxmemory \(used / 80 * 100)")
+            #expect(try await fixture.stepwise("doctor").output.hasPrefix("no violation"))
         }
     }
 

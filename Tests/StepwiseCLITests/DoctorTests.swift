@@ -187,6 +187,8 @@ struct DoctorTests {
         ),
         ([["SET ~dead 1"]], .wrongType, "[stepwise:{default}:dead]"),
         ([["SET ~open:wrong 1"]], .wrongType, "[stepwise:{default}:open:wrong]"),
+        // The last: from then on Redis takes no more.
+        ([["CONFIG SET maxmemory 1"]], .memoryFull, "maxmemory is 1,"),
     ]
 
     @Test

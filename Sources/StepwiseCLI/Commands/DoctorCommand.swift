@@ -6,7 +6,8 @@ struct DoctorCommand: AsyncParsableCommand {
         commandName: "doctor", abstract: "Checks a whole namespace: that nothing is lost, doubled or left over.",
         discussion: """
             Only reads, and may be used while workers work: what looks wrong is looked at again before it is reported. \
-            Prints one line for each violation and exits 1; exits 0 if there is none.
+            Prints one line for each violation and exits 1; exits 0 if there is none. That Redis' memory is full is one, \
+            too; from 90 % on it is a warning.
             """)
 
     @OptionGroup var connection: ConnectionOptions

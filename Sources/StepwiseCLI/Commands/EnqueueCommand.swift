@@ -65,7 +65,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         }
         guard let at else { return .after(.zero) }
         guard let date = Times.date(at) else {
-            throw ValidationError("--at \(at) is no time: use 2026-12-01T09:00:00Z")
+            throw ValidationError("--at \(at) is no time: use \(Times.dateForm)")
         }
         return .at(date)
     }

@@ -247,6 +247,7 @@ extension Scenarios {
                     _ = try await redis.send(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
                     let second = try await owner.enqueue(echo, "two").result(timeout: patience)
                     #expect(second == "two")
+                    #expect(try await owner.health(onThisHost: false).reason == nil)
                     let later = try await redis.send(["ZRANGE", .init(keys.workers), "0", "-1"])
                     #expect(later == names)
                 }

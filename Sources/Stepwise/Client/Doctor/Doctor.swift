@@ -16,6 +16,12 @@ package struct Doctor: Sendable {
 
     /// - Throws: ``StepwiseError``, one of the `redis…` codes.
     package func examine() async throws -> DoctorReport {
+        var report = try await examineKeys()
+        if let memory = try await client.memory() { report.note(memory) }
+        return report
+    }
+
+    private func examineKeys() async throws -> DoctorReport {
         var report = DoctorReport()
         var ids: Set<String> = []
         var lists = WorkItemSurvey.Lists()
@@ -208,7 +214,7 @@ package struct DoctorReport: Sendable {
     package var unreadable = 0
     /// Items that were rejected.
     package var malformed = 0
-    /// What is not right and breaks no rule: threads that user code holds, inboxes that nobody reads.
+    /// What is not right and breaks no rule: threads that user code holds, inboxes that nobody reads, memory that is nearly full.
     package var warnings: [String] = []
     package var violations: [Violation] = []
 
@@ -218,6 +224,16 @@ package struct DoctorReport: Sendable {
         (workItems, pushed, unreadable) = (survey.count, survey.pushed, survey.unreadable)
         warnings = survey.stuck.sorted()
         schedules = survey.namespace.schedules.count + survey.namespace.unreadableSchedules.count
+    }
+
+    mutating func note(_ memory: RedisMemory) {
+        if memory.isFull {
+            let violation = Violation(
+                .memoryFull, key: "INFO memory", memory.sentenceWhenFull, advice: memory.advice)
+            violations.insert(violation, at: 0)
+        } else if memory.isNearlyFull {
+            warnings.append(memory.warningWhenNearlyFull)
+        }
     }
 
     mutating func note(_ run: RunSnapshot, obsolete: Int) {

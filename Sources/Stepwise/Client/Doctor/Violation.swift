@@ -73,12 +73,14 @@ package struct Violation: Sendable, Hashable {
         case timerWithoutSchedule
         case unknownKey
         case wrongType
+        /// Redis' memory is full. The contract does not speak of it, but nothing can be started.
+        case memoryFull
     }
 
     package var kind: Kind
     package var run: String?
     package var step: String?
-    /// The key in Redis that shows it.
+    /// The key in Redis that shows it; of ``Kind/memoryFull`` the command.
     package var key: String
     /// What is wrong, without the names above.
     package var message: String

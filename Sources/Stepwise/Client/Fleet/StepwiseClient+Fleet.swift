@@ -120,14 +120,18 @@ extension StepwiseClient {
 
     /// Whether the fleet can do anything at all, and does.
     ///
-    /// - Parameter onThisHost: asks for a worker whose host is this machine's name.
-    /// - Returns: the workers that are alive, and the reason if there is none, if user code holds a thread of one or Swift's pool, or if work
-    ///   waits that they do not claim.
+    /// - Parameter onThisHost: asks for a worker whose host is this machine's name, and not about Redis' memory.
+    /// - Returns: the workers that are alive, and the reason if there is none, if Redis' memory is full, if user code holds a thread of one or
+    ///   Swift's pool, or if work waits that they do not claim.
     package func health(onThisHost: Bool) async throws -> (alive: [WorkerListing], reason: String?) {
         let workers = try await workers()
         let host = WorkerName.host
         let here = onThisHost ? workers.filter { $0.host == host } : workers
         let alive = here.filter { $0.state == .alive && $0.isIndexed }
+        // First: the other reasons may follow from it. No reason to restart the workers of a host.
+        if !onThisHost, let memory = try await memory(), memory.isFull {
+            return (alive, "\(memory.sentenceWhenFull); \(memory.advice)")
+        }
         if !alive.isEmpty {
             if let reason = Self.heldReason(alive) { return (alive, reason) }
             if let reason = try await poolProblem(of: alive) { return (alive, reason) }

@@ -45,7 +45,7 @@ struct DeadFilterOptions: ParsableArguments {
         if let length = Times.length(text) { return Date(timeIntervalSinceNow: -length) }
         if let date = Times.date(text) { return date }
         throw ValidationError(
-            "\(option) \(text) is no time: use 2026-01-31T12:00:00Z, or how long ago with a unit: 30s, 90m, 2h, 3d")
+            "\(option) \(text) is no time: use \(Times.dateForm), or how long ago with a unit: 30s, 90m, 2h, 3d")
     }
 }
 

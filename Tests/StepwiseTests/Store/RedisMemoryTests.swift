@@ -1,0 +1,44 @@
+import Stepwise
+import Testing
+
+@Suite("What Redis says of its memory") struct RedisMemoryTests {
+    private func memory(_ used: Int, of maximum: Int, notCounted: Int = 0, policy: String = "noeviction") -> RedisMemory
+    {
+        RedisMemory(
+            info: "# Memory\r\nused_memory:\(used)\r\nused_memory_human:1K\r\nmaxmemory:\(maximum)\r\n"
+                + "maxmemory_policy:\(policy)\r\nmem_not_counted_for_evict:\(notCounted)\r\n")
+    }
+
+    @Test func `It is full where Redis refuses: above the limit, without the buffers that Redis does not count`() {
+        #expect(memory(1001, of: 1000).isFull)
+        #expect(!memory(1000, of: 1000).isFull)
+        #expect(!memory(1001, of: 1000, notCounted: 1).isFull)
+        #expect(memory(1002, of: 1000, notCounted: 1).isFull)
+        #expect(memory(1001, of: 1000).sentenceWhenFull.contains("it counts 1001 bytes, and maxmemory is 1000,"))
+    }
+
+    @Test func `It is nearly full from 90 % on`() {
+        #expect(memory(900, of: 1000).isNearlyFull)
+        #expect(!memory(899, of: 1000).isNearlyFull)
+        #expect(
+            memory(950, of: 1000).warningWhenNearlyFull.contains("it counts 950 bytes, 95 % of its maxmemory of 1000,"))
+    }
+
+    @Test(arguments: ["allkeys-lru", "volatile-ttl"])
+    func `Where Redis removes keys it is at its limit all the time, and not full`(_ policy: String) {
+        #expect(!memory(1001, of: 1000, policy: policy).isFull)
+        #expect(!memory(1001, of: 1000, policy: policy).isNearlyFull)
+    }
+
+    @Test(arguments: [
+        "", "used_memory:5\r\n", "used_memory:5\r\nmaxmemory:0\r\n",
+        "used_memory:5\r\nmaxmemory:18446744073709551615\r\n",
+    ])
+    func `Without a limit, or without what tells it, it is not full`(_ info: String) {
+        #expect(!RedisMemory(info: info).isFull && !RedisMemory(info: info).isNearlyFull)
+    }
+
+    @Test func `A server that does not tell its policy has none`() {
+        #expect(RedisMemory(info: "used_memory:11\r\nmaxmemory:10\r\n").isFull)
+    }
+}
