@@ -186,6 +186,8 @@ extension Scenarios {
             try await withWorker([workflow], configuration: configuration) { client, _ in
                 let run = try await client.enqueue(workflow, 0)
                 await hasLeft.wait()
+                // A cancel that comes before is heard by the step.
+                try await eventually("the step is recorded") { try await run.history().map(\.step) == ["first"] }
                 #expect(try await run.cancel(reason: "enough") == .requested)
                 try await eventually("it is cancelled") { try await run.details().status == .cancelled }
                 let details = try await run.details()

@@ -311,9 +311,30 @@ extension Scenarios {
                 _ = try await server.command("CLIENT", "UNPAUSE")
                 try await worker.end()
                 #expect(try await server.command("PING").string == "PONG")
-                let calls = try await server.command("INFO", "commandstats").string ?? ""
-                #expect(!calls.contains("client|unblock") && calls.contains("client|kill"))
+                #expect(try await calls(of: "client|unblock", server) == 0)
             }
+        }
+
+        @Test(.rule(10))
+        func `A worker that leaves ends its blocking moves with their connections`() async throws {
+            try await RedisServer.withServer { server in
+                let worker = RunningWorker(
+                    try StepwiseWorker(redis: RedisEndpoint(server.url), workflows: [pay], logger: .silent))
+                try await eventually("both lists are waited for") { try await waits(server).count == 2 }
+                let before = try await calls(of: "client|kill", server)
+                worker.leave()
+                try await worker.end()
+                // One for each list; a connection that comes back ends the one before it, too.
+                #expect(try await calls(of: "client|kill", server) >= before + 2)
+                #expect(try await calls(of: "client|unblock", server) == 0)
+            }
+        }
+
+        private func calls(of command: String, _ server: RedisServer) async throws -> Int {
+            let lines = try await server.command("INFO", "commandstats").string?.split(whereSeparator: \.isNewline) ?? []
+            let start = "cmdstat_\(command):calls="
+            guard let line = lines.first(where: { $0.hasPrefix(start) }) else { return 0 }
+            return Int(line.dropFirst(start.count).prefix { $0.isNumber }) ?? 0
         }
     }
 }
