@@ -331,9 +331,11 @@ extension Scenarios {
         }
 
         private func calls(of command: String, _ server: RedisServer) async throws -> Int {
-            let lines = try await server.command("INFO", "commandstats").string?.split(whereSeparator: \.isNewline) ?? []
+            let text = try await server.command("INFO", "commandstats").string ?? ""
             let start = "cmdstat_\(command):calls="
-            guard let line = lines.first(where: { $0.hasPrefix(start) }) else { return 0 }
+            guard let line = text.split(whereSeparator: \.isNewline).first(where: { $0.hasPrefix(start) }) else {
+                return 0
+            }
             return Int(line.dropFirst(start.count).prefix { $0.isNumber }) ?? 0
         }
     }
