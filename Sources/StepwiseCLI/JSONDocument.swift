@@ -33,7 +33,7 @@ indirect enum JSONDocument {
         self = .object(patches.sorted { $0.key < $1.key }.map { ($0.key, .number($0.value)) })
     }
 
-    /// One line: stored JSON loses its line breaks, which stand between its parts.
+    /// One line: of stored JSON the line breaks and tabs between its parts become spaces, and everything else stays as it is stored.
     var text: String {
         let parts = written.unicodeScalars.split { $0 == "\n" || $0 == "\r" || $0 == "\t" }
         return parts.map { String($0) }.joined(separator: " ")

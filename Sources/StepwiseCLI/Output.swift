@@ -1,22 +1,54 @@
 import Foundation
 import Stepwise
 
-/// Where words go: answers to stdout, complaints to stderr.
+/// Where words go: answers to stdout, complaints to stderr. Nothing else in the command line writes. A line, a table's cell and a sentence are
+/// made `printable`, so that what is stored can neither move a cursor nor forge a line. Of JSON that holds on a terminal; a pipe and a file
+/// get its strings as they are stored.
 enum Output {
-    /// Writes a text and a newline. A reader that has gone away costs nothing but the output.
-    ///
-    /// A terminal obeys nothing in it but newlines: whatever else moves a cursor is escaped here, in JSON as JSON does.
-    static func print(_ text: String) {
-        let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
-        write(
-            lines.map { String($0).printable }.joined(separator: "\n") + "\n",
-            to: FileHandle.standardOutput.fileDescriptor)
+    /// Writes one line. A reader that has gone away costs nothing but the output.
+    static func print(_ line: String) { answer(line.printable) }
+
+    static func print(_ table: Table) { print([table]) }
+
+    /// Writes tables with an empty line between them. Their cells are printable.
+    static func print(_ tables: [Table]) {
+        answer(tables.map(\.text).joined(separator: "\n\n"))
+    }
+
+    /// Writes one document on one line. Outside of its strings JSON has nothing that would be escaped; in them the escapes mean the same.
+    static func print(_ document: JSONDocument) {
+        let isTerminal = isatty(FileHandle.standardOutput.fileDescriptor) == 1
+        answer(isTerminal ? document.text.printable : document.text)
+    }
+
+    /// Writes the document, or the line if there is none.
+    static func print(_ document: JSONDocument?, else line: String) {
+        if let document { print(document) } else { print(line) }
     }
 
     /// Writes one sentence to stderr, on one line.
-    static func complain(_ sentence: String) {
-        write("stepwise: \(sentence.printable)\n", to: FileHandle.standardError.fileDescriptor)
+    static func complain(_ sentence: String) { complain(lines: ["stepwise: " + sentence]) }
+
+    /// Writes what the parser says of wrong usage to stderr.
+    ///
+    /// - Parameters:
+    ///   - message: of lines, the first of which is `start`.
+    ///   - start: one line, though it may quote an argument that has several.
+    static func complain(usage message: String, start: String) {
+        // By scalars: a character may be one of the start and of what follows.
+        let scalars = message.unicodeScalars
+        let isWhole = scalars.starts(with: start.unicodeScalars)
+        let rest = scalars.dropFirst(isWhole ? start.unicodeScalars.count : 0)
+        let lines = rest.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
+        complain(lines: isWhole ? [start + (lines.first ?? "")] + lines.dropFirst() : lines)
     }
+
+    private static func complain(lines: [String]) {
+        write(
+            lines.map(\.printable).joined(separator: "\n") + "\n", to: FileHandle.standardError.fileDescriptor)
+    }
+
+    private static func answer(_ text: String) { write(text + "\n", to: FileHandle.standardOutput.fileDescriptor) }
 
     private static func write(_ text: String, to file: Int32) {
         let bytes = Array(text.utf8)

@@ -29,9 +29,15 @@ enum Main {
             var command = try StepwiseCommand.parseAsRoot()
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
         } catch {
+            let code = StepwiseCommand.exitCode(for: error)
+            // The end that was told already, and help.
+            if error is ExitCode || code == .success { StepwiseCommand.exit(withError: error) }
             // The parser knows its own errors and how to help with them; of the others, one sentence is enough.
-            if error is ExitCode || StepwiseCommand.exitCode(for: error) != .failure {
-                StepwiseCommand.exit(withError: error)
+            if code != .failure {
+                Output.complain(
+                    usage: StepwiseCommand.fullMessage(for: error),
+                    start: "Error: " + StepwiseCommand.message(for: error))
+                exit(code.rawValue)
             }
             Output.complain("\(error)")
             exit(2)

@@ -6,13 +6,14 @@ struct Table {
     private var rows: [[String]] = []
 
     init(_ head: String...) {
-        self.head = head
+        self.head = head.map(\.printable)
     }
 
     mutating func add(_ cells: String...) { add(cells) }
 
+    /// What is stored may hold characters that move a terminal's cursor, or add rows: a cell is as wide as what is shown of it.
     mutating func add(_ cells: [String]) {
-        rows.append(cells.map(Self.printable))
+        rows.append(cells.map(\.printable))
     }
 
     /// The lines, without spaces at their ends.
@@ -27,7 +28,4 @@ struct Table {
             return line
         }.joined(separator: "\n")
     }
-
-    /// What is stored may hold characters that move a terminal's cursor, or add rows.
-    static func printable(_ text: String) -> String { text.printable }
 }

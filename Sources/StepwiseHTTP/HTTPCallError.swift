@@ -30,6 +30,7 @@ public struct HTTPCallError: Error, Sendable, Hashable, Codable, CustomStringCon
     }
 
     public let code: Code
+    /// One line.
     public let message: String
     /// The answer's status, for code `status`.
     public let status: Int?
@@ -38,16 +39,17 @@ public struct HTTPCallError: Error, Sendable, Hashable, Codable, CustomStringCon
     /// The answer's body as text, for code `status`: at most its first 4,000 bytes.
     public let body: String
 
-    public var description: String { message }
+    public var description: String { message.printable }
 
     /// For tests: an answer whose status is not accepted.
     public init(status: Int, headers: CallHeaders = [:], text: String = "") {
         self.init("a request", answered: status, headers: headers, body: Array(text.utf8))
     }
 
+    /// - Parameter message: kept on one line, with what a terminal obeys as JSON's escapes.
     public init(_ code: Code, _ message: String) {
         self.code = code
-        self.message = message
+        self.message = message.printable
         status = nil
         headers = [:]
         body = ""
@@ -76,8 +78,8 @@ public struct HTTPCallError: Error, Sendable, Hashable, Codable, CustomStringCon
         let hint =
             (300..<400).contains(status) && headers["location"] != nil
             ? "; .followRedirects(atMost:) follows such an answer" : ""
-        let excerpt = text.isEmpty ? "" : ": " + text.prefix(bytes: 500)
-        message = "\(request) was answered with status \(status)\(hint)\(excerpt)"
+        let excerpt = text.isEmpty ? "" : ": " + text.prefix(bytes: 500).printable.prefix(bytes: 500)
+        message = "\(request) was answered with status \(status)\(hint)\(excerpt)".printable
     }
 
     package static let limit = 4000

@@ -81,5 +81,5 @@ public struct ReplayFailure: Error, Sendable, Hashable, CustomStringConvertible 
     public let divergence: Divergence?
     public let message: String
 
-    public var description: String { "run \(run) would be parked: \(message)" }
+    public var description: String { "run \(run) would be parked: \(message)".printable }
 }

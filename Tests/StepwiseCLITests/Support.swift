@@ -61,8 +61,13 @@ struct Fixture {
         try await run(arguments, environment)
     }
 
-    func run(_ arguments: [String], _ environment: [String: String]) async throws -> CommandEnd {
+    func run(_ arguments: [String], _ environment: [String: String] = [:]) async throws -> CommandEnd {
         try await run(Self.binary, arguments, environment)
+    }
+
+    /// The same with a terminal for stdout.
+    func runAtTerminal(_ arguments: [String]) async throws -> CommandEnd {
+        try await run(Self.binary, arguments, [:], terminal: PseudoTerminal())
     }
 
     /// A line of shell, in which `$STEPWISE` is the program.
@@ -70,7 +75,9 @@ struct Fixture {
         try await run(URL(fileURLWithPath: "/bin/sh"), ["-c", line], ["STEPWISE": Self.binary.path])
     }
 
-    private func run(_ program: URL, _ arguments: [String], _ more: [String: String]) async throws -> CommandEnd {
+    private func run(
+        _ program: URL, _ arguments: [String], _ more: [String: String], terminal: PseudoTerminal? = nil
+    ) async throws -> CommandEnd {
         let name = "\(server.folder)/\(UInt32.random(in: .min ... .max))"
         for file in [name + ".out", name + ".err"] { try Data().write(to: URL(fileURLWithPath: file)) }
         let process = Process()
@@ -79,17 +86,22 @@ struct Fixture {
         process.environment = ProcessInfo.processInfo.environment
             .merging(["STEPWISE_REDIS_URL": server.url, "STEPWISE_NAMESPACE": ""]) { $1 }.merging(more) { $1 }
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle(forWritingAtPath: name + ".out")
+        let output: FileHandle? = terminal?.end ?? FileHandle(forWritingAtPath: name + ".out")
+        process.standardOutput = output
         process.standardError = FileHandle(forWritingAtPath: name + ".err")
+        async let shown = terminal?.text()
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             process.terminationHandler = { _ in continuation.resume() }
             do { try process.run() } catch {
                 process.terminationHandler = nil
                 continuation.resume(throwing: error)
             }
+            // The program has its own: the text is over once that is closed.
+            try? terminal?.end.close()
         }
+        let file = try String(contentsOfFile: name + ".out", encoding: .utf8)
         return CommandEnd(
-            code: process.terminationStatus, output: try String(contentsOfFile: name + ".out", encoding: .utf8),
+            code: process.terminationStatus, output: await shown ?? file,
             complaint: try String(contentsOfFile: name + ".err", encoding: .utf8))
     }
 
@@ -97,6 +109,46 @@ struct Fixture {
     private static var binary: URL {
         URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
             .appendingPathComponent("stepwise")
+    }
+}
+
+/// A terminal for one program, which writes to its end what a person would see.
+struct PseudoTerminal {
+    /// The program's end.
+    let end: FileHandle
+    private let screen: Int32
+
+    init() throws {
+        var (screen, end): (Int32, Int32) = (-1, -1)
+        guard openpty(&screen, &end, nil, nil, nil) == 0 else { throw POSIXError(.ENODEV) }
+        // Another program that is started meanwhile would keep it open.
+        for file in [screen, end] { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
+        // Byte for byte: no carriage return before a newline.
+        var settings = termios()
+        tcgetattr(end, &settings)
+        cfmakeraw(&settings)
+        tcsetattr(end, TCSANOW, &settings)
+        self.screen = screen
+        self.end = FileHandle(fileDescriptor: end, closeOnDealloc: true)
+    }
+
+    /// Everything until the program's end is closed; may be asked once.
+    func text() async -> String {
+        await withCheckedContinuation { continuation in
+            // A read blocks its thread.
+            Thread.detachNewThread { [screen] in
+                var bytes: [UInt8] = []
+                var buffer = [UInt8](repeating: 0, count: 4096)
+                while true {
+                    let count = buffer.withUnsafeMutableBytes { Foundation.read(screen, $0.baseAddress, $0.count) }
+                    if count < 0, errno == EINTR { continue }
+                    if count <= 0 { break }
+                    bytes += buffer[..<count]
+                }
+                close(screen)
+                continuation.resume(returning: String(decoding: bytes, as: UTF8.self))
+            }
+        }
     }
 }
 

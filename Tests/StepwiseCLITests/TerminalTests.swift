@@ -25,6 +25,25 @@ struct TerminalTests {
         if let lines { #expect(end.output.utf8.filter { $0 == 10 }.count == lines, comment) }
     }
 
+    /// A document to a file and at a terminal: on one line, and the same one. At the terminal it is harmless, in the file its strings are as
+    /// they are stored.
+    ///
+    /// - Returns: what the file has.
+    private func expectDocument(_ fixture: Fixture, _ arguments: String...) async throws -> String {
+        let comment = Comment(rawValue: arguments.joined(separator: " "))
+        let told = try await fixture.run(arguments).output
+        let shown = try await fixture.runAtTerminal(arguments)
+        expectHarmless(shown, lines: 1, comment)
+        #expect(told.utf8.filter { $0 == 10 }.count == 1, comment)
+        #expect(told.unicodeScalars.contains("\u{202E}"), comment)
+        let values = try [told, shown.output].map { text in
+            let value = try JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)
+            return try JSONSerialization.data(withJSONObject: [value], options: .sortedKeys)
+        }
+        #expect(values[0] == values[1], comment)
+        return told
+    }
+
     @Test func `A rejected item cannot forge a row or move the cursor`() async throws {
         let double = Workflow("double") { (_, amount: Int) async throws -> Int in amount * 2 }
         try await Fixture.with { fixture in
@@ -39,14 +58,13 @@ struct TerminalTests {
             let table = try await fixture.stepwise("queues", "--malformed")
             expectHarmless(table, lines: 2)
             #expect(table.output.contains(shown))
-            let json = try await fixture.stepwise("queues", "--malformed", "--json")
-            expectHarmless(json, lines: 1)
-            let told = (try document(json.output)["malformed"] as? [[String: Any]])?.first
+            let json = try await expectDocument(fixture, "queues", "--malformed", "--json")
+            let told = (try document(json)["malformed"] as? [[String: Any]])?.first
             #expect(told?["item"] as? String == item)
         }
     }
 
-    @Test func `Values, errors and events are shown without what a terminal obeys, and mean the same as JSON`()
+    @Test func `Values, errors and events are harmless in tables and at a terminal, and a file gets what is stored`()
         async throws
     {
         let echo = Workflow("echo") { (context, text: String) async throws -> String in
@@ -60,11 +78,13 @@ struct TerminalTests {
             let raw = "[\n\"x\u{7F}\u{9B}2J\u{202E}\"\r\n]"
             _ = try await fixture.client.notify("news", json: Array(raw.utf8), keep: .seconds(600), queue: "default")
             expectHarmless(try await fixture.stepwise("events", "--kept"), lines: 2)
-            expectHarmless(try await fixture.stepwise("events", "--kept", "--json"), lines: 1)
+            _ = try await expectDocument(fixture, "events", "--kept", "--json")
+            let enqueue = ["enqueue", "echo", JSON.string(hostile), "--id", "r", "--wait"]
             try await fixture.withWorker([echo, fails]) {
-                let said = try await fixture.stepwise("enqueue", "echo", JSON.string(hostile), "--id", "r", "--wait")
+                let said = try await fixture.run(enqueue)
                 #expect(said.code == 0, "\(said.complaint)")
-                expectHarmless(said, lines: 1)
+                let stored = try #require(try await fixture.send("HGET ~run:r output").bytes)
+                #expect(Array(said.output.utf8) == stored + [10])
                 let meant = try JSON.value(String.self, from: Array(said.output.utf8))
                 #expect(meant == hostile)
                 let failed = try await fixture.stepwise("enqueue", "fails", "0", "--id", "f", "--wait")
@@ -72,18 +92,134 @@ struct TerminalTests {
                 expectHarmless(failed)
                 #expect(failed.complaint.utf8.filter { $0 == 10 }.count == 1)
             }
+            let shown = try await fixture.runAtTerminal(enqueue)
+            expectHarmless(shown, lines: 1)
+            #expect(shown.output.contains(#"a\nFORGED\u001b[2J\u009b2J\u007f\u2028\u202ez"#))
+            let meant = try JSON.value(String.self, from: Array(shown.output.utf8))
+            #expect(meant == hostile)
             for command in ["status", "history"] {
                 for run in ["r", "f"] {
                     let table = try await fixture.stepwise(command, run)
                     expectHarmless(table, "\(command) \(run)")
                     #expect(table.output.contains(#"\u001b[2J"#))
-                    expectHarmless(try await fixture.stepwise(command, run, "--json"), lines: 1, "\(command) \(run)")
+                    _ = try await expectDocument(fixture, command, run, "--json")
                 }
             }
-            let status = try document(try await fixture.stepwise("status", "r", "--json").output)
-            #expect(status["payload"] as? String == hostile)
+            // The input stands there byte for byte.
+            let status = try await fixture.stepwise("status", "r", "--json").output
+            #expect(Array(status.utf8).contains(Array(JSON.string(hostile).utf8)))
+            #expect(try document(status)["payload"] as? String == hostile)
             expectHarmless(try await fixture.stepwise("dead", "list"), lines: 2)
             expectHarmless(try await fixture.stepwise("dead", "show", "f"))
+        }
+    }
+
+    /// Every command that the program has, with the text where it takes or shows any: `X` stands for it, `J` for its JSON.
+    private static let commands = [
+        "enqueue X", "status f", "status p", "status X", "history f", "history X", "pause X", "resume X",
+        "resume --queue X", "cancel X", "cancel --status X", "notify X", "notify news J --run X", "events --kept",
+        "events --expected", "callback complete X", "callback extend X --by 1", "dead list", "dead list --since X",
+        "dead show f", "dead show X", "dead resume f --from X --dry-run", "dead resume X", "dead restart f",
+        "dead restart X", "dead delete X", "runs", "runs --status X", "schedules", "schedule create X echo --every 1h",
+        "schedule create t echo J --cron X", "schedule show s", "schedule show X", "schedule pause X",
+        "schedule resume X", "schedule trigger s --id X", "schedule backfill s --from X --to 1h", "schedule delete X",
+        "workers", "queues", "queues --malformed", "doctor", "health",
+    ]
+
+    /// Puts the text into every place of a namespace, also where no client and no worker would write it.
+    private func plant(_ fixture: Fixture) async throws {
+        let json = JSON.string(hostile)
+        let words = "\"type\":\(json),\"message\":\(json)"
+        let again = "{\"attempt\":1,\(words),\"worker\":\(json),\"took\":1,\"at\":1,\"delay\":1}"
+        try await fixture.send(
+            "HSET ~run:f status failed queue default created 1 ended 2 recorded 2", "workflow", hostile, "payload",
+            "[\n\(json)\r\n]", "error", "{\(words),\"step\":\(json),\"attempts\":1,\"worker\":\(json)}", "labels",
+            "{\"note\":\(json)}", "reason", hostile, "warning", hostile, "cancelled", hostile, "origin", hostile,
+            "restarted", hostile)
+        try await fixture.send(
+            "HSET ~steps:f", "1", "{\"step\":\(json),\"attempts\":1,\"value\":\(json),\"failed\":[\(again)]}", "2",
+            "{\"step\":\"b\",\"attempts\":1,\"key\":\(json),\"error\":{\(words)}}")
+        try await fixture.send("ZADD ~runs:failed 1 f")
+        try await fixture.send("ZADD ~dead 1 f")
+        try await fixture.send(
+            "HSET ~run:p status parked queue default created 1 recorded 0 turn w", "workflow", hostile, "payload", json,
+            "reason", hostile)
+        try await fixture.send("HSET ~open:p", hostile, "run 1 0 event:1:\(hostile)\n\(again)")
+        try await fixture.send("ZADD ~runs:parked 1 p")
+        try await fixture.send(
+            "HSET ~worker:\(hostile) state alive concurrency 1", "queues", "q\(hostile)", "workflows", hostile,
+            "versions",
+            "w=\(hostile)", "host", hostile, "version", hostile, "held",
+            "[{\"run\":\(json),\"step\":\(json),\"isBody\":true,\"since\":1}]")
+        // It beats for as long as the test may take.
+        let time = try await fixture.client.redisTime() + 3_600_000
+        try await fixture.send("ZADD ~workers \(time)", hostile)
+        for list in ["inbox", "queue"] { try await fixture.send("LPUSH ~\(list):\(hostile)", hostile) }
+        try await fixture.send("LPUSH ~unserved:default:\(hostile)", "turn f 1")
+        try await fixture.send("ZADD ~delayed 9", "default \(hostile)")
+        try await fixture.send("HSET ~paused", "workflow:\(hostile)", "1", "queue:\(hostile)", "1")
+        for name in [hostile, "news"] { try await fixture.send("SET ~kept:\(name)", "4102444800000 [\n\(json)\t]") }
+        try await fixture.send("ZADD ~expected 1", hostile)
+        try await fixture.send("LPUSH ~malformed", "{\"reason\":\(json),\"queue\":\(json),\"item\":\(json),\"at\":1}")
+        try await fixture.send(
+            "HSET ~schedules", hostile, "{\(json)", "s",
+            "{\"workflow\":\"echo\",\"every\":3600000,\"next\":4102444800000,\"payload\":[\(json)],\"lastRun\":\(json)}"
+        )
+    }
+
+    @Test func `No command shows a stored or a given text as what a terminal obeys`() async throws {
+        try await Fixture.with { fixture in
+            try await plant(fixture)
+            for line in Self.commands {
+                let arguments = line.split(separator: " ").map {
+                    $0 == "X" ? hostile : $0 == "J" ? JSON.string(hostile) : String($0)
+                }
+                for more in [[], ["--json"]] {
+                    let end = try await fixture.runAtTerminal(arguments + more)
+                    let comment = Comment(rawValue: "\(line) \(more): \(end.output) \(end.complaint)")
+                    expectHarmless(end, comment)
+                    // A token that is none is not quoted.
+                    #expect((end.output + end.complaint).contains("FORGED") != line.hasPrefix("callback"), comment)
+                    if !more.isEmpty, !end.output.isEmpty {
+                        #expect(try document(end.output).isEmpty == false, comment)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The commands without subcommands, as words.
+    private func leaves(_ command: [String: Any], _ path: [String] = []) -> [String] {
+        let subcommands = command["subcommands"] as? [[String: Any]] ?? []
+        if subcommands.isEmpty { return [path.joined(separator: " ")] }
+        return subcommands.flatMap { leaves($0, path + [$0["commandName"] as? String ?? ""]) }
+    }
+
+    @Test func `Each command is among those that are tried with such a text`() async throws {
+        try await Fixture.with { fixture in
+            let help = try document(try await fixture.stepwise("--experimental-dump-help").output)
+            let names = leaves(try #require(help["command"] as? [String: Any])).filter { $0 != "help" }
+            #expect(names.count > 20)
+            for name in names {
+                #expect(Self.commands.contains { $0 == name || $0.hasPrefix(name + " ") }, "\(name)")
+            }
+        }
+    }
+
+    @Test func `Wrong usage is told without what a terminal obeys, its sentence on one line`() async throws {
+        try await Fixture.with { fixture in
+            for arguments in [
+                ["runs", "--status", hostile], ["runs", "--\(hostile)"], ["runs", hostile], ["\(hostile)"],
+            ] {
+                let end = try await fixture.run(arguments)
+                #expect(end.code == 64 && end.output.isEmpty)
+                expectHarmless(end, "\(arguments)")
+                let lines = end.complaint.split(separator: "\n")
+                #expect(lines.first?.hasPrefix("Error: ") == true && lines.first?.contains(shown) == true, "\(lines)")
+                #expect(lines.contains { $0.hasPrefix("Usage: ") }, "\(lines)")
+            }
+            let help = try await fixture.stepwise("runs", "--help")
+            #expect(help.code == 0 && help.output.contains("USAGE: ") && help.complaint.isEmpty)
         }
     }
 

@@ -78,6 +78,21 @@ struct AnswerTests {
         try await silent.close()
     }
 
+    @Test func `What an answer says cannot forge a line of a message, and is kept as it is`() async throws {
+        let said = "no\nFORGED\u{1B}[2J\u{9B}2J\u{202E}"
+        try await TestServer.with { _ in
+            .answer(400, text: said)
+        } _: { server in
+            let error = try await refusal(.get(server.url)).error
+            #expect(error.message.hasSuffix(#": no\nFORGED\u001b[2J\u009b2J\u202e"#), "\(error)")
+            #expect(error.body == said)
+        }
+        let url = "http://127.0.0.1/\n\u{202E}"
+        let refused = try await refusal(.get(url)).error
+        #expect(refused.message.printable == refused.message && "\(refused)" == refused.message)
+        #expect(HTTPCallError(.connection, said).message == #"no\nFORGED\u001b[2J\u009b2J\u202e"#)
+    }
+
     @Test func `A large error is kept in part, and fits into what is kept of a step's failure`() async throws {
         for body in [String(repeating: "\u{1}", count: 50_000), String(repeating: "é", count: 50_000)] {
             try await TestServer.with { _ in

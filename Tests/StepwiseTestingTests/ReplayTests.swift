@@ -37,6 +37,19 @@ struct ReplayTests {
         #expect(failure?.message.contains("(step \"first\")") == true)
     }
 
+    @Test func `What a failed test quotes of a step's name hides nothing`() async throws {
+        let calls = Count()
+        let workflow = Workflow("w") { (context, _: Int) async throws -> Int in
+            calls.add("run")
+            try await context.run("\u{202E}\(calls["run"])") { 2 }
+            return 3
+        }
+        let failure = await failure { try await WorkflowTest(workflow).run(1) }
+        let words = try #require(failure?.description)
+        #expect(words.contains(#"\u202e"#) && words.printable == words)
+        #expect(failure?.divergence?.expected?.step == "\u{202E}1")
+    }
+
     @Test func `A function that comes to another result when it is replayed fails the test`() async throws {
         let workflow = Workflow("w") { (context, _: Int) async throws -> String in
             let id = UUID().uuidString

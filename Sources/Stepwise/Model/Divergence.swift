@@ -19,7 +19,9 @@ public struct Divergence: Sendable, Hashable, Codable, CustomStringConvertible {
             self.key = key
         }
 
-        public var description: String { "\(kind ?? "step") \"\(step)\"" + (key.map { " with key \($0)" } ?? "") }
+        public var description: String {
+            ("\(kind ?? "step") \"\(step)\"" + (key.map { " with key \($0)" } ?? "")).printable
+        }
     }
 
     /// What the history has at the position.

@@ -70,9 +70,11 @@ public struct StepFailure: Error, Sendable, Hashable, Codable, CustomStringConve
             value: words.value)
     }
 
+    /// One line; ``message`` is what the error said.
     public var description: String {
-        if let child { return "step \"\(step)\" failed with run \(child), its child: \(type): \(message)" }
+        if let child { return "step \"\(step)\" failed with run \(child), its child: \(type): \(message)".printable }
         return "step \"\(step)\" failed after \(attempts) attempt\(attempts == 1 ? "" : "s") with \(type): \(message)"
+            .printable
     }
 
     public init(from decoder: any Decoder) throws {

@@ -79,7 +79,8 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
 
     package init(_ code: Code, _ message: String) {
         self.code = code
-        self.message = message
+        // It may quote what somebody else has written: one line, whoever prints it.
+        self.message = message.printable
     }
 
     public var description: String { message }

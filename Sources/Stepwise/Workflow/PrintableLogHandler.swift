@@ -1,6 +1,7 @@
 package import Logging
 
-/// Writes each of Stepwise's own log lines as one line: what it tells may hold texts that somebody else has pushed.
+/// Writes each of Stepwise's own log lines as one line: what it tells may hold texts that somebody else has pushed. All of its texts pass here:
+/// the message, the metadata of the line and of the logger, their keys, and the error.
 struct PrintableLogHandler: LogHandler {
     var base: any LogHandler
 
@@ -11,7 +12,7 @@ struct PrintableLogHandler: LogHandler {
 
     var metadata: Logger.Metadata {
         get { base.metadata }
-        set { base.metadata = newValue }
+        set { base.metadata = Self.printable(newValue) }
     }
 
     var metadataProvider: Logger.MetadataProvider? {
@@ -20,15 +21,25 @@ struct PrintableLogHandler: LogHandler {
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { base[metadataKey: key] }
-        set { base[metadataKey: key] = newValue }
+        get { base[metadataKey: key.printable] }
+        set { base[metadataKey: key.printable] = newValue.map(Self.printable) }
     }
 
     func log(event: LogEvent) {
         var event = event
         event.message = Logger.Message(stringLiteral: event.message.description.printable)
-        event.metadata = event.metadata?.mapValues(Self.printable)
+        event.metadata = event.metadata.map(Self.printable)
+        // Handlers write an error as its text.
+        event.error = event.error.map { error -> any Error in
+            let words = "\(error)"
+            let shown = words.printable
+            return shown == words ? error : PrintableError(description: shown)
+        }
         base.log(event: event)
+    }
+
+    private static func printable(_ metadata: Logger.Metadata) -> Logger.Metadata {
+        Logger.Metadata(metadata.map { ($0.key.printable, printable($0.value)) }) { first, _ in first }
     }
 
     private static func printable(_ value: Logger.Metadata.Value) -> Logger.Metadata.Value {
@@ -36,9 +47,14 @@ struct PrintableLogHandler: LogHandler {
         case .string(let text): .string(text.printable)
         case .stringConvertible(let value): .string(value.description.printable)
         case .array(let values): .array(values.map(printable))
-        case .dictionary(let values): .dictionary(values.mapValues(printable))
+        case .dictionary(let values): .dictionary(printable(values))
         }
     }
+}
+
+/// An error on one line, in place of one that is not.
+private struct PrintableError: Error, CustomStringConvertible {
+    let description: String
 }
 
 extension Logger {

@@ -30,7 +30,7 @@ struct ReplayLogHandler: LogHandler {
         var metadata = own
         if let more = event.metadata { metadata.merge(more) { $1 } }
         if let step = StepScope.current {
-            metadata["step"] = "\(step.id)"
+            metadata["step"] = "\(step.id.printable)"
             metadata["attempt"] = "\(step.attempt)"
         } else if instance.isSilent {
             return

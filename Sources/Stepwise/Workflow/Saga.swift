@@ -85,7 +85,7 @@ public struct SagaFailure: Error, CustomStringConvertible {
     /// Why each undo failed for good that did, in the order in which they were tried. All others have succeeded.
     public let notUndone: [StepFailure]
 
-    public var description: String { "\(cause); \(remainder)" }
+    public var description: String { "\(cause); \(remainder)".printable }
 
     /// What is to be told beside the cause.
     var remainder: String {

@@ -70,5 +70,5 @@ extension RunInstance {
 public struct RunTimeout: Error, Sendable, Hashable, CustomStringConvertible {
     package let message: String
 
-    public var description: String { message }
+    public var description: String { message.printable }
 }

@@ -115,5 +115,5 @@ public struct EventTimeout: Error, Sendable, Hashable, Codable, CustomStringConv
         (self.event, self.step) = (event, step)
     }
 
-    public var description: String { "no event \"\(event)\" came for step \"\(step)\" in time" }
+    public var description: String { "no event \"\(event)\" came for step \"\(step)\" in time".printable }
 }

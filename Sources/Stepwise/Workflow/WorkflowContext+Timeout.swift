@@ -41,5 +41,5 @@ public struct WorkflowTimeout: Error, Sendable, Hashable, Codable, CustomStringC
     public let name: String
     public let limit: Duration
 
-    public var description: String { "\"\(name)\": it was not done within \(limit)" }
+    public var description: String { "\"\(name)\": it was not done within \(limit)".printable }
 }

@@ -175,7 +175,7 @@ public struct WorkflowContext: Sendable {
         if case .finished = instance.progress {
             // The run may have left its worker by now: nobody would take the note.
             if instance.isNews(message) {
-                logger.warning("a step was called from the wrong place", metadata: ["error": "\(message)"])
+                logger.printable.warning("a step was called from the wrong place", metadata: ["error": "\(message)"])
             }
         } else {
             instance.noteMisuse(message)

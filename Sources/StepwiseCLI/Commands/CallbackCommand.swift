@@ -27,7 +27,7 @@ struct CallbackCommand: AsyncParsableCommand {
                 case .kept: "kept"
                 case .repeated: "repeated"
                 }
-            Output.print(connection.json ? JSONDocument.object([("answer", .string(answer))]).text : answer)
+            Output.print(connection.json ? JSONDocument.object([("answer", .string(answer))]) : nil, else: answer)
             if delivery == .repeated { throw ExitCode(1) }
         }
     }
@@ -52,7 +52,7 @@ struct CallbackCommand: AsyncParsableCommand {
             let duration = Duration(boundedSeconds: by)
             let isExtended = try await connection.withClient { try await $0.extend(token, by: duration) }
             let answer = isExtended ? "extended" : "nobody waits"
-            Output.print(connection.json ? JSONDocument.object([("answer", .string(answer))]).text : answer)
+            Output.print(connection.json ? JSONDocument.object([("answer", .string(answer))]) : nil, else: answer)
             if !isExtended { throw ExitCode(1) }
         }
     }

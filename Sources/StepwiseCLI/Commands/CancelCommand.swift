@@ -74,11 +74,11 @@ struct CancelCommand: AsyncParsableCommand {
                 let items = answers.map {
                     JSONDocument.object([("id", .string($0.run)), ("answer", .string($0.answer))])
                 }
-                Output.print(JSONDocument.object([("runs", .array(items))]).text)
+                Output.print(JSONDocument.object([("runs", .array(items))]))
             } else {
                 var table = Table("RUN", "ANSWER")
                 for (id, answer) in answers { table.add(id, answer) }
-                Output.print(table.text)
+                Output.print(table)
             }
         }
         if !isAllWell { throw ExitCode(1) }

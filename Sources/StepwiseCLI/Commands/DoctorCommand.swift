@@ -15,10 +15,10 @@ struct DoctorCommand: AsyncParsableCommand {
     func run() async throws {
         let report = try await connection.withClient { try await Doctor($0).examine() }
         if connection.json {
-            Output.print(json(report).text)
+            Output.print(json(report))
         } else {
-            for violation in report.violations { Output.print(Table.printable(violation.line)) }
-            for warning in report.warnings { Output.print("warning: " + Table.printable(warning)) }
+            for violation in report.violations { Output.print(violation.line) }
+            for warning in report.warnings { Output.print("warning: " + warning) }
             Output.print(summary(report))
         }
         if !report.violations.isEmpty { throw ExitCode(1) }

@@ -80,7 +80,8 @@ struct EnqueueCommand: AsyncParsableCommand {
             guard wait else {
                 Output.print(
                     connection.json
-                        ? JSONDocument.object([("id", .string(run.id)), ("isNew", .bool(run.isNew))]).text : run.id)
+                        ? JSONDocument.object([("id", .string(run.id)), ("isNew", .bool(run.isNew))]) : nil,
+                    else: run.id)
                 return StepwiseClient.StoredEnd?.none
             }
             let end = try await client.storedEnd(
@@ -98,9 +99,9 @@ struct EnqueueCommand: AsyncParsableCommand {
                     ("id", .string(run.id)), ("isNew", .bool(run.isNew)), ("status", .string(end.status.rawValue)),
                     ("output", JSONDocument(stored: end.output.isEmpty ? nil : end.output)),
                     ("error", JSONDocument(stored: end.error.isEmpty ? nil : end.error)),
-                ]).text)
+                ]))
         } else if end.status == .completed {
-            Output.print(JSONDocument(stored: end.output).text)
+            Output.print(JSONDocument(stored: end.output))
         } else {
             Output.complain(
                 "run \(run.id) \(end.status.rawValue == "failed" ? "failed: \(end.error)" : "is \(end.status)"); "

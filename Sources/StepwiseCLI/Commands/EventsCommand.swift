@@ -38,7 +38,8 @@ struct EventsCommand: AsyncParsableCommand {
             if clear {
                 let count = try await kept ? client.clearKeptEvents(names) : client.clearExpectedRuns(names)
                 Output.print(
-                    connection.json ? JSONDocument.object([("removed", .number(count))]).text : "removed \(count)")
+                    connection.json ? JSONDocument.object([("removed", .number(count))]) : nil,
+                    else: "removed \(count)")
             } else if kept {
                 show(try await client.keptEvents(limit: limit))
             } else {
@@ -54,14 +55,14 @@ struct EventsCommand: AsyncParsableCommand {
                     ("event", .string($0.event)), ("until", JSONDocument($0.until)), ("value", .string($0.value)),
                 ])
             }
-            Output.print(JSONDocument.object([("kept", .array(items))]).text)
+            Output.print(JSONDocument.object([("kept", .array(items))]))
             return
         }
         var table = Table("EVENT", "KEPT UNTIL", "VALUE")
         for event in events {
             table.add(event.event, event.until.map { Output.time($0) } ?? "", Output.short(event.value))
         }
-        Output.print(table.text)
+        Output.print(table)
     }
 
     private func show(_ runs: [ExpectedRun]) {
@@ -71,11 +72,11 @@ struct EventsCommand: AsyncParsableCommand {
                     ("run", .string($0.run)), ("since", JSONDocument($0.since)), ("pushed", .bool($0.isPushed)),
                 ])
             }
-            Output.print(JSONDocument.object([("expected", .array(items))]).text)
+            Output.print(JSONDocument.object([("expected", .array(items))]))
             return
         }
         var table = Table("RUN", "LAST EVENT", "PUSHED")
         for run in runs { table.add(run.run, run.since.map { Output.time($0) } ?? "", run.isPushed ? "yes" : "no") }
-        Output.print(table.text)
+        Output.print(table)
     }
 }

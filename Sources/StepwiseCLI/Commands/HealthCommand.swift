@@ -32,7 +32,7 @@ struct HealthCommand: AsyncParsableCommand {
                 JSONDocument.object([
                     ("healthy", .bool(reason == nil)), ("workers", JSONDocument(alive)),
                     ("reason", JSONDocument(reason)),
-                ]).text)
+                ]))
         } else if let reason {
             Output.complain(reason)
         } else {

@@ -20,7 +20,7 @@ struct HistoryCommand: AsyncParsableCommand {
     func run() async throws {
         try await connection.withClient { client in
             if connection.json {
-                Output.print(try await document(client).text)
+                Output.print(try await document(client))
                 return
             }
             let steps = try await client.handle(run).history()
@@ -43,7 +43,7 @@ struct HistoryCommand: AsyncParsableCommand {
                     Output.time(step.at), step.worker,
                     Output.short(outcome))
             }
-            Output.print(table.text)
+            Output.print(table)
         }
     }
 

@@ -80,7 +80,7 @@ struct NotifyCommand: AsyncParsableCommand {
         if connection.json {
             var all: [(String, JSONDocument)] = [("answer", .string(answer))]
             all += members
-            Output.print(JSONDocument.object(all).text)
+            Output.print(JSONDocument.object(all))
         } else {
             Output.print(more.map { "\(answer): \($0)" } ?? answer)
         }

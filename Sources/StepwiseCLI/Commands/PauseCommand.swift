@@ -42,7 +42,7 @@ struct PauseCommand: AsyncParsableCommand {
     private func tell(_ kind: String, _ name: String, isNew: Bool) {
         Output.print(
             connection.json
-                ? JSONDocument.object([(kind, .string(name)), ("paused", .bool(true)), ("isNew", .bool(isNew))]).text
-                : name + (isNew ? "" : " was paused before"))
+                ? JSONDocument.object([(kind, .string(name)), ("paused", .bool(true)), ("isNew", .bool(isNew))]) : nil,
+            else: name + (isNew ? "" : " was paused before"))
     }
 }

@@ -29,7 +29,8 @@ struct QueuesCommand: AsyncParsableCommand {
             if clear {
                 let count = try await client.clearMalformed()
                 Output.print(
-                    connection.json ? JSONDocument.object([("removed", .number(count))]).text : "removed \(count)")
+                    connection.json ? JSONDocument.object([("removed", .number(count))]) : nil,
+                    else: "removed \(count)")
             } else if malformed {
                 show(try await client.malformed(limit: limit))
             } else {
@@ -55,7 +56,7 @@ struct QueuesCommand: AsyncParsableCommand {
                     ("malformed", .number(totals.malformed)),
                     ("unserved", .object(unserved.map { ($0.key, .number($0.value)) })),
                     ("pausedWorkflows", .object(paused.map { ($0.key, JSONDocument($0.value)) })),
-                ]).text)
+                ]))
             return
         }
         var table = Table("QUEUE", "PUSHED", "READY", "CLAIMED", "WORKERS", "PAUSED SINCE")
@@ -67,24 +68,27 @@ struct QueuesCommand: AsyncParsableCommand {
                 queue.name, String(queue.pushed), String(queue.ready), String(queue.claimed), String(queue.workers),
                 queue.pausedSince.map { Output.time($0) } ?? "")
         }
-        var lines = [table.text]
+        Output.print(table)
         if !folded.isEmpty {
             let items = folded.reduce(0) { $0 + $1.pushed }
-            lines.append(
+            Output.print(
                 "and \(folded.count) more inboxes that no worker serves, with \(items) pushed items: see them with --json"
             )
         }
-        lines += ["", "delayed    \(totals.delayed)", "malformed  \(totals.malformed)"]
+        Output.print("")
+        Output.print("delayed    \(totals.delayed)")
+        Output.print("malformed  \(totals.malformed)")
         if !unserved.isEmpty {
             var waiting = Table("UNSERVED WORKFLOW", "WORK ITEMS")
             // Whoever may push can make any number of these, too.
             let largest = unserved.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
             for (workflow, count) in largest.prefix(Self.mostRows) { waiting.add(workflow, String(count)) }
-            lines += ["", waiting.text]
+            Output.print("")
+            Output.print(waiting)
             let others = largest.dropFirst(Self.mostRows)
             if !others.isEmpty {
                 let items = others.reduce(0) { $0 + $1.value }
-                lines.append(
+                Output.print(
                     "and \(others.count) more workflows that no worker serves, with \(items) work items: see them with --json"
                 )
             }
@@ -92,18 +96,18 @@ struct QueuesCommand: AsyncParsableCommand {
         if !paused.isEmpty {
             var waiting = Table("PAUSED WORKFLOW", "SINCE")
             for (workflow, since) in paused { waiting.add(workflow, Output.time(since)) }
-            lines += ["", waiting.text]
+            Output.print("")
+            Output.print(waiting)
         }
-        Output.print(lines.joined(separator: "\n"))
     }
 
     private func show(_ items: [MalformedItem]) {
         if connection.json {
-            Output.print(JSONDocument.object([("malformed", .array(items.map { JSONDocument(stored: $0.json) }))]).text)
+            Output.print(JSONDocument.object([("malformed", .array(items.map { JSONDocument(stored: $0.json) }))]))
             return
         }
         var table = Table("REJECTED", "QUEUE", "REASON", "ITEM")
         for item in items { table.add(Output.time(item.at), item.queue, item.reason, Output.short(item.item)) }
-        Output.print(table.text)
+        Output.print(table)
     }
 }

@@ -44,7 +44,7 @@ struct ResumeCommand: AsyncParsableCommand {
     private func tell(_ kind: String, _ name: String, wasPaused: Bool = true) {
         Output.print(
             connection.json
-                ? JSONDocument.object([(kind, .string(name)), ("resumed", .bool(wasPaused))]).text
-                : name + (wasPaused ? "" : " was not paused"))
+                ? JSONDocument.object([(kind, .string(name)), ("resumed", .bool(wasPaused))]) : nil,
+            else: name + (wasPaused ? "" : " was not paused"))
     }
 }

@@ -31,7 +31,7 @@ struct RunsCommand: AsyncParsableCommand {
             let runs = try await client.runs(
                 status: status.map(RunStatus.init(rawValue:)), workflow: workflow, limit: limit)
             if connection.json {
-                Output.print(JSONDocument.object([("runs", .array(runs.map(json)))]).text)
+                Output.print(JSONDocument.object([("runs", .array(runs.map(json)))]))
                 return
             }
             var table = Table("RUN", "WORKFLOW", "STATUS", "SINCE", "CREATED", "RECORDED", "REASON")
@@ -41,7 +41,7 @@ struct RunsCommand: AsyncParsableCommand {
                     String(run.recorded),
                     Output.short(reason(run)))
             }
-            Output.print(table.text)
+            Output.print(table)
         }
     }
 

@@ -21,19 +21,19 @@ struct StatusCommand: AsyncParsableCommand {
                 open.isEmpty
                 ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow, queue: details.queue)
             let version = try await client.turnHolderVersion(of: record)
-            Output.print(
-                connection.json
-                    ? json(record, open, left, unserved, version).text
-                    : text(
-                        record, open, left, unserved, version,
-                        details.status.isEnded || isEnding ? .init() : try await client.paused()))
+            if connection.json {
+                Output.print(json(record, open, left, unserved, version))
+            } else {
+                let paused: PausedWork = details.status.isEnded || isEnding ? .init() : try await client.paused()
+                Output.print(tables(record, open, left, unserved, version, paused))
+            }
         }
     }
 
-    private func text(
+    private func tables(
         _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ left: Int?, _ unserved: Int,
         _ version: String?, _ paused: PausedWork
-    ) -> String {
+    ) -> [Table] {
         let details = record.details
         var table = Table("run", details.id)
         table.add("workflow", details.workflow)
@@ -76,15 +76,14 @@ struct StatusCommand: AsyncParsableCommand {
         table.add("payload", Output.short(details.payload, 500))
         if let output = details.output { table.add("output", Output.short(output, 500)) }
         if let error = details.error { table.add("error", Output.short(error, 500)) }
-        if open.isEmpty { return table.text }
+        if open.isEmpty { return [table] }
         var steps = Table("OPEN STEP", "ATTEMPT", "LOST", "MOVED BY", "UNTIL")
         for (step, state) in open {
             steps.add(
                 step, String(state.attempt), String(state.lost), Self.mover(of: state),
                 Output.time(state.limits.values.min()))
         }
-        let failures = failedAttempts(open)
-        return table.text + "\n\n" + steps.text + (failures.isEmpty ? "" : "\n\n" + failures)
+        return [table, steps] + failedAttempts(open)
     }
 
     private static func decision(_ ending: String?) -> String {
@@ -98,7 +97,7 @@ struct StatusCommand: AsyncParsableCommand {
         return state.place
     }
 
-    private func failedAttempts(_ open: [(step: String, state: OpenStep)]) -> String {
+    private func failedAttempts(_ open: [(step: String, state: OpenStep)]) -> [Table] {
         var table = Table("", "FAILED", "ATTEMPT", "TOOK", "AT", "WORKER", "ERROR")
         var isEmpty = true
         for (step, state) in open {
@@ -107,7 +106,7 @@ struct StatusCommand: AsyncParsableCommand {
                 isEmpty = false
             }
         }
-        return isEmpty ? "" : table.text
+        return isEmpty ? [] : [table]
     }
 
     private func json(

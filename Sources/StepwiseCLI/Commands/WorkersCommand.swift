@@ -20,7 +20,7 @@ struct WorkersCommand: AsyncParsableCommand {
             let endings = try await client.endingRuns(heldBy: workers)
             if connection.json {
                 let items = workers.map { json($0, endings[$0.name] ?? []) }
-                Output.print(JSONDocument.object([("workers", .array(items))]).text)
+                Output.print(JSONDocument.object([("workers", .array(items))]))
                 return
             }
             let now = try await client.redisTime()
@@ -34,20 +34,20 @@ struct WorkersCommand: AsyncParsableCommand {
                     Output.short(workflows(worker), 40), worker.host, String(worker.pid),
                     worker.version)
             }
-            Output.print(table.text)
+            Output.print(table)
             for worker in workers {
                 for run in endings[worker.name] ?? [] { Output.print("\(worker.name) writes the end of run \(run)") }
             }
             for worker in workers where worker.state == .alive && (!worker.held.isEmpty || worker.isStopped) {
-                Output.print("warning: " + Table.printable(worker.stuckText))
+                Output.print("warning: " + worker.stuckText)
             }
             for worker in workers where worker.state == .alive && !worker.poolBodies.isEmpty {
                 let text =
                     "the pool of worker \(worker.name) has begun bodies that have not returned: \(worker.poolText)"
-                Output.print("warning: " + Table.printable(text))
+                Output.print("warning: " + text)
             }
             for worker in workers where worker.state == .alive {
-                if let text = worker.blockingText { Output.print("warning: " + Table.printable(text)) }
+                if let text = worker.blockingText { Output.print("warning: " + text) }
             }
         }
     }

@@ -151,7 +151,7 @@ public struct WorkflowTestFailure: Error, Sendable, Hashable, CustomStringConver
     public let divergence: Divergence?
 
     init(_ message: String, divergence: Divergence? = nil) {
-        self.message = message
+        self.message = message.printable
         self.divergence = divergence
     }
 

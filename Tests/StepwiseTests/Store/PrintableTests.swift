@@ -66,6 +66,44 @@ struct PrintableTests {
             #expect(nested.contains(shown.replacing("\\", with: "\\\\")) && nested.printable == nested)
         }
     }
+
+    @Test func `A log line stays one line, in what its logger names, in its keys and in its error`() throws {
+        for (text, shown) in hostile {
+            let log = CollectedLog()
+            var logger = log.logger.printable
+            logger[metadataKey: "worker \(text)"] = "w \(text)"
+            #expect(logger[metadataKey: "worker \(text)"] == "w \(shown)")
+            logger.log(level: .warning, "failed", error: Words(text: "e \(text)"), metadata: ["key \(text)": "a"])
+            logger.log(level: .warning, "failed", error: Words(text: "plain"))
+            let lines = log.lines
+            try #require(lines.count == 2)
+            #expect(
+                lines[0].metadata == [
+                    "worker \(shown)": "w \(shown)", "key \(shown)": "a", "error.message": "e \(shown)",
+                ])
+            #expect(lines[1].metadata["error.message"] == "plain")
+        }
+    }
+
+    @Test func `An error of Stepwise is told on one line, and keeps the words of a step's error as they were`() {
+        for (text, shown) in hostile {
+            let failure = StepFailure(step: "a\(text)", attempts: 1, type: "T", message: "no \(text)", child: nil)
+            let ofChild = StepFailure(
+                step: "a", attempts: 1, type: "T\(text)", message: "no \(text)", child: "c\(text)")
+            let asked = Divergence(
+                position: 1, standing: .recorded, expected: Divergence.Step("a\(text)", key: text),
+                asked: [.init("b\(text)")])
+            let errors: [any Error & CustomStringConvertible] = [
+                StepwiseError(.runFailed, "it said \(text)"), failure, ofChild, EventTimeout(event: "e", step: text),
+            ]
+            for words in errors.map({ $0.description }) + [asked.description] {
+                #expect(words.printable == words)
+                #expect(words.contains(shown))
+            }
+            #expect(StepwiseError(.runFailed, "it said \(text)").message == "it said \(shown)")
+            #expect(failure.message == "no \(text)")
+        }
+    }
 }
 
 private struct Words: Error, CustomStringConvertible {

@@ -37,7 +37,9 @@ final class CollectedLog: Sendable {
         }
 
         func log(event: LogEvent) {
-            let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+            var all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+            // As swift-log's own handler writes it.
+            if let error = event.error { all["error.message"] = "\(error)" }
             log.append(Line(level: event.level, message: "\(event.message)", metadata: all.mapValues { "\($0)" }))
         }
     }

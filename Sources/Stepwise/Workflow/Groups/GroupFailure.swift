@@ -24,8 +24,9 @@ public struct GroupFailure: Error, Sendable, Hashable, CustomStringConvertible {
 
     public var description: String {
         let limit = reason == .tooManyFailed ? "more than are tolerated" : "too few of the others can still succeed"
-        return
+        let words =
             "\(failures.count) of \(count) steps \"\(name)\" failed, \(limit) (\(succeeded) succeeded): "
             + failures.map { "\($0)" }.joined(separator: "; ")
+        return words.printable
     }
 }

@@ -50,11 +50,11 @@ struct DeadSelection: ParsableArguments {
                         ("id", .string($0.run)), ("done", .bool($0.isDone && !dryRun)), ("answer", .string($0.answer)),
                     ])
                 }
-                Output.print(JSONDocument.object([("runs", .array(items))]).text)
+                Output.print(JSONDocument.object([("runs", .array(items))]))
             } else {
                 var table = Table("RUN", "ANSWER")
                 for (id, _, answer) in answers { table.add(id, answer) }
-                Output.print(table.text)
+                Output.print(table)
             }
         }
         if !isAllWell { throw ExitCode(1) }

@@ -15,7 +15,7 @@ struct DeadListCommand: AsyncParsableCommand {
                 Output.print(
                     JSONDocument.object([
                         ("runs", .array(page.runs.map(\.json))), ("next", JSONDocument(page.next)),
-                    ]).text)
+                    ]))
                 return
             }
             var table = Table("RUN", "WORKFLOW", "FAILED", "STEP", "ATTEMPTS", "ERROR", "LABELS")
@@ -25,7 +25,7 @@ struct DeadListCommand: AsyncParsableCommand {
                     run.error.attempts.map(String.init) ?? "-",
                     Output.short("\(run.error.type): \(run.error.message)"), Labels.text(run.labels))
             }
-            Output.print(table.text)
+            Output.print(table)
             if let next = page.next { Output.complain("there are more: add --after \(next.shellWord)") }
         }
     }

@@ -29,7 +29,7 @@ struct DeadShowCommand: AsyncParsableCommand {
                         ("payload", JSONDocument(stored: details.payload)),
                         ("labels", Labels.json(details.labels)), ("restarted", JSONDocument(details.restarted)),
                         ("resumable", .bool(prospect == nil)), ("obstacle", JSONDocument(prospect)),
-                    ]).text)
+                    ]))
                 return
             }
             var table = Table("run", run.id)
@@ -48,7 +48,7 @@ struct DeadShowCommand: AsyncParsableCommand {
                     Output.short(step.error.map { "\($0.type): \($0.message)" } ?? step.shownValue ?? step.cancel ?? "")
                 )
             }
-            Output.print(table.text + (last.isEmpty ? "" : "\n\n" + steps.text))
+            Output.print(last.isEmpty ? [table] : [table, steps])
         }
     }
 }

@@ -14,8 +14,9 @@ struct SchedulePauseCommand: AsyncParsableCommand {
         let isNew = try await connection.withClient { try await $0.schedules.pause(name) }
         Output.print(
             connection.json
-                ? JSONDocument.object([("name", .string(name)), ("paused", .bool(true)), ("isNew", .bool(isNew))]).text
-                : name + (isNew ? "" : " was paused before"))
+                ? JSONDocument.object([("name", .string(name)), ("paused", .bool(true)), ("isNew", .bool(isNew))])
+                : nil,
+            else: name + (isNew ? "" : " was paused before"))
     }
 }
 
@@ -32,8 +33,9 @@ struct ScheduleResumeCommand: AsyncParsableCommand {
         let isNew = try await connection.withClient { try await $0.schedules.resume(name) }
         Output.print(
             connection.json
-                ? JSONDocument.object([("name", .string(name)), ("paused", .bool(false)), ("isNew", .bool(isNew))]).text
-                : name + (isNew ? "" : " was not paused"))
+                ? JSONDocument.object([("name", .string(name)), ("paused", .bool(false)), ("isNew", .bool(isNew))])
+                : nil,
+            else: name + (isNew ? "" : " was not paused"))
     }
 }
 
@@ -55,7 +57,8 @@ struct ScheduleTriggerCommand: AsyncParsableCommand {
             if !run.isNew { Output.complain("run \(run.id) was there already; nothing was started") }
             Output.print(
                 connection.json
-                    ? JSONDocument.object([("id", .string(run.id)), ("isNew", .bool(run.isNew))]).text : run.id)
+                    ? JSONDocument.object([("id", .string(run.id)), ("isNew", .bool(run.isNew))]) : nil,
+                else: run.id)
         }
     }
 }
@@ -84,11 +87,11 @@ struct ScheduleBackfillCommand: AsyncParsableCommand {
             let runs = try await client.schedules.backfill(name, from: start, to: end)
             if connection.json {
                 let items = runs.map { JSONDocument.object([("id", .string($0.id)), ("isNew", .bool($0.isNew))]) }
-                Output.print(JSONDocument.object([("runs", .array(items))]).text)
+                Output.print(JSONDocument.object([("runs", .array(items))]))
             } else {
                 var table = Table("RUN", "ANSWER")
                 for run in runs { table.add(run.id, run.isNew ? "started" : "was there already") }
-                Output.print(table.text)
+                Output.print(table)
             }
         }
     }
@@ -107,7 +110,7 @@ struct ScheduleDeleteCommand: AsyncParsableCommand {
     func run() async throws {
         try await connection.withClient { try await $0.schedules.delete(name) }
         Output.print(
-            connection.json
-                ? JSONDocument.object([("name", .string(name)), ("deleted", .bool(true))]).text : "\(name) is deleted")
+            connection.json ? JSONDocument.object([("name", .string(name)), ("deleted", .bool(true))]) : nil,
+            else: "\(name) is deleted")
     }
 }

@@ -92,9 +92,8 @@ struct ScheduleCreateCommand: AsyncParsableCommand {
                 try await client.schedules.update(schedule)
             }
             Output.print(
-                connection.json
-                    ? JSONDocument.object([("name", .string(name)), ("isNew", .bool(isNew))]).text
-                    : name + (isNew ? "" : " has another definition now"))
+                connection.json ? JSONDocument.object([("name", .string(name)), ("isNew", .bool(isNew))]) : nil,
+                else: name + (isNew ? "" : " has another definition now"))
         }
     }
 
@@ -139,7 +138,7 @@ struct ScheduleShowCommand: AsyncParsableCommand {
             let details = try await client.schedules.details(name)
             let ticks = try await client.schedules.nextTicks(of: name, count: next)
             if connection.json {
-                Output.print(details.json(next: ticks).text)
+                Output.print(details.json(next: ticks))
                 return
             }
             let schedule = details.schedule
@@ -162,7 +161,7 @@ struct ScheduleShowCommand: AsyncParsableCommand {
             for (index, tick) in ticks.enumerated() {
                 table.add(index == 0 ? "next" : "", Output.time(tick))
             }
-            Output.print(table.text)
+            Output.print(table)
         }
     }
 }

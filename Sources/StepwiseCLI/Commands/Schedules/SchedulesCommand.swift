@@ -30,7 +30,7 @@ struct SchedulesCommand: AsyncParsableCommand {
                     JSONDocument.object([
                         ("schedules", .array(rows.map { $0.json(next: $1) })),
                         ("unreadable", .object(broken.map { ($0.key, .string($0.value)) })),
-                    ]).text)
+                    ]))
                 return
             }
             var table = Table("SCHEDULE", "WORKFLOW", "TIMING", "NEXT", "STARTED", "SKIPPED", "MISSED", "LAST RUN")
@@ -41,7 +41,7 @@ struct SchedulesCommand: AsyncParsableCommand {
                     details.paused == nil ? times : "paused", String(details.started), String(details.skipped),
                     String(details.missed), details.lastRun ?? "-")
             }
-            Output.print(table.text)
+            Output.print(table)
             for (name, reason) in broken {
                 Output.complain("schedule \"\(name)\" cannot be read, and starts nothing: \(reason)")
             }
