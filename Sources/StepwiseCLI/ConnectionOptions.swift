@@ -10,6 +10,32 @@ struct ConnectionOptions: ParsableArguments {
                 + "Default: STEPWISE_REDIS_URL, else redis://localhost:6379.", valueName: "url"))
     var redis: String?
 
+    @Option(
+        name: .customLong("redis-ca"),
+        help: ArgumentHelp(
+            "For rediss://: a PEM file of the authorities that may have signed the server's certificate. "
+                + "Default: STEPWISE_REDIS_CA, else the system's.", valueName: "file"))
+    var redisAuthorities: String?
+
+    @Option(
+        name: .customLong("redis-cert"),
+        help: ArgumentHelp(
+            "For rediss://: a PEM file of the certificate for a server that wants one of its clients. "
+                + "Default: STEPWISE_REDIS_CERT.", valueName: "file"))
+    var redisCertificate: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The PEM file of that certificate's key, without a passphrase. Default: STEPWISE_REDIS_KEY.",
+            valueName: "file"))
+    var redisKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "For rediss://: the name that the server's certificate must have. "
+                + "Default: STEPWISE_REDIS_SERVER_NAME, else the URL's host.", valueName: "name"))
+    var redisServerName: String?
+
     @Option(help: ArgumentHelp("The namespace. Default: STEPWISE_NAMESPACE, else default.", valueName: "name"))
     var namespace: String?
 
@@ -20,7 +46,9 @@ struct ConnectionOptions: ParsableArguments {
     ///
     /// - Throws: what `body` throws, and ``StepwiseError`` that names the option or the variable with a bad value.
     func withClient<Value>(_ body: (StepwiseClient) async throws -> Value) async throws -> Value {
-        let endpoint = try naming("--redis") { try redis.map { try RedisEndpoint($0) } } ?? .fromEnvironment()
+        let endpoint = try RedisEndpoint.fromOptions(
+            redis: redis, authorities: redisAuthorities, certificate: redisCertificate, key: redisKey,
+            serverName: redisServerName)
         let name = try namespace ?? StepwiseNamespace.fromEnvironment()
         // What is wrong is said once, by the error.
         let logger = Logger(label: "stepwise") { _ in SwiftLogNoOpLogHandler() }

@@ -10,7 +10,7 @@ import Musl
 import Glibc
 #endif
 
-/// NIO's errors in the words of somebody who looks for the cause in their own configuration.
+/// NIO's errors in the words of somebody who looks for the cause in their own configuration. Those of certificates are in ``TLSPeer``.
 func networkErrorText(_ error: any Error) -> String {
     switch error {
     case let error as NIOConnectionError:
@@ -34,12 +34,6 @@ func networkErrorText(_ error: any Error) -> String {
 }
 
 private func tlsErrorText(_ text: String) -> String {
-    if text.contains("CERTIFICATE_VERIFY_FAILED") {
-        return """
-            the server's TLS certificate is not trusted; name its authority's PEM file in the option for trusted \
-            certificates
-            """
-    }
     if text.contains("WRONG_VERSION_NUMBER") {
         return "the server does not speak TLS on this port; use redis:// instead of rediss://"
     }

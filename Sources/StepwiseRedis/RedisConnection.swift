@@ -1,4 +1,5 @@
 import NIOCore
+import NIOSSL
 
 /// One connection: writes commands, gives each reply to the oldest command that has none, and notices a dead peer.
 ///
@@ -11,6 +12,7 @@ final class RedisConnection: ChannelInboundHandler {
     private let encoder = CommandEncoder()
     private let timer: DeadlineTimer
     private let maximumBulk: Int
+    private let peer: TLSPeer?
     private var context: ChannelHandlerContext?
     private var outgoing = ByteBuffer()
     private var pending = CircularBuffer<RedisCommand>()
@@ -27,9 +29,12 @@ final class RedisConnection: ChannelInboundHandler {
     /// Called once, before the pending commands learn that they failed.
     var onFailure: ((RedisError) -> Void)?
 
-    /// - Parameter maximumBulk: the most bytes of a string in a reply, for commands that have no limit of their own.
-    init(eventLoop: any EventLoop, maximumBulk: Int) {
+    /// - Parameters:
+    ///   - maximumBulk: the most bytes of a string in a reply, for commands that have no limit of their own.
+    ///   - peer: `nil` without TLS.
+    init(eventLoop: any EventLoop, maximumBulk: Int, peer: TLSPeer?) {
         self.maximumBulk = maximumBulk
+        self.peer = peer
         timer = DeadlineTimer(eventLoop: eventLoop)
         timer.onDue = { [unowned self] now in sweep(now) }
     }
@@ -162,7 +167,8 @@ final class RedisConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        abort(RedisError(.ambiguous, networkErrorText(error)))
+        let denial = peer?.denial(error) { try? context.pipeline.syncOperations.nioSSL_peerCertificate() }
+        abort(denial ?? RedisError(.ambiguous, networkErrorText(error)))
     }
 }
 

@@ -7,7 +7,8 @@ package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
         /// The connection was lost, or the time ran out, after the command had been sent: it may or may not have been
         /// executed. Only what may arrive twice may be sent again.
         case ambiguous
-        /// NOAUTH, WRONGPASS, NOPERM, or a script called what its user may not: sending it again cannot help.
+        /// NOAUTH, WRONGPASS, NOPERM, or a script called what its user may not; or a certificate, the server's or ours, was not
+        /// accepted: sending it again cannot help.
         case denied
         /// Any other error reply (WRONGTYPE, ERR, OOM, MISCONF …): executed in no part, or refused as a whole. Also
         /// the reply to a command that was executed, if it has a string that is too long to be read.

@@ -22,8 +22,10 @@ final class RedisLink {
     private var machine = LinkStateMachine()
     private var connection: RedisConnection?
     private var previous: RedisSession?
-    private var tls: NIOSSLContext?
+    /// What the files for TLS held when they were last good.
+    private var tls: (files: [RedisTLS.Part: [UInt8]], context: NIOSSLContext)?
     private var lastWarning: String?
+    private var lastFileWarning: String?
     /// Whether the connection of this id is ended on purpose, by way of the server.
     var isEndExpected: (Int) -> Bool = { _ in false }
     var onEvent: ((Event) -> Void)?
@@ -66,10 +68,10 @@ final class RedisLink {
 
     private func connect() {
         let tls: NIOSSLContext?
-        do {
+        do throws(RedisTLSProblem) {
             tls = try address.tls ? tlsContext() : nil
         } catch {
-            return attemptFailed(.denied, "the trusted certificates cannot be read: \(error)", hopeless: true)
+            return attemptFailed(.denied, "\(error)", hopeless: true)
         }
         bootstrap(tls: tls).assumeIsolated().whenComplete { [weak self] result in
             switch (result, self) {
@@ -83,15 +85,18 @@ final class RedisLink {
     private func bootstrap(tls: NIOSSLContext?) -> EventLoopFuture<any Channel> {
         let target = address.target
         let maximumBulk = options.maximumBulk
+        let serverName = options.tls[.serverName] ?? target.serverName
+        let peer = address.tls ? TLSPeer(tls: options.tls, name: options.tls[.serverName] ?? target.host) : nil
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(options.connectTimeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     if let tls {
-                        try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: target.serverName))
+                        try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: serverName))
                     }
-                    try pipeline.addHandler(RedisConnection(eventLoop: channel.eventLoop, maximumBulk: maximumBulk))
+                    try pipeline.addHandler(
+                        RedisConnection(eventLoop: channel.eventLoop, maximumBulk: maximumBulk, peer: peer))
                 }
             }
         switch target {
@@ -106,15 +111,29 @@ final class RedisLink {
         }
     }
 
-    private func tlsContext() throws -> NIOSSLContext {
-        if let tls { return tls }
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        if let file = options.trustedCertificatesFile { configuration.trustRoots = .file(file) }
-        // A peer that is dead does not say goodbye; close() must not wait for it long.
-        configuration.shutdownTimeout = .seconds(1)
-        let context = try NIOSSLContext(configuration: configuration)
-        tls = context
-        return context
+    /// Reads the files each time: who renews a certificate needs no restart.
+    private func tlsContext() throws(RedisTLSProblem) -> NIOSSLContext {
+        do throws(RedisTLSProblem) {
+            let files = try options.tls.read()
+            if let tls, tls.files == files {
+                lastFileWarning = nil
+                return tls.context
+            }
+            let context = try options.tls.context(files)
+            tls = (files, context)
+            lastFileWarning = nil
+            return context
+        } catch {
+            // Somebody may be about to exchange them; what they held before may still be good.
+            guard let tls else { throw error }
+            if lastFileWarning != "\(error)" {
+                logger.warning(
+                    "the files for TLS cannot be used; what they held before is used",
+                    metadata: ["redis": "\(address)", "cause": "\(error)"])
+            }
+            lastFileWarning = "\(error)"
+            return tls.context
+        }
     }
 
     // MARK: Handshake
@@ -148,8 +167,11 @@ final class RedisLink {
             announce(connection, session)
         case .retry(let error):
             self.connection = nil
-            let cause = (connection.failure ?? error).message + hint(after: connection)
+            let failure = connection.failure ?? error
+            let cause = failure.message + hint(after: connection)
             connection.abort(error)
+            // A certificate was not accepted.
+            if failure.kind == .denied { return attemptFailed(.denied, failure.message, hopeless: true) }
             attemptFailed(.unavailable, cause, hopeless: false)
         case .hopeless(let error):
             self.connection = nil
@@ -232,5 +254,12 @@ extension RedisAddress.Target {
     fileprivate var serverName: String? {
         guard case .tcp(let host, _) = self, (try? SocketAddress(ipAddress: host, port: 0)) == nil else { return nil }
         return host
+    }
+
+    fileprivate var host: String {
+        switch self {
+        case .tcp(let host, _): host
+        case .unixSocket(let path): path
+        }
     }
 }

@@ -8,8 +8,8 @@ package struct RedisOptions: Sendable {
     package var connectTimeout: TimeAmount
     /// Per command, from being handed to the client to its reply.
     package var commandTimeout: TimeAmount
-    /// A PEM file of the authorities that may have signed a `rediss://` server's certificate; `nil`: the system's.
-    package var trustedCertificatesFile: String?
+    /// For a `rediss://` address. Its files are read at each new connection.
+    package var tls: RedisTLS
     /// The most bytes of a string in a reply, for commands that have no limit of their own. A longer one fails its command as
     /// `refused`; a published message that is longer arrives empty. Nothing longer is ever held in memory.
     package var maximumBulk: Int
@@ -23,13 +23,13 @@ package struct RedisOptions: Sendable {
         connectionName: String? = nil,
         connectTimeout: TimeAmount = .seconds(5),
         commandTimeout: TimeAmount = .seconds(10),
-        trustedCertificatesFile: String? = nil,
+        tls: RedisTLS = .init(),
         maximumBulk: Int = RedisOptions.defaultMaximumBulk
     ) {
         self.connectionName = connectionName
         self.connectTimeout = connectTimeout
         self.commandTimeout = commandTimeout
-        self.trustedCertificatesFile = trustedCertificatesFile
+        self.tls = tls
         self.maximumBulk = maximumBulk
     }
 }

@@ -21,21 +21,23 @@ struct Fixture {
     let client: StepwiseClient
 
     static func with(_ body: (Fixture) async throws -> Void) async throws {
-        try await RedisServer.withServer { server in
-            let redis = RedisClient(
-                address: try RedisAddress(url: server.url), options: RedisOptions(commandTimeout: .seconds(20)),
-                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: .silent)
-            let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
-            let result: Result<Void, any Error>
-            do {
-                result = .success(try await body(Fixture(server: server, redis: redis, client: client)))
-            } catch {
-                result = .failure(error)
-            }
-            await client.close()
-            await redis.close()
-            try result.get()
+        try await RedisServer.withServer { server in try await with(server, body) }
+    }
+
+    static func with(_ server: RedisServer, _ body: (Fixture) async throws -> Void) async throws {
+        let redis = RedisClient(
+            address: try RedisAddress(url: server.url), options: RedisOptions(commandTimeout: .seconds(20)),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: .silent)
+        let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body(Fixture(server: server, redis: redis, client: client)))
+        } catch {
+            result = .failure(error)
         }
+        await client.close()
+        await redis.close()
+        try result.get()
     }
 
     /// Sends one command, its words separated by spaces, then `words`, taken whole; `~` stands for the prefix.

@@ -47,7 +47,7 @@ if let most = environment["TEST_WORKER_PUSHED_WAITING"].flatMap({ Int($0) }) {
 }
 let tests = TestWorkflows(ledger: ledger)
 let worker = try StepwiseWorker(
-    redis: RedisEndpoint(arguments[1]),
+    redis: .fromEnvironment(url: arguments[1]),
     workflows: tests.all + tests.worst + tests.waitingForThreads + tests.staying + tests.unending,
     configuration: configuration, logger: logger)
 try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()

@@ -26,7 +26,7 @@ struct CommonOptions: ParsableArguments {
     }
 
     func endpoint() throws -> RedisEndpoint {
-        try redis.map { try RedisEndpoint($0) } ?? .fromEnvironment()
+        try .fromEnvironment(url: redis)
     }
 
     func chosenNamespace() throws -> String {

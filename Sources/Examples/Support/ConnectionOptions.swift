@@ -13,7 +13,7 @@ package struct ConnectionOptions: ParsableArguments {
     package init() {}
 
     package func endpoint() throws -> RedisEndpoint {
-        try redis.map { try RedisEndpoint($0) } ?? .fromEnvironment()
+        try .fromEnvironment(url: redis)
     }
 
     package func chosenNamespace() throws -> String {

@@ -46,7 +46,7 @@ public final class StepwiseClient: Service, Sendable {
         // As long as Redis' own limit: which settings the workers have, and how long a run's values are, is not known here.
         options.maximumBulk = 512 << 20
         options.connectionName = "stepwise:client"
-        options.trustedCertificatesFile = redis.trustedCertificatesFile
+        options.tls = redis.tls
         commands = RedisClient(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)
         options.connectionName = "stepwise:client:ends"
         subscriber = RedisSubscriber(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)

@@ -53,7 +53,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var redisUnavailable: Code { Code(value: .redisUnavailable) }
         /// The connection was lost after sending: done or not done. Enqueuing with an id may be repeated.
         public static var redisAmbiguous: Code { Code(value: .redisAmbiguous) }
-        /// Redis refuses the user, the password or the command. A worker that starts names every right that is missing.
+        /// Redis refuses the user, the password or the command, or a certificate for TLS is not accepted. A worker that starts names every right that is missing.
         public static var redisDenied: Code { Code(value: .redisDenied) }
         /// Redis answered with another error: memory is full, a key has another type.
         public static var redisRefused: Code { Code(value: .redisRefused) }

@@ -8,37 +8,121 @@ internal import Foundation
 
 /// Where Redis is: `redis://[user[:password]@]host[:port][/database]`, `rediss://…` for TLS, `unix:///path/to/socket`.
 ///
-/// Its description never shows the password.
+/// Its description never shows the password. The files for TLS are read again at each new connection, so that who renews one needs no restart.
 public struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     package let address: RedisAddress
-    /// A PEM file of certificates to trust for `rediss://`; `nil`: the system's.
-    public var trustedCertificatesFile: String?
+    package let tls: RedisTLS
 
-    /// - Throws: ``StepwiseError`` with code `invalidConfiguration`, saying what a good URL looks like.
-    public init(_ url: String, trustedCertificatesFile: String? = nil) throws {
-        do {
-            address = try RedisAddress(url: url)
-        } catch {
-            throw StepwiseError(.invalidConfiguration, "\(error)")
-        }
-        self.trustedCertificatesFile = trustedCertificatesFile
+    /// - Parameters:
+    ///   - url: where Redis is. What follows is for `rediss://` only.
+    ///   - trustedCertificatesFile: a PEM file of the authorities that may have signed the server's certificate; `nil`: the system's.
+    ///   - clientCertificateFile: a PEM file of the certificate that is shown to a server which wants one (`tls-auth-clients`), and after it
+    ///     those that lead to its authority.
+    ///   - clientKeyFile: a PEM file of that certificate's key, without a passphrase.
+    ///   - serverName: the name that the server's certificate must have; `nil`: the URL's host.
+    /// - Throws: ``StepwiseError`` with code `invalidConfiguration`, which says what a good URL looks like, or which parameter cannot be used: a
+    ///   file that cannot be read or is not PEM, a key that is not the certificate's, anything of TLS for another URL.
+    public init(
+        _ url: String, trustedCertificatesFile: String? = nil, clientCertificateFile: String? = nil,
+        clientKeyFile: String? = nil, serverName: String? = nil
+    ) throws {
+        let given: [RedisTLS.Part: String?] = [
+            .authorities: trustedCertificatesFile, .certificate: clientCertificateFile, .key: clientKeyFile,
+            .serverName: serverName,
+        ]
+        try self.init(Setting(url, from: .parameter), Setting.all(given, from: .parameter))
     }
 
-    /// `STEPWISE_REDIS_URL`, else `redis://localhost:6379`.
-    ///
-    /// - Throws: ``StepwiseError`` with code `invalidConfiguration`, naming the variable.
-    public static func fromEnvironment() throws -> RedisEndpoint {
-        guard let url = ProcessInfo.processInfo.environment["STEPWISE_REDIS_URL"], !url.isEmpty else {
-            return try RedisEndpoint("redis://localhost:6379")
-        }
+    private init(_ url: Setting, _ settings: [RedisTLS.Part: Setting]) throws {
         do {
-            return try RedisEndpoint(url)
+            address = try RedisAddress(url: url.value)
         } catch {
-            throw StepwiseError(.invalidConfiguration, "the environment variable STEPWISE_REDIS_URL: \(error)")
+            throw StepwiseError(.invalidConfiguration, "\(url.source.beforeURL)\(error)")
         }
+        tls = RedisTLS(settings.mapValues(\.value))
+        do throws(RedisTLSProblem) {
+            try tls.check(for: address)
+        } catch {
+            let text = error.text { part in
+                // One that is missing is given where the other one was.
+                (settings[part] ?? settings[error.part] ?? url).source.name(of: part)
+            }
+            throw StepwiseError(.invalidConfiguration, text)
+        }
+    }
+
+    /// `STEPWISE_REDIS_URL`, else `redis://localhost:6379`; and for `rediss://` also `STEPWISE_REDIS_CA`, `STEPWISE_REDIS_CERT`,
+    /// `STEPWISE_REDIS_KEY` and `STEPWISE_REDIS_SERVER_NAME`, which mean what the parameters of ``init(_:trustedCertificatesFile:clientCertificateFile:clientKeyFile:serverName:)``
+    /// do. An empty variable counts as none.
+    ///
+    /// - Parameter url: wins over `STEPWISE_REDIS_URL`. If it is without TLS, the variables for TLS do not count.
+    /// - Throws: ``StepwiseError`` with code `invalidConfiguration`, naming the variable.
+    public static func fromEnvironment(url: String? = nil) throws -> RedisEndpoint {
+        try chosen(url.map { Setting($0, from: .parameter) }, [:])
+    }
+
+    /// What a command line's options say; what they do not, the environment.
+    ///
+    /// - Throws: ``StepwiseError`` with code `invalidConfiguration`, naming the option or the variable.
+    package static func fromOptions(
+        redis: String?, authorities: String?, certificate: String?, key: String?, serverName: String?
+    ) throws -> RedisEndpoint {
+        let given: [RedisTLS.Part: String?] = [
+            .authorities: authorities, .certificate: certificate, .key: key, .serverName: serverName,
+        ]
+        return try chosen(
+            redis.map { Setting($0, from: .option) }, Setting.all(given, from: .option))
+    }
+
+    private static func chosen(_ url: Setting?, _ given: [RedisTLS.Part: Setting]) throws -> RedisEndpoint {
+        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
+        var settings = given
+        // Who names a server without TLS does not mean what the environment says of another one.
+        let counts = if let url { (try? RedisAddress(url: url.value))?.tls == true } else { true }
+        for part in RedisTLS.Part.allCases where counts && settings[part] == nil {
+            settings[part] = environment[part.variable].map { Setting($0, from: .variable) }
+        }
+        let variable = environment["STEPWISE_REDIS_URL"] ?? "redis://localhost:6379"
+        return try RedisEndpoint(url ?? Setting(variable, from: .variable), settings)
     }
 
     public var description: String { address.description }
+}
+
+/// A part of an endpoint, and how it was given: by that name a message calls it.
+private struct Setting {
+    enum Source { case parameter, variable, option }
+
+    let value: String
+    let source: Source
+
+    init(_ value: String, from source: Source) {
+        self.value = value
+        self.source = source
+    }
+
+    static func all(_ values: [RedisTLS.Part: String?], from source: Source) -> [RedisTLS.Part: Setting] {
+        values.compactMapValues { value in value.map { Setting($0, from: source) } }
+    }
+}
+
+extension Setting.Source {
+    fileprivate func name(of part: RedisTLS.Part) -> String {
+        switch self {
+        case .parameter: "the parameter \(part.parameter)"
+        case .variable: "the environment variable \(part.variable)"
+        case .option: "the option \(part.option)"
+        }
+    }
+
+    /// Before what is wrong with the URL, which names itself.
+    fileprivate var beforeURL: String {
+        switch self {
+        case .parameter: ""
+        case .variable: "the environment variable STEPWISE_REDIS_URL: "
+        case .option: "the option --redis: "
+        }
+    }
 }
 
 /// The namespace that everything uses unless told otherwise.

@@ -33,7 +33,7 @@ final class WorkerConnections: Sendable {
             // As long as Redis' own limit: a run's values are as long as its worker's settings allow. What strangers push is read by claims, which
             // have a limit of their own.
             options.maximumBulk = 512 << 20
-            options.trustedCertificatesFile = redis.trustedCertificatesFile
+            options.tls = redis.tls
             return RedisClient(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)
         }
         self.executor = executor
