@@ -71,6 +71,25 @@ struct ScheduleCommandTests {
         }
     }
 
+    @Test func `A run that keeps its schedule from starting others is told, and no violation`() async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.stepwise("schedule", "create", "s", "w", "--every", "1h", "--overlap", "skip")
+            #expect(try await fixture.stepwise("schedule", "trigger", "s", "--id", "now").code == 0)
+            #expect(try await fixture.stepwise("schedules").complaint.isEmpty)
+            #expect(try await fixture.stepwise("pause", "now").code == 0)
+            let sentence =
+                #"schedule "s" skips its ticks (overlap: skip), because nobody takes its run now forward (paused: "#
+            let list = try await fixture.stepwise("schedules")
+            #expect(list.code == 0 && list.complaint.contains(sentence), "\(list)")
+            #expect(try await fixture.stepwise("schedule", "show", "s").complaint.contains(sentence))
+            let shown = try document(try await fixture.stepwise("schedule", "show", "s", "--json").output)
+            let blockers = shown["blockers"] as? [[String: Any]]
+            #expect(blockers?.first?["run"] as? String == "now" && blockers?.first?["status"] as? String == "paused")
+            let doctor = try await fixture.stepwise("doctor")
+            #expect(doctor.code == 0 && doctor.output.contains("warning: " + sentence), "\(doctor)")
+        }
+    }
+
     @Test func `A schedule that cannot be read is told, and hides no other`() async throws {
         try await Fixture.with { fixture in
             _ = try await fixture.stepwise("schedule", "create", "sound", "w", "--every", "1h")

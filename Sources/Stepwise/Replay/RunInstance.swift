@@ -38,6 +38,8 @@ package final class RunInstance: Sendable {
         var held: [Int: [Int: Delivery]] = [:]
         var groups = 0
         var delivered = 0
+        /// How many outcomes and calls there were when the function had ended in an error and its last word began.
+        var lastWord: (delivered: Int, calls: Int)?
         /// Abandoned calls whose closing the store has not confirmed.
         var unclosed: Set<Int> = []
         /// Calls with something outside the run that is to end when nobody waits for it.
@@ -291,6 +293,15 @@ package final class RunInstance: Sendable {
 
     /// How many outcomes were delivered.
     package var delivered: Int { state.withLock { $0.delivered } }
+    /// The function has ended in an error: what it calls from now on is its last word's.
+    package func beginLastWord() { state.withLock { $0.lastWord = (delivered: $0.delivered, calls: $0.calls.count) } }
+    /// After how many outcomes the function ended in an error, if its last word has called steps since.
+    package var endedBeforeLastWord: Int? {
+        state.withLock { state in
+            guard let last = state.lastWord, state.calls.count > last.calls else { return nil }
+            return last.delivered
+        }
+    }
     package var waitingSteps: Int { state.withLock { $0.waiting } }
     /// Whether everything that the function waits for comes from outside: nobody needs the instance for a body.
     package var isDormant: Bool {

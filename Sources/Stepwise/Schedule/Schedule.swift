@@ -167,6 +167,13 @@ public struct Schedule: Sendable, Hashable {
         }
     }
 
+    /// The time zone of its timing, if this system lacks it. Another may have it.
+    package var missingZone: String? {
+        guard case .cron(_, let zone) = timing.kind else { return nil }
+        do { _ = try ZoneRules(identifier: zone) } catch { return error.isMissing ? zone : nil }
+        return nil
+    }
+
     /// The id of a tick's run.
     package func runID(ofTick tick: Int) -> String { "\(name)/\(tickText(tick))" }
 }

@@ -43,14 +43,37 @@ struct ScheduleChange: Sendable {
 }
 
 extension StoredSchedule {
-    /// With another definition. Counts, a pause and what is known of its runs stay; with another timing the next tick is the first after `now`.
-    func redefined(_ definition: Schedule, now: Int) throws(StepwiseError) -> StoredSchedule {
+    /// With another definition. Counts, a pause and what is known of its runs stay; with another timing the next tick is the first after `now`,
+    /// and what was due by the old one is missed.
+    package func redefined(_ definition: Schedule, now: Int) throws(StepwiseError) -> StoredSchedule {
         var changed = self
-        changed.definition = definition
         if definition.timing != self.definition.timing {
+            changed.countAsMissed(through: paused ?? now)
             changed.next = try Ticks(definition.timing).next(after: now)
         }
+        changed.definition = definition
         return changed
+    }
+
+    /// After a pause. Ticks that were due before it go on waiting for their runs if none came during it; else they are missed.
+    ///
+    /// - Returns: `nil` if it was not paused.
+    package func resumed(now: Int) throws(StepwiseError) -> StoredSchedule? {
+        guard let paused else { return nil }
+        let ticks = try Ticks(definition.timing)
+        var changed = self
+        changed.paused = nil
+        if next <= paused, try ticks.next(after: paused) > now { return changed }
+        changed.countAsMissed(through: paused)
+        changed.next = try ticks.next(after: now)
+        return changed
+    }
+
+    /// Counts the ticks that were due up to a time, before `next` becomes another one.
+    private mutating func countAsMissed(through time: Int) {
+        guard next <= time else { return }
+        // Where this system cannot tell how many there were, it was one at least.
+        missed += (try? Ticks(definition.timing).count(from: next, through: time)) ?? 1
     }
 }
 

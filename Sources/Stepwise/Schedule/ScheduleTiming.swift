@@ -96,6 +96,21 @@ package struct Ticks: Sendable {
         }
     }
 
+    /// How many ticks there are from one of them up to a time, that one included; of a cron expression no more than 100,000 are counted.
+    package func count(from tick: Int, through time: Int) throws(StepwiseError) -> Int {
+        if tick > time { return 0 }
+        switch kind {
+        case .every(let interval, _): return (time - tick) / interval + 1
+        case .cron:
+            var (count, last) = (1, try next(after: tick))
+            while last <= time, count < 100_000 {
+                count += 1
+                last = try next(after: last)
+            }
+            return count
+        }
+    }
+
     /// Up to `count` ticks after a time.
     package func next(_ count: Int, after time: Int) throws(StepwiseError) -> [Int] {
         var ticks: [Int] = []

@@ -64,11 +64,14 @@ package struct StoredSchedule: Sendable, Hashable {
             throw Problem(reason: "\"overlap\" is none of allow, skip, queue, replace")
         }
         do {
+            // Its timing comes afterwards: one whose time zone this system lacks is not broken.
             var definition = try Schedule(
-                name, timing, workflow: try needed("workflow", try text("workflow")),
+                name, .every(.seconds(1)), workflow: try needed("workflow", try text("workflow")),
                 queue: try text("queue") ?? "default",
                 labels: RunLabels(stored: members.values["labels"].map { String(decoding: $0, as: UTF8.self) }).values,
                 overlap: overlap, catchUp: try number("catchUp") ?? 1, version: try number("version") ?? 1)
+            definition.timing = timing
+            do { try definition.check() } catch { if definition.missingZone == nil { throw error } }
             definition.payload = members.values["payload"] ?? JSON.null
             definition.timeout = try number("timeout")
             self.init(definition, created: try number("created") ?? 0, next: try needed("next", try number("next")))

@@ -71,4 +71,9 @@ extension StoredSchedule {
         lastRun = run
         live = (definition.overlap == .allow ? [run] : live + [run]).suffix(TickDecision.mostLive)
     }
+
+    /// A run of a tick that has passed long ago is started: it is not its last one, but other ticks look whether it is live.
+    mutating func noteLive(_ run: String) {
+        if definition.overlap != .allow { live = (live + [run]).suffix(TickDecision.mostLive) }
+    }
 }

@@ -11,6 +11,8 @@ package struct ZoneRules: Sendable {
     package struct Problem: Error, Sendable, Hashable {
         /// What is wrong, as a sentence without its subject.
         package var reason: String
+        /// Whether it may be a zone that another system has.
+        package var isMissing = false
     }
 
     /// A time through which the offset stays.
@@ -60,7 +62,8 @@ package struct ZoneRules: Sendable {
         throw Problem(
             reason: Self.folders.contains { FileManager.default.fileExists(atPath: $0 + "/Europe") }
                 ? "is no time zone of this system: use a name of the tz database, such as Europe/Berlin"
-                : "cannot be looked up, because this system has no time zones: install its package tzdata (or use UTC)")
+                : "cannot be looked up, because this system has no time zones: install its package tzdata (or use UTC)",
+            isMissing: true)
     }
 
     private static var folders: [String] {

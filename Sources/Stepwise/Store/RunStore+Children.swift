@@ -54,4 +54,21 @@ package struct ParentStep: Sendable, Hashable {
     }
 
     package var text: String { "\(run) \(generation) \(step)" }
+
+    /// Whether the step is still open, so that it has not read its child's end.
+    ///
+    /// - Parameters:
+    ///   - fields: its run's status, generation and inline step.
+    ///   - isWritten: whether it is written among the run's open ones, asked after the fields: it is written before it is inline no more.
+    func isOpen(_ fields: RunFields, isWritten: Bool) -> Bool {
+        guard let status = fields.status, !status.isDecided, fields.text(.generation) == generation else {
+            return false
+        }
+        return isWritten || fields.text(.inline) == step
+    }
+}
+
+extension RunFields {
+    /// The step that waits for the run's end, as it is stored, of a run whose fields `parent` and `parentQueue` were read; `nil` if none does.
+    var waitingParent: String? { text(.parentQueue) == nil ? nil : text(.parent) }
 }

@@ -38,6 +38,7 @@ extension Workflow {
             function: WorkflowFunction(options: function.options, version: function.version) { [name] context in
                 do { return try await body(context) } catch {
                     guard context.instance.isFailure(error) else { throw error }
+                    context.instance.beginLastWord()
                     do {
                         if context.instance.hasTimedOut {
                             // The function's task is cancelled: only a cleanup begins steps in it.

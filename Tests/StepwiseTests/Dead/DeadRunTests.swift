@@ -469,6 +469,48 @@ extension Scenarios {
             }
         }
 
+        @Test(.scenario(52), arguments: Memory.allCases)
+        func `A run whose last word recorded steps is not simply resumed, whatever its function's error was`(
+            _ memory: Memory
+        ) async throws {
+            let isSilent = Flag()
+            let workflow = Workflow("boom", .retry(.never)) { (context, _: Int) async throws -> Void in
+                try await context.run("work") {}
+                throw Named("boom")
+            }.onFailure { context, _, _ in
+                if isSilent.isSet { return }
+                try await context.run("word") {}
+                try await context.run("last") { throw OutOfPaper() }
+            }
+            try await withWorker([workflow], memory: memory) { client, _ in
+                let run = try await client.enqueue(workflow, 1)
+                #expect(await errorCode { try await run.result(timeout: patience) } == .runFailed)
+                #expect(try await run.history().map(\.step) == ["work", "word", "last"])
+                let refusal = try #require(try await client.prospectOfResuming(run.id))
+                #expect(refusal.contains("after its function had ended in an error, \"word\", \"last\""), "\(refusal)")
+                #expect(await errorCode { try await client.resume(run.id) } == .wrongStatus)
+                #expect(try await client.prospectOfResuming(run.id, from: "work") == nil)
+                // A last word that records nothing leaves the way free.
+                isSilent.set()
+                let other = try await client.enqueue(workflow, 1)
+                #expect(await errorCode { try await other.result(timeout: patience) } == .runFailed)
+                #expect(try await client.prospectOfResuming(other.id) == nil)
+                try await expectSound(client)
+            }
+        }
+
+        @Test func `What failed after a run's time was up is not what a resume tries again`() throws {
+            let history: [Revival.Line] = [
+                .init(step: "work"), .init(step: "", isCancel: true), .init(step: "tell", isError: true),
+            ]
+            #expect(throws: StepwiseError.self) {
+                try Revival(resuming: "r", failed: nil, isTimeUp: true, history)
+            }
+            let revival = try Revival(
+                resuming: "r", failed: nil, isTimeUp: true, [.init(step: "work"), .init(step: "", isCancel: true)])
+            #expect(revival.keep == 1 && revival.forgetsCancel)
+        }
+
         @Test func `onFailure has no say in a run that was cancelled`() async throws {
             let bodies = Tally()
             let begun = Latch()

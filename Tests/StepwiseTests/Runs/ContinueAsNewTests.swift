@@ -61,6 +61,31 @@ extension Scenarios {
             }
         }
 
+        @Test(arguments: Memory.allCases)
+        func `A child's id that an earlier generation has used is an error that says so, and never the old result`(
+            _ memory: Memory
+        ) async throws {
+            let child = Workflow("child") { (context, number: Int) async throws -> Int in
+                try await context.run("number") { number }
+            }
+            let loop = Workflow("loop") { (context, number: Int) async throws -> String in
+                do {
+                    let result = try await context.invoke(child, number, id: "fixed")
+                    if number > 1 { return "\(result)" }
+                } catch let failure as StepFailure { return failure.message }
+                try await context.continueAsNew(number + 1)
+            }
+            try await withWorker([loop, child], memory: memory) { client, _ in
+                let completed = try await complete(client.enqueue(loop, 1, id: "p"), of: loop)
+                #expect(
+                    completed.output.contains(
+                        "run id fixed belongs to the child that this step made in an earlier generation"),
+                    "\(completed.output)")
+                #expect(completed.recorded("child")?.attempts == 1)
+                try await expectSound(client, within: patience)
+            }
+        }
+
         @Test
         func `A loop of 1,000 generations leaves Redis no more keys and no longer ones than a loop of 10`() async throws
         {

@@ -88,6 +88,44 @@ extension Scenarios {
             }
         }
 
+        @Test(.scenario(64))
+        func `An ended child stays until its parent has read its end, however old it is`() async throws {
+            let child = Workflow("child") { (context, number: Int) async throws -> Int in
+                try await context.run("double") { number * 2 }
+            }
+            let parent = Workflow("parent") { (context, number: Int) async throws -> Int in
+                try await context.invoke(child, number, id: "the-child", .queue("children"))
+            }
+            let parents = StepwiseWorker.Configuration(queues: ["parents"])
+            let brief = StepwiseWorker.Configuration(queues: ["children"], completedRetention: .milliseconds(1))
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let run = try await client.enqueue(parent, 4, id: "the-parent", .queue("parents"))
+                try await withWorkers(server, parent, configuration: parents) {
+                    try await eventually("the parent does not wait") {
+                        try await client.openSteps(ofRun: "the-parent").first?.state.place == "child"
+                    }
+                }
+                // Nobody serves the parent's queue meanwhile.
+                try await withWorkers(server, child, configuration: brief) {
+                    try await eventually("the child does not end") {
+                        try await client.handle("the-child").details().status == .completed
+                    }
+                    let other = try await client.enqueue(child, 1, .queue("children"))
+                    try await eventually("retention does not come") { (try? await other.details()) == nil }
+                    #expect(try await client.handle("the-child").details().status == .completed)
+                    #expect(await errorCode { try await client.delete("the-child") } == .wrongStatus)
+                }
+                try await withWorkers(server, parent, configuration: parents) {
+                    let output = try await run.result(timeout: patience)
+                    #expect(output == 8)
+                }
+                try await client.delete("the-child")
+                try await expectSound(client)
+                await client.close()
+            }
+        }
+
         @Test(.scenario(51))
         func `An id that is used again after its run has left begins a run of its own: its input, its steps, its keys`()
             async throws

@@ -223,6 +223,95 @@ extension Scenarios {
             }
         }
 
+        @Test(.scenario(61))
+        func
+            `A schedule whose time zone a worker's system lacks is left to other workers, and both worker and doctor name the zone`()
+            async throws
+        {
+            let log = CollectedLog()
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                try await client.schedules.create(
+                    Schedule("far", .cron("* * * * * *", timeZone: "Europe/Berlin"), note, "x"))
+                let stored = try await server.command("HGET", .init(keys.schedules), "far").string
+                let json = try #require(stored).replacing("Europe/Berlin", with: "Mars/Base")
+                _ = try await server.command("HSET", .init(keys.schedules), "far", .init(json))
+                let details = try await client.schedules.details("far")
+                #expect(details.schedule.missingZone == "Mars/Base")
+                let next = String(details.next.wholeMilliseconds)
+                try await withWorkers(server, note, logger: log.logger) {
+                    try await eventually("no line names the zone") {
+                        log.lines.contains { $0.metadata["schedule"] == "far" && $0.metadata["zone"] == "Mars/Base" }
+                    }
+                    try await Task.sleep(for: .milliseconds(1200))
+                }
+                // Overdue as before, for whoever has the zone; and one line a minute.
+                #expect(try await server.command("ZCOUNT", .init(keys.delayed), .init(next), .init(next)).integer == 1)
+                #expect(log.lines.count { $0.metadata["zone"] == "Mars/Base" } == 1)
+                let report = try await Doctor(client, pause: .milliseconds(10)).examine()
+                #expect(report.violations.isEmpty && report.warnings.contains { $0.contains("Mars/Base") })
+                await client.close()
+            }
+        }
+
+        @Test(.scenario(61))
+        func `A tick that was due when its schedule was paused is started after the pause`() async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let first = try await client.redisTime() + 1000
+                let schedule = try Schedule(
+                    "rare", .every(.seconds(3600), from: Date(milliseconds: first)), note, "x")
+                try await client.schedules.create(schedule)
+                try await eventually("its time does not come") { try await client.redisTime() > first }
+                #expect(try await client.schedules.pause("rare"))
+                #expect(try await client.schedules.resume("rare"))
+                try await withWorkers(server, note) {
+                    try await eventually("its run is not started") {
+                        try await client.schedules.details("rare").started == 1
+                    }
+                }
+                #expect(try await runs(client, of: "rare") == [schedule.runID(ofTick: first)])
+                try await expectSound(client, pause: .milliseconds(10))
+                await client.close()
+            }
+        }
+
+        @Test
+        func
+            `A backfilled run is live for the ticks that come, and a run that nobody takes forward is told as what they wait for`()
+            async throws
+        {
+            let gate = Latch()
+            let workflow = held(gate)
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let schedules = client.schedules
+                try await schedules.create(Schedule("often", .every(.seconds(1)), workflow, overlap: .skip))
+                let now = Date(milliseconds: try await client.redisTime())
+                let filled = try await schedules.backfill("often", from: now - 3601, to: now - 3600)
+                let run = try #require(filled.first)
+                #expect(filled.count == 1 && run.isNew)
+                #expect(try await schedules.details("often").blockers.isEmpty)
+                #expect(try await client.pause(run.id, reason: "not now"))
+                try await withWorkers(server, workflow) {
+                    try await eventually("no tick is skipped") { try await schedules.details("often").skipped >= 1 }
+                    let details = try await schedules.details("often")
+                    #expect(details.started == 0 && details.lastRun == nil)
+                    let blocker = try #require(details.blockers.first)
+                    #expect(details.blockers.count == 1 && blocker.run == run.id && blocker.status == .paused)
+                    #expect(blocker.reason == "paused: not now")
+                    #expect(try await schedules.list().schedules.map(\.blockers) == [details.blockers])
+                    let warnings = try await Doctor(client, pause: .milliseconds(10)).examine().warnings
+                    #expect(warnings.contains { $0.contains("its run \(run.id) forward (paused: not now)") })
+                    gate.open()
+                    try await client.resume(run.id)
+                    try await eventually("no tick starts a run") { try await schedules.details("often").started >= 1 }
+                    #expect(try await schedules.pause("often"))
+                }
+                await client.close()
+            }
+        }
+
         @Test func `Changes of many clients at once follow one another: none is lost`() async throws {
             try await withWorker([note]) { client, _ in
                 try await client.schedules.create(Schedule("s", .every(.seconds(1)), note, "x"))

@@ -128,7 +128,7 @@ struct TickDecisionTests {
             (#"{"every":60000,"workflow":"w"}"#, "\"next\" is missing"),
             (#"{"every":"1m","workflow":"w","next":1}"#, "\"every\" is not a whole number"),
             (#"{"cron":"0 0 31 2 *","workflow":"w","next":1}"#, "never comes"),
-            (#"{"cron":"0 0 * * *","zone":"Mars","workflow":"w","next":1}"#, "time zone"),
+            (#"{"cron":"0 0 * * *","zone":"Mars 1","workflow":"w","next":1}"#, "time zone"),
             (#"{"every":60000,"workflow":"w","next":1,"overlap":"never"}"#, "\"overlap\""),
             (#"{"every":60000,"workflow":"w x","next":1}"#, "workflow name"),
             (#"{"every":60000,"workflow":"w","next":1,"catchUp":-1}"#, "catchUp"),
@@ -141,6 +141,52 @@ struct TickDecisionTests {
             _ = try StoredSchedule(name: "s", json: Array(json.utf8))
             Issue.record("\(json) was taken")
         } catch { #expect(error.reason.contains(reason), "\(error.reason)") }
+    }
+
+    @Test
+    func `A schedule whose time zone this system lacks can be read, and names the zone; only its ticks cannot be told`()
+        throws
+    {
+        let json = #"{"cron":"0 0 * * *","zone":"Mars/Base","workflow":"w","next":1000}"#
+        let schedule = try StoredSchedule(name: "s", json: Array(json.utf8))
+        #expect(schedule.definition.missingZone == "Mars/Base" && schedule.timer?.tick == 1000)
+        #expect(throws: StepwiseError.self) { try TickDecision(schedule, now: 2000, live: []) }
+        #expect(try Schedule("s", .cron("0 0 * * *"), workflow: "w").missingZone == nil)
+    }
+
+    @Test(.scenario(61))
+    func
+        `Ticks that were due before a pause go on after it, or are missed if a tick came during it; none is forgotten`()
+        throws
+    {
+        var schedule = try schedule(.queue)
+        // Those of 0, 10 and 20 s wait.
+        schedule.paused = seconds(25)
+        let soon = try #require(try schedule.resumed(now: seconds(29)))
+        #expect(soon.paused == nil && soon.next == seconds(0) && soon.missed == 0)
+        let later = try #require(try schedule.resumed(now: seconds(65)))
+        #expect(later.paused == nil && later.next == seconds(70) && later.missed == 3)
+        schedule.next = seconds(30)
+        let idle = try #require(try schedule.resumed(now: seconds(65)))
+        #expect(idle.next == seconds(70) && idle.missed == 0)
+        schedule.paused = nil
+        #expect(try schedule.resumed(now: seconds(65)) == nil)
+    }
+
+    @Test(.scenario(61))
+    func `With another timing what was due by the old one is missed; with the same timing it goes on`() throws {
+        var schedule = try schedule(.queue)
+        var definition = schedule.definition
+        definition.catchUp = 7
+        #expect(try schedule.redefined(definition, now: seconds(25)).next == seconds(0))
+        definition.timing = .every(.seconds(60))
+        let other = try schedule.redefined(definition, now: seconds(25))
+        #expect(other.missed == 3 && other.next > seconds(25) && other.definition == definition)
+        schedule.paused = seconds(15)
+        #expect(try schedule.redefined(definition, now: seconds(25)).missed == 2)
+        definition.timing = .cron("0 0 * * *")
+        schedule.definition.timing = .cron("*/10 * * * * *")
+        #expect(try schedule.redefined(definition, now: seconds(25)).missed == 2)
     }
 
     @Test func `A schedule that cannot be is an error that says so`() {

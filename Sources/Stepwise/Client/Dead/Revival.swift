@@ -28,15 +28,21 @@ package struct Revival: Sendable, Hashable {
     ///   - failed: the step that the run's error names, if it names one; else an error that was recorded last counts as what failed, else
     ///     the function itself, which is taken forward again with nothing forgotten.
     ///   - isTimeUp: whether the run has failed because its time was up.
+    ///   - ended: after how many outcomes the function ended in its error, if that is known: with what its last word recorded there are more.
     /// - Throws: ``StepwiseError`` with code `wrongStatus` if something was recorded after the error: what those steps did stays done, and
     ///   to forget them is not for a resume to decide.
     package init(
-        resuming run: String, failed step: String?, isTimeUp: Bool = false, _ history: [Line]
+        resuming run: String, failed step: String?, isTimeUp: Bool = false, ended: Int? = nil, _ history: [Line]
     ) throws(StepwiseError) {
         raisesGeneration = false
         forgetsCancel = false
         let ofStep = step.flatMap { step in history.lastIndex { $0.step == step && $0.isError } }
-        guard let failure = ofStep ?? (history.last?.isError == true ? history.count - 1 : nil) else {
+        if ofStep == nil, let ended, history.indices.contains(ended) {
+            throw Self.refusal(run, "its function had ended in an error", history[ended...])
+        }
+        // Once a run's time was up, what failed last failed in its cleanup or its last word.
+        let isCutOff = isTimeUp && history.contains(where: \.isCancel)
+        guard let failure = ofStep ?? (history.last?.isError == true && !isCutOff ? history.count - 1 : nil) else {
             // A request to end it, or its time being up, is no outcome of its work.
             keep = history.count
             while keep > 0, history[keep - 1].isCancel { keep -= 1 }

@@ -120,8 +120,9 @@ extension StepwiseClient {
         let history = try await outline(ofRun: run.id)
         if let step { return try Revival(resuming: run.id, from: step, history) }
         let failure = RunFailure(stored: run.error)
+        let ended = JSONMembers(Array((run.error ?? "").utf8))?.integer("after")
         return try Revival(
-            resuming: run.id, failed: failure.step, isTimeUp: failure.type == "RunTimeout", history)
+            resuming: run.id, failed: failure.step, isTimeUp: failure.type == "RunTimeout", ended: ended, history)
     }
 
     /// What is recorded of a run, without the values, read in pages.
@@ -191,20 +192,39 @@ extension StepwiseClient {
 
     /// Removes an ended run and everything recorded of it.
     ///
-    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it has not ended, or one of the `redis…` codes.
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it has not ended, or if its parent has still to read its end, or one of the
+    ///   `redis…` codes.
     public func delete(_ id: String) async throws {
         guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
         if details.status == .ending { throw stillEnding(id, "be deleted") }
-        guard details.status.isEnded, try await delete(details) else {
+        let fields = try await command(.run(keys, id, .parent, .parentQueue), doing: "reading run \(id)")
+        let parent = fields.waitingParent
+        if details.status.isEnded, let parent = parent.flatMap({ ParentStep($0) }), try await isOpen(parent) {
+            throw StepwiseError(
+                .wrongStatus,
+                "run \(id) cannot be deleted yet: step \"\(parent.step)\" of run \(parent.run), its parent, has still to read its end; a worker that "
+                    + "serves the parent's queue lets it do so (or cancel the parent)")
+        }
+        guard details.status.isEnded, try await delete(details, parent) else {
             throw StepwiseError(
                 .wrongStatus,
                 "run \(id) is \(details.status): only runs that have ended can be deleted; cancel it first")
         }
     }
 
-    /// - Returns: `false` if the run has another status by now.
-    private func delete(_ run: RunDetails) async throws -> Bool {
-        try await evaluate(.deleteRuns(keys, run.status, [run.id]), doing: "deleting run \(run.id)") == 1
+    /// - Returns: `false` if the run has another status by now, or another parent.
+    private func delete(_ run: RunDetails, _ parent: String?) async throws -> Bool {
+        try await evaluate(
+            .deleteRuns(keys, run.status, [(id: run.id, parent: parent)]), doing: "deleting run \(run.id)") == 1
+    }
+
+    /// Whether a step has not read its child's end.
+    private func isOpen(_ step: ParentStep) async throws -> Bool {
+        let fields = try await command(
+            .run(keys, step.run, .status, .generation, .inline), doing: "reading run \(step.run)")
+        let isWritten = try await command(
+            .isWritten(keys, openOf: step.run, step.step), doing: "reading run \(step.run)")
+        return step.isOpen(fields, isWritten: isWritten)
     }
 
     /// - Parameter what: what was asked for, such as "be resumed".

@@ -55,6 +55,9 @@ package struct Doctor: Sendable {
         report.note(survey)
         inboxes.add(lists.inboxes, servedQueues: survey.servedQueues)
         report.warnings += inboxes.warnings(keys: client.keys)
+        if strangers["schedules"] == nil, report.schedules > 0 {
+            report.warnings += try await client.schedules.list().schedules.flatMap(\.notes)
+        }
         if strangers["malformed"] == nil { report.malformed = try await client.length(client.keys.malformed) }
 
         let suspects = try await examineRuns(ids.sorted(), survey, &report)
@@ -214,7 +217,8 @@ package struct DoctorReport: Sendable {
     package var unreadable = 0
     /// Items that were rejected.
     package var malformed = 0
-    /// What is not right and breaks no rule: threads that user code holds, inboxes that nobody reads, memory that is nearly full.
+    /// What is not right and breaks no rule: threads that user code holds, inboxes that nobody reads, schedules that start nothing, memory that is
+    /// nearly full.
     package var warnings: [String] = []
     package var violations: [Violation] = []
 

@@ -22,6 +22,8 @@ public struct ScheduleDetails: Sendable, Hashable {
     public var missed: Int
     /// How many runs were started outside of the ticks.
     public var triggered: Int
+    /// With `overlap` `.skip` or `.queue`: its live runs that nobody takes forward, for which its ticks are skipped or wait.
+    public var blockers: [ScheduleBlocker] = []
 
     init(_ stored: StoredSchedule) {
         schedule = stored.definition
@@ -31,6 +33,38 @@ public struct ScheduleDetails: Sendable, Hashable {
         (started, skipped, missed) = (stored.started, stored.skipped, stored.missed)
         triggered = stored.triggered
     }
+}
+
+extension ScheduleDetails {
+    /// What keeps its runs from starting, as sentences for a person.
+    package var notes: [String] {
+        var notes: [String] = []
+        if let zone = schedule.missingZone {
+            notes.append(
+                "this system lacks the time zone \(zone) of schedule \"\(schedule.name)\": workers that have it start its runs; install tzdata to see its "
+                    + "next times here")
+        }
+        if let blocker = blockers.first {
+            let what = schedule.overlap == .queue ? "lets its ticks wait" : "skips its ticks"
+            let others = blockers.count > 1 ? ", nor \(blockers.count - 1) more" : ""
+            let reason = blocker.reason ?? ""
+            let state = reason.hasPrefix("\(blocker.status)") ? reason : "\(blocker.status): \(reason)"
+            notes.append(
+                "schedule \"\(schedule.name)\" \(what) (overlap: \(schedule.overlap.rawValue)), because nobody takes its run \(blocker.run) forward"
+                    + "\(others) (\(state)): let that one go on, or cancel it (stepwise status \(blocker.run.shellWord))"
+            )
+        }
+        return notes
+    }
+}
+
+/// A live run that nobody takes forward until something else has happened.
+public struct ScheduleBlocker: Sendable, Hashable {
+    public var run: String
+    /// `parked`, `paused` or `noWorker`.
+    public var status: RunStatus
+    /// Why, as the run's `reason` says.
+    public var reason: String?
 }
 
 /// The schedules of a namespace.
@@ -71,7 +105,8 @@ public struct Schedules: Sendable {
             .scheduleExists, "there is a schedule \"\(schedule.name)\" already: update it, or choose another name")
     }
 
-    /// Gives a schedule another definition. A pause and its counts stay. With another timing its next tick is the first after now.
+    /// Gives a schedule another definition. A pause and its counts stay. With another timing its next tick is the first after now; ticks of the
+    /// old one that were due and whose runs were not started are counted as missed.
     ///
     /// A worker that declares the schedule leaves this change alone until its own code says something new.
     public func update(_ schedule: Schedule) async throws {
@@ -104,16 +139,15 @@ public struct Schedules: Sendable {
         } != nil
     }
 
-    /// Lets a paused schedule go on with the first tick after now; those of the pause are neither started nor counted.
+    /// Lets a paused schedule go on with the first tick after now; those of the pause are neither started nor counted. Ticks that were due before
+    /// the pause, and whose runs were not started, go on if no tick came during it; else they are counted as missed.
     ///
     /// - Returns: whether it was paused.
     @discardableResult
     public func resume(_ name: String) async throws -> Bool {
         try await edit(name) { stored, now in
-            guard stored.paused != nil else { return nil }
-            stored.paused = nil
-            stored.next = try Ticks(stored.definition.timing).next(after: now)
-            return (stored, nil)
+            guard let resumed = try stored.resumed(now: now) else { return nil }
+            return (resumed, nil)
         } != nil
     }
 
@@ -128,6 +162,16 @@ public struct Schedules: Sendable {
         let runID = id ?? "\(name)/\(Identifier.random(milliseconds: wallClockMilliseconds()))"
         try Identifier.check(runID: runID)
         let workflow = try await stored(name).schedule.definition.workflow
+        return try await startRun(runID, of: name, workflow) { stored in
+            stored.note(runID)
+            stored.triggered += 1
+        }
+    }
+
+    /// Starts a run of a schedule outside of its ticks, and notes it in the same step.
+    private func startRun(
+        _ runID: String, of name: String, _ workflow: String, _ note: (inout StoredSchedule) -> Void
+    ) async throws -> WorkflowRun<Void> {
         let there = try await client.command(
             .run(client.keys, runID, .workflow), doing: "looking for run \(runID)")
         if let there = there.text(.workflow) {
@@ -137,15 +181,15 @@ public struct Schedules: Sendable {
                 "run id \(runID) belongs to a run of workflow \"\(there)\", not \"\(workflow)\"; choose another id")
         }
         let isNew = try await edit(name) { stored, _ in
-            stored.note(runID)
-            stored.triggered += 1
+            note(&stored)
             return (stored, runID)
         }
         return WorkflowRun(id: runID, isNew: isNew ?? false, source: client)
     }
 
     /// Starts the runs of the ticks of a time that has passed, all at once, whatever the schedule says of overlaps, and whether it was paused then. A
-    /// tick whose run is there already is not started again; so the call may be repeated.
+    /// tick whose run is there already is not started again; so the call may be repeated. For the ticks that come, its runs are live like any others:
+    /// of many the last 20 count.
     ///
     /// - Parameters:
     ///   - start: the first time that counts.
@@ -178,13 +222,10 @@ public struct Schedules: Sendable {
         }
         var runs: [WorkflowRun<Void>] = []
         let definition = stored.definition
-        var options = EnqueueOptions(queue: definition.queue)
-        options.labels = RunLabels(definition.labels.merging(["schedule": name]) { $1 })
-        options.timeout = definition.timeout
         for tick in due {
-            runs.append(
-                try await client.enqueue(
-                    definition.workflow, payload: definition.payload, id: definition.runID(ofTick: tick), options))
+            let runID = definition.runID(ofTick: tick)
+            let run = try await startRun(runID, of: name, definition.workflow) { $0.noteLive(runID) }
+            runs.append(run)
         }
         return runs
     }
@@ -193,22 +234,51 @@ public struct Schedules: Sendable {
 
     /// How a schedule stands.
     public func details(_ name: String) async throws -> ScheduleDetails {
-        ScheduleDetails(try await stored(name).schedule)
+        let stored = try await stored(name).schedule
+        var details = ScheduleDetails(stored)
+        details.blockers = try await blockers(of: [stored])[name] ?? []
+        return details
     }
 
     /// All schedules, by name; and those that cannot be read, with the reason.
     public func list() async throws -> ScheduleListing {
-        var schedules: [String: ScheduleDetails] = [:]
+        var schedules: [String: StoredSchedule] = [:]
         var unreadable: [String: String] = [:]
         try await client.scanHash(client.keys.schedules) { fields in
             for (name, json) in fields {
                 do throws(StoredSchedule.Problem) {
-                    schedules[name] = ScheduleDetails(try StoredSchedule(name: name, json: json))
+                    schedules[name] = try StoredSchedule(name: name, json: json)
                 } catch { unreadable[name] = error.reason }
             }
         }
+        let stored = schedules.values.sorted { $0.definition.name < $1.definition.name }
+        let blockers = try await blockers(of: stored)
         return ScheduleListing(
-            schedules: schedules.values.sorted { $0.schedule.name < $1.schedule.name }, unreadable: unreadable)
+            schedules: stored.map { stored in
+                var details = ScheduleDetails(stored)
+                details.blockers = blockers[stored.definition.name] ?? []
+                return details
+            }, unreadable: unreadable)
+    }
+
+    /// Of schedules whose ticks wait for their runs, or are skipped for them: those runs that nobody takes forward.
+    private func blockers(of schedules: [StoredSchedule]) async throws -> [String: [ScheduleBlocker]] {
+        let waiting = schedules.filter { $0.definition.overlap == .skip || $0.definition.overlap == .queue }
+        let runs = waiting.flatMap { stored in stored.live.map { (schedule: stored.definition.name, id: $0) } }
+        var blockers: [String: [ScheduleBlocker]] = [:]
+        for start in stride(from: 0, to: runs.count, by: 500) {
+            let page = runs[start..<min(start + 500, runs.count)]
+            let replies = try await client.all(
+                page.map { .run(client.keys, $0.id, .status, .reason) }, doing: "reading the runs of schedules")
+            for (run, fields) in zip(page, replies) {
+                guard let status = fields.status, [RunStatus.parked, .paused, .noWorker].contains(status) else {
+                    continue
+                }
+                blockers[run.schedule, default: []].append(
+                    ScheduleBlocker(run: run.id, status: status, reason: fields.text(.reason)))
+            }
+        }
+        return blockers
     }
 
     /// The ticks that come next, by Redis' clock; also of a paused schedule.

@@ -31,7 +31,12 @@ extension RunStore {
         let workflow = try reader.text(1)
         if workflow != order.workflow { return "a run of workflow \"\(workflow)\"" }
         let parent = ParentStep(try reader.text(2))
-        if parent?.run == run.id, parent?.step == step { return nil }
+        if let parent, parent.run == run.id, parent.step == step {
+            let isEarlier = Generation.number(of: parent.generation) < Generation.number(of: run.generation)
+            return order.isAwaited && isEarlier
+                ? "the child that this step made in an earlier generation (before continueAsNew, or when another run had this run's id)"
+                : nil
+        }
         return parent.map { "the child of step \"\($0.step)\" of run \($0.run)" } ?? "a run that is nobody's child"
     }
 

@@ -43,10 +43,10 @@ extension ScriptLibrary {
     static let note = Script("note", PackageResources.note_lua, keys: ["run"], arguments: ["sentence"])
     static let await = Script("await", PackageResources.await_lua, keys: ["run"])
     static let expired = Script(
-        "expired", PackageResources.expired_lua, keys: ["list"], arguments: ["age"])
+        "expired", PackageResources.expired_lua, keys: ["list"], arguments: ["age", "after"])
     static let deleteRuns = Script(
         "delete_runs", PackageResources.delete_runs_lua, keys: ["list", "dead", "runs..."],
-        arguments: ["status", "ids..."])
+        arguments: ["status", "known..."])
     static let forgetWaiting = Script(
         "forget_waiting", PackageResources.forget_waiting_lua,
         keys: ["waiting", "parked", "unserved", "queued", "delayed", "paused", "failed", "dead", "runs..."],
@@ -191,21 +191,27 @@ extension ScriptCall<ReplyReader> {
 extension ScriptCall<[String]> {
     /// The oldest runs of a list that are past their age, at most 100.
     ///
-    /// - Parameter age: in milliseconds.
-    static func expired(_ list: String, age: Int) -> Self {
-        Self(ScriptLibrary.expired, keys: [list], arguments: [.init(age)]) { $0.items.compactMap(\.string) }
+    /// - Parameters:
+    ///   - age: in milliseconds.
+    ///   - after: how many of the oldest are passed over.
+    static func expired(_ list: String, age: Int, after: Int) -> Self {
+        Self(ScriptLibrary.expired, keys: [list], arguments: [.init(age), .init(after)]) {
+            $0.items.compactMap(\.string)
+        }
     }
 }
 
 extension ScriptCall<Int> {
-    /// Removes runs of one status, at most 100. The reply says how many.
-    static func deleteRuns(_ keys: Keys, _ status: RunStatus, _ ids: [String]) -> Self {
+    /// Removes runs of one status, at most 100. The reply says how many. One that no longer has the parent that is given with it stays.
+    static func deleteRuns(_ keys: Keys, _ status: RunStatus, _ runs: [(id: String, parent: String?)]) -> Self {
         Self(
             ScriptLibrary.deleteRuns,
             keys: [keys.runs(status), keys.dead]
-                + ids.flatMap {
-                    [keys.run($0), keys.steps($0), keys.open($0), keys.join($0), keys.mail($0), keys.seen($0)]
-                }, arguments: [.init(status.rawValue)] + ids.map { .init($0) }
+                + runs.flatMap { id, _ -> [String] in
+                    [keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.mail(id), keys.seen(id)]
+                },
+            arguments: [.init(status.rawValue)]
+                + runs.flatMap { id, parent -> [RedisArgument] in [.init(id), .init(parent ?? "")] }
         ) { $0.reply.integer ?? 0 }
     }
 }

@@ -25,6 +25,10 @@ actor Maintenance {
     private var nextBounding = ContinuousClock.now + .seconds(9)
     private var nextLineCount = ContinuousClock.now + .seconds(60)
     private let bounds: WaitingBounds
+    /// How many runs past their age are passed over, because their parents have still to read their ends.
+    private var unread: [RunStatus: Int] = [:]
+    /// Schedules that this worker cannot deal with, and until when it does not look at them.
+    private var leftToOthers: [String: ContinuousClock.Instant] = [:]
 
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
     private static let deadNameMilliseconds = 3_600_000
@@ -133,7 +137,7 @@ actor Maintenance {
                 if let limit = TimeLimit(entry) {
                     group.addTask { await self.fire(limit) }
                 } else if let timer = ScheduleTimer(entry) {
-                    group.addTask { [session] in await session.tick(timer) }
+                    group.addTask { await self.tick(timer) }
                 } else {
                     queues[entry.words(atMost: 2)[0], default: []].append(entry)
                 }
@@ -142,6 +146,13 @@ actor Maintenance {
         for (queue, entries) in queues {
             try await session.evaluate(.promote(session.keys, queue: queue, entries))
         }
+    }
+
+    /// A timer that this worker cannot deal with stays where it is; this worker looks at it again in a minute.
+    private func tick(_ timer: ScheduleTimer) async {
+        let now = ContinuousClock.now
+        if let until = leftToOthers[timer.schedule], until > now { return }
+        leftToOthers[timer.schedule] = await session.tick(timer) ? nil : now + .seconds(60)
     }
 
     /// What of one run cannot be read must not keep the others waiting.
@@ -282,15 +293,44 @@ actor Maintenance {
 
     /// At most 20 pages of 100 runs.
     ///
-    /// - Returns: whether nothing is left that is past its age.
+    /// - Returns: whether nothing is left that is past its age and that nobody has to read.
     private func expire(_ status: RunStatus, age: Duration) async throws -> Bool {
         guard age > .zero else { return true }
         let keys = session.keys
         for _ in 0..<20 {
-            let ids = try await session.evaluate(.expired(keys.runs(status), age: age.wholeMilliseconds))
-            if ids.isEmpty { return true }
-            _ = try await session.evaluate(.deleteRuns(keys, status, ids))
+            let ids = try await session.evaluate(
+                .expired(keys.runs(status), age: age.wholeMilliseconds, after: unread[status, default: 0]))
+            if ids.isEmpty {
+                // The next round begins with the oldest again.
+                unread[status] = nil
+                return true
+            }
+            let parents = try await parents(of: ids)
+            let open = try await open(among: parents.compactMap { $0 })
+            let runs = zip(ids, parents).map { (id: $0, parent: $1) }
+            let read = runs.filter { run in run.parent.map { !open.contains($0) } ?? true }
+            unread[status, default: 0] += runs.count - read.count
+            if !read.isEmpty { _ = try await session.evaluate(.deleteRuns(keys, status, read)) }
         }
         return false
+    }
+
+    /// Of each run the step that waits for its end; `nil` if none does.
+    private func parents(of ids: [String]) async throws -> [String?] {
+        let questions: [StoreCommand<RunFields>] = ids.map { .run(session.keys, $0, .parent, .parentQueue) }
+        return try await session.commands(questions).map(\.waitingParent)
+    }
+
+    /// Those of some steps, as `parents(of:)` has them, that have not read their child's end.
+    private func open(among parents: [String]) async throws -> Set<String> {
+        let steps = parents.compactMap { ParentStep($0) }
+        if steps.isEmpty { return [] }
+        let keys = session.keys
+        let runs: [StoreCommand<RunFields>] = steps.map { .run(keys, $0.run, .status, .generation, .inline) }
+        let fields = try await session.commands(runs)
+        let questions: [StoreCommand<Bool>] = steps.map { .isWritten(keys, openOf: $0.run, $0.step) }
+        let areWritten = try await session.commands(questions)
+        let open = steps.indices.filter { steps[$0].isOpen(fields[$0], isWritten: areWritten[$0]) }
+        return Set(open.map { steps[$0].text })
     }
 }

@@ -74,21 +74,34 @@ extension WorkerSession {
     /// How often a tick that waits for another run's end is looked at.
     private static let patience = 1000
 
+    /// The schedule's time zone, which this worker's system lacks: when its next tick is it cannot say.
+    private struct ZoneIsMissing: Error {
+        var zone: String
+    }
+
     /// Deals with a timer that is due. What is wrong with one schedule must not keep others waiting.
-    func tick(_ timer: ScheduleTimer) async {
+    ///
+    /// - Returns: `false` if this worker cannot: the timer is left where it is, so that another takes it as overdue.
+    func tick(_ timer: ScheduleTimer) async -> Bool {
         do {
             var timer: ScheduleTimer? = timer
             // The rest of what is due comes with the next beat.
             for _ in 0..<100 {
-                guard let due = timer else { return }
+                guard let due = timer else { return true }
                 timer = try await decide(due)
             }
-        } catch is SessionEnded {} catch {
+        } catch is SessionEnded {} catch let missing as ZoneIsMissing {
+            logger.error(
+                "a schedule is left to other workers: this system lacks its time zone; install tzdata here, or see that all workers have that zone",
+                metadata: ["schedule": "\(timer.schedule)", "zone": "\(missing.zone)"])
+            return false
+        } catch {
             logger.error(
                 "a tick could not be dealt with; it is tried again in a minute",
                 metadata: ["schedule": "\(timer.schedule)", "error": "\(error)"])
             _ = try? await postpone(timer, by: Self.postponement)
         }
+        return true
     }
 
     /// - Returns: the schedule's next timer if that is due as well.
@@ -111,7 +124,12 @@ extension WorkerSession {
             return nil
         }
         let live = schedule.definition.overlap == .allow ? [] : try await stillLive(schedule.live)
-        guard let decision = try TickDecision(schedule, now: now, live: live) else {
+        let result: TickDecision?
+        do { result = try TickDecision(schedule, now: now, live: live) } catch {
+            if let zone = schedule.definition.missingZone { throw ZoneIsMissing(zone: zone) }
+            throw error
+        }
+        guard let decision = result else {
             try await postpone(timer, by: timer.tick - now)
             return nil
         }

@@ -403,11 +403,13 @@ extension RunDriver {
         }
         // What a function does after it was cancelled is its business: it may still return.
         return (
-            instance.cancelReason == nil ? .failed : .cancelled, failure(error, cancelReason: instance.cancelReason)
+            instance.cancelReason == nil ? .failed : .cancelled,
+            failure(error, cancelReason: instance.cancelReason, after: instance.endedBeforeLastWord)
         )
     }
 
-    private func failure(_ error: any Error, cancelReason: String? = nil) -> [UInt8] {
+    /// - Parameter after: after how many outcomes the function ended in the error, if more may have been recorded since.
+    private func failure(_ error: any Error, cancelReason: String? = nil, after: Int? = nil) -> [UInt8] {
         var words = ErrorWords(error)
         if let cancelReason, ((error as? SagaFailure)?.cause ?? error) is CancellationError {
             words.message = Self.message(cancelReason, of: error)
@@ -416,6 +418,7 @@ extension RunDriver {
         if let failure = (error as? SagaFailure)?.cause as? StepFailure ?? error as? StepFailure {
             json += ",\"step\":\(JSON.string(failure.step)),\"attempts\":\(failure.attempts)"
         }
+        if let after { json += ",\"after\":\(after)" }
         // For the function that waits for this run's end: `StepFailure.error(as:)`.
         if let value = words.value { json += ",\"value\":\(value)" }
         return Array((json + ",\"worker\":\(JSON.string(session.name))}").utf8)

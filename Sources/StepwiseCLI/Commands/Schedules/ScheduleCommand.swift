@@ -136,7 +136,8 @@ struct ScheduleShowCommand: AsyncParsableCommand {
     func run() async throws {
         try await connection.withClient { client in
             let details = try await client.schedules.details(name)
-            let ticks = try await client.schedules.nextTicks(of: name, count: next)
+            let isKnown = details.schedule.missingZone == nil
+            let ticks = isKnown ? try await client.schedules.nextTicks(of: name, count: next) : []
             if connection.json {
                 Output.print(details.json(next: ticks))
                 return
@@ -162,6 +163,7 @@ struct ScheduleShowCommand: AsyncParsableCommand {
                 table.add(index == 0 ? "next" : "", Output.time(tick))
             }
             Output.print(table)
+            for note in details.notes { Output.complain(note) }
         }
     }
 }

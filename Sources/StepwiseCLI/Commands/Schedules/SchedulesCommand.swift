@@ -42,6 +42,7 @@ struct SchedulesCommand: AsyncParsableCommand {
                     String(details.missed), details.lastRun ?? "-")
             }
             Output.print(table)
+            for note in rows.flatMap({ $0.0.notes }) { Output.complain(note) }
             for (name, reason) in broken {
                 Output.complain("schedule \"\(name)\" cannot be read, and starts nothing: \(reason)")
             }
@@ -69,6 +70,16 @@ extension ScheduleDetails {
             ("next", .array(ticks.map { JSONDocument($0) })),
             ("lastTick", JSONDocument(lastTick)), ("lastRun", JSONDocument(lastRun)), ("started", .number(started)),
             ("skipped", .number(skipped)), ("missed", .number(missed)), ("triggered", .number(triggered)),
+            (
+                "blockers",
+                .array(
+                    blockers.map { blocker in
+                        .object([
+                            ("run", .string(blocker.run)), ("status", .string(blocker.status.rawValue)),
+                            ("reason", JSONDocument(blocker.reason)),
+                        ])
+                    })
+            ),
         ]
         return .object(members)
     }

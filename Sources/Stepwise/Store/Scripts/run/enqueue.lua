@@ -16,7 +16,8 @@
 --       depth         how many runs are above it
 --       start         when it is to start: '+<ms>' from now, '<ms>' since 1970, or '' for at once
 -- Reply {'new'}; {'exists', workflow, parent}: there is one already. A child that has ended, and whose parent asks for it again, tells it
---       again; if the parent was resumed meanwhile, it has a new parent
+--       again; if the parent was resumed meanwhile, it has a new parent. If it was there before the caller's generation of its parent, which
+--       would wait for it, nothing is changed: the parent in the reply is an older one than the caller's
 -- Guarantees: one id makes one run, however often this arrives. Refused as a whole at maxmemory.
 local run_key, queue_key, queued_key, delayed_key, parent_queue_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, workflow, queue, payload, labels, origin, timeout, parent = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
@@ -30,12 +31,22 @@ local function is_newer(one, other)
   return (tonumber(its_resumes) or 0) > (tonumber(other_resumes) or 0)
 end
 
-local existing = redis.call('HMGET', run_key, 'workflow', 'parent', 'status')
+-- Whether a child was there before this generation of its parent began: a new run, and `continueAsNew`, make its number of the time in
+-- microseconds, as the child's own was made unless that has begun anew. A resume raises a number by one, and the child counts as before.
+local function is_of_earlier_generation(child, one, other)
+  local number, its_number = string.match(one, '^%S+ (%d+)'), string.match(other, '^%S+ (%d+)')
+  local born = child.continued and (tonumber(child.created) or 0) * 1000 or tonumber(string.match(child.generation or '', '^%d+'))
+  return number ~= its_number and born and born < tonumber(number)
+end
+
+local existing = redis.call('HMGET', run_key, 'workflow', 'parent', 'status', 'generation', 'created', 'continued')
 if existing[1] then
   local its_parent = existing[2] or ''
+  local child = { generation = existing[4], created = existing[5], continued = existing[6] }
   local run, step = string.match(parent, '^(%S+) %S+ (.+)$')
   local its_run, its_step = string.match(its_parent, '^(%S+) %S+ (.+)$')
-  if run and existing[1] == workflow and run == its_run and step == its_step then
+  if run and existing[1] == workflow and run == its_run and step == its_step
+    and not (parent_queue ~= '' and is_of_earlier_generation(child, parent, its_parent)) then
     local ends = ENDED[existing[3]] and parent_queue ~= ''
     if ends then redis.call('LLEN', parent_queue_key) end
     if is_newer(parent, its_parent) then
