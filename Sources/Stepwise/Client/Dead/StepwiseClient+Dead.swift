@@ -215,7 +215,8 @@ extension StepwiseClient {
     /// - Returns: `false` if the run has another status by now, or another parent.
     private func delete(_ run: RunDetails, _ parent: String?) async throws -> Bool {
         try await evaluate(
-            .deleteRuns(keys, run.status, [(id: run.id, parent: parent)]), doing: "deleting run \(run.id)") == 1
+            .deleteRuns(keys, run.status, [(id: run.id, parent: parent)]), doing: "deleting run \(run.id)"
+        ).removed == 1
     }
 
     /// Whether a step has not read its child's end.

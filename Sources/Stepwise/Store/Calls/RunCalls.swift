@@ -201,8 +201,15 @@ extension ScriptCall<[String]> {
     }
 }
 
-extension ScriptCall<Int> {
-    /// Removes runs of one status, at most 100. The reply says how many. One that no longer has the parent that is given with it stays.
+/// What became of runs that were to be removed.
+struct RunDeletion: Sendable {
+    var removed: Int
+    /// Those that stay because a step waits for their ends, with that step.
+    var unread: [(id: String, parent: String?)]
+}
+
+extension ScriptCall<RunDeletion> {
+    /// Removes runs of one status, at most 100. One for whose end a step waits that is not given with it stays.
     static func deleteRuns(_ keys: Keys, _ status: RunStatus, _ runs: [(id: String, parent: String?)]) -> Self {
         Self(
             ScriptLibrary.deleteRuns,
@@ -212,7 +219,12 @@ extension ScriptCall<Int> {
                 },
             arguments: [.init(status.rawValue)]
                 + runs.flatMap { id, parent -> [RedisArgument] in [.init(id), .init(parent ?? "")] }
-        ) { $0.reply.integer ?? 0 }
+        ) { reader in
+            let items = reader.items
+            let texts = items.dropFirst().map { $0.string ?? "" }
+            let unread = stride(from: 0, to: texts.count - 1, by: 2).map { (texts[$0], Optional(texts[$0 + 1])) }
+            return RunDeletion(removed: items.first?.integer ?? 0, unread: unread)
+        }
     }
 }
 

@@ -305,23 +305,16 @@ actor Maintenance {
                 unread[status] = nil
                 return true
             }
-            let parents = try await parents(of: ids)
-            let open = try await open(among: parents.compactMap { $0 })
-            let runs = zip(ids, parents).map { (id: $0, parent: $1) }
-            let read = runs.filter { run in run.parent.map { !open.contains($0) } ?? true }
-            unread[status, default: 0] += runs.count - read.count
+            let runs = try await session.evaluate(.deleteRuns(keys, status, ids.map { (id: $0, parent: nil) }))
+            let open = try await open(among: runs.unread.compactMap(\.parent))
+            let read = runs.unread.filter { run in run.parent.map { !open.contains($0) } ?? true }
+            unread[status, default: 0] += runs.unread.count - read.count
             if !read.isEmpty { _ = try await session.evaluate(.deleteRuns(keys, status, read)) }
         }
         return false
     }
 
-    /// Of each run the step that waits for its end; `nil` if none does.
-    private func parents(of ids: [String]) async throws -> [String?] {
-        let questions: [StoreCommand<RunFields>] = ids.map { .run(session.keys, $0, .parent, .parentQueue) }
-        return try await session.commands(questions).map(\.waitingParent)
-    }
-
-    /// Those of some steps, as `parents(of:)` has them, that have not read their child's end.
+    /// Those of some steps that have not read their child's end.
     private func open(among parents: [String]) async throws -> Set<String> {
         let steps = parents.compactMap { ParentStep($0) }
         if steps.isEmpty { return [] }
