@@ -21,13 +21,20 @@ struct SteadyCommand: AsyncParsableCommand {
             let fleet = try await Fleet(1, concurrency: 100, server, options: ["--steady"])
             defer { fleet.stop() }
             var (begun, samples) = (0, [Double]())
+            var left: [WorkflowRun<Int>] = []
             let start = ContinuousClock.now
             while true {
                 let passed = (ContinuousClock.now - start).seconds
                 if passed >= Double(seconds) { break }
                 let due = Int(passed * Double(rate))
-                try await begin(begun..<due, server)
+                left += try await begin(begun..<due, server)
                 begun = due
+                // The newest may still be on their way to where they wait.
+                for run in left.dropLast(10) {
+                    try await run.pause()
+                    try await run.cancel()
+                }
+                left = Array(left.suffix(10))
                 let live = try await underWay(server)
                 if live > Self.most {
                     throw BenchFailure(
@@ -53,11 +60,13 @@ struct SteadyCommand: AsyncParsableCommand {
         samples.reduce(0, +) / Double(max(1, samples.count))
     }
 
-    private func begin(_ numbers: Range<Int>, _ server: BenchServer) async throws {
-        if numbers.isEmpty { return }
+    /// - Returns: those that wait for ever.
+    private func begin(_ numbers: Range<Int>, _ server: BenchServer) async throws -> [WorkflowRun<Int>] {
+        if numbers.isEmpty { return [] }
         let kinds = numbers.map { SteadyWork.Kind.allCases[$0 % SteadyWork.Kind.allCases.count] }
         let runs = try await server.client.enqueue(SteadyWork.name, each: kinds)
         for (run, kind) in zip(runs, kinds) where kind == .cancelled { try await run.cancel() }
+        return zip(runs, kinds).filter { $1 == .left }.map { run, _ in run }
     }
 
     /// How many runs have not ended.

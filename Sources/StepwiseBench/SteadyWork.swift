@@ -1,10 +1,11 @@
 import Stepwise
 
 /// Runs of every kind that leave something behind in their worker when they end: closures that capture their context, in steps that are
-/// withdrawn while they run or before they begin, that fail, and that are undone.
+/// withdrawn while they run or before they begin, that fail, and that are undone; and a result of
+/// 64 KiB, in a function whose run is ended while it is paused.
 enum SteadyWork {
     enum Kind: Int, CaseIterable, Codable, Sendable {
-        case race, any, timeout, settle, map, saga, failed, retried, renewed, again, child, event, cancelled
+        case race, any, timeout, settle, map, saga, failed, retried, renewed, again, child, event, cancelled, left
     }
 
     struct Refusal: Error {}
@@ -70,6 +71,10 @@ enum SteadyWork {
         case .cancelled:
             async let _ = context.run("slow", body: slow)
             try await context.waitForEvent("never")
+        case .left:
+            let text = try await context.run("load") { String(repeating: "x", count: 65_536) }
+            try await context.waitForEvent("never")
+            try await context.run("count") { text.utf8.count }
         }
         return try await context.run("last", body: quick)
     }

@@ -38,6 +38,8 @@ package final class RunInstance: Sendable {
         var held: [Int: [Int: Delivery]] = [:]
         var groups = 0
         var delivered = 0
+        /// How many bytes the outcomes have that were delivered.
+        var outcomeBytes = 0
         /// How many outcomes and calls there were when the function had ended in an error and its last word began.
         var lastWord: (delivered: Int, calls: Int)?
         /// Abandoned calls whose closing the store has not confirmed.
@@ -150,14 +152,17 @@ package final class RunInstance: Sendable {
     /// - Parameter call: the one that it is for, if the caller has it.
     package func deliver(_ outcome: Outcome, to call: StepCall? = nil, silent: Bool = false) {
         state.withLock { $0.checkPatches() }
+        let bytes: Int
         switch outcome.result {
         case .cancel(let reason): return cancel(reason, isTimeout: false, silent: silent)
         case .timeout(let reason): return cancel(reason, isTimeout: true, silent: silent)
-        case .value, .error: break
+        case .value(let json): bytes = json.count
+        case .error(let failure): bytes = failure.message.utf8.count + (failure.value?.utf8.count ?? 0)
         }
         // Released when the lock is free: what its body captures may have a `deinit` of the user's.
         var ended: StepCall?
         let deliveries: [Delivery] = state.withLock { state in
+            state.outcomeBytes += bytes
             state.isSilent = silent
             state.cancelledCalls = 0
             state.delivered += 1
@@ -303,6 +308,8 @@ package final class RunInstance: Sendable {
         }
     }
     package var waitingSteps: Int { state.withLock { $0.waiting } }
+    /// What it takes of memory: how many calls wait, and how many bytes the outcomes have that were delivered.
+    package var size: (waitingSteps: Int, outcomeBytes: Int) { state.withLock { ($0.waiting, $0.outcomeBytes) } }
     /// Whether everything that the function waits for comes from outside: nobody needs the instance for a body.
     package var isDormant: Bool {
         state.withLock { state in

@@ -1,4 +1,5 @@
 import Stepwise
+import StepwiseRedis
 import StepwiseTesting
 import TestSupport
 import Testing
@@ -163,6 +164,82 @@ extension Scenarios {
                     let count = try await run.result(timeout: patience)
                     #expect(count == input.utf8.count)
                 }
+            }
+        }
+
+        @Test(.rule(8)) func `The bytes of outcomes count when a worker decides how much stays in memory`() async throws
+        {
+            let population = Population()
+            let loads = Tally()
+            let size = 100 << 10
+            let workflow = Workflow("waiting") { (context, _: Int) async throws -> Int in
+                population.add(context.instance)
+                let text = try await context.run("load") {
+                    loads.add("load")
+                    return String(repeating: "x", count: size)
+                }
+                try await context.waitForEvent("go")
+                return text.utf8.count
+            }
+            let configuration = StepwiseWorker.Configuration(cachedByteLimit: 5 * size)
+            try await withWorker([workflow], configuration: configuration) { client, _ in
+                // The second time nothing is left of those that have ended.
+                for round in 1...2 {
+                    let runs = try await client.enqueue(workflow.workflowName, each: Array(0..<20))
+                    try await eventually("\(population.living) of \(population.count) instances live") {
+                        loads["load"] == 20 * round && (1...5).contains(population.living)
+                    }
+                    for run in runs { _ = try await client.notify("go", run: run.id) }
+                    for run in runs { #expect(try await run.result(timeout: patience) == size) }
+                    try await eventually("\(population.living) instances live") { population.living == 0 }
+                }
+            }
+        }
+
+        enum Elsewhere: String, CaseIterable, Sendable {
+            case cancelledWhilePaused, cancelled, completed, renewed, deleted
+        }
+
+        @Test(arguments: Elsewhere.allCases)
+        func `An instance goes soon after somebody else has ended its run`(_ elsewhere: Elsewhere) async throws {
+            let population = Population()
+            let workflow = Workflow("waiting") { (context, generations: Int) async throws -> Int in
+                population.add(context.instance)
+                if generations == 0 { return 0 }
+                try await context.waitForEvent("go")
+                if generations > 1 { try await context.continueAsNew(0) }
+                return 1
+            }
+            let configuration = StepwiseWorker.Configuration(lease: .seconds(2))
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                try await withWorkers(server, workflow, configuration: configuration) {
+                    let runs = try await client.enqueue(
+                        workflow.workflowName, each: Array(repeating: elsewhere == .renewed ? 2 : 1, count: 40))
+                    try await eventually("the runs do not begin") { population.count >= 40 }
+                    // It takes about half of the turns, and makes instances of its own for them.
+                    try await withWorkers(server, workflow, configuration: configuration) {
+                        try await eventually("both are there") { try await client.workers().count == 2 }
+                        for run in runs {
+                            switch elsewhere {
+                            case .cancelledWhilePaused:
+                                try await run.pause()
+                                try await run.cancel()
+                            case .cancelled: try await run.cancel()
+                            case .completed, .renewed: _ = try await client.notify("go", run: run.id)
+                            case .deleted:
+                                try await run.pause()
+                                try await run.cancel()
+                                _ = try await server.command("DEL", .init("stepwise:{default}:run:\(run.id)"))
+                            }
+                        }
+                        if elsewhere != .deleted { for run in runs { _ = try? await run.result(timeout: patience) } }
+                        try await eventually("\(population.living) of \(population.count) instances live") {
+                            population.living == 0
+                        }
+                    }
+                }
+                await client.close()
             }
         }
 

@@ -29,9 +29,16 @@ actor Maintenance {
     private var unread: [RunStatus: Int] = [:]
     /// Schedules that this worker cannot deal with, and until when it does not look at them.
     private var leftToOthers: [String: ContinuousClock.Instant] = [:]
+    /// The runs in memory that are still to be asked for in this round, by their keys.
+    private var resting: [String] = []
+    private var nextRound = ContinuousClock.now
+    /// The last use of any run when this round began.
+    private var lastUse: UInt64 = 0
 
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
     private static let deadNameMilliseconds = 3_600_000
+    /// Of how many runs in memory a beat asks whether they have ended.
+    private static let restingPage = 200
 
     init(session: WorkerSession, on engine: WorkerExecutor) {
         self.session = session
@@ -112,6 +119,7 @@ actor Maintenance {
             let pause = try await bounds.keep()
             nextBounding = now + pause
         }
+        try await giveUpEnded(at: now)
     }
 
     // MARK: Due entries
@@ -287,6 +295,30 @@ actor Maintenance {
                 if (try? await session.hasMoved(run, beyond: delivered)) == true { await driver.lookUp() }
             }
         }
+    }
+
+    // MARK: The worker's memory
+
+    /// Gives up the instances of runs that have ended: who ends a run elsewhere, or while it is paused, tells nobody. Of each run that nobody has
+    /// used since the last round began, a round asks once.
+    private func giveUpEnded(at now: ContinuousClock.Instant) async throws {
+        if resting.isEmpty, now >= nextRound {
+            nextRound = now + min(session.configuration.lease, .seconds(10))
+            (resting, lastUse) = session.restingRuns(usedUpTo: lastUse)
+        }
+        if resting.isEmpty { return }
+        let runs = session.resting(resting.suffix(Self.restingPage))
+        resting.removeLast(min(Self.restingPage, resting.count))
+        if runs.isEmpty { return }
+        let questions: [StoreCommand<RunFields>] = runs.map { .run(session.keys, $0.id, .status, .generation) }
+        let answers = try await session.commands(questions)
+        var ended: [RunStore.Run] = []
+        for (run, fields) in zip(runs, answers) {
+            // What is gone has ended, too, and so has this generation of a run that has begun anew.
+            let isLive = fields.status.map { !$0.isDecided } ?? false
+            if !isLive || fields.text(.generation) != run.generation { ended.append(run) }
+        }
+        session.giveUp(ended)
     }
 
     // MARK: The expired

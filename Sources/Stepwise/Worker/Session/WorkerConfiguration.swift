@@ -53,6 +53,9 @@ extension StepwiseWorker {
         /// The most suspended functions and waiting steps, added up, that stay in memory between work items.
         /// A KiB of a function's input counts as a step.
         public var cachedStepLimit: Int
+        /// How many bytes the recorded outcomes of the functions may have together that stay in memory between work items. The functions that were
+        /// used longest ago are dropped, and rebuilt from their histories when needed.
+        public var cachedByteLimit: Int
         /// How many bodies of steps with `StepOption.blocking` are executed at once; more wait for a thread. The threads, at most `concurrency`, are
         /// started with the first such body. A thread with a body that nobody waits for any more, because it is past its time limit or its step was
         /// withdrawn, does not count: a spare one takes its place, of which there are as many.
@@ -94,7 +97,8 @@ extension StepwiseWorker {
             shutdownGrace: Duration = .seconds(25), offExecutorLimit: Duration = .seconds(10),
             completedRetention: Duration = .seconds(7 * 86_400), failedRetention: Duration = .seconds(30 * 86_400),
             waitingLimit: Duration = .seconds(30 * 86_400), maximumPushedWaiting: Int = 10_000,
-            cachedStepLimit: Int = 100_000, maximumPayloadSize: Int = 1_048_576, retry: Retry = Retry(),
+            cachedStepLimit: Int = 100_000, cachedByteLimit: Int = 256 << 20,
+            maximumPayloadSize: Int = 1_048_576, retry: Retry = Retry(),
             maximumWorkerLosses: Int = 3, maximumRunSize: Int = Limits.maximumRunSize, maximumSteps: Int = 100_000,
             maximumDepth: Int = 10, blockingThreads: Int = 64, bodyStartLimit: Duration = .seconds(10),
             stuckLimit: Duration = .seconds(30), maximumStuckThreads: Int = 2, onStuck: OnStuck = .stopClaiming,
@@ -111,6 +115,7 @@ extension StepwiseWorker {
             self.waitingLimit = waitingLimit
             self.maximumPushedWaiting = maximumPushedWaiting
             self.cachedStepLimit = cachedStepLimit
+            self.cachedByteLimit = cachedByteLimit
             self.maximumPayloadSize = maximumPayloadSize
             self.retry = retry
             self.maximumWorkerLosses = maximumWorkerLosses
@@ -199,6 +204,10 @@ extension StepwiseWorker {
             if cachedStepLimit < 0 {
                 throw StepwiseError(
                     .invalidConfiguration, "cachedStepLimit is \(cachedStepLimit); it must not be negative")
+            }
+            if cachedByteLimit < 0 {
+                throw StepwiseError(
+                    .invalidConfiguration, "cachedByteLimit is \(cachedByteLimit); it must not be negative")
             }
         }
     }

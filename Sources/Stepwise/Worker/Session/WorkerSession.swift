@@ -12,6 +12,14 @@ extension RedisError {
     var isPassing: Bool { ["OOM", "MISCONF", "NOSCRIPT", "BUSY", "NOREPLICAS"].contains { message.contains($0) } }
 }
 
+/// How much a run's instance takes of a worker's memory.
+struct InstanceWeight: Sendable {
+    /// The function and the steps that it waits for. A KiB of its input, which may be a stranger's, counts as one. 0: there is no instance.
+    var steps = 0
+    /// Of the outcomes that it has had.
+    var bytes = 0
+}
+
 /// One life of a worker under one name: from its registration to its death or its leave.
 ///
 /// A worker that was taken for dead, or that meets a Redis which does not know its name, begins a new one; what the old one held is swept (rule 4).
@@ -58,6 +66,8 @@ final class WorkerSession: Sendable {
         var uses = 0
         var lastUse: UInt64 = 0
         var weight = 0
+        /// While nobody uses it: the bytes of its outcomes.
+        var restingBytes = 0
         var isDormant = false
     }
 
@@ -67,6 +77,8 @@ final class WorkerSession: Sendable {
         /// By run and generation.
         var drivers: [String: Entry] = [:]
         var weight = 0
+        /// The bytes of the outcomes of all instances that nobody uses. Those in use, at most as many as there are slots, cannot be given up.
+        var restingBytes = 0
         /// How many instances there are that wait for nothing but time, events and children.
         var dormant = 0
         var clock: UInt64 = 0
@@ -88,38 +100,52 @@ final class WorkerSession: Sendable {
         mutating func noteUse(of driver: RunDriver) -> RunDriver? {
             let key = driver.run.key
             clock += 1
-            if drivers[key]?.isDormant == true {
-                drivers[key]?.isDormant = false
-                dormant -= 1
+            var entry = drivers[key] ?? Entry(driver: driver)
+            endRest(&entry)
+            var other: RunDriver?
+            if entry.driver !== driver {
+                if entry.uses == 0 { other = entry.driver }
+                weight -= entry.weight
+                entry = Entry(driver: driver)
             }
-            var other: Entry?
-            if drivers[key]?.driver !== driver {
-                other = drivers.updateValue(Entry(driver: driver), forKey: key)
-                weight -= other?.weight ?? 0
-            }
-            drivers[key]?.uses += 1
-            drivers[key]?.lastUse = clock
-            return other?.uses == 0 ? other?.driver : nil
+            entry.uses += 1
+            entry.lastUse = clock
+            drivers[key] = entry
+            return other
+        }
+
+        private mutating func endRest(_ entry: inout Entry) {
+            if entry.isDormant { dormant -= 1 }
+            restingBytes -= entry.restingBytes
+            (entry.isDormant, entry.restingBytes) = (false, 0)
         }
 
         /// - Returns: the drivers whose instances are to be given up: nobody uses them, and they are out of the index.
         mutating func endUse(
-            of run: RunStore.Run, _ driver: RunDriver, weight now: Int, isDormant: Bool, limit: Int
+            of run: RunStore.Run, _ driver: RunDriver, weight now: InstanceWeight, isDormant: Bool, limit: Int,
+            byteLimit: Int
         ) -> [RunDriver] {
             let key = run.key
             guard var entry = drivers[key], entry.driver === driver else { return [driver] }
             entry.uses -= 1
-            weight += now - entry.weight
-            entry.weight = now
-            entry.isDormant = isDormant && entry.uses == 0
-            if entry.isDormant { dormant += 1 }
+            weight += now.steps - entry.weight
+            entry.weight = now.steps
+            if entry.uses == 0 {
+                (entry.isDormant, entry.restingBytes) = (isDormant, now.bytes)
+                if isDormant { dormant += 1 }
+                restingBytes += now.bytes
+            }
             drivers[key] = entry
             var dropped: [RunDriver] = []
-            if entry.uses == 0, now == 0 { drivers[key] = nil }
+            if entry.uses == 0, now.steps == 0 { drivers[key] = nil }
             // The oldest tenth at once, so that the search for them does not come with each work item.
             if weight > limit {
                 let idle = drivers.filter { $0.value.uses == 0 }.sorted { $0.value.lastUse < $1.value.lastUse }
                 for (key, _) in idle where weight > limit - limit / 10 { dropped += drop(key) }
+            }
+            if restingBytes > byteLimit {
+                let heavy = drivers.filter { $0.value.restingBytes > 0 }.sorted { $0.value.lastUse < $1.value.lastUse }
+                for (key, _) in heavy where restingBytes > byteLimit - byteLimit / 10 { dropped += drop(key) }
             }
             // What sleeps is to cost nothing but Redis' memory, however much of it there is.
             let mostDormant = min(limit, Self.mostDormant)
@@ -132,10 +158,10 @@ final class WorkerSession: Sendable {
 
         private static let mostDormant = 1000
 
-        private mutating func drop(_ key: String) -> [RunDriver] {
-            guard let entry = drivers.removeValue(forKey: key) else { return [] }
+        mutating func drop(_ key: String) -> [RunDriver] {
+            guard var entry = drivers.removeValue(forKey: key) else { return [] }
             weight -= entry.weight
-            if entry.isDormant { dormant -= 1 }
+            endRest(&entry)
             return [entry.driver]
         }
     }
@@ -539,7 +565,7 @@ final class WorkerSession: Sendable {
         let dropped = state.withLock {
             $0.endUse(
                 of: driver.run, driver, weight: driver.weight, isDormant: driver.isDormant,
-                limit: configuration.cachedStepLimit)
+                limit: configuration.cachedStepLimit, byteLimit: configuration.cachedByteLimit)
         }
         for other in dropped {
             if other === driver { driver.evict() } else { evict(other) }
@@ -549,11 +575,42 @@ final class WorkerSession: Sendable {
     /// The run is over here.
     func forget(_ driver: RunDriver) {
         state.withLock { state in
-            guard let entry = state.drivers[driver.run.key], entry.driver === driver else { return }
-            state.drivers[driver.run.key] = nil
-            state.weight -= entry.weight
-            if entry.isDormant { state.dormant -= 1 }
+            guard state.drivers[driver.run.key]?.driver === driver else { return }
+            _ = state.drop(driver.run.key)
         }
+    }
+
+    /// The runs in memory that nobody uses, by their keys.
+    ///
+    /// - Parameter use: none was used after this one.
+    /// - Returns: and the last use of any run.
+    func restingRuns(usedUpTo use: UInt64) -> (keys: [String], lastUse: UInt64) {
+        state.withLock { state in
+            var keys: [String] = []
+            for (key, entry) in state.drivers where entry.uses == 0 && entry.lastUse <= use { keys.append(key) }
+            return (keys, state.clock)
+        }
+    }
+
+    /// Those of some runs that are still in memory and that nobody uses.
+    func resting(_ keys: ArraySlice<String>) -> [RunStore.Run] {
+        state.withLock { state in
+            var runs: [RunStore.Run] = []
+            for key in keys {
+                if let entry = state.drivers[key], entry.uses == 0 { runs.append(entry.driver.run) }
+            }
+            return runs
+        }
+    }
+
+    /// Others have ended these runs: their instances are given up, if nobody has begun to use them.
+    func giveUp(_ runs: [RunStore.Run]) {
+        let drivers: [RunDriver] = state.withLock { state in
+            var drivers: [RunDriver] = []
+            for run in runs where state.drivers[run.key]?.uses == 0 { drivers += state.drop(run.key) }
+            return drivers
+        }
+        for driver in drivers { evict(driver) }
     }
 
     /// The driver with this ``RunDriver/number``, if it is still here.

@@ -370,8 +370,12 @@ actor RunDriver {
 
     // MARK: Memory
 
-    /// How much this run's instance takes of the worker's memory, counted in steps. A KiB of its input, which may be a stranger's, counts as one.
-    var weight: Int { instance.map { 1 + $0.waitingSteps + (about?.payload.count ?? 0) / 1024 } ?? 0 }
+    /// How much this run's instance takes of the worker's memory.
+    var weight: InstanceWeight {
+        guard let size = instance?.size else { return InstanceWeight() }
+        return InstanceWeight(
+            steps: 1 + size.waitingSteps + (about?.payload.count ?? 0) / 1024, bytes: size.outcomeBytes)
+    }
 
     /// Whether nothing but what comes from outside takes the instance further.
     var isDormant: Bool { instance?.isDormant ?? false }
