@@ -15,6 +15,8 @@ extension WorkflowContext {
     /// generation: its outcomes, its patches, and what is still open of it, as at a run's end: steps are withdrawn, bodies cancelled, children
     /// for which the run waits are cancelled. A saga round this call counts as done: nothing is undone.
     ///
+    /// The next generation goes to the end of its queue, like a new run: a run that goes on without end lets others come to their turn.
+    ///
     /// It happens in one script, when the function has come to rest and has had everything that is recorded. If what was recorded first
     /// cancels this call (the run was cancelled, its time is up, the race in which it stands has another winner), then it throws
     /// `CancellationError` and the run goes on as it is.

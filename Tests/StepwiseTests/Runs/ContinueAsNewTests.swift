@@ -50,6 +50,32 @@ extension Scenarios {
             #expect(try await server.command("ZCARD", "stepwise:{default}:delayed").integer == 0)
         }
 
+        @Test(.rule(8))
+        func `The next generation of a run without an end goes behind the new runs of its queue`() async throws {
+            let gate = Latch()
+            let order = Tally()
+            let endless = Workflow("endless") { (context, number: Int) async throws -> Void in
+                try await context.run("round") {
+                    order.add("endless")
+                    if number == 1 { await gate.wait() }
+                }
+                if number < 50 { try await context.continueAsNew(number + 1) }
+            }
+            let brief = Workflow("brief") { (context, number: Int) async throws -> Void in
+                try await context.run("part") { order.add("brief \(number)") }
+            }
+            try await withWorker([endless, brief], configuration: .init(concurrency: 1)) { client, server in
+                let run = try await client.enqueue(endless, 1)
+                try await eventually("its first round has begun") { order["endless"] == 1 }
+                _ = try await client.enqueue(brief.workflowName, each: 0..<3)
+                gate.open()
+                try await run.result(timeout: patience)
+                #expect(order.all.prefix(5) == ["endless", "brief 0", "brief 1", "brief 2", "endless"])
+                #expect(order.all.count == 53)
+                try await expectNothingLeft(client, server)
+            }
+        }
+
         @Test func `A parent gets the end of the child's last generation`() async throws {
             let parent = Workflow("parent") { (context, last: Int) async throws -> [String] in
                 try await context.invoke(Self.turns, Turn(number: 1, last: last), id: "child")

@@ -6,12 +6,15 @@ internal import StepwiseRedis
 struct ClaimLoop: Sendable {
     let session: WorkerSession
     let source: ClaimSource
-    let blocking: RedisClient
+    /// Has the blocking move; `nil` for a list at which a ``ListLook`` looks.
+    var blocking: RedisClient?
 
     /// The most that one round claims.
     private static let most = 64
 
+    /// Claims until the session's end.
     func run() async {
+        guard let blocking else { return }
         var pause = Duration.milliseconds(50)
         var batch = 1
         while await slot() {
@@ -24,19 +27,43 @@ struct ClaimLoop: Sendable {
                 continue
             }
             do {
-                batch = batch > 1 ? try await claimSeveral(batch) : try await claimNext()
+                batch = batch > 1 ? try await claimSeveral(batch) : try await claimNext(by: blocking)
                 pause = .milliseconds(50)
             } catch {
                 // A thread that was left behind and is free again has nothing more to do; its event loop ends.
                 if error.kind == .closed || session.isOver { return }
-                // The worker itself ends a wait when it drains, or when the queue is paused.
-                if error.kind != .unavailable, !goesBack {
-                    session.logger.warning(
-                        "claiming failed", metadata: ["list": "\(source.list(session.keys))", "error": "\(error)"])
-                }
+                note(error)
                 await Latch().wait(atMost: pause, on: blocking.eventLoop)
                 pause = min(pause * 2, .seconds(2))
             }
+        }
+    }
+
+    /// Claims until nothing has come for as long as a look is away. While the list is empty it is asked again after a pause that doubles, without
+    /// a slot: a queue with traffic does not wait for the next look each time.
+    ///
+    /// - Parameter end: ends a pause.
+    func runWhileFull(until end: Latch) async {
+        let eventLoop = session.connections.executor.eventLoop
+        let shortest = Duration.milliseconds(5)
+        var pause = shortest
+        var batch = 1
+        while pause < ListLook.interval, !goesBack, await session.slots.acquire() {
+            if goesBack { return session.slots.release() }
+            do {
+                batch = try await claimSeveral(batch)
+                if batch > 1 {
+                    pause = shortest
+                    continue
+                }
+            } catch {
+                if error.kind == .closed || session.isOver { return }
+                note(error)
+                // The next look finds the list again.
+                return await end.wait(atMost: .seconds(2), on: eventLoop)
+            }
+            await end.wait(atMost: pause, on: eventLoop)
+            pause = pause * 2
         }
     }
 
@@ -45,10 +72,17 @@ struct ClaimLoop: Sendable {
         return await session.slots.acquire()
     }
 
+    private func note(_ error: RedisError) {
+        // The worker itself ends a wait when it drains, or when the queue is paused.
+        if error.kind == .unavailable || goesBack { return }
+        session.logger.warning(
+            "claiming failed", metadata: ["list": "\(source.list(session.keys))", "error": "\(error)"])
+    }
+
     /// Waits for an item. The caller's slot is given back meanwhile, so that a loop over an empty list keeps none from the others.
     ///
     /// - Returns: how many to claim in the next round: 1 to wait, more to take so many without waiting.
-    private func claimNext() async throws(RedisError) -> Int {
+    private func claimNext(by blocking: RedisClient) async throws(RedisError) -> Int {
         guard session.slots.beginWaiting() else { return 1 }
         // Only at the very end: who waits to be alone would else end the process while an item is still claimed.
         defer { session.slots.endWaiting() }
@@ -124,6 +158,6 @@ struct ClaimLoop: Sendable {
 
     /// Ends a blocking move that waits on an empty list.
     func stopWaiting() async {
-        await session.stopWaiting(blocking)
+        if let blocking { await session.stopWaiting(blocking) }
     }
 }

@@ -5,11 +5,20 @@ extension WorkerSession {
     /// Gives back what a dead worker held, and lets its name go once it has been dead for `leaveAfter` milliseconds.
     func sweep(_ dead: String, leaveAfter: Int) async throws {
         let queues = try await command(.queues(keys, ofWorker: dead))
-        for queue in queues {
-            try await releaseAll(of: dead, queue: queue, lost: true)
-            try await releasePushed(of: dead, queue: queue, lost: true)
-        }
+        try await releaseAll(of: dead, queues: queues, lost: true)
         try await evaluate(.deregister(keys, dead, queues: queues, age: leaveAfter))
+    }
+
+    /// Moves everything that a name has claimed back. First it asks, in one write, in which queues there is something: there may be 1,000.
+    func releaseAll(of name: String, queues: [String], lost: Bool) async throws {
+        let questions: [StoreCommand<Int>] = queues.map { queue in
+            .count(existing: [keys.claimed(name, queue), keys.accepting(name, queue)])
+        }
+        let counts = try await commands(questions)
+        for (queue, count) in zip(queues, counts) where count > 0 {
+            try await releaseAll(of: name, queue: queue, lost: lost)
+            try await releasePushed(of: name, queue: queue, lost: lost)
+        }
     }
 
     /// Moves pushed items that were claimed and not accepted back to their inbox. A key of another type must not keep the rest here.

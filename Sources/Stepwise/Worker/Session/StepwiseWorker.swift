@@ -280,9 +280,12 @@ public final class StepwiseWorker: Service, Sendable {
     private func work(
         as session: WorkerSession, _ thread: WorkerThread, _ loops: Loops
     ) async -> WorkerSession.Ending {
-        let claimLoops = ClaimSource.all(configuration.queues).compactMap { source in
+        let sources = ClaimSource.all(configuration.queues)
+        let claimLoops = sources.compactMap { source in
             session.connections.blocking[source].map { ClaimLoop(session: session, source: source, blocking: $0) }
         }
+        let look = ListLook(
+            session: session, sources: sources.filter { session.connections.blocking[$0] == nil })
         let (beats, addBeat) = AsyncStream<BeatReply?>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let heartbeat = Heartbeat(session: session) { addBeat.yield($0) }
         heartbeat.start()
@@ -292,6 +295,7 @@ public final class StepwiseWorker: Service, Sendable {
         let claiming = Task.detached(executorPreference: thread.executor) {
             await withDiscardingTaskGroup { group in
                 for loop in claimLoops { group.addTask { await loop.run() } }
+                group.addTask { await look.run() }
             }
         }
         let claimingEnded = Latch()
@@ -307,6 +311,7 @@ public final class StepwiseWorker: Service, Sendable {
             let grace = self.configuration.shutdownGrace
             let begin = ContinuousClock.now
             session.drain()
+            look.stop()
             Task.detached(executorPreference: loops.engine) { for loop in claimLoops { await loop.stopWaiting() } }
             // The claims are on the thread that user code can hold: they have a part of the grace.
             await claimingEnded.wait(atMost: max(.seconds(1), min(.seconds(10), grace)), on: loops.engine.eventLoop)
@@ -346,6 +351,7 @@ public final class StepwiseWorker: Service, Sendable {
         pool.stop()
         addBeat.finish()
         drain.cancel()
+        look.stop()
         // Code may hold the thread although another reason was the first to end the session.
         await atMost(limit(isHeld, session, .seconds(5)), on: loops.engine) {
             for client in session.connections.blocking.values { await client.close() }

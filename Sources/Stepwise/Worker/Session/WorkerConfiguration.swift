@@ -14,9 +14,10 @@ extension StepwiseWorker {
 
         /// The namespace, part of every key; `nil`: `STEPWISE_NAMESPACE`, else `default`.
         public var namespace: String?
-        /// The queues that this worker claims from. A name is 1 to 100 of the characters `A-Z a-z 0-9 . _ -`.
+        /// The queues that this worker claims from, at most 1000. A name is 1 to 100 of the characters `A-Z a-z 0-9 . _ -`. What comes to the first
+        /// 16 wakes the worker at once; it looks at the others every 250 ms, and claims what it finds there until nothing more comes.
         public var queues: [String]
-        /// The most work items that this worker holds at once, over all queues. At least one a queue.
+        /// The most work items that this worker holds at once, over all queues. A queue without items needs none.
         public var concurrency: Int
         /// How long a worker's beat must stand still until others take its claims over.
         public var lease: Duration
@@ -148,11 +149,13 @@ extension StepwiseWorker {
                 throw StepwiseError(
                     .invalidConfiguration, "queues names a queue twice: \(queues.joined(separator: ", "))")
             }
-            if concurrency < queues.count || concurrency > 1000 {
+            if queues.count > 1000 {
                 throw StepwiseError(
-                    .invalidConfiguration,
-                    "concurrency is \(concurrency); it must be at least the number of queues (\(queues.count)) and at most 1000"
-                )
+                    .invalidConfiguration, "queues names \(queues.count) queues; a worker claims from at most 1000")
+            }
+            if concurrency < 1 || concurrency > 1000 {
+                throw StepwiseError(
+                    .invalidConfiguration, "concurrency is \(concurrency); it must be 1 to 1000")
             }
             if lease < .seconds(1) {
                 throw StepwiseError(.invalidConfiguration, "lease is \(lease); it must be at least 1 second")

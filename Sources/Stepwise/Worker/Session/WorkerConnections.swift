@@ -3,7 +3,7 @@ import NIOCore
 internal import StepwiseRedis
 import Synchronization
 
-/// A worker's connections: one pipelined for everything, one a list for the blocking claim, one for the beat.
+/// A worker's connections: one pipelined for everything, one for the beat, and one a list for the blocking claim, of the first lists.
 ///
 /// The event loops are the worker's own: one for its executor, one for the beat, which nothing in user code can block.
 final class WorkerConnections: Sendable {
@@ -19,6 +19,9 @@ final class WorkerConnections: Sendable {
 
     /// How long Redis lets a blocking claim wait, in seconds; its reply is awaited a little longer.
     static let blockingTimeout = 2
+    /// The most lists for which there is a blocking claim, two a queue: each costs Redis a connection, and requests while nothing comes. A
+    /// ``ListLook`` looks at the others.
+    static let mostBlocking = 32
 
     init(
         redis: RedisEndpoint, name: String, queues: [String], executor: WorkerExecutor, beat loop: any EventLoop,
@@ -42,7 +45,7 @@ final class WorkerConnections: Sendable {
         commands = client("commands", timeout: .seconds(10), executor.eventLoop, gates.all)
         beat = client("beat", timeout: .seconds(3), loop, gates.beat)
         var blocking: [ClaimSource: RedisClient] = [:]
-        for source in ClaimSource.all(queues) {
+        for source in ClaimSource.all(queues).prefix(Self.mostBlocking) {
             // A queue's name may hold characters that a connection's name may not.
             blocking[source] = client(
                 "claim-\(blocking.count)", timeout: .seconds(Int64(Self.blockingTimeout) + 2), executor.eventLoop,

@@ -17,10 +17,7 @@ extension WorkerSession {
     /// A clean exit: everything that is still in the claim lists goes back, and the name leaves last.
     func deregister() async {
         await finally {
-            for queue in self.configuration.queues {
-                try await self.releaseAll(of: self.name, queue: queue, lost: false)
-                try await self.releasePushed(of: self.name, queue: queue, lost: false)
-            }
+            try await self.releaseAll(of: self.name, queues: self.configuration.queues, lost: false)
             try await self.evaluate(
                 .deregister(self.keys, self.name, queues: self.configuration.queues, age: nil))
         }
@@ -35,10 +32,7 @@ extension WorkerSession {
         await finally {
             _ = try await self.evaluate(
                 .declareSelfDead(self.keys, self.name, queues: self.configuration.queues))
-            for queue in self.configuration.queues {
-                try await self.releaseAll(of: self.name, queue: queue, lost: false)
-                try await self.releasePushed(of: self.name, queue: queue, lost: false)
-            }
+            try await self.releaseAll(of: self.name, queues: self.configuration.queues, lost: false)
         }
     }
 

@@ -655,6 +655,7 @@ end
 -- A run begins anew: the same id, the next generation, no history. The script has checked everything, and its first write was UNLINK of
 -- open:<id>, or HDEL of what was left there.
 -- `keys`: run, steps, open, join, queue, delayed.
+-- Its turn goes where a new run's goes, behind what waits: else nobody would come to their turn beside a run without an end.
 -- Returns the generation.
 local function begin_anew(run, id, queue, keys, payload)
   local continued = (tonumber(redis.call('HGET', keys.run, 'continued')) or 0) + 1
@@ -665,7 +666,7 @@ local function begin_anew(run, id, queue, keys, payload)
   -- `turns` goes on: by its number every call of the generation before is known to be late.
   redis.call('HSET', keys.run, 'generation', generation, 'status', 'running', 'payload', payload, 'turn', 'queue', 'opened', 0,
     'recorded', 0, 'bytes', 0, 'continued', continued)
-  redis.call('RPUSH', keys.queue, turn_text(id, generation))
+  redis.call('LPUSH', keys.queue, turn_text(id, generation))
   if tonumber(run.deadline) then
     redis.pcall('ZREM', keys.delayed, limit_entry(queue, id, run.generation, ''))
     redis.pcall('ZADD', keys.delayed, run.deadline, limit_entry(queue, id, generation, ''))
