@@ -76,6 +76,24 @@ extension FleetTests {
     }
 
     @Test(.rule(10))
+    func `What a body returns while the thread is held is recorded before the thread is left behind`() async throws {
+        try await withStage { stage in
+            let worker = try watched(stage, "first", limit: 3000)
+            try await stage.ledger.addGate("calm")
+            let calm = try await stage.client.enqueue(Self.patient, "calm")
+            #expect(try await stage.hasLine("first", "calm"))
+            _ = try await stage.client.enqueue(Self.endlessLoop, "spin")
+            #expect(try await stage.hasLine("first", "spin"))
+            // The function goes on as soon as that body has returned, and nobody outside can see when its loop begins.
+            try await Task.sleep(for: .milliseconds(500))
+            try await stage.ledger.openGate("calm")
+            #expect(try await calm.result(timeout: .seconds(60)) == "CALM")
+            #expect(try await stage.ledger.lines().count { $0[1] == "calm" } == 1)
+            #expect(worker.isRunning)
+        }
+    }
+
+    @Test(.rule(10))
     func `With as many threads held as there may be, the process ends with 70, and only the loop has lost it`()
         async throws
     {
