@@ -165,6 +165,11 @@ private final class ScriptCall: Sendable {
 }
 
 extension RedisError {
+    private static let missing = "is not in the server, and this user may not load it"
+
+    /// Whether a script is missing that the user may not load. Redis forgets them when it starts, and workers load them again.
+    package var isForWantOfScript: Bool { kind == .denied && message.contains(Self.missing) }
+
     /// What came of loading a script. It executes no part of it: where the load's fate is unknown, the script's is not.
     fileprivate func loading(_ script: RedisScript) -> RedisError {
         switch kind {
@@ -172,7 +177,7 @@ extension RedisError {
         case .denied:
             RedisError(
                 .denied,
-                "\(message) (script \"\(script.name)\" is not in the server, and this user may not load it; a worker "
+                "\(message) (script \"\(script.name)\" \(Self.missing); a worker "
                     + "loads all scripts when it starts: start one, or give this user +script|load)")
         default: self
         }

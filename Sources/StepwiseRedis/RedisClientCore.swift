@@ -14,11 +14,15 @@ final class RedisClientCore {
     private var waiting = CircularBuffer<RedisCommand>()
     private var lastCause: String?
     private var isClosed = false
+    private let probeAfter: TimeAmount
+    /// Whether ``connection`` was idle and has not answered yet: commands wait until it does.
+    private var isProbing = false
     /// The session that begins, or `nil` when one ends.
     var onSession: ((RedisSession?) -> Void)?
 
     init(address: RedisAddress, options: RedisOptions, eventLoop: any EventLoop, logger: Logger) {
         gate = options.gate
+        probeAfter = options.probeAfter
         link = RedisLink(address: address, options: options, eventLoop: eventLoop, logger: logger)
         timer = DeadlineTimer(eventLoop: eventLoop)
         timer.onDue = { [weak self] now in self?.sweep(now) }
@@ -27,12 +31,18 @@ final class RedisClientCore {
 
     /// Takes commands in the order in which they are to be executed, and sends them in one piece.
     func submit(_ commands: [RedisCommand]) {
+        // When the first was made is known from its deadline: nobody has to look at the clock.
+        if let connection, let first = commands.first,
+            connection.isIdle(at: first.deadline - first.timeout, for: probeAfter)
+        {
+            probe(connection)
+        }
         for command in commands {
             command.adopt()
             if command.isComplete { continue }
             if isClosed {
                 command.complete(.failure(.closed))
-            } else if let connection {
+            } else if let connection, !isProbing {
                 connection.write(command)
             } else if let apart {
                 if command.passesGate { apart.connection.write(command) } else { command.complete(.failure(.apart)) }
@@ -47,6 +57,29 @@ final class RedisClientCore {
     }
 
     var mostHeld: Int { connection?.mostHeld ?? 0 }
+
+    /// How long an idle connection has for a sign of life. What waits meanwhile has time left for another connection.
+    private static let probeTime = TimeAmount.seconds(2)
+
+    /// Asks an idle connection for a sign of life. One that gives none is lost, and nothing with it: what waits goes out on the next.
+    private func probe(_ connection: RedisConnection) {
+        isProbing = true
+        lastCause = "the connection was idle, and has not given a sign of life yet"
+        let ping = RedisCommand(["PING"], timeout: Self.probeTime)
+        ping.onCompletion { [weak self] reply in self?.probed(connection, reply) }
+        connection.write(ping)
+        connection.flush()
+    }
+
+    private func probed(_ connection: RedisConnection, _ reply: Result<RedisValue, RedisError>) {
+        guard isProbing, self.connection === connection else { return }
+        // A refusal is a sign of life, too.
+        if case .failure(let error) = reply, error.kind == .ambiguous { return connection.abort(error) }
+        isProbing = false
+        lastCause = nil
+        sendWaiting(on: connection)
+        connection.flush()
+    }
 
     func reconnect() {
         (connection ?? apart?.connection)?.abort(
@@ -78,6 +111,7 @@ final class RedisClientCore {
         isClosed = true
         let hadSession = connection != nil
         (connection, session, apart) = (nil, nil, nil)
+        isProbing = false
         timer.stop()
         link.close()
         if hadSession { onSession?(nil) }
@@ -92,6 +126,7 @@ final class RedisClientCore {
         case .lost(let error):
             let hadSession = connection != nil
             (connection, session, apart) = (nil, nil, nil)
+            isProbing = false
             lastCause = error.message
             if hadSession { onSession?(nil) }
         case .attemptFailed(let error, let hopeless):
@@ -104,7 +139,11 @@ final class RedisClientCore {
         apart = nil
         (self.connection, self.session) = (connection, session)
         onSession?(session)
-        while self.connection != nil, let command = waiting.popFirst() {
+        sendWaiting(on: connection)
+    }
+
+    private func sendWaiting(on connection: RedisConnection) {
+        while self.connection === connection, let command = waiting.popFirst() {
             if !command.isComplete { connection.write(command) }
         }
     }

@@ -51,6 +51,9 @@ final class RedisConnection: ChannelInboundHandler {
         timer.ensure(by: command.deadline)
     }
 
+    /// Whether nothing had come for longer than `limit` at that moment, and nothing is on its way.
+    func isIdle(at moment: NIODeadline, for limit: TimeAmount) -> Bool { moment > lastRead + limit && pending.isEmpty }
+
     /// Queues a command whose answer, if any, goes to ``onPush``: a subscriber's.
     func writeUnanswered(_ arguments: [RedisArgument]) {
         guard failure == nil else { return }

@@ -103,8 +103,8 @@ final class RedisLink {
         case .tcp(let host, let port):
             return
                 bootstrap
-                .channelOption(.socketOption(.so_keepalive), value: 1)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .keepingAlive()
                 .connect(host: host, port: port)
         case .unixSocket(let path):
             return bootstrap.connect(unixDomainSocketPath: path)

@@ -8,6 +8,9 @@ package struct RedisOptions: Sendable {
     package var connectTimeout: TimeAmount
     /// Per command, from being handed to the client to its reply.
     package var commandTimeout: TimeAmount
+    /// How long nothing may have come on a connection before it is asked for a sign of life, ahead of the next command: a device between may have
+    /// forgotten it, and drop what is sent.
+    package var probeAfter = TimeAmount.seconds(30)
     /// For a `rediss://` address. Its files are read at each new connection.
     package var tls: RedisTLS
     /// The most bytes of a string in a reply, for commands that have no limit of their own. A longer one fails its command as

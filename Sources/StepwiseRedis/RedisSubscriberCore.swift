@@ -13,6 +13,7 @@ final class RedisSubscriberCore {
     private var connection: RedisConnection?
     private var table = SubscriptionTable()
     private var lastCause: String?
+    private var lastRefusal: String?
     private var isClosed = false
 
     init(address: RedisAddress, options: RedisOptions, eventLoop: any EventLoop, logger: Logger) {
@@ -78,6 +79,7 @@ final class RedisSubscriberCore {
         switch event {
         case .connected(let connection, _):
             self.connection = connection
+            lastRefusal = nil
             connection.onPush = { [weak self] push in self?.receive(push) }
             perform(table.wanted.map { .subscribe($0) })
             pulse.ensure(by: .now() + pulseInterval)
@@ -93,7 +95,11 @@ final class RedisSubscriberCore {
 
     private func receive(_ push: RedisValue) {
         if case .error(let text) = push {
-            logger.warning("redis refused a subscription", metadata: ["cause": "\(text)"])
+            // Once, and not for each of those who go on without.
+            if text != lastRefusal {
+                logger.warning("redis refused a subscription", metadata: ["cause": "\(text)"])
+            }
+            lastRefusal = text
             return table.refused(RedisError(reply: text))
         }
         guard let parts = push.array, parts.count == 3, let channel = parts[1].string else { return }

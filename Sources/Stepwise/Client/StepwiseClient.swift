@@ -76,8 +76,27 @@ public final class StepwiseClient: Service, Sendable {
     func prepare(writes: Bool = false) async throws(StepwiseError) {
         let flag = writes ? hasWritten : isChecked
         if flag.isOpen { return }
-        try await DataFormat.check(commands, keys: keys, redis: redis, logger: logger, writes: writes)
+        do throws(StepwiseError) { try await check(writes: writes) } catch {
+            if error.code != .redisAmbiguous { throw error }
+            try await check(writes: writes)
+        }
         flag.open()
+    }
+
+    private func check(writes: Bool) async throws(StepwiseError) {
+        try await DataFormat.check(commands, keys: keys, redis: redis, logger: logger, writes: writes)
+    }
+
+    /// Whether it has looked at the namespace.
+    var isPrepared: Bool { isChecked.isOpen }
+
+    /// Makes calls that do the same when they arrive twice, and makes them once more if nobody knows whether they have arrived.
+    func repeating<Reply: Sendable>(_ calls: () async throws -> Reply) async throws -> Reply {
+        do { return try await calls() } catch let error as StepwiseError where error.code == .redisAmbiguous {}
+        do { return try await calls() } catch let error as StepwiseError where error.code != .closed {
+            // Whatever is said of the second, the first may have been done.
+            throw StepwiseError(.redisAmbiguous, error.message)
+        }
     }
 
     /// - Parameter what: names the call in the error.

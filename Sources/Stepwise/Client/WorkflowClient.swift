@@ -10,7 +10,7 @@
 public protocol WorkflowClient: Sendable {
     /// Starts a run whose input is JSON already. Whoever wraps another client does so here; callers use the calls with typed inputs.
     func enqueue(_ order: RunOrder) async throws -> EnqueuedRun
-    /// Starts several runs, in one round trip if that can be. By default one after the other.
+    /// Starts several runs, many in one round trip if that can be. By default one after the other.
     ///
     /// - Returns: the runs in the order of `orders`.
     func enqueue(_ orders: [RunOrder]) async throws -> [EnqueuedRun]
@@ -98,10 +98,10 @@ extension WorkflowClient {
         try await enqueue(workflow.name, payload: JSON.null, id: id, EnqueueOptions(options))
     }
 
-    /// Starts a run for each input, in one round trip.
+    /// Starts a run for each input, up to 1,000 in one round trip.
     ///
     /// - Returns: the runs in the order of the inputs.
-    /// - Throws: as for one run; some of the runs may have been started then.
+    /// - Throws: as for one run; some of the runs may have been started then: ``StepwiseError/enqueued`` says which.
     @discardableResult
     public func enqueue<I: Codable & Sendable, O>(
         _ workflow: WorkflowName<I, O>, each inputs: some Sequence<I>, _ options: EnqueueOption...

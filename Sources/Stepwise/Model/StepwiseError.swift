@@ -51,7 +51,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var mailboxFull: Code { Code(value: .mailboxFull) }
         /// Redis could not be reached or is not ready; nothing was done.
         public static var redisUnavailable: Code { Code(value: .redisUnavailable) }
-        /// The connection was lost after sending: done or not done. Enqueuing with an id may be repeated.
+        /// The connection was lost after sending: done or not done. Enqueuing with an id may be repeated; without one it was sent a second time already.
         public static var redisAmbiguous: Code { Code(value: .redisAmbiguous) }
         /// Redis refuses the user, the password or the command, or a certificate for TLS is not accepted. A worker that starts names every right that is missing.
         public static var redisDenied: Code { Code(value: .redisDenied) }
@@ -76,6 +76,8 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
     public var code: Code
     /// What happened, to which run, step, key or option, and what to try.
     public var message: String
+    /// Of a call that enqueues many: which runs it had made when it failed.
+    public var enqueued: EnqueuedPart?
 
     package init(_ code: Code, _ message: String) {
         self.code = code

@@ -165,9 +165,18 @@ extension StepwiseClient {
             }
         }
         try await prepare(writes: true)
-        let reader = try await evaluate(
-            .restart(keys, id, as: newID ?? Identifier.random(milliseconds: wallClockMilliseconds())),
-            doing: "restarting run \(id)")
+        if let newID { return try await restart(id, noting: newID).run }
+        let madeUp = Identifier.random(milliseconds: wallClockMilliseconds())
+        let (run, isNoted) = try await repeating { try await restart(id, noting: madeUp) }
+        // Nobody else has this id: it is there already only because an earlier sending has arrived.
+        return WorkflowRun(id: run.id, isNew: run.isNew || isNoted, source: self)
+    }
+
+    /// - Returns: whether the run got the id that was to be noted, beside the run.
+    private func restart(
+        _ id: String, noting newID: String
+    ) async throws -> (run: WorkflowRun<Void>, isNoted: Bool) {
+        let reader = try await evaluate(.restart(keys, id, as: newID), doing: "restarting run \(id)")
         switch reader.word {
         case "restarted": break
         case "missing": throw noSuchRun(id)
@@ -187,7 +196,7 @@ extension StepwiseClient {
             try reader.text(2), payload: payload, id: try reader.text(1), options)
         // It is dealt with. Should this not arrive, the next call does it.
         try await command(.removeDead(keys, id), doing: "restarting run \(id)")
-        return run
+        return (run, run.id == newID)
     }
 
     /// Removes an ended run and everything recorded of it.

@@ -15,38 +15,86 @@ package struct RunEnd: Sendable {
 
 extension StepwiseClient {
     /// How often a waiting client asks by itself: an announcement that was lost costs no more than this.
-    private static let askEvery = Duration.seconds(5)
+    fileprivate static let askEvery = Duration.seconds(5)
+    /// Before the next question, where Redis has just given no answer.
+    private static let pauseInOutage = Duration.milliseconds(500)
+    /// How long an answer may take although the time is up: somebody who does not wait at all gets one, too.
+    private static let lastAnswer = Duration.seconds(1)
 
     /// Waits for a run's end: told by publication, asking only now and then. `nil` if there is no such run.
+    ///
+    /// Goes on asking while Redis is away, and where it may not subscribe.
     ///
     /// - Parameter isNew: whether it has begun just now, and will hardly have ended.
     /// - Throws: ``StepwiseError`` with code `timedOut`, `closed` and others.
     package func awaitEnd(ofRun id: String, isNew: Bool, timeout: Duration?) async throws -> RunEnd? {
-        if !isNew {
-            switch try await end(ofRun: id) {
-            case .missing: return nil
-            case .ended(let end): return end
-            case .live: break
-            }
-        }
-        try await prepare()
         let watch = EndWatch(of: id, client: self)
         defer { watch.end() }
         let deadline = timeout.map { ContinuousClock.now + $0.bounded }
+        var subscribes = isNew
+        var wasAnswered = false
         while true {
-            let left = deadline.map { $0 - ContinuousClock.now }
-            switch await watch.look(atMost: max(.zero, min(left ?? Self.askEvery, Self.askEvery))) {
-            case .missing: return nil
-            case .ended(let end): return end
-            case .failed(let error, let what): throw StepwiseError(error, doing: what)
-            case .live:
-                try Task.checkCancellation()
-                guard let deadline, ContinuousClock.now >= deadline else { continue }
-                guard let details = try await details(ofRun: id) else { return nil }
-                if details.status.isEnded { continue }
-                throw StepwiseError(
-                    .timedOut, "run \(id) had not ended after \(timeout ?? .zero): it is \(Self.prospect(details))")
+            let left = deadline.map { max(.zero, $0 - ContinuousClock.now) }
+            let answerWithin = left.map { max($0, Self.lastAnswer) }
+            var outage: StepwiseError?
+            do {
+                if !isPrepared { try await answer(within: answerWithin) { try await self.prepare() } }
+                // What may have ended long ago is asked for first.
+                let limit = subscribes ? min(left ?? Self.askEvery, Self.askEvery) : .zero
+                let sight: EndWatch.Sight =
+                    await isPrepared
+                    ? watch.look(atMost: limit, answerWithin: answerWithin, subscribes: subscribes) : .live
+                switch sight {
+                case .missing: return nil
+                case .ended(let end): return end
+                case .live: (subscribes, wasAnswered) = (true, true)
+                case .failed(let error):
+                    let failure = StepwiseError(error, doing: "asking for run \(id)")
+                    // A script that was there once is loaded again by the workers.
+                    let isForgotten = wasAnswered && error.isForWantOfScript
+                    if !error.isPassing && !isForgotten { throw failure }
+                    outage = failure
+                }
+            } catch let error as StepwiseError where error.isOutage {
+                outage = error
             }
+            try Task.checkCancellation()
+            guard let deadline, ContinuousClock.now >= deadline else {
+                if outage != nil { try await Task.sleep(atMost: min(left ?? Self.pauseInOutage, Self.pauseInOutage)) }
+                continue
+            }
+            var prospect = outage?.message ?? "redis did not answer"
+            if outage == nil {
+                do {
+                    let last = try await answer(within: Self.lastAnswer) { try await self.details(ofRun: id) }
+                    if let last {
+                        guard let details = last else { return nil }
+                        if details.status.isEnded { continue }
+                        prospect = "it is \(Self.prospect(details))"
+                    }
+                } catch let error as StepwiseError where error.isOutage {
+                    prospect = error.message
+                }
+            }
+            throw StepwiseError(.timedOut, "run \(id) had not ended after \(timeout ?? .zero): \(prospect)")
+        }
+    }
+
+    /// What a question comes to that heeds its cancellation; `nil` if it takes longer.
+    @discardableResult
+    private func answer<Answer: Sendable>(
+        within limit: Duration?, _ question: @escaping @Sendable () async throws -> Answer
+    ) async throws -> Answer? {
+        guard let limit else { return try await question() }
+        return try await withThrowingTaskGroup(of: Answer?.self) { group in
+            group.addTask { try await question() }
+            group.addTask {
+                try? await Task.sleep(atMost: limit)
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next() else { return nil }
+            return first
         }
     }
 
@@ -64,10 +112,10 @@ extension StepwiseClient {
         default: "\(run.status); it goes on, wait again for its result"
         }
     }
+}
 
-    private func end(ofRun id: String) async throws -> Standing {
-        Standing(try await evaluate(.await(keys, id), doing: "asking for run \(id)").reply)
-    }
+extension StepwiseError {
+    fileprivate var isOutage: Bool { code == .redisUnavailable || code == .redisAmbiguous }
 }
 
 private enum Standing: Sendable {
@@ -95,13 +143,20 @@ private final class EndWatch: Sendable {
         case ended(RunEnd)
         /// Nothing was told in time, or something that leaves it open: look again.
         case live
-        case failed(RedisError, doing: String)
+        case failed(RedisError)
     }
 
     private struct State {
         var waiter: CheckedContinuation<Sight, Never>?
-        var timer: Scheduled<Void>?
+        var timers: [Scheduled<Void>] = []
         var subscription: RedisSubscriber.Subscription?
+        var isSubscribing = false
+        /// Whether Redis has refused a subscription: another one is not tried.
+        var isRefused = false
+        /// Whether nothing would be heard of an end.
+        var isDeaf = false
+        /// How soon who is deaf asks again.
+        var pause = Duration.milliseconds(100)
         /// Whether the run was live when it was last asked for.
         var isLive = false
         /// Whether an end was published since the last look began.
@@ -118,8 +173,13 @@ private final class EndWatch: Sendable {
         self.client = client
     }
 
-    /// Subscribes, asks, and waits for what is published, not longer than `limit` after the answer. Returns early in a cancelled task.
-    func look(atMost limit: Duration) async -> Sight {
+    /// Subscribes, asks, and waits for what is published. Returns early in a cancelled task.
+    ///
+    /// - Parameters:
+    ///   - limit: how long it waits after the answer; zero: not at all.
+    ///   - answerWithin: how long it looks altogether if no answer comes; `nil`: until Redis' client gives up.
+    ///   - subscribes: else it only asks.
+    func look(atMost limit: Duration, answerWithin: Duration?, subscribes: Bool) async -> Sight {
         // A client that is closed hears of no end any more: whoever waits looks once more and is told.
         let closing = client.isClosed.whenOpen { self.finish(.live) }
         defer { client.isClosed.forget(closing) }
@@ -127,7 +187,10 @@ private final class EndWatch: Sendable {
             await withCheckedContinuation { waiter in
                 state.withLock { $0.waiter = waiter }
                 if Task.isCancelled { return finish(.live) }
-                client.eventLoop.execute { self.begin(limit) }
+                client.eventLoop.execute {
+                    if let answerWithin { self.finishLive(in: answerWithin) }
+                    self.begin(limit, subscribes: subscribes)
+                }
             }
         } onCancel: {
             finish(.live)
@@ -143,19 +206,37 @@ private final class EndWatch: Sendable {
         if let subscription { client.subscriber.unsubscribe(subscription) }
     }
 
-    private func begin(_ limit: Duration) {
-        if state.withLock({ $0.subscription != nil }) { return ask(limit) }
+    private func begin(_ limit: Duration, subscribes: Bool) {
+        let (isToSubscribe, isToAsk) = state.withLock { state in
+            guard subscribes, state.subscription == nil, !state.isSubscribing, !state.isRefused else {
+                return (false, true)
+            }
+            state.isSubscribing = true
+            // Who could not subscribe before does not wait for it again.
+            return (true, state.isDeaf)
+        }
+        if isToSubscribe { subscribe(limit) }
+        if isToAsk { ask(limit) }
+    }
+
+    /// Asks when it is there, or is not to be had; again if somebody has asked without it.
+    private func subscribe(_ limit: Duration) {
         client.subscriber.subscribe(client.keys.ended(id)) { _ in
             self.receive()
         } onEnd: { result in
-            switch result {
-            case .success(let subscription):
-                let isOver = self.state.withLock { state in
-                    state.subscription = subscription
-                    return state.isOver
-                }
-                if isOver { self.client.subscriber.unsubscribe(subscription) } else { self.ask(limit) }
-            case .failure(let error): self.finish(.failed(error, doing: "waiting for run \(self.id)"))
+            let subscription = try? result.get()
+            let (wasDeaf, isOver) = self.state.withLock { state in
+                defer { state.isDeaf = subscription == nil }
+                state.isSubscribing = false
+                state.subscription = subscription
+                if case .failure(let error) = result { state.isRefused = !error.isPassing }
+                return (state.isDeaf, state.isOver)
+            }
+            switch (subscription, wasDeaf) {
+            case (let subscription?, _) where isOver: self.client.subscriber.unsubscribe(subscription)
+            case (_, false): self.ask(limit)
+            case (_?, true): self.finish(.live)
+            case (nil, true): break
             }
         }
     }
@@ -172,14 +253,28 @@ private final class EndWatch: Sendable {
                     return state.isTold
                 }
                 if isTold { self.finish(.live) } else { self.wait(limit) }
-            case .failure(let error): self.finish(.failed(error, doing: "asking for run \(self.id)"))
+            case .failure(let error): self.finish(.failed(error))
             }
         }
     }
 
     private func wait(_ limit: Duration) {
-        let timer = client.eventLoop.scheduleTask(in: TimeAmount(atMost: limit)) { self.finish(.live) }
-        state.withLock { $0.timer = timer }
+        if limit <= .zero { return finish(.live) }
+        let pause = state.withLock { state in
+            guard state.isDeaf else { return limit }
+            defer { state.pause = min(state.pause * 2, StepwiseClient.askEvery) }
+            return min(limit, state.pause)
+        }
+        finishLive(in: pause)
+    }
+
+    private func finishLive(in time: Duration) {
+        let timer = client.eventLoop.scheduleTask(in: TimeAmount(atMost: time)) { self.finish(.live) }
+        let isWaitedFor = state.withLock { state in
+            if state.waiter != nil { state.timers.append(timer) }
+            return state.waiter != nil
+        }
+        if !isWaitedFor { timer.cancel() }
     }
 
     /// Whoever may publish can say anything: it is a hint to ask again, never a result.
@@ -193,11 +288,11 @@ private final class EndWatch: Sendable {
 
     /// The first counts.
     private func finish(_ sight: Sight) {
-        let (waiter, timer) = state.withLock { state in
-            defer { (state.waiter, state.timer, state.isLive, state.isTold) = (nil, nil, false, false) }
-            return (state.waiter, state.timer)
+        let (waiter, timers) = state.withLock { state in
+            defer { (state.waiter, state.timers, state.isLive, state.isTold) = (nil, [], false, false) }
+            return (state.waiter, state.timers)
         }
-        timer?.cancel()
+        for timer in timers { timer.cancel() }
         waiter?.resume(returning: sight)
     }
 }

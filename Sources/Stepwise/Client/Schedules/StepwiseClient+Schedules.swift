@@ -159,7 +159,14 @@ public struct Schedules: Sendable {
     /// - Throws: `invalidIdentifier` also if the id belongs to a run of another workflow.
     @discardableResult
     public func trigger(_ name: String, id: String? = nil) async throws -> WorkflowRun<Void> {
-        let runID = id ?? "\(name)/\(Identifier.random(milliseconds: wallClockMilliseconds()))"
+        if let id { return try await trigger(name, runID: id) }
+        let runID = "\(name)/\(Identifier.random(milliseconds: wallClockMilliseconds()))"
+        let run = try await client.repeating { try await trigger(name, runID: runID) }
+        // Nobody else has this id: it is there already only because an earlier sending has arrived.
+        return WorkflowRun(id: run.id, isNew: true, source: client)
+    }
+
+    private func trigger(_ name: String, runID: String) async throws -> WorkflowRun<Void> {
         try Identifier.check(runID: runID)
         let workflow = try await stored(name).schedule.definition.workflow
         return try await startRun(runID, of: name, workflow) { stored in
