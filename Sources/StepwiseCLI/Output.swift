@@ -43,6 +43,15 @@ enum Output {
         complain(lines: isWhole ? [start + (lines.first ?? "")] + lines.dropFirst() : lines)
     }
 
+    /// Of a list that was read with one entry more than is to be shown: those to show. Says if there are more.
+    static func page<Element>(_ entries: [Element], _ limit: Int) -> [Element] {
+        if entries.count > limit { complain("there are more: add --limit") }
+        return Array(entries.prefix(limit))
+    }
+
+    /// How many entries to read for ``page(_:_:)``.
+    static func oneMore(than limit: Int) -> Int { limit == .max ? limit : limit + 1 }
+
     private static func complain(lines: [String]) {
         write(
             lines.map(\.printable).joined(separator: "\n") + "\n", to: FileHandle.standardError.fileDescriptor)

@@ -37,10 +37,24 @@ enum Main {
                 Output.complain(
                     usage: StepwiseCommand.fullMessage(for: error),
                     start: "Error: " + StepwiseCommand.message(for: error))
+                if let question = question(CommandLine.arguments.dropFirst()) { Output.complain(question) }
                 exit(code.rawValue)
             }
             Output.complain("\(error)")
             exit(2)
         }
+    }
+
+    /// Which command may have been meant by the first word that is none; `nil` if all are, or nothing is near.
+    private static func question(_ words: some Sequence<String>) -> String? {
+        var commands = StepwiseCommand.configuration.subcommands
+        for word in words {
+            guard let command = commands.first(where: { $0.configuration.commandName == word }) else {
+                let name = Nearest.name(to: word, among: commands.compactMap { $0.configuration.commandName })
+                return name.map { "there is no command \(word); did you mean \"\($0)\"?" }
+            }
+            commands = command.configuration.subcommands
+        }
+        return nil
     }
 }

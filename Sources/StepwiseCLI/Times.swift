@@ -1,15 +1,44 @@
+import ArgumentParser
 import Foundation
 import Stepwise
 
 /// Times on a command line.
 enum Times {
-    /// Seconds, of `30s`, `90m`, `2h`, `3d`; `nil` for anything else.
-    static func length(_ text: String) -> Double? {
-        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
-        guard let unit = text.last.flatMap({ units[$0] }), let count = Double(text.dropLast()), count >= 0, count < 1e9
-        else { return nil }
-        return count * unit
+    /// The length that an option says.
+    ///
+    /// - Parameters:
+    ///   - option: its name, for the error.
+    ///   - least: in seconds; what is shorter is refused.
+    ///   - most: in seconds; what is longer is refused.
+    /// - Throws: `ValidationError`, which says what the option takes.
+    static func duration(
+        _ text: String, _ option: String, from least: Double = 0.001, to most: Double = 1e9
+    ) throws -> Duration {
+        // A bare number was the only form that some options took.
+        guard let seconds = length(text) ?? length(text + "s"), (least...most).contains(seconds) else {
+            let (shortest, longest) = (Duration(boundedSeconds: least), Duration(boundedSeconds: most))
+            let bounds = "\(Output.length(shortest)) to \(Output.length(longest))"
+            throw ValidationError("\(option) \(text) is no length of time of \(bounds): use \(lengthForm)")
+        }
+        return Duration(boundedSeconds: seconds)
     }
+
+    /// Seconds, of a number below 1e9 with a unit, such as `500ms`, `30s`, `90m`, `2h` and `3d`; `nil` for anything else.
+    static func length(_ text: String) -> Double? {
+        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
+        guard let (unit, seconds) = units.first(where: { text.hasSuffix($0.0) }) else { return nil }
+        let digits = text.utf8.dropLast(unit.utf8.count)
+        guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: ".") }),
+            let count = Double(text.dropLast(unit.count)), count < 1e9
+        else { return nil }
+        return count * seconds
+    }
+
+    /// What ``duration(_:_:from:to:)`` takes, in words.
+    static let lengthForm = "a number with a unit, such as 500ms, 30s, 90m, 2h or 3d; without a unit it is seconds"
+
+    /// For an option's help.
+    static let lengthHelp = "500ms, 30s, 90m, 2h, 3d; without a unit seconds"
 
     /// Of ``dateForm``; `nil` for anything else. The rule is that of pushed items.
     static func date(_ text: String) -> Date? { DateText.calendarDate(from: text) }

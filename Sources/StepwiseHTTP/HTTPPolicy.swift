@@ -8,6 +8,7 @@
 /// that a name cannot change its address in between (DNS rebinding). By default every public address may be called and no other.
 public struct HTTPPolicy: Sendable, Hashable {
     /// The names that may be called; `nil`: every one. `*.example.com` stands for every name below `example.com`, and not for that itself.
+    /// `api.example.com:8443` is that name at that port only; without a port, at each. An IPv6 address with a port stands in brackets.
     public var allowedHosts: [String]?
     /// Names, in the same form, that may also be at private and loopback addresses. They need not be among ``allowedHosts``.
     ///
@@ -20,18 +21,21 @@ public struct HTTPPolicy: Sendable, Hashable {
     }
 
     /// - Throws: ``HTTPCallError`` with code `refused`.
-    package func check(host: String) throws(HTTPCallError) {
-        guard let allowedHosts, !Self.list(allowedHosts, has: host), !Self.list(privateHosts, has: host) else { return }
+    package func check(host: String, port: Int) throws(HTTPCallError) {
+        guard let allowedHosts, !Self.list(allowedHosts, has: host, port), !Self.list(privateHosts, has: host, port)
+        else { return }
         throw HTTPCallError(
             .refused,
-            "host \(host) is not allowed: it is neither among the allowedHosts nor the privateHosts of the caller's HTTPPolicy"
+            "host \(host) is not allowed at port \(port): it is neither among the allowedHosts nor the privateHosts of the caller's HTTPPolicy"
         )
     }
 
     /// - Returns: those of a host's addresses to which it may be connected.
     /// - Throws: ``HTTPCallError`` with code `refused` if there are none.
-    package func usable(_ addresses: [IPAddress], of host: String) throws(HTTPCallError) -> [IPAddress] {
-        let mayBePrivate = Self.list(privateHosts, has: host)
+    package func usable(
+        _ addresses: [IPAddress], of host: String, port: Int
+    ) throws(HTTPCallError) -> [IPAddress] {
+        let mayBePrivate = Self.list(privateHosts, has: host, port)
         let usable = addresses.filter { address in
             switch address.reach {
             case .everywhere: true
@@ -47,20 +51,33 @@ public struct HTTPPolicy: Sendable, Hashable {
                 case .nowhere(let what): "\(what), which is never called"
                 case .everywhere: ""
                 }
-            throw HTTPCallError(.refused, "host \(host) is not allowed: \(first) is \(advice)")
+            throw HTTPCallError(.refused, "host \(host) is not allowed at port \(port): \(first) is \(advice)")
         }
         return usable
     }
 
-    private static func list(_ patterns: [String], has host: String) -> Bool {
+    private static func list(_ patterns: [String], has host: String, _ port: Int) -> Bool {
         let host = canonical(host)
         return patterns.contains { pattern in
-            let pattern = canonical(pattern)
+            let (written, only) = parts(of: pattern)
+            if let only, only != String(port) { return false }
+            let name = canonical(written)
             // An address has no names below it.
-            guard pattern.hasPrefix("*.") else { return pattern == host }
-            return host.hasSuffix(pattern.dropFirst()) && host.utf8.count >= pattern.utf8.count
-                && IPAddress(host) == nil
+            guard name.hasPrefix("*.") else { return name == host }
+            return host.hasSuffix(name.dropFirst()) && host.utf8.count >= name.utf8.count && IPAddress(host) == nil
         }
+    }
+
+    /// The name of a pattern, and its port if it has one. An address of IPv6 has more than one colon, and is in brackets before a port.
+    private static func parts(of pattern: String) -> (name: String, port: String?) {
+        if pattern.hasPrefix("["), let end = pattern.firstIndex(of: "]") {
+            let rest = pattern[end...].dropFirst()
+            return (String(pattern[..<end].dropFirst()), rest.hasPrefix(":") ? String(rest.dropFirst()) : nil)
+        }
+        guard let colon = pattern.firstIndex(of: ":"), colon == pattern.lastIndex(of: ":") else {
+            return (pattern, nil)
+        }
+        return (String(pattern[..<colon]), String(pattern[colon...].dropFirst()))
     }
 
     /// Names are the same in upper and lower case, and with the dot of the root at their end.

@@ -88,10 +88,10 @@ public final class HTTPStepClient: Sendable {
         to request: OutgoingRequest, of call: HTTPCall
     ) async throws -> Received {
         let host = request.url.host
-        try policy.check(host: host)
+        try policy.check(host: host, port: request.url.port)
         let literal = IPAddress(host)
         let found = if let literal { [literal] } else { try await resolve(host) }
-        var addresses = try policy.usable(found, of: host)[...]
+        var addresses = try policy.usable(found, of: host, port: request.url.port)[...]
         while true {
             let address = addresses.removeFirst()
             let lease = pool.lease(

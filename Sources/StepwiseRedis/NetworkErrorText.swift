@@ -33,6 +33,16 @@ func networkErrorText(_ error: any Error) -> String {
     }
 }
 
+/// Whether nobody listens there.
+func isRefusal(_ error: any Error) -> Bool {
+    switch error {
+    // A name may have an address of a kind that this machine does not have.
+    case let error as NIOConnectionError: error.connectionErrors.contains { isRefusal($0.error) }
+    case let error as IOError: error.errnoCode == ECONNREFUSED || error.errnoCode == ENOENT
+    default: false
+    }
+}
+
 private func tlsErrorText(_ text: String) -> String {
     if text.contains("WRONG_VERSION_NUMBER") {
         return "the server does not speak TLS on this port; use redis:// instead of rediss://"

@@ -103,6 +103,15 @@ extension RedisAddress {
         text.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) ? Int(text) : nil
     }
 
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
+        }
+    }
+
     private static func decoded(_ text: Substring, part: String) throws(RedisError) -> String {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
@@ -111,7 +120,10 @@ extension RedisAddress {
                 bytes.append(byte)
                 continue
             }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+            // `UInt8` would also read a sign.
+            guard rest.count >= 2, rest.prefix(2).allSatisfy(isHexadecimal),
+                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            else {
                 throw .invalidAddress("has a % in its \(part) that two hexadecimal digits do not follow")
             }
             bytes.append(value)

@@ -6,6 +6,7 @@ final class RedisClientCore {
     private let link: RedisLink
     private let timer: DeadlineTimer
     private let gate: ServerGate?
+    private let refusalTimeout: TimeAmount?
     private var connection: RedisConnection?
     /// The session of ``connection``.
     private var session: RedisSession?
@@ -23,6 +24,7 @@ final class RedisClientCore {
     init(address: RedisAddress, options: RedisOptions, eventLoop: any EventLoop, logger: Logger) {
         gate = options.gate
         probeAfter = options.probeAfter
+        refusalTimeout = options.refusalTimeout
         link = RedisLink(address: address, options: options, eventLoop: eventLoop, logger: logger)
         timer = DeadlineTimer(eventLoop: eventLoop)
         timer.onDue = { [weak self] now in self?.sweep(now) }
@@ -48,7 +50,7 @@ final class RedisClientCore {
                 if command.passesGate { apart.connection.write(command) } else { command.complete(.failure(.apart)) }
             } else {
                 waiting.append(command)
-                timer.ensure(by: command.deadline)
+                timer.ensure(by: end(of: command).time)
                 link.want()
             }
         }
@@ -132,6 +134,7 @@ final class RedisClientCore {
         case .attemptFailed(let error, let hopeless):
             lastCause = error.message
             if hopeless { failWaiting(link.hopelessError(error)) }
+            if let earliest = waiting.lazy.map({ [self] in end(of: $0).time }).min() { timer.ensure(by: earliest) }
         }
     }
 
@@ -167,13 +170,22 @@ final class RedisClientCore {
         var next: NIODeadline?
         waiting.removeAll { command in
             if command.isComplete { return true }
-            guard command.deadline <= now else {
-                next = min(next ?? command.deadline, command.deadline)
+            let (time, timeout) = end(of: command)
+            guard time <= now else {
+                next = min(next ?? time, time)
                 return false
             }
-            command.complete(.failure(link.timeoutError(after: command.timeout, lastCause: lastCause)))
+            command.complete(.failure(link.timeoutError(after: timeout, lastCause: lastCause)))
             return true
         }
         return next
+    }
+
+    /// When a command that waits for a connection is given up, and how long it has waited then.
+    private func end(of command: RedisCommand) -> (time: NIODeadline, timeout: TimeAmount) {
+        guard link.isRefused, let refusalTimeout, refusalTimeout < command.timeout else {
+            return (command.deadline, command.timeout)
+        }
+        return (command.deadline - command.timeout + refusalTimeout, refusalTimeout)
     }
 }

@@ -22,6 +22,8 @@ final class RedisLink {
     private var machine = LinkStateMachine()
     private var connection: RedisConnection?
     private var previous: RedisSession?
+    /// Whether nobody listened there at the last attempt, and there was no connection yet.
+    private(set) var isRefused = false
     /// What the files for TLS held when they were last good.
     private var tls: (files: [RedisTLS.Part: [UInt8]], context: NIOSSLContext)?
     private var lastWarning: String?
@@ -74,6 +76,11 @@ final class RedisLink {
             return attemptFailed(.denied, "\(error)", hopeless: true)
         }
         bootstrap(tls: tls).assumeIsolated().whenComplete { [weak self] result in
+            if case .failure(let error) = result, self?.previous == nil {
+                self?.isRefused = isRefusal(error)
+            } else {
+                self?.isRefused = false
+            }
             switch (result, self) {
             case (.success(let channel), let self?): self.shakeHands(channel)
             case (.success(let channel), nil): channel.close(promise: nil)

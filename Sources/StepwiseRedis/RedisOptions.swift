@@ -16,6 +16,9 @@ package struct RedisOptions: Sendable {
     /// The most bytes of a string in a reply, for commands that have no limit of their own. A longer one fails its command as
     /// `refused`; a published message that is longer arrives empty. Nothing longer is ever held in memory.
     package var maximumBulk: Int
+    /// How long a command waits while nobody listens at the address and there was no connection yet; `nil`: as long as for any other reason.
+    /// That is a wrong address more often than an outage.
+    package var refusalTimeout: TimeAmount?
     /// Which server the connections are for; `nil`: whichever is there.
     package var gate: ServerGate?
 

@@ -67,7 +67,7 @@ public struct ReplayCheck: Sendable {
         let message =
             switch obstacle {
             case .divergence(let divergence): "\(divergence)"
-            case .undecodable(let sentence), .other(let sentence): sentence
+            case .undecodable(let sentence), .unfitInput(let sentence), .other(let sentence): sentence
             }
         return ReplayFailure(run: history.run, divergence: obstacle.divergence, message: message)
     }

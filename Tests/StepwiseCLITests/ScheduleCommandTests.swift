@@ -55,7 +55,7 @@ struct ScheduleCommandTests {
         arguments: [
             (["a", "w"], 64, "--cron or --every"),
             (["a", "w", "--cron", "* * * * *", "--every", "1m"], 64, "--cron or --every"),
-            (["a", "w", "--every", "soon"], 64, "30s, 15m, 2h, 1d"),
+            (["a", "w", "--every", "soon"], 64, "500ms, 30s, 90m, 2h or 3d"),
             (["a", "w", "--cron", "0 0 31 2 *"], 2, "never comes"),
             (["a", "w", "--cron", "@daily", "--zone", "Mars/Base"], 2, "time zone"),
             (["a", "w", "--cron", "@daily", "--overlap", "never"], 64, "allow, skip, queue, replace"),

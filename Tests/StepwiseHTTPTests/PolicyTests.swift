@@ -21,9 +21,9 @@ struct PolicyTests {
     func `Only public addresses are called unless a host is listed as private`(_ text: String, _ reach: String) throws {
         let address = try #require(IPAddress(text))
         #expect("\(address.reach)".hasPrefix(reach), "\(address.reach)")
-        let open = try? HTTPPolicy().usable([address], of: "a.test")
+        let open = try? HTTPPolicy().usable([address], of: "a.test", port: 80)
         #expect((open != nil) == (reach == "everywhere"))
-        let listed = try? HTTPPolicy(privateHosts: ["a.test"]).usable([address], of: "a.test")
+        let listed = try? HTTPPolicy(privateHosts: ["a.test"]).usable([address], of: "a.test", port: 80)
         #expect((listed != nil) == (reach != "nowhere"))
     }
 
@@ -37,7 +37,24 @@ struct PolicyTests {
     func `A name is allowed as it is written or by the star before its domain`(_ host: String, _ isAllowed: Bool) {
         let policy = HTTPPolicy(
             allowedHosts: ["api.example.com", "*.example.org"], privateHosts: ["billing.internal"])
-        #expect(((try? policy.check(host: host)) != nil) == isAllowed)
+        #expect(((try? policy.check(host: host, port: 443)) != nil) == isAllowed)
+    }
+
+    @Test(
+        arguments: [
+            ("redis.internal", 8080, true), ("redis.internal", 6379, false), ("a.example.org", 8443, true),
+            ("a.example.org", 443, false), ("api.example.com", 443, true), ("api.example.com", 9, true),
+            ("fd12::1", 8080, true), ("fd12::1", 6379, false), ("fd12::2", 6379, true),
+        ]
+    )
+    func `A name with a port is allowed at that port only`(_ host: String, _ port: Int, _ isAllowed: Bool) throws {
+        let policy = HTTPPolicy(
+            allowedHosts: ["api.example.com", "*.example.org:8443"],
+            privateHosts: ["redis.internal:8080", "[fd12::1]:8080", "fd12::2"])
+        #expect(((try? policy.check(host: host, port: port)) != nil) == isAllowed)
+        let here = try #require(IPAddress("10.0.0.1"))
+        let mayBePrivate = (try? policy.usable([here], of: host, port: port)) != nil
+        #expect(mayBePrivate == (isAllowed && !host.contains("example")))
     }
 
     @Test(

@@ -57,6 +57,7 @@ struct AddressTests {
             ("redis://host/-1", "database"),
             ("redis://host/0/1", "database"),
             ("redis://:hunter2%zz@host", "%"),
+            ("redis://:hunter2%+1@host", "%"),
             ("redis://:hunter2%ff@host", "UTF-8"),
             // Not percent-encoded.
             ("redis://:hunter2/more@host", "before its @"),

@@ -58,6 +58,38 @@ struct FailureTests {
         }
     }
 
+    @Test
+    func `Where nobody listens, a command fails after the time for refusals; once there was a connection it waits on`()
+        async throws
+    {
+        var options = RedisOptions(commandTimeout: patience)
+        options.refusalTimeout = .milliseconds(300)
+        for tcp in [true, false] {
+            let server = try await RedisServer.start(tcp: tcp)
+            let url = server.url
+            server.stop()
+            try await withClient(url, options: options) { client in
+                let start = ContinuousClock.now
+                let error = await redisError { () throws(RedisError) in try await client.send(["PING"]) }
+                #expect(error?.kind == .unavailable)
+                #expect(error?.message.contains("could not reach redis at \(url) within 300 ms: ") == true)
+                #expect(ContinuousClock.now - start < .seconds(10))
+            }
+        }
+        try await withServerAndClient(options: options) { server, client in
+            _ = try await client.send(["PING"])
+            let gone = AsyncStream.makeStream(of: Void.self)
+            client.onDisconnect { gone.continuation.yield() }
+            server.kill()
+            for await _ in gone.stream { break }
+            let later = client.submit(["PING"])
+            try await Task.sleep(for: .milliseconds(800))
+            try await server.restart()
+            let reply = try await later.get()
+            #expect(reply.string == "PONG")
+        }
+    }
+
     @Test func `A command that was sent when the server crashed is ambiguous; no later command is`() async throws {
         try await withServerAndClient { server, client in
             let blocked = client.submit(["BLPOP", "empty", "0"])

@@ -4,12 +4,14 @@ package enum Obstacle: Sendable, Hashable, CustomStringConvertible {
     case divergence(Divergence)
     /// What is stored does not decode as the type that the code has; says which.
     case undecodable(String)
+    /// The run's input does not decode as the type that the code has: the code may be another one, or whoever enqueued the run was wrong.
+    case unfitInput(String)
     case other(String)
 
     /// Whether other code could go on.
     package var isChangedCode: Bool {
         switch self {
-        case .divergence, .undecodable: true
+        case .divergence, .undecodable, .unfitInput: true
         case .other: false
         }
     }
@@ -25,6 +27,8 @@ package enum Obstacle: Sendable, Hashable, CustomStringConvertible {
             "changed code: \(divergence); bring the fitting code back, then resume the run"
         case .undecodable(let sentence):
             "changed code: \(sentence.prefix(bytes: ErrorWords.limit)); bring the fitting type back, then resume the run"
+        case .unfitInput(let sentence):
+            "\(sentence.prefix(bytes: ErrorWords.limit)); if the code has changed, bring the fitting type back and resume the run; if the run was enqueued with a wrong input, cancel it"
         case .other(let sentence): sentence.prefix(bytes: ErrorWords.limit)
         }
     }

@@ -42,8 +42,8 @@ public struct RetryAfter: Error, CustomStringConvertible {
         self.init(Duration(boundedSeconds: date.timeIntervalSinceNow), because: cause)
     }
 
-    /// From an HTTP `Retry-After` header: a number of seconds or a date such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §10.2.3).
-    /// `nil` for what is neither.
+    /// From an HTTP `Retry-After` header: a number of seconds or a date such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §10.2.3),
+    /// also in the two older forms. `nil` for what is neither, and for a date that the calendar does not have.
     public init?(header: String?, because cause: (any Error)? = nil) {
         guard let header else { return nil }
         let text = String(
@@ -71,21 +71,4 @@ public struct StepTimeout: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     public var description: String { "the attempt was not done within \(limit); its body was cancelled" }
-}
-
-/// Dates as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT`.
-enum HTTPDate {
-    private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-
-    static func date(from text: String) -> Date? {
-        let words = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 6, words[0].count == 4, words[0].last == ",", words[5] == "GMT",
-            let day = Int(words[1]), let month = months.firstIndex(of: String(words[2])), words[3].count == 4,
-            let year = Int(words[3])
-        else { return nil }
-        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        let iso = "\(words[3])-\(two(month + 1))-\(two(day))T\(words[4])Z"
-        guard year > 0 else { return nil }
-        return try? Date(iso, strategy: Date.ISO8601FormatStyle())
-    }
 }

@@ -47,7 +47,7 @@ public struct WorkflowContext: Sendable {
 
     /// The input for the function itself: one that does not decode parks the run instead of failing it.
     package func decodedInput<T: Decodable>(as type: T.Type) async throws -> T {
-        do { return try input(as: type) } catch { try await instance.stop(.undecodable("\(error)")) }
+        do { return try input(as: type) } catch { try await instance.stop(.unfitInput("\(error)")) }
     }
 
     /// Executes a piece of work as a step: its result is stored once, and a replay returns what was stored.

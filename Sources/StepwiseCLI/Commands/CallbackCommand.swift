@@ -39,17 +39,15 @@ struct CallbackCommand: AsyncParsableCommand {
         @Argument(help: "The callback's token.")
         var token: String
 
-        @Option(help: ArgumentHelp("For how long, from now on.", valueName: "seconds"))
-        var by: Double
+        @Option(help: ArgumentHelp("For how long, from now on: \(Times.lengthHelp).", valueName: "length"))
+        var by: String
 
         @OptionGroup var connection: ConnectionOptions
 
-        func validate() throws {
-            if !(by > 0 && by <= 1e9) { throw ValidationError("--by must be more than 0 and at most 1e9 seconds") }
-        }
+        func validate() throws { _ = try Times.duration(by, "--by") }
 
         func run() async throws {
-            let duration = Duration(boundedSeconds: by)
+            let duration = try Times.duration(by, "--by")
             let isExtended = try await connection.withClient { try await $0.extend(token, by: duration) }
             let answer = isExtended ? "extended" : "nobody waits"
             Output.print(connection.json ? JSONDocument.object([("answer", .string(answer))]) : nil, else: answer)

@@ -40,9 +40,10 @@ struct CancelCommand: AsyncParsableCommand {
             throw ValidationError("name runs by their ids, or choose them with --workflow and --status")
         }
         if let status, !Self.live.contains(RunStatus(rawValue: status)) {
+            let live = Self.live.map(\.rawValue)
             throw ValidationError(
-                "--status \(status) is no status of a live run: use \(Self.live.map(\.rawValue).joined(separator: ", "))"
-            )
+                "--status \(status) is no status of a live run\(Nearest.question(status, among: live)): use "
+                    + live.joined(separator: ", "))
         }
         if limit < 1 { throw ValidationError("--limit must be at least 1") }
     }
@@ -88,9 +89,16 @@ struct CancelCommand: AsyncParsableCommand {
         if !runs.isEmpty { return runs }
         var ids: [String] = []
         for status in status.map({ [RunStatus(rawValue: $0)] }) ?? Self.live {
-            ids += try await client.runs(status: status, workflow: workflow, limit: limit - ids.count).map(\.id)
-            if ids.count == limit { break }
+            let page = try await client.runPage(status: status, workflow: workflow, limit: limit - ids.count)
+            ids += page.runs.map(\.id)
+            if ids.count == limit {
+                if page.next != nil || self.status == nil && status != Self.live.last {
+                    Output.complain("these are the first \(limit): there may be more, do it again or add --limit")
+                }
+                break
+            }
         }
+        if ids.isEmpty { await client.suggest(workflow: workflow) }
         return ids
     }
 

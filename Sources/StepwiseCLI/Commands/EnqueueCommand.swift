@@ -24,11 +24,12 @@ struct EnqueueCommand: AsyncParsableCommand {
     var label: [String] = []
 
     @Option(
-        help: ArgumentHelp("The run has to be done within so long, or it is cancelled and fails.", valueName: "seconds")
-    )
-    var runTimeout: Double?
+        help: ArgumentHelp(
+            "The run has to be done within so long, or it is cancelled and fails: \(Times.lengthHelp).",
+            valueName: "length"))
+    var runTimeout: String?
 
-    @Option(help: ArgumentHelp("Start it so long from now: 90s, 5m, 2h, 3d.", valueName: "length"))
+    @Option(help: ArgumentHelp("Start it so long from now: \(Times.lengthHelp).", valueName: "length"))
     var after: String?
 
     @Option(help: ArgumentHelp("Start it then: 2026-12-01T09:00:00Z.", valueName: "time"))
@@ -37,8 +38,10 @@ struct EnqueueCommand: AsyncParsableCommand {
     @Flag(help: "Wait for the run's end.")
     var wait = false
 
-    @Option(help: ArgumentHelp("With --wait: give up waiting after so long; the run goes on.", valueName: "seconds"))
-    var timeout: Double?
+    @Option(
+        help: ArgumentHelp(
+            "With --wait: give up waiting after so long; the run goes on: \(Times.lengthHelp).", valueName: "length"))
+    var timeout: String?
 
     @OptionGroup var connection: ConnectionOptions
 
@@ -47,21 +50,18 @@ struct EnqueueCommand: AsyncParsableCommand {
         _ = try Labels.parse(label)
         _ = try start()
         if after != nil, at != nil { throw ValidationError("--after and --at both say when to start: use one") }
-        if let runTimeout, !(runTimeout > 0 && runTimeout <= 1e9) {
-            throw ValidationError("--run-timeout must be more than 0 and at most 1e9 seconds")
-        }
-        if let timeout, !(timeout > 0 && timeout <= 1e9) {
-            throw ValidationError("--timeout must be more than 0 and at most 1e9 seconds")
-        }
+        _ = try limit()
+        _ = try patience()
     }
+
+    private func limit() throws -> Duration? { try runTimeout.map { try Times.duration($0, "--run-timeout") } }
+
+    private func patience() throws -> Duration? { try timeout.map { try Times.duration($0, "--timeout") } }
 
     private func start() throws -> EnqueueOption {
         if let after {
-            guard let seconds = Times.length(after) else {
-                throw ValidationError(
-                    "--after \(after) is no length of time: use a number below 1e9 with a unit: 30s, 90m, 2h, 3d")
-            }
-            return .after(Duration(boundedSeconds: seconds))
+            // As long as anything can be.
+            return .after(try Times.duration(after, "--after", from: 0, to: 1e9 * 86_400))
         }
         guard let at else { return .after(.zero) }
         guard let date = Times.date(at) else {
@@ -75,8 +75,9 @@ struct EnqueueCommand: AsyncParsableCommand {
         let end = try await connection.withClient { client in
             let run = try await client.enqueue(
                 workflow: workflow, payloadJSON: payload, id: id, .queue(queue), .labels(try Labels.parse(label)),
-                .runTimeout(runTimeout.map(Duration.init(boundedSeconds:))), start())
+                .runTimeout(limit()), start())
             if !run.isNew { Output.complain("run \(run.id) was there already; nothing was started") }
+            await client.suggest(workflow: workflow, queue: queue)
             guard wait else {
                 Output.print(
                     connection.json
@@ -84,8 +85,7 @@ struct EnqueueCommand: AsyncParsableCommand {
                     else: run.id)
                 return StepwiseClient.StoredEnd?.none
             }
-            let end = try await client.storedEnd(
-                ofRun: run.id, timeout: timeout.map(Duration.init(boundedSeconds:)))
+            let end = try await client.storedEnd(ofRun: run.id, timeout: patience())
             report(run, end)
             return end
         }

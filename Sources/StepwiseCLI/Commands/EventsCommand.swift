@@ -41,9 +41,9 @@ struct EventsCommand: AsyncParsableCommand {
                     connection.json ? JSONDocument.object([("removed", .number(count))]) : nil,
                     else: "removed \(count)")
             } else if kept {
-                show(try await client.keptEvents(limit: limit))
+                show(Output.page(try await client.keptEvents(limit: Output.oneMore(than: limit)), limit))
             } else {
-                show(try await client.expectedRuns(limit: limit))
+                show(Output.page(try await client.expectedRuns(limit: Output.oneMore(than: limit)), limit))
             }
         }
     }

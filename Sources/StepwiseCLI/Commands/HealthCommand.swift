@@ -14,19 +14,18 @@ struct HealthCommand: AsyncParsableCommand {
     @Flag(help: "Ask for a worker whose host is this machine's name.")
     var workerOnThisHost = false
 
-    @Option(help: ArgumentHelp("How long Redis may take to answer.", valueName: "seconds"))
-    var timeout = 5.0
+    @Option(help: ArgumentHelp("How long Redis may take to answer: \(Times.lengthHelp).", valueName: "length"))
+    var timeout = "5s"
 
     @OptionGroup var connection: ConnectionOptions
 
-    func validate() throws {
-        if !(timeout > 0 && timeout <= 3600) {
-            throw ValidationError("--timeout must be more than 0 and at most 3600 seconds")
-        }
-    }
+    func validate() throws { _ = try limit() }
+
+    private func limit() throws -> Duration { try Times.duration(timeout, "--timeout", to: 3600) }
 
     func run() async throws {
-        let (alive, reason) = try await connection.withClient { await ask($0) }
+        let limit = try limit()
+        let (alive, reason) = try await connection.withClient { await ask($0, within: limit) }
         if connection.json {
             Output.print(
                 JSONDocument.object([
@@ -42,9 +41,8 @@ struct HealthCommand: AsyncParsableCommand {
     }
 
     /// A Redis that does not answer is a reason like any other.
-    private func ask(_ client: StepwiseClient) async -> (alive: [String], reason: String?) {
+    private func ask(_ client: StepwiseClient, within limit: Duration) async -> (alive: [String], reason: String?) {
         let onThisHost = workerOnThisHost
-        let limit = Duration(boundedSeconds: timeout)
         return await withTaskGroup(of: (alive: [String], reason: String?)?.self) { group in
             group.addTask {
                 do {
@@ -62,7 +60,7 @@ struct HealthCommand: AsyncParsableCommand {
             }
             defer { group.cancelAll() }
             return await group.next().flatMap { $0 }
-                ?? ([], "redis did not answer within \(timeout) s: check its address and that it runs")
+                ?? ([], "redis did not answer within \(Output.length(limit)): check its address and that it runs")
         }
     }
 }

@@ -22,8 +22,10 @@ struct NotifyCommand: AsyncParsableCommand {
     @Option(help: "With --run: the event's own id; the same id twice is one event.")
     var id: String?
 
-    @Option(help: ArgumentHelp("To everybody: keep it for those who come later.", valueName: "seconds"))
-    var keep: Double?
+    @Option(
+        help: ArgumentHelp(
+            "To everybody: keep it so long for those who come later: \(Times.lengthHelp).", valueName: "length"))
+    var keep: String?
 
     @Option(help: "To everybody: the queue whose workers do it.")
     var queue = "default"
@@ -35,10 +37,10 @@ struct NotifyCommand: AsyncParsableCommand {
         if keep != nil, run != nil {
             throw ValidationError("--keep is for an event to everybody; one to a run is kept until the run asks")
         }
-        if let keep, !(keep > 0 && keep <= 1e9) {
-            throw ValidationError("--keep must be more than 0 and at most 1e9 seconds")
-        }
+        _ = try kept()
     }
+
+    private func kept() throws -> Duration? { try keep.map { try Times.duration($0, "--keep") } }
 
     func run() async throws {
         let json = try StandardInput.json(value)
@@ -51,9 +53,10 @@ struct NotifyCommand: AsyncParsableCommand {
                     tell("repeated", "run \(run) was sent an event with this id before; nothing was changed")
                 }
             } else {
-                let keep = keep.map(Duration.init(boundedSeconds:))
-                switch try await client.notify(event, json: json, keep: keep, queue: queue) {
-                case .sent: tell("sent")
+                switch try await client.notify(event, json: json, keep: kept(), queue: queue) {
+                case .sent:
+                    tell("sent")
+                    await client.suggest(queue: queue)
                 case .keptAlready:
                     tell("kept already, not sent")
                     throw ExitCode(1)

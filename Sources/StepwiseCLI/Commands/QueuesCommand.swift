@@ -32,7 +32,7 @@ struct QueuesCommand: AsyncParsableCommand {
                     connection.json ? JSONDocument.object([("removed", .number(count))]) : nil,
                     else: "removed \(count)")
             } else if malformed {
-                show(try await client.malformed(limit: limit))
+                show(Output.page(try await client.malformed(limit: Output.oneMore(than: limit)), limit))
             } else {
                 show(try await client.queueTotals())
             }

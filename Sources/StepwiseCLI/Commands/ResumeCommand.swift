@@ -29,8 +29,16 @@ struct ResumeCommand: AsyncParsableCommand {
                 try await client.resume(run, from: from)
                 tell("id", run)
             }
-            if let queue { tell("queue", queue, wasPaused: try await client.resume(queue: queue)) }
-            if let workflow { tell("workflow", workflow, wasPaused: try await client.resume(workflow: workflow)) }
+            if let queue {
+                let wasPaused = try await client.resume(queue: queue)
+                tell("queue", queue, wasPaused: wasPaused)
+                if !wasPaused { await client.suggest(queue: queue) }
+            }
+            if let workflow {
+                let wasPaused = try await client.resume(workflow: workflow)
+                tell("workflow", workflow, wasPaused: wasPaused)
+                if !wasPaused { await client.suggest(workflow: workflow) }
+            }
         }
     }
 

@@ -16,32 +16,54 @@ struct RunsCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("At most so many.", valueName: "count"))
     var limit = 50
 
+    @Option(help: ArgumentHelp("Go on at this place: the one that the page before has named.", valueName: "place"))
+    var after: String?
+
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
         if let status, !RunStatus.all.contains(RunStatus(rawValue: status)) {
+            let all = RunStatus.all.map(\.rawValue)
             throw ValidationError(
-                "--status \(status) is no status: use one of \(RunStatus.all.map(\.rawValue).joined(separator: ", "))")
+                "--status \(status) is no status\(Nearest.question(status, among: all)): use one of "
+                    + all.joined(separator: ", "))
         }
         if limit < 1 { throw ValidationError("--limit must be at least 1") }
+        _ = try place()
+    }
+
+    private func place() throws -> RunPlace? {
+        guard let after else { return nil }
+        guard let place = RunPlace(after) else {
+            throw ValidationError(
+                "--after \(after) is no place in the list: use the one that the page before has named")
+        }
+        return place
     }
 
     func run() async throws {
         try await connection.withClient { client in
-            let runs = try await client.runs(
-                status: status.map(RunStatus.init(rawValue:)), workflow: workflow, limit: limit)
+            let page = try await client.runPage(
+                status: status.map(RunStatus.init(rawValue:)), workflow: workflow, after: place(), limit: limit)
+            if page.runs.isEmpty { await client.suggest(workflow: workflow) }
             if connection.json {
-                Output.print(JSONDocument.object([("runs", .array(runs.map(json)))]))
+                Output.print(
+                    JSONDocument.object([
+                        ("runs", .array(page.runs.map(json))), ("next", JSONDocument(page.next?.description)),
+                    ]))
                 return
             }
             var table = Table("RUN", "WORKFLOW", "STATUS", "SINCE", "CREATED", "RECORDED", "REASON")
-            for run in runs {
+            for run in page.runs {
                 table.add(
                     run.id, run.workflow, run.status.rawValue, Output.time(run.since), Output.time(run.created),
                     String(run.recorded),
                     Output.short(reason(run)))
             }
             Output.print(table)
+            if let next = page.next {
+                Output.complain("there are more: add --limit or --after \(next.description.shellWord)")
+            }
         }
     }
 

@@ -21,18 +21,73 @@ struct StatusCommand: AsyncParsableCommand {
                 open.isEmpty
                 ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow, queue: details.queue)
             let version = try await client.turnHolderVersion(of: record)
+            let paused: PausedWork = details.status.isEnded || isEnding ? .init() : try await client.paused()
+            let prospect = try await prospect(record, paused, client)
             if connection.json {
-                Output.print(json(record, open, left, unserved, version))
+                Output.print(json(record, open, left, unserved, version, prospect))
             } else {
-                let paused: PausedWork = details.status.isEnded || isEnding ? .init() : try await client.paused()
-                Output.print(tables(record, open, left, unserved, version, paused))
+                Output.print(tables(record, open, left, unserved, version, paused, prospect))
             }
         }
     }
 
+    /// What the run waits for that does not come by itself, or not at once.
+    private struct Prospect {
+        var silent: [SilentHolder] = []
+        /// What comes next, or what to do; `nil` if the run just goes on, or has ended well.
+        var next: String?
+    }
+
+    private func prospect(
+        _ record: RunRecord, _ paused: PausedWork, _ client: StepwiseClient
+    ) async throws -> Prospect {
+        let details = record.details
+        let (id, queue) = (details.id.shellWord, details.queue)
+        switch details.status {
+        case .completed, .cancelled, .ending: return Prospect()
+        case .failed:
+            return Prospect(next: details.restarted == nil ? "look at it and decide: stepwise dead show \(id)" : nil)
+        case .parked: return Prospect(next: "mend what the reason says, then: stepwise resume \(id)")
+        case .paused: return Prospect(next: "stepwise resume \(id)")
+        default: break
+        }
+        if paused.queues[queue] != nil { return Prospect(next: "stepwise resume --queue \(queue.shellWord)") }
+        if paused.workflows[details.workflow] != nil {
+            return Prospect(next: "stepwise resume --workflow \(details.workflow.shellWord)")
+        }
+        if details.status == .noWorker {
+            let what = "no worker that claims from queue \(queue) has workflow \(details.workflow)"
+            return Prospect(next: what + ": start one that has it")
+        }
+        if details.status == .queued, let starts = details.startsAt {
+            return Prospect(next: "starts at \(Output.time(starts))")
+        }
+        // A user who may not read them is told the rest.
+        guard let workers = try? await client.workers(),
+            let silent = try? await client.silentHolders(of: record, among: workers)
+        else { return Prospect() }
+        let isServed = workers.contains { worker in
+            worker.state == .alive && worker.queues.contains(queue) && !silent.contains { $0.worker == worker.name }
+        }
+        if !isServed { return Prospect(silent: silent, next: "no worker of queue \(queue) is alive: start one") }
+        if silent.isEmpty { return Prospect() }
+        let when = silent.allSatisfy(\.isDead) ? "" : "after its lease (10 s unless it is set) "
+        return Prospect(
+            silent: silent,
+            next: when + "another worker gives back what it holds; a body that had begun is executed from its beginning"
+        )
+    }
+
+    private static func words(_ holder: SilentHolder) -> String {
+        let what = (holder.holdsTurn ? ["the turn"] : []) + holder.steps.prefix(3).map { "step \($0)" }
+        let more = holder.steps.count > 3 ? " and \(holder.steps.count - 3) more steps" : ""
+        return "worker \(holder.worker) holds \(what.joined(separator: ", "))\(more); it "
+            + (holder.isDead ? "was declared dead" : "has been silent for \(Output.length(holder.silence))")
+    }
+
     private func tables(
         _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ left: Int?, _ unserved: Int,
-        _ version: String?, _ paused: PausedWork
+        _ version: String?, _ paused: PausedWork, _ prospect: Prospect
     ) -> [Table] {
         let details = record.details
         var table = Table("run", details.id)
@@ -44,6 +99,8 @@ struct StatusCommand: AsyncParsableCommand {
             table.add("still open", "\(left) steps, which a worker withdraws in pages; then its end can be seen")
         }
         if let reason = details.reason { table.add("reason", reason) }
+        for holder in prospect.silent { table.add("silent", Self.words(holder)) }
+        if let next = prospect.next { table.add("next", next) }
         if !details.patches.isEmpty { table.add("patches", details.patches.keys.sorted().joined(separator: ", ")) }
         if !record.incompatibleVersions.isEmpty {
             table.add("unfit versions", record.incompatibleVersions.joined(separator: " "))
@@ -109,9 +166,16 @@ struct StatusCommand: AsyncParsableCommand {
         return isEmpty ? [] : [table]
     }
 
+    private func json(_ holder: SilentHolder) -> JSONDocument {
+        .object([
+            ("worker", .string(holder.worker)), ("silence", JSONDocument(holder.silence)),
+            ("dead", .bool(holder.isDead)), ("turn", .bool(holder.holdsTurn)), ("steps", JSONDocument(holder.steps)),
+        ])
+    }
+
     private func json(
         _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ left: Int?, _ unserved: Int,
-        _ version: String?
+        _ version: String?, _ prospect: Prospect
     ) -> JSONDocument {
         let details = record.details
         return .object([
@@ -120,7 +184,8 @@ struct StatusCommand: AsyncParsableCommand {
             ("patches", JSONDocument(patches: details.patches)),
             ("status", .string(details.status.rawValue)), ("ending", JSONDocument(details.ending)),
             ("left", JSONDocument(left)),
-            ("reason", JSONDocument(details.reason)), ("divergence", details.divergence.map(\.json) ?? .null),
+            ("reason", JSONDocument(details.reason)), ("next", JSONDocument(prospect.next)),
+            ("silent", .array(prospect.silent.map(json))), ("divergence", details.divergence.map(\.json) ?? .null),
             ("warning", JSONDocument(details.warning)),
             ("cancelled", JSONDocument(details.cancelled)),
             ("labels", Labels.json(details.labels)), ("origin", JSONDocument(details.origin)),

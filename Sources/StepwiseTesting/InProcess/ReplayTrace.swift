@@ -150,7 +150,7 @@ struct ReplayTrace: Codable, Sendable {
         case .stuck(.divergence(let divergence)):
             throw WorkflowTestFailure(
                 "run \(run) does not agree with its history: \(divergence)", divergence: divergence)
-        case .stuck(.undecodable(let sentence)), .stuck(.other(let sentence)):
+        case .stuck(.undecodable(let sentence)), .stuck(.unfitInput(let sentence)), .stuck(.other(let sentence)):
             throw WorkflowTestFailure("run \(run) cannot go on: \(sentence)")
         case .waiting, .finished, .continued:
             if instance.executor.foreignJobs == 0 { return }

@@ -184,6 +184,9 @@ extension Scenarios {
                 for part in ["Reading", "sensors[0].value", #"{"value":"high"}"#] {
                     #expect(reason.contains(part), "\(reason)")
                 }
+                // Nobody may have changed any code.
+                #expect(!reason.contains("changed code"), "\(reason)")
+                #expect(reason.contains("if the run was enqueued with a wrong input, cancel it"), "\(reason)")
             }
         }
 

@@ -56,4 +56,38 @@ struct RetryTests {
             #expect(RetryAfter(header: header) == nil, "\(header ?? "nil")")
         }
     }
+
+    @Test(
+        arguments: [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777.0), ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777),
+            ("Sun Nov  6 08:49:37 1994", 784_111_777), ("Wed Nov 16 08:49:37 1994", 784_975_777),
+            // A year of two digits is at most 50 years from now: 2026-11-30.
+            ("Sunday, 06-Nov-44 08:49:37 GMT", 2_362_034_977), ("Monday, 30-Nov-76 00:00:00 GMT", 3_373_920_000),
+            ("Wednesday, 01-Dec-76 00:00:00 GMT", 218_246_400), ("Tuesday, 29-Feb-00 00:00:00 GMT", 951_782_400),
+            ("Thu, 29 Feb 2024 00:00:00 GMT", 1_709_164_800), ("Sat, 31 Dec 2016 23:59:60 GMT", 1_483_228_800),
+        ] as [(String, Double)]
+    )
+    func `A header's date is read in each of HTTP's three forms`(_ text: String, _ seconds: Double) {
+        let now = Date(timeIntervalSince1970: 1_796_000_000)
+        #expect(HTTPDate.date(from: text, now: now)?.timeIntervalSince1970 == seconds)
+        #expect(RetryAfter(header: " \(text)\t") != nil)
+    }
+
+    @Test(
+        arguments: [
+            "Fri, 31 Feb 2027 00:00:00 GMT", "Friday, 31-Feb-27 00:00:00 GMT", "Fri Feb 31 00:00:00 2027",
+            "Mon, 29 Feb 2027 00:00:00 GMT", "Monday, 29-Feb-27 00:00:00 GMT", "Fri Feb 29 00:00:00 2027",
+            "Sun, 00 Nov 1994 08:49:37 GMT", "Sun Nov  0 08:49:37 1994", "Thu, 31 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 08:60:00 GMT", "Sun, 06 Nov 1994 08:49:61 GMT",
+            "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37", "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 94 08:49:37 GMT", "Sun, 06 nov 1994 08:49:37 GMT", "Sonntag, 06-Nov-94 08:49:37 GMT",
+            "Sun, 06-Nov-94 08:49:37 GMT", "Sunday, 06-Nov-1994 08:49:37 GMT", "Sun Nov 6 08:49:37 1994",
+            "Sun Nov 06 08:49:37 1994", "Sun Nov  6 08:49:37 1994 GMT", "Sun Nov  16 08:49:37 1994",
+            "Sun, 06 Nov 0000 08:49:37 GMT", "Sun, +6 Nov 1994 08:49:37 GMT", "Sun,  06 Nov 1994 08:49:37 GMT",
+        ]
+    )
+    func `What the calendar does not have, or HTTP does not write, is no date`(_ text: String) {
+        #expect(HTTPDate.date(from: text) == nil)
+        #expect(RetryAfter(header: text) == nil)
+    }
 }

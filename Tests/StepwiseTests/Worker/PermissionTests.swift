@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
@@ -252,6 +253,37 @@ extension Scenarios {
                     #expect(later == names)
                 }
                 await redis.close()
+                await owner.close()
+            }
+        }
+
+        @Test func `A call that is refused for a while is sent again, and that is a warning and no error`() async throws
+        {
+            try await withAdministrator { server, redis in
+                try await setUsers(redis)
+                let (log, gate) = (CollectedLog(), Latch())
+                let gated = Workflow("gated") { (context, text: String) async throws -> String in
+                    try await context.run("wait") {
+                        await gate.wait()
+                        return text
+                    }
+                }
+                let owner = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let worker = try StepwiseWorker(
+                    redis: endpoint(server, "sw-worker"), workflows: [gated], logger: log.logger)
+                try await serving([worker]) {
+                    let run = try await owner.enqueue(gated, "in")
+                    try await eventually("the body runs") { try await owner.openSteps(ofRun: run.id).count == 1 }
+                    // Whole scripts are refused, so that none is torn.
+                    try await setUser(redis, "sw-worker", ["-evalsha"])
+                    gate.open()
+                    let message = "redis refused a call; it is sent again"
+                    try await eventually("a call is refused") { !log.lines(message).isEmpty }
+                    try await setUser(redis, "sw-worker", ["+evalsha"])
+                    let output = try await run.result(timeout: patience)
+                    #expect(output == "in")
+                    #expect(log.lines(message).allSatisfy { $0.level == .warning })
+                }
                 await owner.close()
             }
         }

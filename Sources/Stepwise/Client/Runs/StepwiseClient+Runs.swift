@@ -16,6 +16,33 @@ package struct RunListing: Sendable, Hashable {
     package var ending: String?
 }
 
+/// A part of a listing of runs.
+package struct RunPage: Sendable {
+    package var runs: [RunListing]
+    /// Where the next page begins; `nil` if there is none.
+    package var next: RunPlace?
+}
+
+/// A place in a listing of runs: behind a run that has had its status since a time. It stays where it is when that run comes to another status.
+package struct RunPlace: Sendable, Hashable, CustomStringConvertible {
+    package var since: Int
+    package var id: String
+
+    package init(since: Int, id: String) {
+        (self.since, self.id) = (since, id)
+    }
+
+    /// From ``description``; `nil` for another text.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, let since = Int(parts[0]), !parts[1].isEmpty else { return nil }
+        self.init(since: since, id: String(parts[1]))
+    }
+
+    /// Such as `1767225600000-r1`.
+    package var description: String { "\(since)-\(id)" }
+}
+
 extension StepwiseClient {
     /// Runs, the one whose status is newest first, from the `runs:<status>` indexes in pages.
     ///
@@ -25,10 +52,20 @@ extension StepwiseClient {
     ///   - limit: the most to return.
     /// - Throws: ``StepwiseError``, one of the `redis…` codes.
     package func runs(status: RunStatus? = nil, workflow: String? = nil, limit: Int) async throws -> [RunListing] {
+        try await runPage(status: status, workflow: workflow, limit: limit).runs
+    }
+
+    /// The same, from a place on. A run that comes to another status between two pages may be on both, or on none.
+    ///
+    /// - Parameter after: the `next` of the page before.
+    package func runPage(
+        status: RunStatus? = nil, workflow: String? = nil, after: RunPlace? = nil, limit: Int
+    ) async throws -> RunPage {
         var indexes = (status.map { [$0] } ?? RunStatus.all).map { RunIndex(status: $0) }
+        if let after { try await skip(to: after, in: &indexes) }
         var listed: Set<String> = []
         var runs: [RunListing] = []
-        while runs.count < limit {
+        while true {
             for index in indexes.indices where indexes[index].needsPage {
                 try await readPage(&indexes[index], limit: limit)
             }
@@ -40,15 +77,36 @@ extension StepwiseClient {
                 batch.append(indexes[next].entries.removeFirst())
                 if indexes[next].needsPage || batch.count >= 200 { break }
             }
-            if batch.isEmpty { return runs }
+            if batch.isEmpty { return RunPage(runs: runs, next: nil) }
             // Entries move to other places while pages are turned: an id counts once.
             batch = batch.filter { listed.insert($0.id).inserted }
             for run in try await listings(batch) where workflow == nil || run.workflow == workflow {
+                if runs.count >= limit {
+                    return RunPage(runs: runs, next: runs.last.map { RunPlace(since: $0.since, id: $0.id) })
+                }
                 runs.append(run)
-                if runs.count == limit { break }
             }
         }
-        return runs
+    }
+
+    /// Lets the indexes begin behind a place. Of runs of one time, those of an index come before those of the next one.
+    private func skip(to place: RunPlace, in indexes: inout [RunIndex]) async throws {
+        let what = "listing runs"
+        let statuses = indexes.map(\.status)
+        let since = try await all(
+            statuses.map { StoreCommand<Int?>.since(keys, $0, of: place.id) }, doing: what)
+        // `nil`: the run has another status by now. Then those of its time come again.
+        let own = since.firstIndex(of: place.since)
+        let counts = try await all(
+            statuses.indices.map { index in
+                StoreCommand<Int>.count(
+                    keys, statuses[index], since: place.since, isIncluded: own.map { index < $0 } ?? false)
+            }, doing: what)
+        for index in indexes.indices { indexes[index].offset = counts[index] }
+        guard let own else { return }
+        if let rank = try await command(.place(keys, statuses[own], of: place.id), doing: what) {
+            indexes[own].offset = rank + 1
+        }
     }
 
     private func readPage(_ index: inout RunIndex, limit: Int) async throws {

@@ -27,12 +27,31 @@ extension StoreCommand<Int?> {
     static func deadPlace(_ keys: Keys, of id: String) -> Self {
         Self(["ZREVRANK", .init(keys.dead), .init(id)]) { $0.integer }
     }
+
+    /// The place of a run among those of ``StoreCommand/runs(_:_:from:count:)``; `nil` if it is not among them.
+    static func place(_ keys: Keys, _ status: RunStatus, of id: String) -> Self {
+        Self(["ZREVRANK", .init(keys.runs(status)), .init(id)]) { $0.integer }
+    }
+
+    /// Since when a run has this status; `nil` if it has another.
+    static func since(_ keys: Keys, _ status: RunStatus, of id: String) -> Self {
+        Self(["ZSCORE", .init(keys.runs(status)), .init(id)]) { reply in
+            reply.string.flatMap { Double($0) }.map { Int(exactly: $0.rounded(.towardZero)) ?? 0 }
+        }
+    }
 }
 
 extension StoreCommand<Int> {
     /// How many of the failed runs failed after a time.
     static func deadCount(_ keys: Keys, after time: Int) -> Self {
         Self(counting: ["ZCOUNT", .init(keys.dead), .init("(\(time)"), "+inf"])
+    }
+
+    /// How many runs have had a status since a time or later.
+    ///
+    /// - Parameter isIncluded: whether those count that have had it since then exactly.
+    static func count(_ keys: Keys, _ status: RunStatus, since time: Int, isIncluded: Bool) -> Self {
+        Self(counting: ["ZCOUNT", .init(keys.runs(status)), .init(isIncluded ? "\(time)" : "(\(time)"), "+inf"])
     }
 
     /// How many entries a list of runs has.

@@ -79,7 +79,7 @@ extension WorkerSession {
                 if error.kind == .refused || error.kind == .denied {
                     // Memory that is full and a disk that is full pass; a key of a wrong type does not.
                     guard error.kind == .denied || error.isPassing else { throw error }
-                    logger.error("redis refused a call; it is sent again", metadata: ["error": "\(error)"])
+                    logger.warning("redis refused a call; it is sent again", metadata: ["error": "\(error)"])
                 }
                 if gate.isShut {
                     // A name that ends waits for nobody.

@@ -67,6 +67,7 @@ struct DeadSelection: ParsableArguments {
             Output.complain(
                 "these are the first \(page.runs.count): there are more, add --limit or --after \(next.shellWord)")
         }
+        if page.runs.isEmpty { await client.suggest(workflow: filter.workflow) }
         return page.runs.map(\.id)
     }
 }

@@ -10,7 +10,9 @@ struct DeadFilterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only runs with this label; may be repeated.", valueName: "name=value"))
     var label: [String] = []
 
-    @Option(help: ArgumentHelp("Failed since then: 2026-01-31T12:00:00Z, or 90m, 2h, 3d ago.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp(
+            "Failed since then: 2026-01-31T12:00:00Z, or 500ms, 30s, 90m, 2h, 3d ago.", valueName: "time"))
     var since: String?
 
     @Option(help: ArgumentHelp("Failed until then, in the same way.", valueName: "time"))
@@ -45,7 +47,7 @@ struct DeadFilterOptions: ParsableArguments {
         if let length = Times.length(text) { return Date(timeIntervalSinceNow: -length) }
         if let date = Times.date(text) { return date }
         throw ValidationError(
-            "\(option) \(text) is no time: use \(Times.dateForm), or how long ago with a unit: 30s, 90m, 2h, 3d")
+            "\(option) \(text) is no time: use \(Times.dateForm), or how long ago with a unit: 500ms, 30s, 90m, 2h, 3d")
     }
 }
 

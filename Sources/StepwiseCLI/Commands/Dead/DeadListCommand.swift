@@ -11,6 +11,7 @@ struct DeadListCommand: AsyncParsableCommand {
     func run() async throws {
         try await connection.withClient { client in
             let page = try await client.deadRuns(filter.filter(), after: filter.after, limit: filter.limit)
+            if page.runs.isEmpty { await client.suggest(workflow: filter.workflow) }
             if connection.json {
                 Output.print(
                     JSONDocument.object([

@@ -11,7 +11,9 @@ struct SchedulePauseCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        let isNew = try await connection.withClient { try await $0.schedules.pause(name) }
+        let isNew = try await connection.withClient { client in
+            try await client.naming(schedule: name) { try await client.schedules.pause(name) }
+        }
         Output.print(
             connection.json
                 ? JSONDocument.object([("name", .string(name)), ("paused", .bool(true)), ("isNew", .bool(isNew))])
@@ -30,7 +32,9 @@ struct ScheduleResumeCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        let isNew = try await connection.withClient { try await $0.schedules.resume(name) }
+        let isNew = try await connection.withClient { client in
+            try await client.naming(schedule: name) { try await client.schedules.resume(name) }
+        }
         Output.print(
             connection.json
                 ? JSONDocument.object([("name", .string(name)), ("paused", .bool(false)), ("isNew", .bool(isNew))])
@@ -53,7 +57,7 @@ struct ScheduleTriggerCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withClient { client in
-            let run = try await client.schedules.trigger(name, id: id)
+            let run = try await client.naming(schedule: name) { try await client.schedules.trigger(name, id: id) }
             if !run.isNew { Output.complain("run \(run.id) was there already; nothing was started") }
             Output.print(
                 connection.json
@@ -73,7 +77,8 @@ struct ScheduleBackfillCommand: AsyncParsableCommand {
     @Argument(help: "The schedule's name.")
     var name: String
 
-    @Option(help: ArgumentHelp("The first time: 2026-01-31T12:00:00Z, or 90m, 2h, 3d ago.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("The first time: 2026-01-31T12:00:00Z, or 500ms, 30s, 90m, 2h, 3d ago.", valueName: "time"))
     var from: String
 
     @Option(help: ArgumentHelp("The first time that does not count, in the same way.", valueName: "time"))
@@ -84,7 +89,9 @@ struct ScheduleBackfillCommand: AsyncParsableCommand {
     func run() async throws {
         let (start, end) = (try DeadFilterOptions.time(from, "--from"), try DeadFilterOptions.time(to, "--to"))
         try await connection.withClient { client in
-            let runs = try await client.schedules.backfill(name, from: start, to: end)
+            let runs = try await client.naming(schedule: name) {
+                try await client.schedules.backfill(name, from: start, to: end)
+            }
             if connection.json {
                 let items = runs.map { JSONDocument.object([("id", .string($0.id)), ("isNew", .bool($0.isNew))]) }
                 Output.print(JSONDocument.object([("runs", .array(items))]))
@@ -108,7 +115,9 @@ struct ScheduleDeleteCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await connection.withClient { try await $0.schedules.delete(name) }
+        try await connection.withClient { client in
+            try await client.naming(schedule: name) { try await client.schedules.delete(name) }
+        }
         Output.print(
             connection.json ? JSONDocument.object([("name", .string(name)), ("deleted", .bool(true))]) : nil,
             else: "\(name) is deleted")

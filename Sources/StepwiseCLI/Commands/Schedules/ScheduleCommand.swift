@@ -37,7 +37,9 @@ struct ScheduleCreateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("With --cron: the time zone, such as Europe/Berlin. Default: UTC.", valueName: "name"))
     var zone: String?
 
-    @Option(help: ArgumentHelp("Instead of --cron: an interval, such as 30s, 15m, 2h, 1d.", valueName: "length"))
+    @Option(
+        help: ArgumentHelp(
+            "Instead of --cron: an interval of 1 second to 10 years: \(Times.lengthHelp).", valueName: "length"))
     var every: String?
 
     @Option(help: ArgumentHelp("With --every: the first time, such as 2026-01-31T12:00:00Z.", valueName: "time"))
@@ -49,8 +51,8 @@ struct ScheduleCreateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A label of its runs; may be repeated.", valueName: "name=value"))
     var label: [String] = []
 
-    @Option(help: ArgumentHelp("A run has to be done within so long.", valueName: "seconds"))
-    var runTimeout: Double?
+    @Option(help: ArgumentHelp("A run has to be done within so long: \(Times.lengthHelp).", valueName: "length"))
+    var runTimeout: String?
 
     @Option(
         help: ArgumentHelp(
@@ -73,27 +75,34 @@ struct ScheduleCreateCommand: AsyncParsableCommand {
         _ = try timing()
         _ = try policy()
         _ = try Labels.parse(label)
-        if let runTimeout, !(runTimeout > 0 && runTimeout <= 1e9) {
-            throw ValidationError("--run-timeout must be more than 0 and at most 1e9 seconds")
-        }
+        _ = try limit()
     }
+
+    private func limit() throws -> Duration? { try runTimeout.map { try Times.duration($0, "--run-timeout") } }
 
     func run() async throws {
         let schedule = try Schedule(
             name, timing(), workflow: workflow, payloadJSON: payload, queue: queue, labels: Labels.parse(label),
-            runTimeout: runTimeout.map(Duration.init(boundedSeconds:)), overlap: policy(),
+            runTimeout: limit(), overlap: policy(),
             catchUp: catchUp)
         try await connection.withClient { client in
             var isNew = true
             do { try await client.schedules.create(schedule) } catch let error as StepwiseError
-                where error.code == .scheduleExists && replace
+                where error.code == .scheduleExists
             {
+                guard replace else {
+                    throw StepwiseError(
+                        error.code,
+                        "there is a schedule \"\(name)\" already: add --replace to give it this definition, or choose another name"
+                    )
+                }
                 isNew = false
                 try await client.schedules.update(schedule)
             }
             Output.print(
                 connection.json ? JSONDocument.object([("name", .string(name)), ("isNew", .bool(isNew))]) : nil,
                 else: name + (isNew ? "" : " has another definition now"))
+            await client.suggest(workflow: workflow, queue: queue)
         }
     }
 
@@ -108,11 +117,8 @@ struct ScheduleCreateCommand: AsyncParsableCommand {
 
     private func timing() throws -> ScheduleTiming {
         if let cron { return .cron(cron, timeZone: zone ?? "UTC") }
-        guard let every, let length = Times.length(every), length >= 1 else {
-            throw ValidationError("--every \(every ?? "") is no interval of 1 second to 10 years: use 30s, 15m, 2h, 1d")
-        }
         return .every(
-            Duration(boundedSeconds: length),
+            try Times.duration(every ?? "", "--every", from: 1, to: 3650 * 86_400),
             from: try from.map { try DeadFilterOptions.time($0, "--from") })
     }
 }
@@ -135,7 +141,7 @@ struct ScheduleShowCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withClient { client in
-            let details = try await client.schedules.details(name)
+            let details = try await client.naming(schedule: name) { try await client.schedules.details(name) }
             let isKnown = details.schedule.missingZone == nil
             let ticks = isKnown ? try await client.schedules.nextTicks(of: name, count: next) : []
             if connection.json {
