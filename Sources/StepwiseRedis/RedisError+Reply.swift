@@ -57,7 +57,7 @@ extension RedisError {
     }
 
     /// Whether it may pass by itself: an outage, or a server that takes no writes for a while. Who only asks may ask again.
-    package var isPassing: Bool { kind == .unavailable || kind == .ambiguous || !advice.isEmpty }
+    package var mayPass: Bool { kind == .unavailable || kind == .ambiguous || !advice.isEmpty }
 
     /// Whether the server has no such command: it is of another version, or somebody has renamed the command away.
     package var isUnknownCommand: Bool {

@@ -52,7 +52,7 @@ extension StepwiseClient {
                     let failure = StepwiseError(error, doing: "asking for run \(id)")
                     // A script that was there once is loaded again by the workers.
                     let isForgotten = wasAnswered && error.isForWantOfScript
-                    if !error.isPassing && !isForgotten { throw failure }
+                    if !error.mayPass && !isForgotten { throw failure }
                     outage = failure
                 }
             } catch let error as StepwiseError where error.isOutage {
@@ -229,7 +229,7 @@ private final class EndWatch: Sendable {
                 defer { state.isDeaf = subscription == nil }
                 state.isSubscribing = false
                 state.subscription = subscription
-                if case .failure(let error) = result { state.isRefused = !error.isPassing }
+                if case .failure(let error) = result { state.isRefused = !error.mayPass }
                 return (state.isDeaf, state.isOver)
             }
             switch (subscription, wasDeaf) {
