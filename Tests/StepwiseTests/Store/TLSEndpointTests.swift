@@ -8,7 +8,7 @@ private let double = Workflow("double") { (context, amount: Int) async throws ->
     try await context.run("times two") { amount * 2 }
 }
 
-@Suite("TLS of a client and a worker")
+@Suite("TLS of a client and a worker", .serialized)
 struct TLSEndpointTests {
     /// The error with which an endpoint is refused; an issue if it is not.
     private func refusal(
