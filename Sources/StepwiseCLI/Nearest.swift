@@ -5,9 +5,10 @@ enum Nearest {
     /// The one of `names` that `word` is a slip of, most likely; `nil` if none is near.
     static func name(to word: String, among names: some Sequence<String>) -> String? {
         let typed = Array(word.lowercased().unicodeScalars)
-        guard typed.count <= longest else { return nil }
+        // Of two letters one is too much: each short name would be near each other one.
+        guard (3...longest).contains(typed.count) else { return nil }
         // A third of its characters may be wrong, and at most three.
-        let most = min(3, max(1, typed.count / 3))
+        let most = min(3, typed.count / 3)
         var best: (slips: Int, name: String)?
         for name in names where name != word {
             let scalars = Array(name.lowercased().unicodeScalars)

@@ -45,7 +45,7 @@ enum Output {
 
     /// Of a list that was read with one entry more than is to be shown: those to show. Says if there are more.
     static func page<Element>(_ entries: [Element], _ limit: Int) -> [Element] {
-        if entries.count > limit { complain("there are more: add --limit") }
+        if entries.count > limit { complain("there are more: raise --limit") }
         return Array(entries.prefix(limit))
     }
 

@@ -18,7 +18,7 @@ enum Times {
         guard let seconds = length(text) ?? length(text + "s"), (least...most).contains(seconds) else {
             let (shortest, longest) = (Duration(boundedSeconds: least), Duration(boundedSeconds: most))
             let bounds = "\(Output.length(shortest)) to \(Output.length(longest))"
-            throw ValidationError("\(option) \(text) is no length of time of \(bounds): use \(lengthForm)")
+            throw ValidationError("\(option) \(text) is not a length of time of \(bounds): use \(lengthForm)")
         }
         return Duration(boundedSeconds: seconds)
     }

@@ -146,7 +146,7 @@ struct CommandTests {
             for date in ["2027-02-30T00:00:00Z", "2027-04-31T09:00:00.5Z", "2026-01-01T24:00:00+01:00"] {
                 let end = try await fixture.run(command + [option, date] + more, [:])
                 #expect(end.code == 64, "\(end)")
-                let words = "\(option) \(date) is no time: use a date of the calendar such as 2026-01-31T12:00:00Z"
+                let words = "\(option) \(date) is not a time: use a date of the calendar such as 2026-01-31T12:00:00Z"
                 #expect(end.complaint.contains(words), "\(end)")
             }
             #expect(try await fixture.send("DBSIZE").integer == 0)
@@ -567,6 +567,9 @@ struct CommandTests {
             #expect(try await fixture.stepwise("health").code == 0)
             try await fixture.send("CONFIG SET maxmemory \(used / 80 * 100)")
             #expect(try await fixture.stepwise("doctor").output.hasPrefix("no violation"))
+            try await fixture.send("CONFIG SET maxmemory-policy volatile-lru")
+            let policy = try await fixture.stepwise("doctor")
+            #expect(policy.code == 0 && policy.output.contains("warning: redis' maxmemory-policy is volatile-lru: "))
         }
     }
 

@@ -30,7 +30,7 @@ struct HelpfulTests {
             for form in ["soon", "5w", "1e3s", "1h30m", "+1s", "0x1s", "s", "99999999999999s"] {
                 let end = try await fixture.run(command + [option, form, "--namespace", "a b"])
                 #expect(end.code == 64, "\(option) \(form)")
-                #expect(end.complaint.contains("\(option) \(form) is no length of time of "), "\(end.complaint)")
+                #expect(end.complaint.contains("\(option) \(form) is not a length of time of "), "\(end.complaint)")
                 #expect(end.complaint.contains("such as 500ms, 30s, 90m, 2h or 3d; without a unit it is seconds"))
             }
             let help = try await fixture.run(command + ["--help"]).output

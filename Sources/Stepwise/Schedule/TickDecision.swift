@@ -72,8 +72,9 @@ extension StoredSchedule {
         live = (definition.overlap == .allow ? [run] : live + [run]).suffix(TickDecision.mostLive)
     }
 
-    /// A run of a tick that has passed long ago is started: it is not its last one, but other ticks look whether it is live.
-    mutating func noteLive(_ run: String) {
-        if definition.overlap != .allow { live = (live + [run]).suffix(TickDecision.mostLive) }
+    /// A run of a tick that has passed long ago is started: it is not its last one, but other ticks look whether it is live. Of too many such runs the
+    /// first are forgotten, and none that was started at its tick.
+    package mutating func noteLive(_ run: String) {
+        if definition.overlap != .allow { live = ([run] + live).suffix(TickDecision.mostLive) }
     }
 }

@@ -38,6 +38,14 @@ package struct RedisMemory: Sendable, Hashable {
             + "which it refuses new runs; \(advice)"
     }
 
+    /// What to do about a policy that removes keys of live runs, or refuses writes all the same; `nil` if there is no limit, or none is known.
+    package var warningOfPolicy: String? {
+        guard maximum > 0, !evictionPolicy.isEmpty, evictionPolicy != "noeviction" else { return nil }
+        return
+            "redis' maxmemory-policy is \(evictionPolicy): when its memory is full it removes keys of live runs, or refuses writes where no key may go; "
+            + "set maxmemory-policy noeviction"
+    }
+
     /// What to try.
     package var advice: String { RedisError.adviceWhenFull }
 }

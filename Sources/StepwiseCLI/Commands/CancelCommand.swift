@@ -42,8 +42,8 @@ struct CancelCommand: AsyncParsableCommand {
         if let status, !Self.live.contains(RunStatus(rawValue: status)) {
             let live = Self.live.map(\.rawValue)
             throw ValidationError(
-                "--status \(status) is no status of a live run\(Nearest.question(status, among: live)): use "
-                    + live.joined(separator: ", "))
+                "--status \(status) is not a status of a live run (use \(live.joined(separator: ", ")))"
+                    + Nearest.question(status, among: live))
         }
         if limit < 1 { throw ValidationError("--limit must be at least 1") }
     }
@@ -93,7 +93,7 @@ struct CancelCommand: AsyncParsableCommand {
             ids += page.runs.map(\.id)
             if ids.count == limit {
                 if page.next != nil || self.status == nil && status != Self.live.last {
-                    Output.complain("these are the first \(limit): there may be more, do it again or add --limit")
+                    Output.complain("these are the first \(limit): there may be more, raise --limit")
                 }
                 break
             }

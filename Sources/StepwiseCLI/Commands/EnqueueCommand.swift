@@ -65,7 +65,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         }
         guard let at else { return .after(.zero) }
         guard let date = Times.date(at) else {
-            throw ValidationError("--at \(at) is no time: use \(Times.dateForm)")
+            throw ValidationError("--at \(at) is not a time: use \(Times.dateForm)")
         }
         return .at(date)
     }
@@ -77,14 +77,16 @@ struct EnqueueCommand: AsyncParsableCommand {
                 workflow: workflow, payloadJSON: payload, id: id, .queue(queue), .labels(try Labels.parse(label)),
                 .runTimeout(limit()), start())
             if !run.isNew { Output.complain("run \(run.id) was there already; nothing was started") }
-            await client.suggest(workflow: workflow, queue: queue)
             guard wait else {
                 Output.print(
                     connection.json
                         ? JSONDocument.object([("id", .string(run.id)), ("isNew", .bool(run.isNew))]) : nil,
                     else: run.id)
+                // The id first: Redis may be away from now on.
+                await client.suggest(workflow: workflow, queue: queue)
                 return StepwiseClient.StoredEnd?.none
             }
+            await client.suggest(workflow: workflow, queue: queue)
             let end = try await client.storedEnd(ofRun: run.id, timeout: patience())
             report(run, end)
             return end

@@ -25,8 +25,8 @@ struct RunsCommand: AsyncParsableCommand {
         if let status, !RunStatus.all.contains(RunStatus(rawValue: status)) {
             let all = RunStatus.all.map(\.rawValue)
             throw ValidationError(
-                "--status \(status) is no status\(Nearest.question(status, among: all)): use one of "
-                    + all.joined(separator: ", "))
+                "--status \(status) is not a status (use one of \(all.joined(separator: ", ")))"
+                    + Nearest.question(status, among: all))
         }
         if limit < 1 { throw ValidationError("--limit must be at least 1") }
         _ = try place()
@@ -36,7 +36,7 @@ struct RunsCommand: AsyncParsableCommand {
         guard let after else { return nil }
         guard let place = RunPlace(after) else {
             throw ValidationError(
-                "--after \(after) is no place in the list: use the one that the page before has named")
+                "--after \(after) is not a place in the list: use the one that the page before has named")
         }
         return place
     }

@@ -254,6 +254,27 @@ extension Scenarios {
             }
         }
 
+        @Test(.scenario(61), .rule(8))
+        func `Many schedules whose time zone no worker has keep no other timer waiting`() async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                for number in 0..<120 {
+                    let schedule = try Schedule(
+                        "far-\(number)", .cron("* * * * * *", timeZone: "Europe/Berlin"), note, "x")
+                    try await client.schedules.create(schedule)
+                    let stored = try await server.command("HGET", .init(keys.schedules), .init(schedule.name)).string
+                    let json = try #require(stored).replacing("Europe/Berlin", with: "Mars/Base")
+                    _ = try await server.command("HSET", .init(keys.schedules), .init(schedule.name), .init(json))
+                }
+                let run = try await client.enqueue(note, "later", .after(.seconds(2)))
+                try await withWorkers(server, note) {
+                    let result = try await run.result(timeout: patience)
+                    #expect(result == "later")
+                }
+                await client.close()
+            }
+        }
+
         @Test(.scenario(61))
         func `A tick that was due when its schedule was paused is started after the pause`() async throws {
             try await RedisServer.withServer { server in

@@ -57,6 +57,13 @@ struct TickDecisionTests {
         #expect(schedule.missed == max(0, 360 - limit) && schedule.next == seconds(3670))
     }
 
+    @Test(.scenario(61))
+    func `Backfilled runs, however many, push none out of the live ones that was started at its tick`() throws {
+        var schedule = try schedule(.skip, live: ["s/now"])
+        for number in 0..<25 { schedule.noteLive("s/\(number)") }
+        #expect(schedule.live.count == 20 && schedule.live.last == "s/now")
+    }
+
     @Test func `A downtime of a million ticks is passed over in bounded looks, and ends with the same ticks`() throws {
         var schedule = try schedule(.allow, catchUp: 2, every: 1)
         var started: [Int] = []

@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test func `It is full where Redis refuses: above the limit, without the buffers that Redis does not count`() {
-        #expect(memory(1001, of: 1000).isFull)
+        #expect(memory(1001, of: 1000).isFull && memory(1001, of: 1000).warningOfPolicy == nil)
         #expect(!memory(1000, of: 1000).isFull)
         #expect(!memory(1001, of: 1000, notCounted: 1).isFull)
         #expect(memory(1002, of: 1000, notCounted: 1).isFull)
@@ -28,6 +28,8 @@ import Testing
     func `Where Redis removes keys it is at its limit all the time, and not full`(_ policy: String) {
         #expect(!memory(1001, of: 1000, policy: policy).isFull)
         #expect(!memory(1001, of: 1000, policy: policy).isNearlyFull)
+        #expect(memory(1, of: 1000, policy: policy).warningOfPolicy?.contains("maxmemory-policy is \(policy)") == true)
+        #expect(memory(1, of: 0, policy: policy).warningOfPolicy == nil)
     }
 
     @Test(arguments: [

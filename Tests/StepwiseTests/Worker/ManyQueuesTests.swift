@@ -67,6 +67,30 @@ extension Scenarios {
             }
         }
 
+        @Test func `A queue whose items come while another one takes all slots gets its turn`() async throws {
+            let begun = Tally()
+            let work = Workflow("work") { (context, name: String) async throws -> String in
+                try await context.run("work") {
+                    begun.add(name)
+                    try await Task.sleep(for: .milliseconds(20))
+                    return name
+                }
+            }
+            try await withWorker([work], configuration: .init(queues: ["a", "b"], concurrency: 2)) {
+                client, server in
+                try await eventually("all lists are waited for") { try await waiting(server) == 4 }
+                let first = try await client.enqueue(
+                    work.workflowName, each: (0..<300).map { "a\($0)" }, .queue("a"))
+                try await eventually("the slots are taken") { begun.all.count >= 10 }
+                for name in ["b1", "b2", "b3"] {
+                    let run = try await client.enqueue(work, name, .queue("b"))
+                    #expect(try await run.result(timeout: patience) == name)
+                }
+                #expect(begun.all.count { $0.hasPrefix("a") } < 300)
+                for run in first { _ = try await run.result(timeout: patience) }
+            }
+        }
+
         @Test(.rule(8))
         func `A worker of 200 queues waits for 32 lists, and executes what comes to any of them`() async throws {
             try await withWorker([note], configuration: .init(queues: Self.queues)) { client, server in

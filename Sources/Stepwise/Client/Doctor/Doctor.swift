@@ -231,6 +231,7 @@ package struct DoctorReport: Sendable {
     }
 
     mutating func note(_ memory: RedisMemory) {
+        if let warning = memory.warningOfPolicy { warnings.append(warning) }
         if memory.isFull {
             let violation = Violation(
                 .memoryFull, key: "INFO memory", memory.sentenceWhenFull, advice: memory.advice)

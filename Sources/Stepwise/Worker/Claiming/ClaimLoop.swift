@@ -93,7 +93,9 @@ struct ClaimLoop: Sendable {
         guard let item = try await blocking.send(claim) else { return 1 }
         let hasSlot = session.slots.take(upTo: 1) == 1
         await accept(item, hasSlot: hasSlot, newer: 0)
-        return hasSlot && ContinuousClock.now - begin < session.configuration.claimAtOnce ? 8 : 1
+        // All slots are taken: this list waits for its turn among the others, and claims with the slot in its hand.
+        if !hasSlot { return 2 }
+        return ContinuousClock.now - begin < session.configuration.claimAtOnce ? 8 : 1
     }
 
     /// Takes up to `batch` items without waiting; the caller holds one slot already.

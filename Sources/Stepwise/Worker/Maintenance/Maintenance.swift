@@ -27,7 +27,7 @@ actor Maintenance {
     private let bounds: WaitingBounds
     /// How many runs past their age are passed over, because their parents have still to read their ends.
     private var unread: [RunStatus: Int] = [:]
-    /// Schedules that this worker cannot deal with, and until when it does not look at them.
+    /// Schedules that this worker cannot deal with, and since when others may take their timers.
     private var leftToOthers: [String: ContinuousClock.Instant] = [:]
     /// The runs in memory that are still to be asked for in this round, by their keys.
     private var resting: [String] = []
@@ -37,6 +37,9 @@ actor Maintenance {
 
     /// How long a dead worker's name stays in the index: a blocking claim that was frozen with it can still be served.
     private static let deadNameMilliseconds = 3_600_000
+    /// How long others have for a timer that this worker cannot deal with, and how many such timers stay where they are.
+    private static let othersTime = Duration.seconds(10)
+    private static let mostLeft = 20
     /// Of how many runs in memory a beat asks whether they have ended.
     private static let restingPage = 200
 
@@ -156,11 +159,26 @@ actor Maintenance {
         }
     }
 
-    /// A timer that this worker cannot deal with stays where it is; this worker looks at it again in a minute.
+    /// A timer that this worker cannot deal with stays where it is for a while, so that another takes it. Then it is put off by a minute, and so is
+    /// each beyond the first few: what is overdue stands before everything else that is due.
     private func tick(_ timer: ScheduleTimer) async {
+        let name = timer.schedule
+        if let since = leftToOthers[name], ContinuousClock.now - since < Self.othersTime { return }
+        if await session.tick(timer) {
+            leftToOthers[name] = nil
+            return
+        }
         let now = ContinuousClock.now
-        if let until = leftToOthers[timer.schedule], until > now { return }
-        leftToOthers[timer.schedule] = await session.tick(timer) ? nil : now + .seconds(60)
+        if leftToOthers.count >= Self.mostLeft {
+            // Others have taken these.
+            leftToOthers = leftToOthers.filter { now - $0.value < Self.othersTime * 2 }
+        }
+        if leftToOthers[name] == nil, leftToOthers.count < Self.mostLeft {
+            leftToOthers[name] = now
+            return
+        }
+        leftToOthers[name] = nil
+        await session.putOff(timer)
     }
 
     /// What of one run cannot be read must not keep the others waiting.

@@ -99,10 +99,13 @@ extension WorkerSession {
             logger.error(
                 "a tick could not be dealt with; it is tried again in a minute",
                 metadata: ["schedule": "\(timer.schedule)", "error": "\(error)"])
-            _ = try? await postpone(timer, by: Self.postponement)
+            await putOff(timer)
         }
         return true
     }
+
+    /// Leaves a timer that cannot be dealt with alone for a minute.
+    func putOff(_ timer: ScheduleTimer) async { try? await postpone(timer, by: Self.postponement) }
 
     /// - Returns: the schedule's next timer if that is due as well.
     private func decide(_ timer: ScheduleTimer) async throws -> ScheduleTimer? {

@@ -47,7 +47,8 @@ struct DeadFilterOptions: ParsableArguments {
         if let length = Times.length(text) { return Date(timeIntervalSinceNow: -length) }
         if let date = Times.date(text) { return date }
         throw ValidationError(
-            "\(option) \(text) is no time: use \(Times.dateForm), or how long ago with a unit: 500ms, 30s, 90m, 2h, 3d")
+            "\(option) \(text) is not a time: use \(Times.dateForm), or how long ago with a unit: 500ms, 30s, 90m, 2h, 3d"
+        )
     }
 }
 
