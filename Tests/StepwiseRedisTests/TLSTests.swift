@@ -133,12 +133,8 @@ struct TLSTests {
                 try files.make(name, for: "DNS:localhost")
                 try files.make("next-\(name)", for: "DNS:localhost", by: "next-authority")
             }
-            let tls: [RedisTLS.Part: String] = [
-                .authorities: files.path("authority.pem"), .certificate: files.path("client.pem"),
-                .key: files.path("client.key"),
-            ]
             try await files.withServer("server", wantsClients: true) { server, port in
-                try await withClient("rediss://localhost:\(port)", options: using(tls)) { client in
+                try await withClient("rediss://localhost:\(port)", options: using(mutual(files))) { client in
                     _ = try await client.send(["PING"])
                     server.kill()
                     for name in ["authority", "server", "client"] { try files.replace(name, with: "next-\(name)") }
@@ -150,15 +146,19 @@ struct TLSTests {
         }
     }
 
+    /// Checks the server's certificate and shows the client's.
+    private func mutual(_ files: TLSFiles) -> [RedisTLS.Part: String] {
+        [
+            .authorities: files.path("authority.pem"), .certificate: files.path("client.pem"),
+            .key: files.path("client.key"),
+        ]
+    }
+
     @Test func `While a file cannot be used, what it held before is used`() async throws {
         try await TLSFiles.with { files in
             for name in ["server", "client"] { try files.make(name, for: "DNS:localhost") }
-            let tls: [RedisTLS.Part: String] = [
-                .authorities: files.path("authority.pem"), .certificate: files.path("client.pem"),
-                .key: files.path("client.key"),
-            ]
             try await files.withServer("server", wantsClients: true) { server, port in
-                try await withClient("rediss://localhost:\(port)", options: using(tls)) { client in
+                try await withClient("rediss://localhost:\(port)", options: using(mutual(files))) { client in
                     _ = try await client.send(["PING"])
                     // The key of the one, and not yet the certificate.
                     try Data(contentsOf: URL(fileURLWithPath: files.path("server.key"))).write(

@@ -205,7 +205,7 @@ extension ScriptCall<[String]> {
 struct RunDeletion: Sendable {
     var removed: Int
     /// Those that stay because a step waits for their ends, with that step.
-    var unread: [(id: String, parent: String?)]
+    var unread: [(id: String, parent: String)]
 }
 
 extension ScriptCall<RunDeletion> {
@@ -222,7 +222,7 @@ extension ScriptCall<RunDeletion> {
         ) { reader in
             let items = reader.items
             let texts = items.dropFirst().map { $0.string ?? "" }
-            let unread = stride(from: 0, to: texts.count - 1, by: 2).map { (texts[$0], Optional(texts[$0 + 1])) }
+            let unread = stride(from: 0, to: texts.count - 1, by: 2).map { (texts[$0], texts[$0 + 1]) }
             return RunDeletion(removed: items.first?.integer ?? 0, unread: unread)
         }
     }

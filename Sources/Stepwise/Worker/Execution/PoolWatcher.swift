@@ -194,7 +194,7 @@ final class PoolWatcher: Sendable {
         if stops, !stopped { stopClaiming() }
         // Also bodies that were handed to the threads since.
         if areWanted, stops { session.withdrawBodies() }
-        let bodies = areHeld ? session.blockingThreads.picture(for: session.name) : .init()
+        let bodies = areHeld ? threads.picture(for: session.name) : .init()
         if areHeld != wereHeld {
             state.withLock { $0.blockingBodies = bodies.first }
             note(poolAge, poolAge == nil ? .init() : session.poolLoad.picture)

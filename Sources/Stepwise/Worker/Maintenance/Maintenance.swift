@@ -356,10 +356,11 @@ actor Maintenance {
                 return true
             }
             let runs = try await session.evaluate(.deleteRuns(keys, status, ids.map { (id: $0, parent: nil) }))
-            let open = try await open(among: runs.unread.compactMap(\.parent))
-            let read = runs.unread.filter { run in run.parent.map { !open.contains($0) } ?? true }
+            let open = try await open(among: runs.unread.map(\.parent))
+            let read = runs.unread.filter { !open.contains($0.parent) }
             unread[status, default: 0] += runs.unread.count - read.count
-            if !read.isEmpty { _ = try await session.evaluate(.deleteRuns(keys, status, read)) }
+            if read.isEmpty { continue }
+            _ = try await session.evaluate(.deleteRuns(keys, status, read.map { (id: $0.id, parent: $0.parent) }))
         }
         return false
     }
