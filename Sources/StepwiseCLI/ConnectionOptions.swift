@@ -11,6 +11,12 @@ struct ConnectionOptions: ParsableArguments {
     var redis: String?
 
     @Option(
+        help: ArgumentHelp(
+            "A file that holds the password, in place of one in the URL. Default: STEPWISE_REDIS_PASSWORD_FILE.",
+            valueName: "file"))
+    var redisPasswordFile: String?
+
+    @Option(
         name: .customLong("redis-ca"),
         help: ArgumentHelp(
             "For rediss://: a PEM file of the authorities that may have signed the server's certificate. "
@@ -47,8 +53,8 @@ struct ConnectionOptions: ParsableArguments {
     /// - Throws: what `body` throws, and ``StepwiseError`` that names the option or the variable with a bad value.
     func withClient<Value>(_ body: (StepwiseClient) async throws -> Value) async throws -> Value {
         let endpoint = try RedisEndpoint.fromOptions(
-            redis: redis, authorities: redisAuthorities, certificate: redisCertificate, key: redisKey,
-            serverName: redisServerName)
+            redis: redis, passwordFile: redisPasswordFile, authorities: redisAuthorities,
+            certificate: redisCertificate, key: redisKey, serverName: redisServerName)
         let name = try namespace ?? StepwiseNamespace.fromEnvironment()
         // What is wrong is said once, by the error.
         let logger = Logger(label: "stepwise") { _ in SwiftLogNoOpLogHandler() }

@@ -10,12 +10,20 @@ import Musl
 import Glibc
 #endif
 
+/// Whether the host's name leads nowhere.
+func isUnknownHost(_ error: any Error) -> Bool {
+    guard let error = error as? NIOConnectionError, error.connectionErrors.isEmpty else { return false }
+    return error.dnsAError != nil || error.dnsAAAAError != nil
+}
+
 /// NIO's errors in the words of somebody who looks for the cause in their own configuration. Those of certificates are in ``TLSPeer``.
 func networkErrorText(_ error: any Error) -> String {
     switch error {
     case let error as NIOConnectionError:
         if let attempt = error.connectionErrors.last { return networkErrorText(attempt.error) }
-        if error.dnsAError != nil || error.dnsAAAAError != nil { return "the host name \(error.host) has no address" }
+        if error.dnsAError != nil || error.dnsAAAAError != nil {
+            return "the host name \(error.host) has no address; check the name, and this machine's DNS"
+        }
         return "no address of \(error.host) answered"
     case let error as IOError:
         // Its own description is made for whoever debugs NIO.

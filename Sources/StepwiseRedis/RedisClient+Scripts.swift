@@ -173,12 +173,12 @@ extension RedisError {
     /// What came of loading a script. It executes no part of it: where the load's fate is unknown, the script's is not.
     fileprivate func loading(_ script: RedisScript) -> RedisError {
         switch kind {
-        case .ambiguous: RedisError(.unavailable, message)
+        case .ambiguous: RedisError(.unavailable, message, fault: fault)
         case .denied:
             RedisError(
                 .denied,
                 "\(message) (script \"\(script.name)\" \(Self.missing); a worker "
-                    + "loads all scripts when it starts: start one, or give this user +script|load)")
+                    + "loads all scripts when it starts: start one, or give this user +script|load)", fault: fault)
         default: self
         }
     }

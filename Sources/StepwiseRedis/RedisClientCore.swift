@@ -13,7 +13,7 @@ final class RedisClientCore {
     /// A connection to a server that is not admitted.
     private var apart: (connection: RedisConnection, session: RedisSession)?
     private var waiting = CircularBuffer<RedisCommand>()
-    private var lastCause: String?
+    private var lastCause: RedisError?
     private var isClosed = false
     private let probeAfter: TimeAmount
     /// Whether ``connection`` was idle and has not answered yet: commands wait until it does.
@@ -66,7 +66,7 @@ final class RedisClientCore {
     /// Asks an idle connection for a sign of life. One that gives none is lost, and nothing with it: what waits goes out on the next.
     private func probe(_ connection: RedisConnection) {
         isProbing = true
-        lastCause = "the connection was idle, and has not given a sign of life yet"
+        lastCause = RedisError(.unavailable, "the connection was idle, and has not given a sign of life yet")
         let ping = RedisCommand(["PING"], timeout: Self.probeTime)
         ping.onCompletion { [weak self] reply in self?.probed(connection, reply) }
         connection.write(ping)
@@ -129,10 +129,10 @@ final class RedisClientCore {
             let hadSession = connection != nil
             (connection, session, apart) = (nil, nil, nil)
             isProbing = false
-            lastCause = error.message
+            lastCause = error
             if hadSession { onSession?(nil) }
         case .attemptFailed(let error, let hopeless):
-            lastCause = error.message
+            lastCause = error
             if hopeless { failWaiting(link.hopelessError(error)) }
             if let earliest = waiting.lazy.map({ [self] in end(of: $0).time }).min() { timer.ensure(by: earliest) }
         }

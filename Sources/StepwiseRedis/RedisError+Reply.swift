@@ -6,7 +6,8 @@ extension RedisError {
         let code = Self.code(of: reply)
         let kind: Kind =
             switch code {
-            case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "BUSY", "NOREPLICAS":
+            case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "ASK", "TRYAGAIN", "UNBLOCKED", "BUSY",
+                "NOREPLICAS":
                 .unavailable
             case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED":
                 .denied
@@ -18,7 +19,22 @@ extension RedisError {
             default:
                 .refused
             }
-        self.init(kind, reply)
+        self.init(kind, reply, fault: Self.fault(of: reply, code, kind))
+    }
+
+    private static func fault(of reply: String, _ code: Substring, _ kind: Kind) -> Fault? {
+        switch code {
+        // Protected mode says by itself what to do.
+        case "NOAUTH", "WRONGPASS", "DENIED": .password
+        case "MOVED": .cluster
+        // Not one that is only away: nobody has the slot.
+        case "CLUSTERDOWN" where reply.contains("slot not served"): .cluster
+        case "NOREPLICAS": .replicas
+        case "MISCONF": .disk
+        case "OOM": .memory
+        default:
+            kind == .denied ? .permission : reply.hasPrefix("ERR max number of clients reached") ? .connections : nil
+        }
     }
 
     /// Whether a script called a command, or named a key or a channel, that its user may not: in Redis' words before 7.2, and since. Before 7
@@ -46,18 +62,32 @@ extension RedisError {
         "raise its maxmemory, remove what nobody needs (stepwise events --kept --clear, --expected --clear, "
         + "stepwise queues --malformed --clear), or let workers keep ended runs for a shorter time"
 
-    /// What may help against a server that takes no writes; empty if that is not known.
+    /// What may help, where the message does not say it; empty if that is not known.
     package var advice: String {
-        guard kind == .refused else { return "" }
-        return switch Self.code(of: message) {
-        case "OOM": "; redis' memory is full: \(Self.adviceWhenFull); then try again"
-        case "MISCONF": "; redis cannot save its data: look at its log and its disk, and try again"
-        default: ""
+        switch fault {
+        case .memory: "; redis' memory is full: \(Self.adviceWhenFull); then try again"
+        case .disk: "; redis cannot save its data: look at its log and its disk, and try again"
+        case .replicas:
+            "; redis has fewer replicas than a write needs: start them, or lower its min-replicas-to-write, and try again"
+        case .connections: "; redis has as many connections as it takes: raise its maxclients, or close some"
+        case .permission: "; give the user that right: the guide \"Permissions\" has the lines"
+        case .cluster: "; this server is a node of a cluster: \(adviceInCluster)"
+        case .password, .certificate, .host, nil: ""
         }
     }
 
+    /// All keys of a namespace are in one slot.
+    private var adviceInCluster: String {
+        let words = message.split(separator: " ")
+        return words.count == 3 && words[0] == "MOVED"
+            ? "name in the URL the node that has the namespace, \(words[2]), or a server that is no cluster"
+            : "give its slots to its nodes (redis-cli --cluster fix), or name a server that is no cluster"
+    }
+
     /// Whether it may pass by itself: an outage, or a server that takes no writes for a while. Who only asks may ask again.
-    package var mayPass: Bool { kind == .unavailable || kind == .ambiguous || !advice.isEmpty }
+    package var mayPass: Bool {
+        !isPermanent && (kind == .unavailable || kind == .ambiguous || fault?.stopsWrites == true)
+    }
 
     /// Whether the server has no such command: it is of another version, or somebody has renamed the command away.
     package var isUnknownCommand: Bool {

@@ -5,6 +5,7 @@ package struct RedisHandshake {
     }
 
     private let parts: [(part: Part, command: [RedisArgument])]
+    private let passwordPlace: String?
 
     /// What a handshake has come to.
     package enum Outcome: Sendable, Hashable {
@@ -15,7 +16,9 @@ package struct RedisHandshake {
         case hopeless(RedisError)
     }
 
-    package init(address: RedisAddress, connectionName: String?) {
+    /// - Parameter passwordPlace: where the address' password came from, if not from the URL.
+    package init(address: RedisAddress, connectionName: String?, passwordPlace: String? = nil) {
+        self.passwordPlace = passwordPlace
         var parts: [(Part, [RedisArgument])] = []
         switch (address.username, address.password) {
         case (nil, nil): break
@@ -47,7 +50,7 @@ package struct RedisHandshake {
             case .success(let value):
                 Self.read(part, value, into: &session)
             case .failure(let error):
-                if let outcome = Self.outcome(of: part, failing: error) { return outcome }
+                if let outcome = self.outcome(of: part, failing: error) { return outcome }
             }
         }
         return .ready(session)
@@ -71,16 +74,28 @@ package struct RedisHandshake {
     }
 
     /// `nil` if the handshake can do without this part.
-    private static func outcome(of part: Part, failing error: RedisError) -> Outcome? {
+    private func outcome(of part: Part, failing error: RedisError) -> Outcome? {
         switch (error.kind, part) {
         case (.denied, _) where error.message.hasPrefix("NOAUTH"):
-            .hopeless(RedisError(.denied, "\(error.message) Give the password in the URL: redis://user:password@host"))
+            .hopeless(
+                RedisError(
+                    .denied,
+                    "\(error.sentencePart); give the password in the URL (redis://user:password@host), or the path of a file "
+                        + "that holds it (--redis-password-file, STEPWISE_REDIS_PASSWORD_FILE, or passwordFile in Swift)",
+                    fault: .password))
         case (.denied, _) where error.message.hasPrefix("DENIED"):
             .hopeless(error)
         case (.denied, .authentication), (.refused, .authentication):
-            .hopeless(RedisError(.denied, "\(error.message); check the user and the password in the URL"))
+            .hopeless(
+                RedisError(
+                    .denied,
+                    "\(error.sentencePart); check the user "
+                        + (passwordPlace.map { "in the URL, and \($0)" } ?? "and the password in the URL"),
+                    fault: .password))
         case (.denied, .database), (.refused, .database):
-            .hopeless(RedisError(error.kind, "\(error.message); check the database number in the URL"))
+            .hopeless(
+                RedisError(
+                    error.kind, "\(error.sentencePart); check the database number in the URL", fault: error.fault))
         case (.denied, _), (.refused, _):
             // Managed servers forbid CLIENT and INFO, or parts of them, to their users.
             nil
@@ -104,4 +119,9 @@ package struct RedisHandshake {
     private static func permitted(_ name: String) -> String {
         String(decoding: name.utf8.map { (33...126).contains($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
     }
+}
+
+extension RedisError {
+    /// Redis' words, as a part of a longer sentence.
+    fileprivate var sentencePart: String { message.hasSuffix(".") ? String(message.dropLast()) : message }
 }

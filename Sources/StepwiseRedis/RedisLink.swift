@@ -26,7 +26,8 @@ final class RedisLink {
     private(set) var isRefused = false
     /// What the files for TLS held when they were last good.
     private var tls: (files: [RedisTLS.Part: [UInt8]], context: NIOSSLContext)?
-    private var lastWarning: String?
+    private let troubles: RedisTroubles
+    private let source: RedisTroubles.Source
     private var lastFileWarning: String?
     /// Whether the connection of this id is ended on purpose, by way of the server.
     var isEndExpected: (Int) -> Bool = { _ in false }
@@ -37,12 +38,15 @@ final class RedisLink {
         self.options = options
         self.eventLoop = eventLoop
         self.logger = logger
+        troubles = options.troubles ?? RedisTroubles(logger: logger)
+        source = troubles.newSource()
     }
 
     func want() { perform(machine.wanted()) }
 
     func close() {
         machine.close()
+        troubles.forget(source)
         onEvent = nil
         connection?.onFailure = nil
         connection?.abort(.closed)
@@ -69,11 +73,30 @@ final class RedisLink {
     // MARK: Connecting
 
     private func connect() {
+        guard let password = options.password else { return connect(as: address) }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        password.ask(within: options.connectTimeout, on: eventLoop) { answer in
+            let link = bound.value
+            switch answer {
+            case .success(let password):
+                var address = link.address
+                address.password = password
+                link.connect(as: address)
+            case .failure(let error):
+                link.isRefused = false
+                link.attemptFailed(error, hopeless: error.isPermanent)
+            }
+        }
+    }
+
+    /// - Parameter login: the address, with the password of this attempt.
+    private func connect(as login: RedisAddress) {
+        if machine.isClosed { return }
         let tls: NIOSSLContext?
         do throws(RedisTLSProblem) {
             tls = try address.tls ? tlsContext() : nil
         } catch {
-            return attemptFailed(.denied, "\(error)", hopeless: true)
+            return attemptFailed(RedisError(.denied, "\(error)", fault: .certificate), hopeless: true)
         }
         bootstrap(tls: tls).assumeIsolated().whenComplete { [weak self] result in
             if case .failure(let error) = result, self?.previous == nil {
@@ -82,11 +105,20 @@ final class RedisLink {
                 self?.isRefused = false
             }
             switch (result, self) {
-            case (.success(let channel), let self?): self.shakeHands(channel)
+            case (.success(let channel), let self?): self.shakeHands(channel, as: login)
             case (.success(let channel), nil): channel.close(promise: nil)
-            case (.failure(let error), _): self?.attemptFailed(.unavailable, networkErrorText(error), hopeless: false)
+            case (.failure(let error), let self?): self.couldNotConnect(error)
+            case (.failure, nil): break
             }
         }
+    }
+
+    private func couldNotConnect(_ error: any Error) {
+        let isUnknown = isUnknownHost(error)
+        // A name that had an address may have one again; one that never had is a slip.
+        attemptFailed(
+            RedisError(.unavailable, networkErrorText(error), fault: isUnknown ? .host : nil),
+            hopeless: isUnknown && previous == nil)
     }
 
     private func bootstrap(tls: NIOSSLContext?) -> EventLoopFuture<any Channel> {
@@ -145,16 +177,19 @@ final class RedisLink {
 
     // MARK: Handshake
 
-    private func shakeHands(_ channel: any Channel) {
+    private func shakeHands(_ channel: any Channel, as login: RedisAddress) {
         guard let connection = try? channel.pipeline.syncOperations.handler(type: RedisConnection.self),
             !machine.isClosed
         else {
             channel.close(promise: nil)
-            if !machine.isClosed { attemptFailed(.unavailable, "the server closed the connection", hopeless: false) }
+            if !machine.isClosed {
+                attemptFailed(RedisError(.unavailable, "the server closed the connection"), hopeless: false)
+            }
             return
         }
         self.connection = connection
-        let handshake = RedisHandshake(address: address, connectionName: options.connectionName)
+        let handshake = RedisHandshake(
+            address: login, connectionName: options.connectionName, passwordPlace: options.password?.place)
         let batch = CommandBatch(handshake.commands, timeout: options.connectTimeout)
         batch.onCompletion { [weak self] replies in
             self?.handshakeEnded(connection, handshake.outcome(replies))
@@ -168,22 +203,23 @@ final class RedisLink {
         case .ready(let session) where session.role == "slave" && options.gate?.refusesReplicas == true:
             self.connection = nil
             connection.abort(.replica)
-            attemptFailed(.unavailable, RedisError.replica.message, hopeless: false)
+            attemptFailed(.replica, hopeless: false)
         case .ready(let session):
             guard connection.failure == nil, machine.succeeded() == .use else { return connection.abort(.closed) }
             announce(connection, session)
         case .retry(let error):
             self.connection = nil
-            let failure = connection.failure ?? error
-            let cause = failure.message + hint(after: connection)
+            // A server that is full says so, and closes the connection.
+            let failure = error.fault == .connections ? error : connection.failure ?? error
+            let cause = failure.message + (error.fault == .connections ? "" : hint(after: connection))
             connection.abort(error)
             // A certificate was not accepted.
-            if failure.kind == .denied { return attemptFailed(.denied, failure.message, hopeless: true) }
-            attemptFailed(.unavailable, cause, hopeless: false)
+            if failure.kind == .denied { return attemptFailed(failure, hopeless: true) }
+            attemptFailed(RedisError(.unavailable, cause, fault: failure.fault), hopeless: false)
         case .hopeless(let error):
             self.connection = nil
             connection.abort(error)
-            attemptFailed(error.kind, error.message, hopeless: true)
+            attemptFailed(error, hopeless: true)
         }
     }
 
@@ -195,8 +231,7 @@ final class RedisLink {
     }
 
     private func announce(_ connection: RedisConnection, _ session: RedisSession) {
-        if lastWarning != nil { logger.info("redis answers again", metadata: ["redis": "\(address)"]) }
-        lastWarning = nil
+        troubles.over(source)
         connection.onFailure = { [weak self] error in self?.connectionLost(error) }
         if let previous, previous.clientID > 0, !previous.runID.isEmpty, previous.runID == session.runID {
             // A half-open connection of ours must not take an item from a list for a reader who is gone. Only on the same
@@ -213,45 +248,41 @@ final class RedisLink {
     // MARK: Failures
 
     /// What somebody gets who waited for a connection until their time was over.
-    func timeoutError(after timeout: TimeAmount, lastCause: String?) -> RedisError {
+    func timeoutError(after timeout: TimeAmount, lastCause: RedisError?) -> RedisError {
         RedisError(
             .unavailable,
             """
-            could not reach redis at \(address) within \(timeout.text): \(lastCause ?? "the first attempt goes on"); check \
+            could not reach redis at \(address) within \(timeout.text): \(lastCause?.message ?? "the first attempt goes on"); check \
             that the server runs, that the address is right and that nothing between blocks the port
-            """
+            """, fault: lastCause?.fault
         )
     }
 
     /// What somebody gets at once where waiting cannot help.
     func hopelessError(_ error: RedisError) -> RedisError {
-        RedisError(error.kind, "could not use redis at \(address): \(error.message)")
+        RedisError(error.kind, "could not use redis at \(address): \(error.message)", fault: error.fault)
     }
 
     private func connectionLost(_ error: RedisError) {
         connection = nil
         // What was closed on purpose is not lost.
         if !machine.isClosed, !isEndExpected(previous?.clientID ?? 0) {
-            warn("the connection to redis was lost; reconnecting", error.message)
+            troubles.note(
+                connection: "the connection to redis was lost; reconnecting", error, at: "\(address)", by: source)
         }
         let next = machine.lost()
         onEvent?(.lost(error))
         perform(next)
     }
 
-    private func attemptFailed(_ kind: RedisError.Kind, _ cause: String, hopeless: Bool) {
+    private func attemptFailed(_ error: RedisError, hopeless: Bool) {
         let next = machine.failed()
         guard next != .nothing else { return }
-        warn("redis cannot be used; trying again", cause)
-        onEvent?(.attemptFailed(RedisError(kind, cause), hopeless: hopeless))
+        // As those who wait are told: a worker may end with it.
+        let told = error.isPermanent ? hopelessError(error) : error
+        troubles.note(connection: "redis cannot be used; trying again", told, at: "\(address)", by: source)
+        onEvent?(.attemptFailed(error, hopeless: hopeless))
         perform(next)
-    }
-
-    /// Once per cause, not once per attempt.
-    private func warn(_ text: Logger.Message, _ cause: String) {
-        let level: Logger.Level = cause == lastWarning ? .debug : .warning
-        lastWarning = cause
-        logger.log(level: level, text, metadata: ["redis": "\(address)", "cause": "\(cause)"])
     }
 }
 

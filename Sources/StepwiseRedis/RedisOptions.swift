@@ -13,6 +13,10 @@ package struct RedisOptions: Sendable {
     package var probeAfter = TimeAmount.seconds(30)
     /// For a `rediss://` address. Its files are read at each new connection.
     package var tls: RedisTLS
+    /// In place of one in the address.
+    package var password: RedisPassword?
+    /// Who tells of lost connections and failed attempts; `nil`: each client by itself.
+    package var troubles: RedisTroubles?
     /// The most bytes of a string in a reply, for commands that have no limit of their own. A longer one fails its command as
     /// `refused`; a published message that is longer arrives empty. Nothing longer is ever held in memory.
     package var maximumBulk: Int

@@ -12,7 +12,7 @@ final class RedisSubscriberCore {
     private var pulseInterval: TimeAmount { .nanoseconds(timeout.nanoseconds / 2) }
     private var connection: RedisConnection?
     private var table = SubscriptionTable()
-    private var lastCause: String?
+    private var lastCause: RedisError?
     private var lastRefusal: String?
     private var isClosed = false
 
@@ -85,10 +85,10 @@ final class RedisSubscriberCore {
             pulse.ensure(by: .now() + pulseInterval)
         case .lost(let error):
             connection = nil
-            lastCause = error.message
+            lastCause = error
             table.disconnected()
         case .attemptFailed(let error, let hopeless):
-            lastCause = error.message
+            lastCause = error
             if hopeless { fail(link.hopelessError(error)) { _ in true } }
         }
     }

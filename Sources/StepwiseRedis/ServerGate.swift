@@ -159,5 +159,5 @@ extension RedisError {
             "redis is another server process than before; commands wait until it was asked what it has")
     }
 
-    static var replica: RedisError { RedisError(.unavailable, "redis is a replica, which takes no writes") }
+    package static var replica: RedisError { RedisError(.unavailable, "redis is a replica, which takes no writes") }
 }

@@ -19,12 +19,14 @@ struct TLSPeer: Sendable {
     func denial(_ error: any Error, shown: () -> NIOSSLCertificate?) -> RedisError? {
         if let error = error as? NIOSSLExtraError {
             guard error == .failedToValidateHostname || error == .serverHostnameImpossibleToMatch else { return nil }
-            return RedisError(.denied, otherName(shown()))
+            return RedisError(.denied, otherName(shown()), fault: .certificate)
         }
         guard error is NIOSSLError || error is BoringSSLError else { return nil }
         let text = String(describing: error)
-        if text.contains("CERTIFICATE_VERIFY_FAILED") { return RedisError(.denied, untrusted(shown())) }
-        return refused(text).map { RedisError(.denied, $0) }
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return RedisError(.denied, untrusted(shown()), fault: .certificate)
+        }
+        return refused(text).map { RedisError(.denied, $0, fault: .certificate) }
     }
 
     // MARK: The server's certificate

@@ -142,6 +142,23 @@ public final class RedisServer: Sendable {
         }
     }
 
+    /// Sets the server's clock back, by no more than it was advanced, and returns when its `TIME` shows it.
+    package func setBack(by duration: Duration) async throws {
+        guard let skippable else {
+            throw RedisServerError(description: "start the server with clock: .skippable to set its clock back")
+        }
+        let before = try await time()
+        try skippable.advance(by: Duration.zero - duration)
+        let deadline = ContinuousClock.now + .seconds(10)
+        while try await time() >= before {
+            if ContinuousClock.now > deadline {
+                throw RedisServerError(
+                    description: "redis-server's TIME does not follow libfaketime's file in \(folder)")
+            }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
     /// Since 1970, by Redis' `TIME`.
     private func time() async throws -> Duration {
         let words = try await command("TIME").array?.compactMap { $0.integer } ?? []

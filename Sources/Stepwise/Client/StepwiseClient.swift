@@ -47,6 +47,7 @@ public final class StepwiseClient: Service, Sendable {
         options.maximumBulk = 512 << 20
         options.connectionName = "stepwise:client"
         options.tls = redis.tls
+        options.password = redis.password
         options.refusalTimeout = .seconds(2)
         commands = RedisClient(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)
         options.connectionName = "stepwise:client:ends"

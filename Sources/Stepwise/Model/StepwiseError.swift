@@ -54,10 +54,11 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         /// The connection was lost after sending: done or not done. Enqueuing with an id may be repeated; without one it was sent a second time already.
         public static var redisAmbiguous: Code { Code(value: .redisAmbiguous) }
         /// Redis refuses the user, the password or the command, or a certificate for TLS is not accepted. A worker that starts names every right that is missing.
+        /// One that is at work already throws it after ``StepwiseWorker/Configuration/permanentErrorLimit``.
         public static var redisDenied: Code { Code(value: .redisDenied) }
         /// Redis answered with another error: memory is full, a key has another type.
         public static var redisRefused: Code { Code(value: .redisRefused) }
-        /// The server is older than Redis 6.2, or does not know a command that workers need.
+        /// The server is older than Redis 6.2, does not know a command that workers need, or is a node of a cluster that does not have the namespace.
         public static var unsupportedRedis: Code { Code(value: .unsupportedRedis) }
         /// The namespace was written by a newer Stepwise.
         public static var otherDataFormat: Code { Code(value: .otherDataFormat) }
@@ -78,6 +79,9 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
     public var message: String
     /// Of a call that enqueues many: which runs it had made when it failed.
     public var enqueued: EnqueuedPart?
+
+    /// Whether the host's name of Redis' address has no address.
+    package var isUnknownHost = false
 
     package init(_ code: Code, _ message: String) {
         self.code = code

@@ -61,6 +61,7 @@ extension StepwiseError {
     package init(_ error: RedisError, doing what: String) {
         let code: Code =
             switch error.kind {
+            case _ where error.fault == .cluster: .unsupportedRedis
             case .unavailable: .redisUnavailable
             case .ambiguous: .redisAmbiguous
             case .denied: .redisDenied
@@ -69,5 +70,6 @@ extension StepwiseError {
             case .invalidAddress: .invalidConfiguration
             }
         self.init(code, "\(what) failed: \(error)\(error.advice)")
+        isUnknownHost = error.fault == .host
     }
 }

@@ -7,7 +7,7 @@ struct DoctorCommand: AsyncParsableCommand {
         discussion: """
             Only reads, and may be used while workers work: what looks wrong is looked at again before it is reported. \
             Prints one line for each violation and exits 1; exits 0 if there is none. That Redis' memory is full is one, \
-            too; from 90 % on it is a warning.
+            too; from 90 % on it is a warning. So is a clock of Redis that went back.
             """)
 
     @OptionGroup var connection: ConnectionOptions

@@ -61,6 +61,7 @@ package struct Doctor: Sendable {
         if strangers["malformed"] == nil { report.malformed = try await client.length(client.keys.malformed) }
 
         let suspects = try await examineRuns(ids.sorted(), survey, &report)
+        if let warning = report.clock.warning(now: try await client.redisTime()) { report.warnings.append(warning) }
         report.violations = try await confirm(suspects, survey.namespace)
         return report
     }
@@ -218,15 +219,18 @@ package struct DoctorReport: Sendable {
     /// Items that were rejected.
     package var malformed = 0
     /// What is not right and breaks no rule: threads that user code holds, inboxes that nobody reads, schedules that start nothing, memory that is
-    /// nearly full.
+    /// nearly full, a clock that went back.
     package var warnings: [String] = []
     package var violations: [Violation] = []
+    /// By the times that workers and runs have.
+    var clock = RedisClock()
 
     package init() {}
 
     mutating func note(_ survey: WorkItemSurvey) {
         (workItems, pushed, unreadable) = (survey.count, survey.pushed, survey.unreadable)
         warnings = survey.stuck.sorted()
+        clock = survey.clock
         schedules = survey.namespace.schedules.count + survey.namespace.unreadableSchedules.count
     }
 
@@ -242,7 +246,10 @@ package struct DoctorReport: Sendable {
     }
 
     mutating func note(_ run: RunSnapshot, obsolete: Int) {
-        if run.fields != nil { runs += 1 }
+        if let fields = run.fields {
+            runs += 1
+            clock.note(Generation.created(Generation.number(of: fields.generation)))
+        }
         if run.isLive {
             liveRuns += 1
             openSteps += run.openSteps

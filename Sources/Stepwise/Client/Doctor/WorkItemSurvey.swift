@@ -16,6 +16,8 @@ struct WorkItemSurvey: Sendable {
     var servedQueues: Set<String> = []
     /// What user code holds of the threads of the workers that are alive.
     var stuck: [String] = []
+    /// By the times that the workers' entries have.
+    var clock = RedisClock()
 
     /// What a walk has to go over.
     struct Lists: Sendable {
@@ -97,6 +99,7 @@ extension StepwiseClient {
             var entry = NamespaceSnapshot.Worker()
             (entry.isIndexed, entry.hasEntry, entry.queues) = (worker.isIndexed, worker.hasEntry, worker.queues)
             survey.namespace.workers[worker.name] = entry
+            for time in [worker.started, worker.lastBeat, worker.lastClaim] { survey.clock.note(time) }
             if worker.state == .alive {
                 survey.served.formUnion(worker.workflows)
                 survey.servedQueues.formUnion(worker.queues)

@@ -15,6 +15,8 @@ struct ClaimLoop: Sendable {
     /// Claims until the session's end.
     func run() async {
         guard let blocking else { return }
+        var trouble = LoopTrouble(session.connections.troubles)
+        defer { trouble.forget() }
         var pause = Duration.milliseconds(50)
         var batch = 1
         while await slot() {
@@ -29,10 +31,11 @@ struct ClaimLoop: Sendable {
             do {
                 batch = batch > 1 ? try await claimSeveral(batch) : try await claimNext(by: blocking)
                 pause = .milliseconds(50)
+                trouble.over()
             } catch {
                 // A thread that was left behind and is free again has nothing more to do; its event loop ends.
                 if error.kind == .closed || session.isOver { return }
-                note(error)
+                note(error, &trouble)
                 await Latch().wait(atMost: pause, on: blocking.eventLoop)
                 pause = min(pause * 2, .seconds(2))
             }
@@ -46,21 +49,26 @@ struct ClaimLoop: Sendable {
     func runWhileFull(until end: Latch) async {
         let eventLoop = session.connections.executor.eventLoop
         let shortest = Duration.milliseconds(5)
+        var trouble = LoopTrouble(session.connections.troubles)
+        defer { trouble.forget() }
         var pause = shortest
         var batch = 1
         while pause < ListLook.interval, !goesBack, await session.slots.acquire() {
             if goesBack { return session.slots.release() }
             do {
                 batch = try await claimSeveral(batch)
+                trouble.over()
                 if batch > 1 {
                     pause = shortest
                     continue
                 }
             } catch {
                 if error.kind == .closed || session.isOver { return }
-                note(error)
-                // The next look finds the list again.
-                return await end.wait(atMost: .seconds(2), on: eventLoop)
+                note(error, &trouble)
+                await end.wait(atMost: .seconds(2), on: eventLoop)
+                // Of an outage the next look finds the list again. What is told goes on until a claim succeeds.
+                if trouble.isMet { continue }
+                return
             }
             await end.wait(atMost: pause, on: eventLoop)
             pause = pause * 2
@@ -72,11 +80,13 @@ struct ClaimLoop: Sendable {
         return await session.slots.acquire()
     }
 
-    private func note(_ error: RedisError) {
-        // The worker itself ends a wait when it drains, or when the queue is paused.
-        if error.kind == .unavailable || goesBack { return }
-        session.logger.warning(
-            "claiming failed", metadata: ["list": "\(source.list(session.keys))", "error": "\(error)"])
+    private func note(_ error: RedisError, _ trouble: inout LoopTrouble) {
+        trouble.note(error) {
+            // The worker itself ends a wait when it drains, or when the queue is paused.
+            if goesBack { return }
+            session.logger.warning(
+                "claiming failed", metadata: ["list": "\(source.list(session.keys))", "error": "\(error)"])
+        }
     }
 
     /// Waits for an item. The caller's slot is given back meanwhile, so that a loop over an empty list keeps none from the others.

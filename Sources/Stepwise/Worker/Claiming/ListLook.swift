@@ -28,22 +28,27 @@ final class ListLook: Sendable {
         if pages.isEmpty { return }
         let eventLoop = session.connections.executor.eventLoop
         await withDiscardingTaskGroup { group in
+            var trouble = LoopTrouble(session.connections.troubles)
+            defer { trouble.forget() }
             while !session.isLeaving {
                 var pause = Self.interval
                 do throws(RedisError) {
-                    for source in try await found() {
-                        busy.withLock { _ = $0.insert(source) }
-                        group.addTask { [self] in
-                            await ClaimLoop(session: session, source: source).runWhileFull(until: end)
-                            busy.withLock { _ = $0.remove(source) }
+                    if !session.isDraining, !session.slots.isHeld {
+                        for source in try await found() {
+                            busy.withLock { _ = $0.insert(source) }
+                            group.addTask { [self] in
+                                await ClaimLoop(session: session, source: source).runWhileFull(until: end)
+                                busy.withLock { _ = $0.remove(source) }
+                            }
                         }
+                        trouble.over()
                     }
                 } catch {
                     if error.kind == .closed || session.isOver { return }
-                    if error.kind != .unavailable {
+                    trouble.note(error) {
                         session.logger.warning("looking at the queues failed", metadata: ["error": "\(error)"])
-                        pause = .seconds(2)
                     }
+                    if error.kind != .unavailable { pause = .seconds(2) }
                 }
                 await end.wait(atMost: pause, on: eventLoop)
             }
@@ -55,7 +60,6 @@ final class ListLook: Sendable {
 
     /// The lists where something lies that may be claimed now, and from which nobody claims.
     private func found() async throws(RedisError) -> [ClaimSource] {
-        if session.isDraining || session.slots.isHeld { return [] }
         let full = try await ask(pages) { $0 }.joined().filter { mayClaim(from: $0) }
         return try await ask(full) { [$0] }
     }

@@ -11,6 +11,8 @@ actor Maintenance {
     private let session: WorkerSession
     private var fleet: FleetWatch
     private var overdue: Set<String> = []
+    /// The time of this worker's last beat by Redis' clock, in milliseconds.
+    private var lastBeat = 0
     private var lastClaims: Set<[UInt8]> = []
     /// At how many looks in a row there were more pushed items than are handled.
     private var surplusLooks = 0
@@ -65,6 +67,7 @@ actor Maintenance {
                 session.end(.formatChanged)
                 return
             }
+            watchClock(beat)
             session.setPaused(beat.paused)
             do {
                 try await tend(beat)
@@ -123,6 +126,17 @@ actor Maintenance {
             nextBounding = now + pause
         }
         try await giveUpEnded(at: now)
+    }
+
+    /// Says so if Redis' clock has gone back, or another server's has taken its place: whatever waits for a time waits for longer.
+    private func watchClock(_ beat: BeatReply) {
+        guard let own = beat.workers.first(where: { $0.name == session.name }), let time = Int(own.beat) else { return }
+        let back = lastBeat - time
+        lastBeat = time
+        guard back > RedisClock.tolerance else { return }
+        session.logger.warning(
+            "redis' clock went back; what was to come at a time that was set before comes that much later",
+            metadata: ["by": "\(back) ms"])
     }
 
     // MARK: Due entries

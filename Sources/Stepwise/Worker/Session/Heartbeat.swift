@@ -38,6 +38,9 @@ final class Heartbeat: Sendable {
     private let nextList = Atomic<Int>(0)
     /// How many runs were cancelled at the last beat, and whether the beat before saw more than the one before it.
     private let cancels = Mutex<(count: String, haveRisen: Bool)>(("", false))
+    private let trouble: RedisTroubles.Source
+    /// Whether the last beat was refused.
+    private let isRefused = Atomic(false)
 
     /// - Parameter onReply: called on the event loop; `nil` for a beat that failed.
     init(session: WorkerSession, onReply: @escaping @Sendable (BeatReply?) -> Void) {
@@ -48,6 +51,7 @@ final class Heartbeat: Sendable {
         self.interval = .milliseconds(Int64(interval))
         listsEvery = max(1, Int(min(2000, lease / 4) / interval))
         self.onReply = onReply
+        trouble = session.connections.troubles.newSource()
         watch = ThreadWatch(session: session, every: Int(interval))
     }
 
@@ -65,6 +69,7 @@ final class Heartbeat: Sendable {
 
     func stop() {
         for task in tasks.withLock({ $0 }) { task.cancel() }
+        session.connections.troubles.forget(trouble)
     }
 
     private func beat() -> EventLoopFuture<Void> {
@@ -82,8 +87,17 @@ final class Heartbeat: Sendable {
             self.cancels.withLock { $0 = (cancels, cancels != known) }
             let answer = Self.read(reply, lists)
             if answer?.lists != nil { nextList.wrappingAdd(lists.count, ordering: .relaxed) }
+            if isRefused.exchange(false, ordering: .relaxed) { session.connections.troubles.over(trouble) }
             onReply(answer)
-        }.recover { [self] _ in onReply(nil) }
+        }.recover { [self] error in
+            if let error = error as? RedisError, !session.isOver,
+                error.fault != nil || isRefused.load(ordering: .relaxed)
+            {
+                isRefused.store(true, ordering: .relaxed)
+                session.connections.troubles.note(error, by: trouble)
+            }
+            onReply(nil)
+        }
     }
 
     private static func read(_ reply: RedisValue, _ unserved: [UnservedList]) -> BeatReply? {

@@ -27,6 +27,9 @@ public final class StepwiseWorker: Service, Sendable {
     private let blocking: BlockingThreads
     private let poolBodies = PoolBodies()
     private let left: LeftThreads
+    private let troubles: RedisTroubles
+    /// Whether Redis could ever be worked with.
+    private let hasConnected = Atomic(false)
 
     /// The worker's event loops beside that of its ``WorkerThread``, each a thread of its own.
     private struct Loops: Sendable {
@@ -94,14 +97,19 @@ public final class StepwiseWorker: Service, Sendable {
         blocking = BlockingThreads(min(configuration.blockingThreads, configuration.concurrency))
         self.logger = logger.printable
         left = LeftThreads(most: configuration.maximumStuckThreads, logger: self.logger)
+        troubles = RedisTroubles(
+            logger: self.logger, interval: configuration.troubleInterval,
+            permanentLimit: configuration.permanentErrorLimit)
         keys = try Keys(namespace: configuration.namespace ?? StepwiseNamespace.fromEnvironment())
     }
 
     /// Works until a graceful shutdown or the task's cancellation; then stops claiming, lets running bodies end within
     /// ``Configuration/shutdownGrace``, gives the rest back, and returns. To be called once.
     ///
-    /// - Throws: ``StepwiseError`` with code `unsupportedRedis`, `otherDataFormat` or `redisDenied`, before anything was claimed. A Redis that
-    ///   cannot be reached is waited for.
+    /// - Throws: ``StepwiseError`` with code `unsupportedRedis`, `otherDataFormat`, `redisDenied`, or `redisUnavailable` for a host name without an
+    ///   address, before anything was claimed. A Redis that cannot be reached is waited for. Once the worker is at work, only what a person has to
+    ///   mend and nobody has mended for ``Configuration/permanentErrorLimit``: a password, a permission, a certificate (`redisDenied`), or a node
+    ///   of a cluster that has lost the namespace (`unsupportedRedis`).
     public func run() async throws {
         precondition(!hasRun.exchange(true, ordering: .relaxed), "a StepwiseWorker runs once; make another one")
         let loops = Loops()
@@ -146,6 +154,7 @@ public final class StepwiseWorker: Service, Sendable {
             while !shutdown.isOpen {
                 let ending = try await live(loops)
                 if case .leaving = ending { break }
+                if case .permanentError(let error) = ending { throw error }
                 if shutdown.isOpen { break }
                 if case .poolHeld(_, let holder, let bodies) = ending {
                     ProcessEnd.now(logger, "\(holder); the process ends", ["holders": "\(bodies)"])
@@ -183,7 +192,7 @@ public final class StepwiseWorker: Service, Sendable {
         let thread = WorkerThread()
         let connections = WorkerConnections(
             redis: redis, name: name, queues: configuration.queues, executor: thread.executor, beat: loops.beat,
-            logger: logger)
+            troubles: troubles, logger: logger)
         do {
             guard let redisSession = try await connect(connections, loops) else {
                 await end(connections, thread, loops)
@@ -192,6 +201,10 @@ public final class StepwiseWorker: Service, Sendable {
             let session = WorkerSession(
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
                 blocking: blocking, pool: poolBodies, left: left, observer: observer, logger: logger)
+            troubles.onPermanent { [redis] error in
+                session.end(.permanentError(StepwiseError(error, doing: "working with redis at \(redis)")))
+            }
+            defer { troubles.onPermanent(nil) }
             let others = session.serversApart()
             if !redisSession.runID.isEmpty { session.admit(redisSession) }
             let comparing = onEngine(loops) { await session.compareServers(others) }
@@ -206,7 +219,11 @@ public final class StepwiseWorker: Service, Sendable {
             } catch is SessionEnded {
                 // Redis came back without the name, or a shutdown came first.
                 await end(connections, thread, loops)
-                return shutdown.isOpen ? .leaving : .serverChanged
+                if shutdown.isOpen { return .leaving }
+                if session.isOver, case .permanentError(let error) = await session.waitForEnd() {
+                    return .permanentError(error)
+                }
+                return .serverChanged
             }
             return await work(as: session, thread, loops)
         } catch {
@@ -238,19 +255,36 @@ public final class StepwiseWorker: Service, Sendable {
     /// Waits for a Redis that can be worked with. `nil` if a shutdown came first.
     private func connect(_ connections: WorkerConnections, _ loops: Loops) async throws -> RedisSession? {
         var pause = Duration.milliseconds(100)
+        let isStarting = !hasConnected.load(ordering: .relaxed)
+        let trouble = troubles.newSource()
+        defer { troubles.forget(trouble) }
         while !shutdown.isOpen {
             do {
                 try await WorkerRights.check(
                     connections.commands, keys: keys, queues: configuration.queues, redis: redis)
                 let redisSession = try await DataFormat.check(
                     connections.commands, keys: keys, redis: redis, logger: logger, writes: true)
-                if redisSession.role != "slave" { return redisSession }
-                logger.warning("redis is a replica, which takes no writes; waiting", metadata: ["redis": "\(redis)"])
+                if redisSession.role != "slave" {
+                    hasConnected.store(true, ordering: .relaxed)
+                    troubles.over(trouble)
+                    return redisSession
+                }
+                troubles.note(
+                    connection: "redis is a replica, which takes no writes; waiting", .replica, at: "\(redis)",
+                    by: trouble)
                 connections.commands.reconnect()
             } catch {
-                guard [.redisUnavailable, .redisAmbiguous, .redisRefused].contains(error.code) else { throw error }
-                logger.warning(
-                    "redis cannot be reached; waiting", metadata: ["redis": "\(redis)", "error": "\(error)"])
+                switch error.code {
+                case .redisDenied, .unsupportedRedis:
+                    if isStarting { throw error }
+                    if troubles.note(permanent: RedisError(.denied, error.message), by: trouble) { throw error }
+                case .redisUnavailable, .redisAmbiguous, .redisRefused:
+                    if isStarting, error.isUnknownHost { throw error }
+                    troubles.note(
+                        connection: "redis cannot be reached; waiting", RedisError(.unavailable, error.message),
+                        at: "\(redis)", by: trouble)
+                default: throw error
+                }
             }
             await shutdown.wait(atMost: pause, on: loops.engine.eventLoop)
             pause = min(pause * 2, .seconds(2))
@@ -343,7 +377,8 @@ public final class StepwiseWorker: Service, Sendable {
             switch ending {
             case .leaving where !session.connections.beatGate.isShut: await session.deregister()
             case .threadHeld, .poolHeld: break
-            case .leaving, .declaredDead, .serverChanged, .formatChanged, .historyLost: await session.declareSelfDead()
+            case .leaving, .declaredDead, .serverChanged, .formatChanged, .historyLost, .permanentError:
+                await session.declareSelfDead()
             }
         }
         signal.noteReleased()

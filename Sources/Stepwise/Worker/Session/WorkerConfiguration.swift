@@ -78,6 +78,9 @@ extension StepwiseWorker {
         /// ones. After ``stuckLimit``, if nobody waits for a body that has begun; after 4 × ``stuckLimit`` + ``bodyStartLimit``, if somebody does,
         /// unless all may be held by bodies that are waited for: those may come to their ends.
         public var onStuck: OnStuck
+        /// How long Redis may refuse a worker that is at work what only a person can mend: a password, a permission, a certificate, or a node of a
+        /// cluster that has lost the namespace. Until then it goes on trying; then ``StepwiseWorker/run()`` throws. Zero: at once.
+        public var permanentErrorLimit: Duration
         /// Is told of each outcome that this worker's turns have taken a run's function past, in the order of the run's history, once the script
         /// that did it has answered; and of the ends of runs. It cannot throw, runs in a task of its own, one call after the other, and
         /// changes nothing: no run waits for it. It must not block its thread.
@@ -91,6 +94,8 @@ extension StepwiseWorker {
         /// A blocking claim that is answered sooner found its queue not empty: the next claims are several at once. A test says otherwise, so that
         /// a busy machine does not decide.
         package var claimAtOnce = Duration.microseconds(500)
+        /// How long nothing is logged of a trouble with Redis that goes on.
+        package var troubleInterval = Duration.seconds(30)
 
         public init(
             namespace: String? = nil, queues: [String] = ["default"], concurrency: Int = 100,
@@ -103,7 +108,7 @@ extension StepwiseWorker {
             maximumWorkerLosses: Int = 3, maximumRunSize: Int = Limits.maximumRunSize, maximumSteps: Int = 100_000,
             maximumDepth: Int = 10, blockingThreads: Int = 64, bodyStartLimit: Duration = .seconds(10),
             stuckLimit: Duration = .seconds(30), maximumStuckThreads: Int = 2, onStuck: OnStuck = .stopClaiming,
-            observer: (@Sendable (Observation) async -> Void)? = nil
+            permanentErrorLimit: Duration = .seconds(60), observer: (@Sendable (Observation) async -> Void)? = nil
         ) {
             self.namespace = namespace
             self.queues = queues
@@ -128,6 +133,7 @@ extension StepwiseWorker {
             self.stuckLimit = stuckLimit
             self.maximumStuckThreads = maximumStuckThreads
             self.onStuck = onStuck
+            self.permanentErrorLimit = permanentErrorLimit
             self.observer = observer
         }
 
@@ -164,6 +170,7 @@ extension StepwiseWorker {
                 ("shutdownGrace", shutdownGrace), ("offExecutorLimit", offExecutorLimit),
                 ("completedRetention", completedRetention),
                 ("failedRetention", failedRetention), ("waitingLimit", waitingLimit), ("stuckLimit", stuckLimit),
+                ("permanentErrorLimit", permanentErrorLimit),
             ] where value < .zero {
                 throw StepwiseError(.invalidConfiguration, "\(name) is \(value); it must not be negative")
             }

@@ -12,6 +12,9 @@ final class WorkerConnections: Sendable {
     let beat: RedisClient
     let blocking: [ClaimSource: RedisClient]
     private let gates: (all: ServerGate, beat: ServerGate)
+    private let told: RedisTroubles
+    /// The worker's, which outlive a name.
+    var troubles: RedisTroubles { told }
     /// Which server ``commands`` and ``blocking`` are for: the one with which all that this name remembers was compared.
     var gate: ServerGate { gates.all }
     /// Which server ``beat`` is for: the one that has this name's entry. Known sooner, so that a thread that is held does not end the beats.
@@ -25,8 +28,9 @@ final class WorkerConnections: Sendable {
 
     init(
         redis: RedisEndpoint, name: String, queues: [String], executor: WorkerExecutor, beat loop: any EventLoop,
-        logger: Logger
+        troubles: RedisTroubles, logger: Logger
     ) {
+        told = troubles
         func client(_ part: String, timeout: TimeAmount, _ eventLoop: any EventLoop, _ gate: ServerGate) -> RedisClient
         {
             var options = RedisOptions()
@@ -37,6 +41,8 @@ final class WorkerConnections: Sendable {
             // have a limit of their own.
             options.maximumBulk = 512 << 20
             options.tls = redis.tls
+            options.password = redis.password
+            options.troubles = troubles
             return RedisClient(address: redis.address, options: options, eventLoop: eventLoop, logger: logger)
         }
         self.executor = executor

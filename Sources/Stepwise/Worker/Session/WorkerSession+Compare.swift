@@ -62,10 +62,18 @@ extension WorkerSession {
         for await _ in events {
             var pause = Duration.milliseconds(20)
             var warning = ""
+            let trouble = connections.troubles.newSource()
+            defer { connections.troubles.forget(trouble) }
             while !isOver, !Task.isCancelled, connections.beatGate.isShut || connections.gate.isShut {
                 do {
-                    if try await compareServer() { break }
+                    if try await compareServer() {
+                        connections.troubles.over(trouble)
+                        break
+                    }
+                } catch let error as RedisError where error.fault != nil {
+                    connections.troubles.note(error, by: trouble)
                 } catch {
+                    connections.troubles.forget(trouble)
                     // Every call waits for a server that is not there; but somebody has to mend one that refuses.
                     let kind = (error as? RedisError)?.kind
                     let isUsual = kind == .unavailable || kind == .ambiguous || kind == .closed

@@ -70,16 +70,25 @@ extension WorkerSession {
         var pause = Duration.milliseconds(20)
         var comparisons = self.comparisons.count
         if let claim, isLost(claim) { throw SessionEnded() }
+        let troubles = connections.troubles
+        var trouble: RedisTroubles.Source?
+        defer { if let trouble { troubles.forget(trouble) } }
         while true {
             if !mayCall(caller) { throw SessionEnded() }
             do {
-                return try await body(client)
+                let reply = try await body(client)
+                if let trouble { troubles.over(trouble) }
+                return reply
             } catch let error as RedisError {
                 if !mayCall(caller) || error.kind == .closed || error.kind == .cancelled { throw SessionEnded() }
-                if error.kind == .refused || error.kind == .denied {
-                    // Memory that is full and a disk that is full pass; a key of a wrong type does not.
-                    guard error.kind == .denied || error.isPassing else { throw error }
-                    logger.warning("redis refused a call; it is sent again", metadata: ["error": "\(error)"])
+                // A name that ends does not wait for a person.
+                if error.isPermanent, caller == .closing { throw SessionEnded() }
+                // Memory that is full and a disk that is full pass, and a password can be mended; a key of a wrong type does not.
+                guard error.kind != .refused || error.isPermanent || error.isPassing else { throw error }
+                if trouble != nil || error.fault != nil || error.kind == .refused {
+                    let source = trouble ?? troubles.newSource()
+                    trouble = source
+                    troubles.note(error, by: source)
                 }
                 if gate.isShut {
                     // A name that ends waits for nobody.

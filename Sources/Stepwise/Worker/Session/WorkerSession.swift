@@ -39,6 +39,8 @@ final class WorkerSession: Sendable {
         case poolHeld(milliseconds: Int, by: String, bodies: String)
         /// Redis knows less of this run than this worker: it lost writes.
         case historyLost(String)
+        /// Redis has refused what only a person can mend, for as long as the settings allow.
+        case permanentError(StepwiseError)
 
         var description: String {
             switch self {
@@ -48,6 +50,7 @@ final class WorkerSession: Sendable {
             case .formatChanged: "the namespace has another data format"
             case .threadHeld(let milliseconds): "user code has held the worker's thread for \(milliseconds) ms"
             case .poolHeld(let milliseconds, let holder, _): "for \(milliseconds) ms, \(holder)"
+            case .permanentError(let error): "\(error)"
             case .historyLost(let run): "redis knows less of run \(run) than the worker"
             }
         }
@@ -56,7 +59,7 @@ final class WorkerSession: Sendable {
         var isHeld: Bool {
             switch self {
             case .threadHeld, .poolHeld: true
-            case .leaving, .declaredDead, .serverChanged, .formatChanged, .historyLost: false
+            case .leaving, .declaredDead, .serverChanged, .formatChanged, .historyLost, .permanentError: false
             }
         }
     }
