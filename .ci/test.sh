@@ -17,6 +17,11 @@ if [ "$status" -eq 0 ] && ! grep -qaE 'Test run with [1-9]' "$log"; then
     echo "test: there is no such test"
     exit 1
 fi
+# Who reads the log looks for the closing line at the beginning of a line.
+if [ "$status" -eq 0 ] && ! grep -qaE '^✔ Test run with [1-9]' "$log"; then
+    echo "test: something stands before the closing line: a test, or what it started, wrote to the output without ending its line"
+    exit 1
+fi
 if [ "$status" -ne 0 ]; then
     echo "test: failed with $status; in short:"
     grep -aE '✘|error:|Fatal error|unexpected signal' "$log" | tail -n 40 || true

@@ -1,6 +1,7 @@
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
+import Synchronization
 import TestSupport
 import Testing
 
@@ -27,14 +28,16 @@ extension Scenarios {
         @Test func `Inputs and outputs may be nothing`() async throws {
             let both = Workflow("nothing") { context in try await context.run("work") {} }
             let onlyOut = Workflow("only-out") { context in try await context.run("work") { 5 } }
+            let seen = Mutex<Int?>(nil)
             let onlyIn = Workflow("only-in") { (context, input: Int) in
-                try await context.run("work") { print(input, terminator: "") }
+                try await context.run("work") { seen.withLock { $0 = input } }
             }
             try await withWorker([both, onlyOut, onlyIn]) { client, _ in
                 try await client.enqueue(both).result(timeout: patience)
                 #expect(try await client.enqueue(onlyOut).result(timeout: patience) == 5)
                 try await client.enqueue(onlyIn, 1).result(timeout: patience)
             }
+            #expect(seen.withLock(\.self) == 1)
         }
 
         @Test
