@@ -10,13 +10,15 @@ struct Extent {
     var backlog = 100_000
     var waiting = 10_000
     var sleeping = 50_000
+    /// Runs that are pushed, and as many that are enqueued.
+    var starts = 20_000
     /// How many bytes of results are written for each size.
     var resultBytes = 30_000_000
 
     static let short = Extent()
     static let long = Extent(
         chainRuns: 10_000, rounds: 5, latencies: 2000, longest: 50_000, backlog: 1_000_000, waiting: 10_000,
-        sleeping: 1_000_000, resultBytes: 200_000_000)
+        sleeping: 1_000_000, starts: 50_000, resultBytes: 200_000_000)
 }
 
 /// What every section is told. A section starts servers and workers of its own, and knows nothing of the others.
@@ -24,8 +26,6 @@ struct Bench {
     var extent: Extent
     /// `appendfsync` of the servers.
     var fsync = "everysec"
-    /// Sidekiq's steps/s in the same hour, if somebody has measured it.
-    var sidekiq: Double?
 
     /// A server, and so many workers that have worked a little.
     func withFleet<Value>(
@@ -44,6 +44,9 @@ struct Bench {
 enum Section: String, CaseIterable, ExpressibleByArgument {
     case limit
     case chain
+    case bodies
+    case queues
+    case pushed
     case fanOut = "fan-out"
     case latency
     case growth
@@ -57,6 +60,9 @@ enum Section: String, CaseIterable, ExpressibleByArgument {
         switch self {
         case .limit: try await bench.limit()
         case .chain: try await bench.chain()
+        case .bodies: try await bench.bodies()
+        case .queues: try await bench.queues()
+        case .pushed: try await bench.pushed()
         case .fanOut: try await bench.fanOut()
         case .latency: try await bench.latency()
         case .growth: try await bench.growth()

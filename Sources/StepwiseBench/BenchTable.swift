@@ -5,12 +5,13 @@ struct BenchTable {
     enum Bound {
         case atLeast(Double)
         case atMost(Double)
+        /// Nothing yet.
+        case later
     }
 
     struct Line {
         var name: String
-        /// `nil`: it was not measured.
-        var value: Double?
+        var value: Double
         /// `nil`: it is only told.
         var bound: Bound?
 
@@ -18,26 +19,32 @@ struct BenchTable {
         static func row(_ name: String, _ value: Double, _ bound: Bound) -> Line {
             Line(name: name, value: value, bound: bound)
         }
-        /// A row that somebody else has to measure.
-        static func unmeasured(_ name: String, _ bound: Bound) -> Line { Line(name: name, value: nil, bound: bound) }
+        /// A row that is not held to anything yet.
+        static func later(_ name: String, _ value: Double) -> Line { Line(name: name, value: value, bound: .later) }
 
         var isReached: Bool {
-            guard let value else { return true }
             // As it is printed: among what is counted there are a few beats.
             let printed = Double(text(value)) ?? value
             return switch bound {
-            case nil: true
+            case nil, .later: true
             case .atLeast(let bound): printed >= bound
             case .atMost(let bound): printed <= bound
             }
         }
 
-        fileprivate var reached: String { value.map(text) ?? "not measured" }
-        fileprivate var verdict: String { value == nil ? "" : isReached ? "yes" : "NO" }
+        fileprivate var reached: String { text(value) }
+
+        fileprivate var verdict: String {
+            switch bound {
+            case nil, .later: ""
+            case .atLeast, .atMost: isReached ? "yes" : "NO"
+            }
+        }
 
         fileprivate var asked: String {
             switch bound {
             case nil: ""
+            case .later: "later"
             case .atLeast(let bound): "at least \(text(bound))"
             case .atMost(let bound): "at most \(text(bound))"
             }
@@ -62,7 +69,7 @@ struct BenchTable {
     }
 
     var json: String {
-        "{" + lines.compactMap { line in line.value.map { "\"\(line.name)\":\($0)" } }.joined(separator: ",\n") + "}\n"
+        "{" + lines.map { "\"\($0.name)\":\($0.value)" }.joined(separator: ",\n") + "}\n"
     }
 
     fileprivate static func text(_ value: Double) -> String {

@@ -18,6 +18,22 @@ enum BenchWorkflows {
         return sum
     }
 
+    static let waitsName: WorkflowName<Int, Int> = "waits"
+    /// How long a body of "waits" waits.
+    static let wait = Duration.milliseconds(10)
+    /// So many steps in a row, with the results of "chain", whose bodies wait.
+    static let waits = Workflow(waitsName) { (context, count: Int) async throws -> Int in
+        var sum = 0
+        for number in 0..<count {
+            let result: Result = try await context.run("step") {
+                try await Task.sleep(for: BenchWorkflows.wait)
+                return Result(number: number, text: "done")
+            }
+            sum += result.number
+        }
+        return sum
+    }
+
     /// So many steps at once, and one after them.
     static let fan = Workflow("fan") { (context, count: Int) async throws -> Int in
         let results = try await context.map(Array(0..<count), "part") { Result(number: $0, text: "done") }
@@ -84,6 +100,6 @@ enum BenchWorkflows {
     static let nothing = Workflow(nothingName) { _, input in input }
 
     static let all: [any AnyWorkflow] = [
-        chain, fan, times, afterEvent, afterJoin, sized, held, busy, sleeper, nothing,
+        chain, waits, fan, times, afterEvent, afterJoin, sized, held, busy, sleeper, nothing,
     ]
 }

@@ -7,8 +7,8 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "measure", abstract: "Measures everything and prints what was reached beside what is asked.",
         discussion: """
-            Exits 1 if a row falls short. Takes two minutes; with --long half an hour. Each section starts a Redis and workers of its own; \
-            each ratio is the median of rounds in which both sides were measured one after the other.
+            Exits 1 if a row falls short; of a row "later" nothing is asked yet. Takes two and a half minutes; with --long half an hour. \
+            Each section starts servers and workers of its own; each ratio is the median of rounds in which both sides were measured one after the other.
             """)
 
     @Flag(help: "More runs, more rounds, a million runs for the backlog and asleep, a run of 50,000 steps.")
@@ -21,14 +21,9 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Redis' appendfsync: everysec, always or no.", valueName: "policy"))
     var fsync = "everysec"
     @Option(help: ArgumentHelp("Write all figures as JSON to a file.", valueName: "file")) var json: String?
-    @Option(
-        help: ArgumentHelp(
-            "Sidekiq's steps/s on the same workload, measured in the same hour, for the row that compares.",
-            valueName: "steps/s"))
-    var sidekiq: Double?
 
     func run() async throws {
-        let bench = Bench(extent: long ? .long : .short, fsync: fsync, sidekiq: sidekiq)
+        let bench = Bench(extent: long ? .long : .short, fsync: fsync)
         var table = BenchTable()
         for section in try sections {
             let start = ContinuousClock.now

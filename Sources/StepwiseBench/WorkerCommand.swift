@@ -11,6 +11,7 @@ struct WorkerCommand: AsyncParsableCommand {
 
     @Option var redis: String
     @Option var concurrency = 100
+    @Option(help: "The queues that it serves, separated by commas.") var queues = "default"
     @Option(
         help:
             "How many milliseconds a quick body takes at most, where everything is slowed down; default: the library's 0.1."
@@ -22,7 +23,8 @@ struct WorkerCommand: AsyncParsableCommand {
     func run() async throws {
         var logger = Logger(label: "bench")
         logger.logLevel = .warning
-        var configuration = StepwiseWorker.Configuration(namespace: "bench", concurrency: concurrency)
+        var configuration = StepwiseWorker.Configuration(
+            namespace: "bench", queues: queues.split(separator: ",").map(String.init), concurrency: concurrency)
         if let quickBody { configuration.quickBody = .milliseconds(quickBody) }
         let worker = try StepwiseWorker(
             redis: RedisEndpoint(redis), workflows: steady ? SteadyWork.workflows : BenchWorkflows.all,

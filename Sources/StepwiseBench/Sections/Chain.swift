@@ -25,9 +25,10 @@ extension Bench {
         let ratio = zip(rates, limits).map { $0 / $1 }.median
         lines.append(.note("chain: the limit beside it, steps/s", limits.median))
         lines.append(.row("chain, \(workers) workers: steps/s ÷ limit", ratio, .atLeast(0.7)))
-        let sidekiqs = "chain: steps/s ÷ Sidekiq's (--sidekiq)"
-        lines.append(
-            sidekiq.map { .row(sidekiqs, best["steps/s"] / $0, .atLeast(14)) } ?? .unmeasured(sidekiqs, .atLeast(14)))
+        for fleet in fleets.dropFirst() {
+            let shares = zip(rounds[fleet] ?? [], rates).map { $0["steps/s"] / $1 }
+            lines.append(.later("chain, \(fleet) workers: steps/s ÷ best fleet's", shares.median))
+        }
         return lines + [
             .row("chain: commands in scripts a step", best["commands in scripts a step"], .atMost(6)),
             .row("chain: scripts a step in a run of 10", best["scripts a step"], .atMost(1.2)),
@@ -64,12 +65,17 @@ extension BenchServer {
     }
 
     /// So many runs of ten steps in a row, enqueued at once.
-    func chain(_ fleet: Fleet, runs: Int) async throws -> Figures {
+    ///
+    /// - Parameter queues: each takes its part of the runs, by a call of its own.
+    func chain(
+        _ fleet: Fleet, _ workflow: WorkflowName<Int, Int> = BenchWorkflows.chainName, runs: Int,
+        queues: [String] = ["default"]
+    ) async throws -> Figures {
         let done = try await completedCount()
         let before = try await counters()
         let (cpu, memory) = (try fleet.cpu(), try await usedMemory())
         let start = ContinuousClock.now
-        try await enqueue(BenchWorkflows.chainName, 10, times: runs)
+        for queue in queues { try await enqueue(workflow, 10, times: runs / queues.count, queue: queue) }
         let enqueued = (ContinuousClock.now - start).seconds
         try await completed(done + runs)
         let took = (ContinuousClock.now - start).seconds
