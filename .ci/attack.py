@@ -10,7 +10,7 @@ with one step), and with every other one a victim (a run whose history is known 
 
 producer   a Redis user with exactly the producer's line of Permissions.md, and one with the same for every inbox, push texts of the engine's work items about the victims, with their real
            generations, ids of their children and of the schedule's runs, answers to their callbacks, items of 1 to 64 MB, mutations of valid items,
-           absurd numbers, bytes that are no text, ids that exist already, and floods of what is valid. Every ten seconds a worker is killed, so that
+           absurd numbers, bytes that are not text, ids that exist already, and floods of what is valid. Every ten seconds a worker is killed, so that
            what it had claimed comes again. No other worker may end, and none may take more than RSS_LIMIT.
 workflows  bodies and functions that trap, overflow their stack or exit, bodies that hold their thread or the worker's past their time limit or
            after a lost race, that do not listen to a cancellation, results, outputs, errors and events that are too large, a function that goes

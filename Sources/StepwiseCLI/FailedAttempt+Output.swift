@@ -1,7 +1,7 @@
 import Stepwise
 
 extension FailedAttempt {
-    /// Its line in a table of outcomes: no number, for it is no outcome.
+    /// Its line in a table of outcomes: no number, for it is not an outcome.
     func row(of step: String) -> [String] {
         [
             "", step, String(attempt), Output.length(took), Output.time(at), worker,

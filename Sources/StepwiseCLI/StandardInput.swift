@@ -4,7 +4,7 @@ import Stepwise
 /// JSON that is given as an argument, or on stdin.
 enum StandardInput {
     /// - Parameter argument: `-` for stdin; `nil` for `null`.
-    /// - Throws: ``StepwiseError`` with code `notStorable` for what is no JSON.
+    /// - Throws: ``StepwiseError`` with code `notStorable` for what is not JSON.
     static func json(_ argument: String?) throws -> [UInt8] {
         let bytes = Array((argument == "-" ? try text() : argument ?? "null").utf8)
         if let problem = JSON.problem(with: bytes) {

@@ -23,7 +23,7 @@ struct StepwiseCommand: AsyncParsableCommand {
 @main
 enum Main {
     static func main() async {
-        // A reader that has seen enough (`| head`) is no error; `Output` looks at what a write answers.
+        // A reader that has seen enough (`| head`) is not an error; `Output` looks at what a write answers.
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try StepwiseCommand.parseAsRoot()

@@ -48,7 +48,7 @@ extension CallHeaders: Codable {
         let pairs = try [[String]](from: decoder)
         guard pairs.allSatisfy({ $0.count == 2 }) else {
             throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "a header is no pair of a name and a value"))
+                .init(codingPath: decoder.codingPath, debugDescription: "a header is not a pair of a name and a value"))
         }
         fields = pairs.map { Field($0[0], $0[1]) }
     }

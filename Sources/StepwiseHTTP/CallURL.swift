@@ -46,7 +46,7 @@ package struct CallURL: Sendable, Hashable {
     package func location(_ location: String) throws(HTTPCallError) -> CallURL {
         guard location.utf8.allSatisfy({ (0x21...0x7e).contains($0) }), let base = URL(string: text),
             let url = URL(string: location, relativeTo: base)
-        else { throw HTTPCallError(.invalid, "\(Self.shown(text)) redirects to what is no URL") }
+        else { throw HTTPCallError(.invalid, "\(Self.shown(text)) redirects to what is not a URL") }
         return try CallURL(url.absoluteURL.absoluteString)
     }
 

@@ -138,7 +138,7 @@ public final class HTTPStepClient: Sendable {
         return answer
     }
 
-    /// What is kept of an answer that is an error. The rest is not read, and that there is none is no error.
+    /// What is kept of an answer that is an error. The rest is not read, and that there is none is not an error.
     private func beginning(of body: HTTPClientResponse.Body) async -> [UInt8] {
         var start: [UInt8] = []
         do {

@@ -24,7 +24,7 @@ public struct HTTPStepResponse: Sendable, Hashable {
         self.init(status: status, headers: headers, body: Array(text.utf8))
     }
 
-    /// The body as text; what is no UTF-8 in it becomes U+FFFD.
+    /// The body as text; what is not UTF-8 in it becomes U+FFFD.
     public var text: String { String(decoding: body, as: UTF8.self) }
 
     /// The body's JSON as a value; dates as in stored results. For another format of dates, give `Data(answer.body)` to a decoder of your own.
@@ -38,7 +38,7 @@ public struct HTTPStepResponse: Sendable, Hashable {
     }
 }
 
-/// `{"status":200,"headers":[["content-type","application/json"]],"body":"{}"}`, with `base64` in place of `body` if that is no UTF-8.
+/// `{"status":200,"headers":[["content-type","application/json"]],"body":"{}"}`, with `base64` in place of `body` if that is not UTF-8.
 extension HTTPStepResponse: Codable {
     private enum Member: String, CodingKey {
         case status, headers, body, base64

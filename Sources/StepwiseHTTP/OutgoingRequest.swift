@@ -11,11 +11,11 @@ package struct OutgoingRequest: Sendable, Hashable {
         (method, headers, body) = (call.method, call.headers, call.body)
         if let name = call.idempotencyHeader { headers[name] = Self.headerValue(idempotencyKey) }
         guard Self.isToken(method), method != "CONNECT", method != "TRACE" else {
-            throw HTTPCallError(.invalid, "\(method.debugDescription) is no method to call \(self.url.host) with")
+            throw HTTPCallError(.invalid, "\(method.debugDescription) is not a method to call \(self.url.host) with")
         }
         for field in headers.fields {
             guard Self.isToken(field.name) else {
-                throw HTTPCallError(.invalid, "\(field.name.debugDescription) is no name of a header")
+                throw HTTPCallError(.invalid, "\(field.name.debugDescription) is not a name of a header")
             }
             // A line break would begin another header, or another request. The value may be a secret.
             guard field.value.utf8.allSatisfy({ $0 == 9 || ($0 >= 32 && $0 != 127) }) else {

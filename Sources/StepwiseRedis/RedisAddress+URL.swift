@@ -78,7 +78,7 @@ extension RedisAddress {
         let name = try decoded(host, part: "host")
         guard let port else { return .tcp(host: name, port: 6379) }
         guard let number = number(port), (1...65_535).contains(number) else {
-            throw .invalidAddress("has a port that is no number from 1 to 65535")
+            throw .invalidAddress("has a port that is not a number from 1 to 65535")
         }
         return .tcp(host: name, port: number)
     }
@@ -94,7 +94,7 @@ extension RedisAddress {
     }
 
     private static func database(_ text: Substring) throws(RedisError) -> Int {
-        guard let number = number(text) else { throw .invalidAddress("has a database that is no number") }
+        guard let number = number(text) else { throw .invalidAddress("has a database that is not a number") }
         return number
     }
 

@@ -80,8 +80,8 @@ extension RedisError {
     private var adviceInCluster: String {
         let words = message.split(separator: " ")
         return words.count == 3 && words[0] == "MOVED"
-            ? "name in the URL the node that has the namespace, \(words[2]), or a server that is no cluster"
-            : "give its slots to its nodes (redis-cli --cluster fix), or name a server that is no cluster"
+            ? "name in the URL the node that has the namespace, \(words[2]), or a server that is not a cluster"
+            : "give its slots to its nodes (redis-cli --cluster fix), or name a server that is not a cluster"
     }
 
     /// Whether it may pass by itself: an outage, or a server that takes no writes for a while. Who only asks may ask again.

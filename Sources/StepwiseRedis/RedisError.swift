@@ -13,7 +13,7 @@ package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
         /// Any other error reply (WRONGTYPE, ERR, OOM, MISCONF …): executed in no part, or refused as a whole. Also
         /// the reply to a command that was executed, if it has a string that is too long to be read.
         case refused
-        /// A URL that is no Redis address.
+        /// A URL that is not a Redis address.
         case invalidAddress
         /// The client was closed by its owner.
         case closed

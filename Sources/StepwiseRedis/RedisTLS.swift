@@ -44,7 +44,7 @@ package struct RedisTLS: Sendable, Hashable {
         if let name = values[.serverName], !Self.isHostName(name) {
             throw RedisTLSProblem(
                 .serverName,
-                "\"\(name)\" is no host name; give a name that the server's certificate has, and no address")
+                "\"\(name)\" is not a host name; give a name that the server's certificate has, and no address")
         }
         var configuration = try setUp(read())
         // Whether a key belongs to its certificate is seen without them.
@@ -109,7 +109,7 @@ package struct RedisTLS: Sendable, Hashable {
             throw RedisTLSProblem(
                 part,
                 """
-                \(values[part] ?? "") is no PEM file of certificates, whose first line is -----BEGIN CERTIFICATE-----; of a \
+                \(values[part] ?? "") is not a PEM file of certificates, whose first line is -----BEGIN CERTIFICATE-----; of a \
                 DER file, `openssl x509 -inform der -in FILE` makes one
                 """)
         }
@@ -122,7 +122,7 @@ package struct RedisTLS: Sendable, Hashable {
             throw RedisTLSProblem(
                 .key,
                 """
-                \(values[.key] ?? "") is no PEM file of a private key without a passphrase, whose first line is -----BEGIN \
+                \(values[.key] ?? "") is not a PEM file of a private key without a passphrase, whose first line is -----BEGIN \
                 PRIVATE KEY-----; `openssl pkey -in FILE` makes one
                 """)
         }

@@ -108,7 +108,7 @@ public struct RecordedHistory: Sendable {
     }
 }
 
-/// A file or text that is no recorded history.
+/// A file or text that is not a recorded history.
 public struct HistoryUnreadable: Error, Sendable, CustomStringConvertible {
     public let description: String
 }

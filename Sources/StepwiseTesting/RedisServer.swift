@@ -83,7 +83,7 @@ public final class RedisServer: Sendable {
                 "--unixsocket", folder.path + "/redis.sock", "--port", String(port), "--bind", "127.0.0.1",
                 "--dir", folder.path, "--logfile", folder.path + "/redis.log", "--daemonize", "no",
                 "--save", "", "--maxmemory-policy", "noeviction", "--appendonly", appendOnly ? "yes" : "no",
-                // Written before each answer, which outlives kill(); that the machine goes down is no part of a test.
+                // Written before each answer, which outlives kill(); that the machine goes down is not part of a test.
                 "--appendfsync", "no",
             ] + extraArguments
         process = Mutex(nil)

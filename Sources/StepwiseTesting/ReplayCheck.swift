@@ -57,7 +57,7 @@ public struct ReplayCheck: Sendable {
             throw failure(
                 history,
                 .other(
-                    "the function awaits something that is no step \(place) (Task.sleep, the main actor, a shared actor): move it into a step's body"
+                    "the function awaits something that is not a step \(place) (Task.sleep, the main actor, a shared actor): move it into a step's body"
                 ))
         case .waiting, .finished, .continued: break
         }

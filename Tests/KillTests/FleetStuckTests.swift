@@ -83,9 +83,7 @@ extension FleetTests {
             let calm = try await stage.client.enqueue(Self.patient, "calm")
             #expect(try await stage.hasLine("first", "calm"))
             _ = try await stage.client.enqueue(Self.endlessLoop, "spin")
-            #expect(try await stage.hasLine("first", "spin"))
-            // The function goes on as soon as that body has returned, and nobody outside can see when its loop begins.
-            try await Task.sleep(for: .milliseconds(500))
+            #expect(try await stage.hasLine("first", "loop-spin"), "the function is in its loop")
             try await stage.ledger.openGate("calm")
             #expect(try await calm.result(timeout: .seconds(60)) == "CALM")
             #expect(try await stage.ledger.lines().count { $0[1] == "calm" } == 1)

@@ -245,11 +245,11 @@ extension FleetTests {
             let run = try await stage.client.enqueue(WorkflowName<String, String>("astray"), "astray")
             for name in ["first", "second"] {
                 let worker = try stage.worker(name)
-                try await eventually("it is away") { worker.logText.contains("awaits something that is no step") }
+                try await eventually("it is away") { worker.logText.contains("awaits something that is not a step") }
                 worker.kill()
             }
             let third = try stage.worker("third")
-            try await eventually("it is away") { third.logText.contains("awaits something that is no step") }
+            try await eventually("it is away") { third.logText.contains("awaits something that is not a step") }
             let other = try await stage.client.enqueue(Self.patient, "other")
             try await eventually("it is parked") {
                 let lines = try await stage.ledger.lines()

@@ -647,10 +647,10 @@ struct CommandTests {
             let cases: [([String], [String: String], String)] = [
                 (["status", "nobody"], [:], "no run nobody"),
                 (["history", "nobody"], [:], "no run nobody"),
-                (["enqueue", "double", "{"], [:], "no valid JSON"),
+                (["enqueue", "double", "{"], [:], "not valid JSON"),
                 (
                     ["enqueue", "double", "[1,]"], [:],
-                    "the payload is no valid JSON: a value was expected, not ], at byte 3"
+                    "the payload is not valid JSON: a value was expected, not ], at byte 3"
                 ),
                 (["enqueue", "double", "1", "--wait", "--timeout", "0.2"], [:], "had not ended"),
                 (["runs", "--redis", "http://x"], [:], "the option --redis"),

@@ -60,7 +60,7 @@ struct PasswordCommandTests {
             try await Fixture.with(server) { fixture in
                 let cluster = try await fixture.run(["health"])
                 #expect(cluster.code == 1)
-                #expect(cluster.complaint.contains("name a server that is no cluster"), "\(cluster.complaint)")
+                #expect(cluster.complaint.contains("name a server that is not a cluster"), "\(cluster.complaint)")
             }
         }
     }

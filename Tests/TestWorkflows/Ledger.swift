@@ -46,6 +46,13 @@ package struct Ledger: Sendable {
         fclose(file)
     }
 
+    /// Notes that a function has come to a place, if the ledger has a file, without giving its thread up.
+    package func noteQuickly(_ place: String) {
+        guard let path, let file = fopen(path, "a") else { return }
+        fputs("\(author) \(place) 1\n", file)
+        fclose(file)
+    }
+
     /// Notes that a body begins; then blocks its thread until the test lets it go on.
     package func block(_ step: String, attempt: Int) {
         executeQuickly(step, attempt: attempt)

@@ -208,6 +208,7 @@ extension TestWorkflows {
                 return step.id
             }
             var spins = name.utf8.count
+            ledger.noteQuickly("loop-\(name)")
             while spins >= 0 { spins = (spins &+ 1) & 0xffff }
             return String(spins)
         }

@@ -102,7 +102,7 @@ package struct ErrorWords: Sendable, Hashable {
     private static let valueLimit = 16_384
 
     package init(_ error: any Error) {
-        // What tells the engine how to go on is no error of its own.
+        // What tells the engine how to go on is not an error of its own.
         let error = (error as? NonRetryable)?.cause ?? (error as? RetryAfter)?.cause ?? error
         type = String(describing: Swift.type(of: error)).prefix(bytes: 300)
         message = String(describing: error).prefix(bytes: Self.limit)

@@ -393,7 +393,7 @@ package final class RunInstance: Sendable {
         state.withLock { state in
             // Nobody asks for what comes after an eviction, and an error may keep the context that it was made with.
             state.finished = state.isEvicted ? .failure(Evicted()) : result
-            // `input(as:)` cannot wait for other code; what it throws is no end of the run.
+            // `input(as:)` cannot wait for other code; what it throws is not an end of the run.
             if case .failure(let error as StepwiseError) = result, error.code == .notDecodable, state.stuck == nil {
                 state.stuck = .undecodable(error.message)
             }

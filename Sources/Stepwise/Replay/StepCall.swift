@@ -98,7 +98,7 @@ package enum Progress: Sendable {
     case continued([UInt8])
     /// It waits for the outcome of at least one step.
     case waiting
-    /// It waits for something that is no step: it has left its executor.
+    /// It waits for something that is not a step: it has left its executor.
     case escaped
     /// It cannot go on with the code of this worker; says why.
     case stuck(Obstacle)

@@ -24,7 +24,7 @@ package struct CronExpression: Sendable, Hashable {
         let text = text.prefix(bytes: 1000)
         if text.first == "@", Self.shortcuts[text.lowercased()] == nil {
             throw Problem(
-                reason: "is no shortcut that is known: use \(Self.shortcuts.keys.sorted().joined(separator: ", "))")
+                reason: "is not a shortcut that is known: use \(Self.shortcuts.keys.sorted().joined(separator: ", "))")
         }
         let fields = (Self.shortcuts[text.lowercased()] ?? text).split { $0 == " " || $0 == "\t" }
         guard fields.count == 5 || fields.count == 6 else {

@@ -22,7 +22,7 @@ struct ScheduleChange: Sendable {
         case notDue
     }
 
-    /// A change that is no tick.
+    /// A change that is not a tick.
     ///
     /// - Parameter after: `nil` to remove it.
     init(of name: String, _ before: (json: [UInt8], schedule: StoredSchedule)?, to after: StoredSchedule?) {

@@ -123,7 +123,7 @@ package struct Ticks: Sendable {
     }
 }
 
-/// A time as it stands in a run's id: `20261125T090000Z`, with `.500` before the Z if it is no whole second.
+/// A time as it stands in a run's id: `20261125T090000Z`, with `.500` before the Z if it is not a whole second.
 package func tickText(_ milliseconds: Int) -> String {
     func padded(_ number: Int, _ digits: Int) -> String {
         let text = String(number)

@@ -52,7 +52,7 @@ package struct ZoneRules: Sendable {
                 default: false
                 }
             }
-        guard isName else { throw Problem(reason: "is no name of a time zone, such as Europe/Berlin") }
+        guard isName else { throw Problem(reason: "is not a name of a time zone, such as Europe/Berlin") }
         for folder in Self.folders {
             guard let data = try? Data(contentsOf: URL(filePath: "\(folder)/\(identifier)")) else { continue }
             guard let read = ZoneFile(Array(data)) else { continue }
@@ -61,7 +61,7 @@ package struct ZoneRules: Sendable {
         }
         throw Problem(
             reason: Self.folders.contains { FileManager.default.fileExists(atPath: $0 + "/Europe") }
-                ? "is no time zone of this system: use a name of the tz database, such as Europe/Berlin"
+                ? "is not a time zone of this system: use a name of the tz database, such as Europe/Berlin"
                 : "cannot be looked up, because this system has no time zones: install its package tzdata (or use UTC)",
             isMissing: true)
     }

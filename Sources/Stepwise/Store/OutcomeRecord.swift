@@ -66,11 +66,11 @@ package struct OutcomeRecord: Sendable, Hashable {
         return text
     }
 
-    /// - Throws: ``StepwiseError`` with code `notDecodable` for what is no record.
+    /// - Throws: ``StepwiseError`` with code `notDecodable` for what is not a record.
     package init(_ bytes: [UInt8]) throws(StepwiseError) {
         guard let members = JSONMembers(bytes), let step = members.string("step") else {
             throw StepwiseError(
-                .notDecodable, "a recorded outcome is no JSON object with a step: \(JSON.excerpt(bytes))")
+                .notDecodable, "a recorded outcome is not a JSON object with a step: \(JSON.excerpt(bytes))")
         }
         attempts = members.integer("attempts") ?? 1
         took = members.integer("took")

@@ -1,5 +1,5 @@
 extension String {
-    /// The beginning of a text: at most so many bytes of UTF-8, cut where a scalar ends. Characters are no measure: one may have any number of bytes.
+    /// The beginning of a text: at most so many bytes of UTF-8, cut where a scalar ends. Characters are not a measure: one may have any number of bytes.
     package init(cutting bytes: some BidirectionalCollection<UInt8>, to limit: Int) {
         var end = bytes.index(bytes.startIndex, offsetBy: limit, limitedBy: bytes.endIndex) ?? bytes.endIndex
         // Up to three bytes of a scalar follow its first one.

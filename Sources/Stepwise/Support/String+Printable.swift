@@ -3,6 +3,9 @@ extension String {
     /// be seen stands as JSON's escape for it, such as `\n` or `\u202e`. So text from outside can neither forge a line nor hide a part of it.
     /// Of spaces those of ordinary text stay: the plain one, the no-break ones of French, the wide one of Japanese.
     ///
+    /// Nobody can tell how a terminal shows a code point that has no character, or a character that is newer than Swift's tables: it may show nothing.
+    /// So these stand as escapes, too. So do characters for private use: what one shows is up to its reader's font.
+    ///
     /// In JSON's strings the escapes mean what they stand for.
     package var printable: String {
         if utf8.allSatisfy({ (32...126).contains($0) }) { return self }
@@ -23,13 +26,19 @@ extension String {
     private static func isSeen(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.isASCII { return (32...126).contains(scalar.value) }
         switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse: return false
+        // Those that are not characters at all, such as U+FFFE, are unassigned.
+        case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned, .surrogate: return false
         case .spaceSeparator: return ["\u{A0}", "\u{202F}", "\u{3000}"].contains(scalar)
         default: break
         }
-        // Two signs that are blank: of Braille without a dot, and of music without a head.
-        return scalar != "\u{2800}" && scalar != "\u{1D159}" && !scalar.properties.isDefaultIgnorableCodePoint
+        return !blank.contains(scalar) && !scalar.properties.isDefaultIgnorableCodePoint
     }
+
+    /// Signs that are blank and have other categories than spaces: of Braille without a dot, of music without a head, two of hieroglyphs, and a
+    /// filler of Khitan. Those of Hangul are ignorable.
+    private static let blank: Set<Unicode.Scalar> = [
+        "\u{2800}", "\u{1D159}", "\u{13441}", "\u{13442}", "\u{16FE4}",
+    ]
 
     private static func escape(_ scalar: Unicode.Scalar) -> String {
         switch scalar {

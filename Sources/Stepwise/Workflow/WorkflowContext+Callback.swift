@@ -41,9 +41,9 @@ public struct Callback<Value: Codable & Sendable>: Sendable {
     /// - Throws: ``EventTimeout``; else as ``WorkflowContext/waitForEvent(_:as:timeout:name:)``.
     public func value(timeout: Duration? = nil) async throws -> Value {
         guard let parts = CallbackToken(token) else {
-            // What is recorded under this name is no token: the code has changed.
+            // What is recorded under this name is not a token: the code has changed.
             try await context.instance.stop(
-                .undecodable("the result of step \"callback \(name)\" is no callback's token"))
+                .undecodable("the result of step \"callback \(name)\" is not a callback's token"))
         }
         return try await context.waitForEvent(parts.event, as: Value.self, timeout: timeout, name: name)
     }

@@ -8,7 +8,7 @@ extension WorkflowContext {
     /// }
     /// ```
     ///
-    /// The answer to the first call in a run holds for all calls with this id, and for every replay. It is no step: it does not wait and takes no
+    /// The answer to the first call in a run holds for all calls with this id, and for every replay. It is not a step: it does not wait and takes no
     /// place in the history. Once no run without the patch is left, ``deprecatePatch(_:)`` takes its place.
     ///
     /// - Parameter id: the patch; 1 to 200 bytes like a step's name, unique in the workflow.

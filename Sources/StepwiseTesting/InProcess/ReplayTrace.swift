@@ -158,7 +158,7 @@ struct ReplayTrace: Codable, Sendable {
         }
         let place = instance.lastStep.map { "after step \"\($0)\"" } ?? "before the outcome of its first step"
         throw WorkflowTestFailure(
-            "run \(run): its function awaits something that is no step \(place) (Task.sleep, the main actor, an actor that others use): move it "
+            "run \(run): its function awaits something that is not a step \(place) (Task.sleep, the main actor, an actor that others use): move it "
                 + "into a step's body")
     }
 }

@@ -152,7 +152,7 @@ extension Scenarios {
                 let report = try await Doctor(client, pause: .milliseconds(1)).examine()
                 #expect(report.violations.isEmpty)
                 try #require(report.warnings.count == 2, "\(report.warnings)")
-                #expect(report.warnings[0].contains("from 4 inboxes whose names are no queue's, such as "))
+                #expect(report.warnings[0].contains("from 4 inboxes whose names are not a queue's, such as "))
                 #expect(report.warnings[0].contains(#""stepwise:{default}:inbox:a}:queue:b""#))
                 #expect(report.warnings[0].contains(#"which holds "}": a queue's name is"#))
                 #expect(report.warnings[1].contains("of 2 inboxes, such as stepwise:{default}:inbox:p"))

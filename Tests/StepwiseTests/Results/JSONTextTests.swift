@@ -41,7 +41,7 @@ struct JSONTextTests {
     )
     func `is refused if it is none, with what is wrong and at which byte`(_ text: String, _ part: String) throws {
         let problem = try #require(JSON.problem(with: Array(text.utf8)))
-        #expect(problem.hasPrefix("no valid JSON: "))
+        #expect(problem.hasPrefix("not valid JSON: "))
         #expect(problem.contains(part), "\(problem)")
     }
 

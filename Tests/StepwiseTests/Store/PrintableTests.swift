@@ -5,6 +5,9 @@ import StepwiseTesting
 import TestSupport
 import Testing
 
+/// A code point that the compiler takes in no literal.
+private func bare(_ value: UInt32) -> String { Unicode.Scalar(value).map { String(Character($0)) } ?? "" }
+
 /// What moves a cursor, ends a line, turns the direction of writing or cannot be seen, and how it is shown.
 private let hostile: [(text: String, shown: String)] = [
     ("\n", "\\n"), ("\r\n", "\\r\\n"), ("\t", "\\t"), ("\0", "\\u0000"), ("\u{1B}[31m", "\\u001b[31m"),
@@ -16,14 +19,20 @@ private let hostile: [(text: String, shown: String)] = [
     ("\u{17B4}", "\\u17b4"), ("\u{FE0F}", "\\ufe0f"), ("\u{2800}", "\\u2800"), ("\u{1D159}", "\\ud834\\udd59"),
     // Spaces, and what every font shows differently.
     ("\u{2003}", "\\u2003"), ("\u{E000}", "\\ue000"),
-    ("\u{10FFFD}", "\\udbff\\udffd"),
+    ("\u{10FFFD}", "\\udbff\\udffd"), ("\u{F0000}", "\\udb80\\udc00"),
+    // Blanks of hieroglyphs and a filler of Khitan.
+    ("\u{13441}", "\\ud80d\\udc41"), ("\u{13442}", "\\ud80d\\udc42"), ("\u{16FE4}", "\\ud81b\\udfe4"),
+    // What is not a character, or not yet, or not yet and will take no room.
+    ("\u{FFFE}", "\\ufffe"), (bare(0xFDD0), "\\ufdd0"), ("\u{1FFFF}", "\\ud83f\\udfff"),
+    ("\u{10FFFF}", "\\udbff\\udfff"), ("\u{378}", "\\u0378"), ("\u{E0FFF}", "\\udb43\\udfff"),
+    ("\u{2065}", "\\u2065"), ("\u{FFF0}", "\\ufff0"), ("\u{E01F0}", "\\udb40\\uddf0"),
 ]
 
 @Suite("Texts on one line")
 struct PrintableTests {
     @Test(arguments: [
         "", "plain text ~ \\ \" '", "né, größer", "a\u{A0}: b\u{202F}c", "日本\u{3000}語", "a\u{301}", "\u{1F600}",
-        "\u{2764}\u{FE0F}",
+        "\u{2764}\u{FE0F}", "\u{1D11E}", "\u{13000}", "\u{FFFD}", "\u{AC00}", "\u{2801}",
     ])
     func `What can be read stays as it is`(_ text: String) {
         #expect(text.printable == text)

@@ -72,7 +72,7 @@ struct TLSEndpointTests {
                 refusal(url, authority: "/nowhere/ca.pem").hasPrefix(
                     "the parameter trustedCertificatesFile: /nowhere/ca.pem does not exist"))
             #expect(refusal(url, authority: "/tmp").contains("give the path of a PEM file"))
-            #expect(refusal(url, authority: key).contains("\(key) is no PEM file of certificates"))
+            #expect(refusal(url, authority: key).contains("\(key) is not a PEM file of certificates"))
             #expect(
                 refusal(url, certificate: certificate)
                     == "the parameter clientCertificateFile: a certificate is of no use without its key; give the parameter clientKeyFile as well"
@@ -83,12 +83,12 @@ struct TLSEndpointTests {
             )
             #expect(
                 refusal(url, certificate: certificate, key: certificate).hasPrefix(
-                    "the parameter clientKeyFile: \(certificate) is no PEM file of a private key"))
+                    "the parameter clientKeyFile: \(certificate) is not a PEM file of a private key"))
             #expect(
                 refusal(url, certificate: certificate, key: files.path("other.key")).contains(
                     "other.key is not the key of the certificate in \(certificate)"))
             for name in ["10.0.0.1", "::1", "redis internal", ""] {
-                #expect(refusal(url, name: name).contains("\"\(name)\" is no host name"))
+                #expect(refusal(url, name: name).contains("\"\(name)\" is not a host name"))
             }
             for plain in ["redis://localhost:6379", "unix:///tmp/redis.sock"] {
                 #expect(

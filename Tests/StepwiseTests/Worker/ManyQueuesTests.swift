@@ -131,6 +131,57 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `Who looks after the dead asks about 100 lists at a time, and finds what one of them holds`() async throws
+        {
+            try await withWorker([note], configuration: .init(queues: Self.queues)) { client, server in
+                try await eventually("the worker is there") { try await client.workers().count == 1 }
+                let monitor = try await ScriptMonitor(server)
+                let now = try await client.redisTime()
+                let queues = RedisArgument(Self.queues.joined(separator: " "))
+                for number in 0..<30 {
+                    let name = "dead-\(number)"
+                    _ = try await server.command(
+                        "HSET", .init(Self.prefix + "worker:" + name), "state", "dead", "queues", queues)
+                    _ = try await server.command("ZADD", .init(Self.prefix + "workers"), .init(-now), .init(name))
+                }
+                let claim = Self.prefix + "claimed:dead-17:" + Self.last
+                _ = try await server.command("LPUSH", .init(claim), "turn nobody 1")
+                try await eventually("the claim has gone back") { try await !claims(server).contains(claim) }
+                let requests = try await monitor.requests()
+                monitor.stop()
+                let questions = requests.filter { $0.contains("\"EXISTS\"") && $0.contains(":dead-") }
+                #expect(questions.count >= 30)
+                let longest = questions.map { $0.split(separator: "\" \"").count - 1 }.max() ?? 0
+                #expect(longest <= 100, "a question about \(longest) lists")
+            }
+        }
+
+        @Test(.rule(8))
+        func `A claim whose reply was lost in one of 200 queues is found without a question for each of them`()
+            async throws
+        {
+            try await withWorker([note], configuration: .init(queues: Self.queues)) { client, server in
+                try await eventually("the worker is there") { try await client.workers().count == 1 }
+                let worker = try #require(try await client.workers().first?.name)
+                let monitor = try await ScriptMonitor(server)
+                let claim = Self.prefix + "claimed:\(worker):" + Self.last
+                _ = try await server.command("LPUSH", .init(claim), #"broadcast news 9000000000000000 "x""#)
+                let item = #"{"workflow":"note","payload":1,"id":"pushed-lost"}"#
+                _ = try await server.command("LPUSH", .init(Self.prefix + "accepting:\(worker):q198"), .init(item))
+                try await eventually("both have come to their ends") {
+                    let status = try await status(of: "pushed-lost", server)
+                    return try await !claims(server).contains(claim) && status == "completed"
+                }
+                let requests = try await monitor.requests()
+                monitor.stop()
+                let looks = requests.count { $0.contains("\"LPOS\"") }
+                #expect(looks > 0 && looks < 50, "\(looks) lists were looked through")
+                let releases = requests.count { $0.contains("\"EVALSHA\"") && $0.contains(":inbox:") }
+                #expect(releases > 0 && releases < 50, "\(releases) inboxes were asked for")
+            }
+        }
+
+        @Test(.rule(8))
         func `What comes to a queue with traffic does not wait for a look each time`() async throws {
             // Fewer slots than queues, and one only: it claims one item at a time.
             let configuration = StepwiseWorker.Configuration(queues: Self.queues, concurrency: 1)

@@ -261,7 +261,7 @@ struct PermanentErrorTests {
                 _ = try await server.command("CLUSTER", "DELSLOTS", .init(slot))
             }
             #expect(error.code == .unsupportedRedis)
-            #expect(error.message.contains("a server that is no cluster"), "\(error)")
+            #expect(error.message.contains("a server that is not a cluster"), "\(error)")
         }
     }
 

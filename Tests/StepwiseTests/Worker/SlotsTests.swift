@@ -121,4 +121,35 @@ struct SlotsTests {
         slots.allow(nil)
         #expect(slots.take(upTo: 5) == 4)
     }
+
+    @Test(.rule(10)) func `A round over an empty list leaves what a wary worker may give out as it was`() {
+        let slots = Slots(8)
+        slots.allow(3)
+        for _ in 0..<5 {
+            #expect(slots.take(upTo: 1) == 1)
+            let round = ClaimSlots(of: slots, upTo: 8)
+            #expect(round.count == 3)
+            round.releaseRest()
+        }
+        #expect(slots.take(upTo: 1) == 1)
+        var round = ClaimSlots(of: slots, upTo: 8)
+        round.use()
+        round.releaseRest()
+        // One item has come.
+        #expect(slots.take(upTo: 8) == 2)
+    }
+
+    @Test(.rule(10)) func `What was given out before a worker became wary comes back and lets it claim no more`() {
+        let slots = Slots(8)
+        slots.allow(4)
+        #expect(slots.take(upTo: 4) == 4)
+        slots.hold()
+        slots.releaseUnused(2)
+        #expect(slots.take(upTo: 8) == 0)
+        slots.allow(1)
+        slots.releaseUnused(2)
+        #expect(slots.take(upTo: 8) == 1)
+        slots.releaseUnused()
+        #expect(slots.take(upTo: 8) == 1)
+    }
 }

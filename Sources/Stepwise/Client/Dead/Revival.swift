@@ -43,7 +43,7 @@ package struct Revival: Sendable, Hashable {
         // Once a run's time was up, what failed last failed in its cleanup or its last word.
         let isCutOff = isTimeUp && history.contains(where: \.isCancel)
         guard let failure = ofStep ?? (history.last?.isError == true && !isCutOff ? history.count - 1 : nil) else {
-            // A request to end it, or its time being up, is no outcome of its work.
+            // A request to end it, or its time being up, is not an outcome of its work.
             keep = history.count
             while keep > 0, history[keep - 1].isCancel { keep -= 1 }
             forgetsCancel = keep < history.count

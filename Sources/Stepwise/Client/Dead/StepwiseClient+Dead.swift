@@ -160,7 +160,7 @@ extension StepwiseClient {
             if let workflow = taken.text(.workflow), taken.text(.origin) != id {
                 throw StepwiseError(
                     .invalidIdentifier,
-                    "run id \(newID) belongs to a run of workflow \"\(workflow)\" that is no restart of run \(id); choose another id"
+                    "run id \(newID) belongs to a run of workflow \"\(workflow)\" that is not a restart of run \(id); choose another id"
                 )
             }
         }

@@ -132,7 +132,7 @@ extension RunDiagnosis {
         default:
             report(
                 .unreadableOpenStep, step: step, key: keys.open(run.id),
-                "its mover is said to be \"\(open.place)\", which is no place",
+                "its mover is said to be \"\(open.place)\", which is not a place",
                 advice: "write what it should be: \(rewrite(step, nil))",
                 evidence: text)
         }

@@ -76,7 +76,7 @@ package struct RunDiagnosis: Sendable {
                     advice: "look at it: \(redisCommand("HGET", key, String(index + 1)))", evidence: "\(index + 1)")
                 continue
             }
-            // A request to cancel the run, or the end of its time, is no step's.
+            // A request to cancel the run, or the end of its time, is not a step's.
             if step.isEmpty { continue }
             if let first = numbers.updateValue(index + 1, forKey: step) {
                 report(

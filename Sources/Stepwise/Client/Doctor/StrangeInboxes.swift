@@ -23,7 +23,7 @@ package struct StrangeInboxes: Sendable {
     /// By bytes: what follows may join the colon to one character.
     package static func isInbox(_ name: String) -> Bool { name.utf8.starts(with: "inbox:".utf8) }
 
-    /// Whether it was read from bytes that are no UTF-8. Such a key cannot be asked for by its name.
+    /// Whether it was read from bytes that are not UTF-8. Such a key cannot be asked for by its name.
     package static func isUnreadable(_ name: String) -> Bool { name.unicodeScalars.contains("\u{FFFD}") }
 
     package func warnings(keys: Keys) -> [String] {
@@ -31,7 +31,7 @@ package struct StrangeInboxes: Sendable {
         if let first = misnamed.min() {
             let problem = Identifier.problem(withQueue: String(first.utf8.dropFirst("inbox:".utf8.count)) ?? "")
             warnings.append(
-                "no worker can claim from \(misnamed.count) inboxes whose names are no queue's, such as "
+                "no worker can claim from \(misnamed.count) inboxes whose names are not a queue's, such as "
                     + "\(JSON.string((keys.prefix + first).prefix(bytes: 220))), which \(problem ?? "is none"); remove them, and let an ACL "
                     + "name the inboxes that a service may push to")
         }

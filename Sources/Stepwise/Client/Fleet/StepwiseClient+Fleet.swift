@@ -74,10 +74,10 @@ extension StepwiseClient {
                 if worker.isIndexed || worker.hasEntry { workers.append(worker) }
             }
         }
-        for index in workers.indices {
-            let lists = workers[index].queues.map { keys.claimed(workers[index].name, $0) }
-            workers[index].claims = try await all(lists.map { .length($0) }, doing: "reading the claims").reduce(0, +)
+        let lists: [(index: Int, key: String)] = workers.indices.flatMap { index in
+            workers[index].queues.map { (index: index, key: keys.claimed(workers[index].name, $0)) }
         }
+        for (list, count) in zip(lists, try await lengths(of: lists.map(\.key))) { workers[list.index].claims += count }
         return workers.sorted { ($1.lastBeat ?? 0, $0.name) < ($0.lastBeat ?? 0, $1.name) }
     }
 

@@ -64,16 +64,20 @@ extension StepwiseClient {
         let paused = try await paused()
         totals.pausedWorkflows = paused.workflows
         for (queue, since) in paused.queues { queues[queue, default: QueueListing(name: queue)].pausedSince = since }
-        for list in claims {
-            queues[list.queue, default: QueueListing(name: list.queue)].claimed += try await length(
-                keys.claimed(list.worker, list.queue))
+        let held = Array(claims)
+        for (list, count) in zip(held, try await lengths(of: held.map { keys.claimed($0.worker, $0.queue) })) {
+            queues[list.queue, default: QueueListing(name: list.queue)].claimed += count
         }
-        for name in queues.keys {
-            queues[name]?.ready = try await length(keys.queue(name))
-            queues[name]?.pushed = try await length(keys.inbox(name))
+        let names = queues.keys.sorted()
+        for (name, count) in zip(names, try await lengths(of: names.map { keys.queue($0) })) {
+            queues[name]?.ready = count
         }
-        for list in unserved {
-            totals.unserved[list.workflow, default: 0] += try await length(keys.unserved(list.queue, list.workflow))
+        for (name, count) in zip(names, try await lengths(of: names.map { keys.inbox($0) })) {
+            queues[name]?.pushed = count
+        }
+        let waiting = Array(unserved)
+        for (list, count) in zip(waiting, try await lengths(of: waiting.map { keys.unserved($0.queue, $0.workflow) })) {
+            totals.unserved[list.workflow, default: 0] += count
         }
         totals.queues = queues.values.sorted { $0.name < $1.name }
         totals.malformed = try await length(keys.malformed)
@@ -84,6 +88,13 @@ extension StepwiseClient {
     /// The length of a list.
     func length(_ key: String) async throws -> Int {
         try await command(.length(key), doing: "reading \(key)")
+    }
+
+    /// The lengths of lists, a page of them at a time: there may be 1,000 a worker.
+    func lengths(of lists: [String]) async throws(StepwiseError) -> [Int] {
+        var lengths: [Int] = []
+        for page in lists.pages() { lengths += try await all(page.map { .length($0) }, doing: "reading the lists") }
+        return lengths
     }
 
     /// The newest rejected items, as the JSON that is stored of each: `reason`, `queue`, `item` or `itemHex`, of a long one `length`, `at`.

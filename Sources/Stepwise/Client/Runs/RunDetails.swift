@@ -87,7 +87,7 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var lost: Int
     /// The failed attempts before the last, at most the last 20 of them.
     public var failed: [FailedAttempt]
-    /// Of the record of a cancellation, or of a run's timeout, which are no step's: its reason.
+    /// Of the record of a cancellation, or of a run's timeout, which are not a step's: its reason.
     public var cancel: String?
     /// The JSON of the key that the step was called with.
     public var key: String?

@@ -4,7 +4,7 @@ extension StepwiseClient {
     /// - Parameters:
     ///   - token: the callback's.
     ///   - value: the answer, stored as JSON.
-    /// - Throws: ``StepwiseError``: `invalidIdentifier` for what is no token, `wrongStatus` if the run has ended, `noSuchRun`, `notStorable`,
+    /// - Throws: ``StepwiseError``: `invalidIdentifier` for what is not a token, `wrongStatus` if the run has ended, `noSuchRun`, `notStorable`,
     ///   `tooLarge`, or one of the `redis…` codes.
     @discardableResult
     public func complete(_ token: String, _ value: some Encodable & Sendable) async throws -> EventDelivery {
@@ -29,7 +29,7 @@ extension StepwiseClient {
     /// Tells that a callback will still be answered: its wait ends that much from now on, by Redis' clock, if that is later than it would have.
     ///
     /// - Returns: whether a step waits for it with a timeout; if none does, nothing was changed.
-    /// - Throws: ``StepwiseError``: `invalidIdentifier` for what is no token, or one of the `redis…` codes.
+    /// - Throws: ``StepwiseError``: `invalidIdentifier` for what is not a token, or one of the `redis…` codes.
     @discardableResult
     public func extend(_ token: String, by duration: Duration) async throws -> Bool {
         let parts = try parts(of: token)
@@ -50,7 +50,7 @@ extension StepwiseClient {
         guard let parts = CallbackToken(token) else {
             throw StepwiseError(
                 .invalidIdentifier,
-                "this is no callback's token: it is a run's id, a colon and 32 hexadecimal digits, as Callback.token gives it"
+                "this is not a callback's token: it is a run's id, a colon and 32 hexadecimal digits, as Callback.token gives it"
             )
         }
         return parts

@@ -203,7 +203,7 @@ extension ScriptCall<String> {
         keys: Keys, item: RedisArgument, workItem: WorkItem?, worker: String, queue: String, lost: Bool,
         maximumWorkerLosses: Int, parentQueue: String? = nil
     ) -> Self {
-        // What is no work item has no run; it goes back as it is.
+        // What is not a work item has no run; it goes back as it is.
         var kind = "message"
         var generation = ""
         var step = ""

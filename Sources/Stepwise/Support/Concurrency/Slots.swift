@@ -12,13 +12,30 @@ package final class Slots: Sendable {
         var isHeld = false
         /// How many slots may still be given out, however many are free.
         var allowance = Int.max
+        /// How many of these were given out, and may come back unused.
+        var spent = 0
         /// How many wait for an item.
         var waiting = 0
         var quietWaiter: CheckedContinuation<Bool, Never>?
         var waiters: [CheckedContinuation<Bool, Never>] = []
 
         mutating func spend(_ number: Int) {
-            if allowance != .max { allowance -= number }
+            if allowance == .max { return }
+            allowance -= number
+            spent += number
+        }
+
+        /// Slots were not used. Those of before the last allowance make this one no larger.
+        mutating func refund(_ number: Int) {
+            if allowance == .max { return }
+            let number = min(number, spent)
+            allowance += number
+            spent -= number
+        }
+
+        mutating func allow(_ number: Int) {
+            allowance = number
+            spent = 0
         }
 
         /// Takes slots for as many of those who wait for one as may have one.
@@ -75,7 +92,7 @@ package final class Slots: Sendable {
             if state.isStopped || state.isPaused || state.isHeld { return false }
             state.waiting += 1
             // The slot was not for an item.
-            state.spend(-1)
+            state.refund(1)
             return true
         }
         release()
@@ -89,6 +106,13 @@ package final class Slots: Sendable {
             return Self.takeQuietWaiter(&state, count)
         }
         quiet?.resume(returning: true)
+    }
+
+    /// Releases slots with which no work item was claimed: as many more may be given out.
+    package func releaseUnused(_ number: Int = 1) {
+        if number <= 0 { return }
+        state.withLock { $0.refund(number) }
+        release(number)
     }
 
     package func release(_ number: Int = 1) {
@@ -163,7 +187,7 @@ package final class Slots: Sendable {
     package func hold() {
         state.withLock { state in
             state.isHeld = true
-            state.allowance = 0
+            state.allow(0)
         }
     }
 
@@ -171,7 +195,7 @@ package final class Slots: Sendable {
     package func allow(_ number: Int?) {
         let waiters = state.withLock { state in
             state.isHeld = false
-            state.allowance = number ?? .max
+            state.allow(number ?? .max)
             return state.takeWaiters()
         }
         for waiter in waiters { waiter.resume(returning: true) }
@@ -193,4 +217,26 @@ package final class Slots: Sendable {
         }
         quiet?.resume(returning: true)
     }
+}
+
+/// The slots of one round of claims: the caller's and what was free beside it.
+package struct ClaimSlots: Sendable {
+    private let slots: Slots
+    /// How many there were.
+    package let count: Int
+    /// How many no item has used.
+    package private(set) var free: Int
+
+    /// - Parameter most: with the one that the caller has.
+    package init(of slots: Slots, upTo most: Int) {
+        self.slots = slots
+        count = 1 + slots.take(upTo: most - 1)
+        free = count
+    }
+
+    /// An item has one of them now, and releases it.
+    package mutating func use() { free -= 1 }
+
+    /// The round is over. To be called once.
+    package func releaseRest() { slots.releaseUnused(free) }
 }

@@ -2,7 +2,7 @@ extension JSON {
     /// How deep arrays and objects may be nested: as deep as `JSONDecoder` takes them.
     package static let depthLimit = 512
 
-    /// What keeps a text from being one JSON value and nothing else, by the letter of RFC 8259, said of the text: "no valid
+    /// What keeps a text from being one JSON value and nothing else, by the letter of RFC 8259, said of the text: "not valid
     /// JSON: …". Names the byte, counted from 0. `nil` if nothing does.
     package static func problem(with bytes: [UInt8]) -> String? {
         var reader = Reader(bytes: bytes)
@@ -202,17 +202,17 @@ extension JSON {
 
         private func expected(_ what: String) -> Problem {
             guard let next else {
-                return Problem(text: "no valid JSON: it ends at byte \(at), where \(what) was expected")
+                return Problem(text: "not valid JSON: it ends at byte \(at), where \(what) was expected")
             }
             return invalid("\(what) was expected, not \(shown(next)),")
         }
 
         private func invalid(_ what: String) -> Problem {
-            Problem(text: "no valid JSON: \(what) at byte \(at)")
+            Problem(text: "not valid JSON: \(what) at byte \(at)")
         }
 
         private func notUTF8(_ at: Int) -> Problem {
-            Problem(text: "no valid JSON: it is not UTF-8 at byte \(at) (\(shown(bytes[at])))")
+            Problem(text: "not valid JSON: it is not UTF-8 at byte \(at) (\(shown(bytes[at])))")
         }
 
         private func shown(_ byte: UInt8) -> String {

@@ -135,7 +135,8 @@ package enum JSON {
             let text = try container.decode(String.self)
             guard let date = DateText.date(from: text) else {
                 throw DecodingError.dataCorruptedError(
-                    in: container, debugDescription: "\"\(text)\" is no ISO 8601 date such as 2026-01-31T12:00:00.000Z")
+                    in: container,
+                    debugDescription: "\"\(text)\" is not an ISO 8601 date such as 2026-01-31T12:00:00.000Z")
             }
             return date
         }

@@ -34,7 +34,7 @@ final class ClaimLedger: Sendable {
 
     /// Remembers a claimed item. `nil` if an equal work item is held; it is taken up again at that one's end.
     ///
-    /// - Parameter isCounted: items that are no work items may be equal, and are counted.
+    /// - Parameter isCounted: items that are not work items may be equal, and are counted.
     func begin(_ item: [UInt8], isCounted: Bool = false) -> Claim? {
         state.withLock { state in
             if !isCounted, state.held[Item(item)] != nil {

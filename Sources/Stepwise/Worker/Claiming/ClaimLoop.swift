@@ -21,11 +21,11 @@ struct ClaimLoop: Sendable {
         var batch = 1
         while await slot() {
             if session.isLeaving {
-                session.slots.release()
+                session.slots.releaseUnused()
                 return
             }
             if session.isPaused(queue: source.queue) {
-                session.slots.release()
+                session.slots.releaseUnused()
                 continue
             }
             do {
@@ -54,7 +54,7 @@ struct ClaimLoop: Sendable {
         var pause = shortest
         var batch = 1
         while pause < ListLook.interval, !goesBack, await session.slots.acquire() {
-            if goesBack { return session.slots.release() }
+            if goesBack { return session.slots.releaseUnused() }
             do {
                 batch = try await claimSeveral(batch)
                 trouble.over()
@@ -110,13 +110,12 @@ struct ClaimLoop: Sendable {
 
     /// Takes up to `batch` items without waiting; the caller holds one slot already.
     private func claimSeveral(_ batch: Int) async throws(RedisError) -> Int {
-        let slots = 1 + session.slots.take(upTo: batch - 1)
-        var free = slots
-        defer { session.slots.release(free) }
+        var slots = ClaimSlots(of: session.slots, upTo: batch)
+        defer { slots.releaseRest() }
         let claim = StoreCommand.claim(session.keys, from: source, for: session.name, longest: longest)
         var items: [ClaimedItem] = []
         var failure: RedisError?
-        for reply in try await session.connections.commands.send(Array(repeating: claim, count: slots)) {
+        for reply in try await session.connections.commands.send(Array(repeating: claim, count: slots.count)) {
             do throws(RedisError) {
                 if let item = try reply.get() { items.append(item) }
             } catch {
@@ -128,13 +127,13 @@ struct ClaimLoop: Sendable {
         let isReversed = goesBack
         if isReversed { items.reverse() }
         for (index, item) in items.enumerated() {
-            free -= 1
+            slots.use()
             await accept(item, hasSlot: true, newer: isReversed ? 0 : items.count - 1 - index)
         }
         if let failure { throw failure }
-        let taken = slots - free
+        let taken = slots.count - slots.free
         if taken == 0 { return 1 }
-        return free == 0 ? min(batch * 2, Self.most) : max(2, taken)
+        return slots.free == 0 ? min(batch * 2, Self.most) : max(2, taken)
     }
 
     private var goesBack: Bool {

@@ -19,9 +19,7 @@ final class ListLook: Sendable {
 
     init(session: WorkerSession, sources: [ClaimSource]) {
         self.session = session
-        pages = stride(from: 0, to: sources.count, by: Self.page).map { start in
-            Array(sources[start..<min(start + Self.page, sources.count)])
-        }
+        pages = sources.pages(of: Self.page)
     }
 
     func run() async {
@@ -68,18 +66,20 @@ final class ListLook: Sendable {
         !session.isPaused(queue: source.queue) && !busy.withLock { $0.contains(source) }
     }
 
-    /// Which of these have a list that is not empty; an empty one does not exist. One question for each, in one write.
+    /// Which of these have a list that is not empty; an empty one does not exist. One question for each, a page of them in one write.
     private func ask<Element>(
         _ elements: [Element], _ sources: (Element) -> [ClaimSource]
     ) async throws(RedisError) -> [Element] {
         let keys = session.keys
-        let questions: [StoreCommand<Int>] = elements.map { element in
-            .count(existing: sources(element).map { $0.list(keys) })
-        }
         var found: [Element] = []
-        let replies = try await session.connections.commands.send(questions)
-        for (element, reply) in zip(elements, replies) {
-            if try reply.get() > 0 { found.append(element) }
+        for page in elements.pages() {
+            let questions: [StoreCommand<Int>] = page.map { element in
+                .count(existing: sources(element).map { $0.list(keys) })
+            }
+            let replies = try await session.connections.commands.send(questions)
+            for (element, reply) in zip(page, replies) {
+                if try reply.get() > 0 { found.append(element) }
+            }
         }
         return found
     }

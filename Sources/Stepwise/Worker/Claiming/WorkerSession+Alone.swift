@@ -7,7 +7,7 @@ extension WorkerSession {
     func isLastDelivery(lost: Int) -> Bool { lost > 0 && lost >= configuration.maximumWorkerLosses - 1 }
 
     /// Sees to it that the caller's work item is the only one in this process: claims nothing, releases what has not begun, and waits
-    /// for the rest, for a lease at most: what goes on beside it may go on for hours. Should the process end before that, it is no loss of this one;
+    /// for the rest, for a lease at most: what goes on beside it may go on for hours. Should the process end before that, it is not a loss of this one;
     /// should it end after that, it is nobody else's. To be followed by ``endAlone()``.
     ///
     /// - Parameter text: the claim's; of a turn without what a first one brings along.
@@ -56,7 +56,8 @@ extension WorkerSession {
 
     /// What was released and claimed again before its first handling had ended has no slot, and would be lost with the process.
     private func releaseRest() async {
-        for queue in configuration.queues {
+        let queues = try? await queuesHeld(by: name, among: configuration.queues)
+        for queue in queues ?? [] {
             let list = try? await command(.items(keys.claimed(name, queue)))
             let held = ledger.items
             for item in list ?? [] where !held.contains(item) {

@@ -29,7 +29,7 @@ extension WorkerSession {
             var passed = 0
             while passed < 1000, await self.slots.acquire() {
                 let step = (try? await self.reclaimOne(of: list, passing: passed)) ?? .none
-                if step != .claimed { self.slots.release() }
+                if step != .claimed { self.slots.releaseUnused() }
                 switch step {
                 case .claimed, .gone: break
                 case .notForUs: passed += 1

@@ -44,7 +44,7 @@ extension WorkerSession {
                 else { continue }
                 hasFound = true
                 guard await slots.acquire() else { return }
-                if try await !retryVersion(run, of: workflow, version, queue: queue) { slots.release() }
+                if try await !retryVersion(run, of: workflow, version, queue: queue) { slots.releaseUnused() }
             }
             cursor = page.next
             unfitCursors[workflow] = page.next

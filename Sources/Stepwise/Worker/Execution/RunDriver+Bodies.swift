@@ -331,7 +331,7 @@ extension RunDriver {
             }
             return .ended(.value(json), took: body.took)
         case .failure where body.isUnwanted:
-            // This worker's doing is no outcome of the step.
+            // This worker's doing is not an outcome of the step.
             return .cancelled
         case .failure(let error) where error is BodyWithdrawn:
             return .givenBack

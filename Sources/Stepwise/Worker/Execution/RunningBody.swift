@@ -180,7 +180,7 @@ final class RunningBody: Sendable {
 
     /// Cancels the body's task, on the calling thread: what the body does about it may block that.
     ///
-    /// - Parameter unwanted: whether it is for nobody any more; then its end is no outcome. Else it is the worker's session that has ended, and
+    /// - Parameter unwanted: whether it is for nobody any more; then its end is not an outcome. Else it is the worker's session that has ended, and
     ///   the time limit with it.
     func cancel(unwanted: Bool = false) {
         let (work, timer) = state.withLock { state in

@@ -168,9 +168,16 @@ actor Maintenance {
                 }
             }
         }
-        for (queue, entries) in queues {
-            try await session.evaluate(.promote(session.keys, queue: queue, entries))
+        // One call a queue, and up to a page of queues: together.
+        try await withThrowingDiscardingTaskGroup { group in
+            for (queue, entries) in queues {
+                group.addTask { try await self.promote(entries, to: queue) }
+            }
         }
+    }
+
+    private func promote(_ entries: [String], to queue: String) async throws {
+        try await session.evaluate(.promote(session.keys, queue: queue, entries))
     }
 
     /// A timer that this worker cannot deal with stays where it is for a while, so that another takes it. Then it is put off by a minute, and so is
@@ -233,27 +240,32 @@ actor Maintenance {
     private func sweepTheDead() async throws {
         let keys = session.keys
         var known: [String: [String]] = [:]
-        for page in 0..<20 {
-            let dead = try await session.command(.dead(keys, from: page * 500, count: 500))
+        for page in 0..<100 {
+            let dead = try await session.command(.dead(keys, from: page * 100, count: 100))
             if dead.isEmpty { break }
             let now = try await session.redisTime()
-            for (name, _) in dead {
-                if let queues = queuesOfDead[name], !queues.isEmpty {
-                    known[name] = queues
-                } else {
-                    known[name] = try await session.command(.queues(keys, ofWorker: name))
-                }
-            }
-            let lists = dead.flatMap { dead in
-                ClaimSource.all(known[dead.name] ?? []).map { $0.claims(keys, dead.name) }
-            }
-            // One question for all of them: mostly there is nothing.
-            let holding = lists.isEmpty ? 0 : try await session.command(.count(existing: lists))
-            for (name, at) in dead where holding > 0 || now - at > Self.deadNameMilliseconds {
+            let news = dead.map(\.name).filter { queuesOfDead[$0]?.isEmpty ?? true }
+            let questions: [StoreCommand<[String]>] = news.map { .queues(keys, ofWorker: $0) }
+            let answers = try await session.commands(questions)
+            for (name, _) in dead { known[name] = queuesOfDead[name] }
+            for (name, queues) in zip(news, answers) { known[name] = queues }
+            let holders = try await holders(among: dead.map(\.name), known)
+            for (name, at) in dead where holders.contains(name) || now - at > Self.deadNameMilliseconds {
                 try await session.sweep(name, leaveAfter: Self.deadNameMilliseconds)
             }
         }
         queuesOfDead = known
+    }
+
+    /// Which of the dead hold something: mostly none. Each may have claimed from 1,000 queues, so a question is about 100 lists.
+    private func holders(among names: [String], _ queues: [String: [String]]) async throws -> Set<String> {
+        let keys = session.keys
+        let parts: [(name: String, lists: [String])] = names.flatMap { name in
+            ClaimSource.all(queues[name] ?? []).map { $0.claims(keys, name) }.pages().map { (name: name, lists: $0) }
+        }
+        let questions: [StoreCommand<Int>] = parts.map { .count(existing: $0.lists) }
+        let counts = try await session.commands(questions)
+        return Set(zip(parts, counts).compactMap { part, count in count > 0 ? part.name : nil })
     }
 
     // MARK: The worker's own claims
@@ -282,7 +294,7 @@ actor Maintenance {
         guard surplusLooks == 3 else { return }
         surplusLooks = 0
         session.logger.notice("pushed items whose claim's reply was lost go back", metadata: ["count": "\(count)"])
-        for queue in session.configuration.queues {
+        for queue in try await session.queuesHeld(by: session.name, among: session.configuration.queues) {
             try await session.releasePushed(of: session.name, queue: queue, lost: false, pages: 1)
         }
     }

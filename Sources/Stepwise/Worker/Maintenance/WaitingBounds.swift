@@ -35,11 +35,18 @@ actor WaitingBounds {
         let keys = session.keys
         try await trimMalformed()
         var pause = Duration.seconds(60)
-        for queue in try await session.command(.pushedQueues(keys)) {
-            for waiting in [Waiting.runs(queue: queue), .events(keys.expectedPushed(queue))] {
-                if try await isLong(waiting) { pause = min(pause, .seconds(10)) }
-                if try await !lookThrough(waiting) { pause = .zero }
+        let lists = try await session.command(.pushedQueues(keys)).flatMap { queue in
+            [Waiting.runs(queue: queue), .events(keys.expectedPushed(queue))]
+        }
+        // Most are empty, and there may be 2,000.
+        let counts = try await session.commands(lists.map { StoreCommand<Int>.count(existing: [$0.list(keys)]) })
+        for (waiting, count) in zip(lists, counts) {
+            if count == 0 {
+                lookedAt[waiting.list(keys)] = nil
+                continue
             }
+            if try await isLong(waiting) { pause = min(pause, .seconds(10)) }
+            if try await !lookThrough(waiting) { pause = .zero }
         }
         try await failWaiting()
         return pause

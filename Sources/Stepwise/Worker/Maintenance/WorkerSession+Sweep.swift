@@ -9,14 +9,12 @@ extension WorkerSession {
         try await evaluate(.deregister(keys, dead, queues: queues, age: leaveAfter))
     }
 
-    /// Moves everything that a name has claimed back. First it asks, in one write, in which queues there is something: there may be 1,000.
-    func releaseAll(of name: String, queues: [String], lost: Bool) async throws {
-        let questions: [StoreCommand<Int>] = queues.map { queue in
-            .count(existing: [keys.claimed(name, queue), keys.accepting(name, queue)])
-        }
-        let counts = try await commands(questions)
-        for (queue, count) in zip(queues, counts) where count > 0 {
-            try await releaseAll(of: name, queue: queue, lost: lost)
+    /// Moves everything that a name has claimed back.
+    ///
+    /// - Parameter kept: what stays.
+    func releaseAll(of name: String, queues: [String], lost: Bool, but kept: Set<[UInt8]> = []) async throws {
+        for queue in try await queuesHeld(by: name, among: queues) {
+            try await releaseAll(of: name, queue: queue, lost: lost, but: kept)
             try await releasePushed(of: name, queue: queue, lost: lost)
         }
     }
@@ -41,7 +39,7 @@ extension WorkerSession {
     ///
     /// - Parameter kept: what stays in the list.
     func releaseAll(of name: String, queue: String, lost: Bool, but kept: Set<[UInt8]> = []) async throws {
-        // A frozen worker's blocking claim may still be served, with the very item that goes back. That is no second loss.
+        // A frozen worker's blocking claim may still be served, with the very item that goes back. That is not a second loss.
         var counted: Set<String> = []
         while true {
             let items = try await command(.items(keys.claimed(name, queue), count: 100))

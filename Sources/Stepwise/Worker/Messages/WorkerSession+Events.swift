@@ -28,7 +28,7 @@ extension WorkerSession {
         -> Bool
     {
         do {
-            guard let waiter = EventWaiter(text) else { throw RedisError(.refused, "\"\(text)\" is no waiter") }
+            guard let waiter = EventWaiter(text) else { throw RedisError(.refused, "\"\(text)\" is not a waiter") }
             return try await store.deliver(
                 .init(id: waiter.run, generation: waiter.generation, queue: waiter.queue, keys: keys),
                 step: waiter.step, message,

@@ -41,18 +41,14 @@ extension WorkerSession {
             let once = self.bodies.all.filter { $0.isOnce && $0.body.isWanted }
             await self.recordReturned(of: self.bodies.all)
             let kept = Set(once.map { Array($0.text.utf8) })
-            for queue in self.configuration.queues {
-                try await self.releaseAll(of: self.name, queue: queue, lost: false, but: kept)
-                try await self.releasePushed(of: self.name, queue: queue, lost: false)
-            }
+            let queues = self.configuration.queues
+            try await self.releaseAll(of: self.name, queues: queues, lost: false, but: kept)
             if !once.isEmpty {
                 await self.waitForEnds(of: once, until: shutdown)
                 await self.recordReturned(of: once)
-                for queue in self.configuration.queues {
-                    try await self.releaseAll(of: self.name, queue: queue, lost: false)
-                }
+                try await self.releaseAll(of: self.name, queues: queues, lost: false)
             }
-            _ = try await self.evaluate(.declareSelfDead(self.keys, self.name, queues: self.configuration.queues))
+            _ = try await self.evaluate(.declareSelfDead(self.keys, self.name, queues: queues))
         }
         // Redis was another one in the middle of it, which may not know the name.
         if connections.beatGate.isShut { await declareSelfDead() }

@@ -38,18 +38,66 @@ extension WorkerSession {
         try await insist { try await $0.send(command) }
     }
 
-    /// Plain commands of one kind in one write, sent until all answers came.
+    /// Plain commands of one kind, a page of them in one write, each page sent until all its answers came.
     nonisolated(nonsending) func commands<Reply>(_ commands: [StoreCommand<Reply>]) async throws -> [Reply] {
-        try await insist { client in
-            var replies: [Reply] = []
-            for reply in try await client.send(commands) { replies.append(try reply.get()) }
-            return replies
+        var all: [Reply] = []
+        for page in commands.pages() {
+            let answers: [Reply] = try await insist { client in
+                var replies: [Reply] = []
+                for reply in try await client.send(page) { replies.append(try reply.get()) }
+                return replies
+            }
+            all += answers
         }
+        return all
     }
 
-    /// A claim as a list has it; `nil` if it has none that the beat lists like this.
-    func claimedItem(_ listed: [UInt8], in list: String) async throws -> [UInt8]? {
-        if !ListedClaim.isCut(listed) { return try await command(.isClaimed(listed, in: list)) ? listed : nil }
+    /// The queues in which a name holds something. There may be 1,000: first it asks which pages of them have any.
+    func queuesHeld(by name: String, among queues: [String]) async throws -> [String] {
+        func question(_ some: [String]) -> StoreCommand<Int> {
+            .count(existing: ClaimSource.all(some).map { $0.claims(keys, name) })
+        }
+        // Two keys a queue.
+        let pages = queues.pages(of: 50)
+        let counts = try await commands(pages.map(question))
+        let near = zip(pages, counts).flatMap { page, count in count > 0 ? page : [] }
+        let each = try await commands(near.map { question([$0]) })
+        return zip(near, each).compactMap { queue, count in count > 0 ? queue : nil }
+    }
+
+    /// Where this name holds a claim, and the claim as it is there.
+    ///
+    /// - Parameter listed: as the beat lists it.
+    func findClaim(_ listed: [UInt8]) async throws -> (item: [UInt8], queue: String)? {
+        let isCut = ListedClaim.isCut(listed)
+        for page in try await queuesHeld(by: name, among: configuration.queues).pages() {
+            if isCut {
+                for queue in page {
+                    let item = try? await longItem(listed, in: keys.claimed(name, queue))
+                    if let item { return (item: item, queue: queue) }
+                }
+                continue
+            }
+            let questions: [StoreCommand<Bool>] = page.map { .isClaimed(listed, in: keys.claimed(name, $0)) }
+            let answers: [Bool] = try await insist { client in
+                var answers: [Bool] = []
+                for reply in try await client.send(questions) {
+                    // A key of another type hides no other.
+                    if case .failure(let error) = reply, error.message.hasPrefix("WRONGTYPE") {
+                        answers.append(false)
+                    } else {
+                        answers.append(try reply.get())
+                    }
+                }
+                return answers
+            }
+            for (queue, isThere) in zip(page, answers) where isThere { return (item: listed, queue: queue) }
+        }
+        return nil
+    }
+
+    /// A long claim as a list has it; `nil` if it has none that the beat lists like this.
+    private func longItem(_ listed: [UInt8], in list: String) async throws -> [UInt8]? {
         // One at a time: each may be long.
         for place in 0..<2000 {
             guard let item = try await command(.items(list, from: place, count: 1)).first else { return nil }

@@ -446,18 +446,16 @@ final class WorkerSession: Sendable {
         spawn {
             defer { self.state.withLock { _ = $0.takingUp.remove(listed) } }
             let hasSlot = self.slots.take(upTo: 1) == 1
-            // Of several queues only one list has it; the scripts find out which.
-            for queue in self.configuration.queues {
-                if let item = try? await self.claimedItem(listed, in: self.keys.claimed(self.name, queue)) {
-                    if hasSlot {
-                        self.accept(item, from: queue)
-                    } else {
-                        try? await self.release(item, to: .queue(queue))
-                    }
-                    return
-                }
+            // Of several queues only one list has it.
+            guard let claim = try? await self.findClaim(listed) else {
+                if hasSlot { self.slots.releaseUnused() }
+                return
             }
-            if hasSlot { self.slots.release() }
+            if hasSlot {
+                self.accept(claim.item, from: claim.queue)
+            } else {
+                try? await self.release(claim.item, to: .queue(claim.queue))
+            }
         }
     }
 
@@ -635,7 +633,7 @@ final class WorkerSession: Sendable {
     func warnOfEscape(workflow: String, run: String, lastStep: String?) {
         guard state.withLock({ $0.warnedOfEscape.insert(workflow).inserted }) else { return }
         logger.warning(
-            "a workflow's function awaits something that is no step (Task.sleep, the main actor, a shared actor); its replay may differ",
+            "a workflow's function awaits something that is not a step (Task.sleep, the main actor, a shared actor); its replay may differ",
             metadata: ["workflow": "\(workflow)", "run": "\(run)", "step": "\(lastStep ?? "")"])
     }
 

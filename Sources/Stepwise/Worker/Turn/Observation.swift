@@ -18,7 +18,7 @@ public struct ObservedStep: Sendable, Hashable {
     public var generation: Int
     /// Its number in the history, from 1 on: with `run` and `generation` it tells this outcome from all others.
     public var number: Int
-    /// The step's id; empty for what is no step's: a cancellation, the end of a run's time.
+    /// The step's id; empty for what is not a step's: a cancellation, the end of a run's time.
     public var step: String
     /// `nil` for a step with a body, else the word for its kind: `sleep`, `waitForEvent`, `invoke` and others.
     public var kind: String?

@@ -2,7 +2,7 @@ internal import Logging
 
 /// What keeps a run's function from going on here, and parking the run for it.
 extension RunDriver {
-    /// What stands in the way of the function's next step: its code, or a wait for something that is no step. `nil`: nothing.
+    /// What stands in the way of the function's next step: its code, or a wait for something that is not a step. `nil`: nothing.
     ///
     /// - Parameter opened: how many of the function's calls Redis has opened. They are compared with what is open there once for each instance, and
     ///   again for what others have opened since.
@@ -20,7 +20,7 @@ extension RunDriver {
         let place = instance.lastStep.map { "after step \"\($0)\"" } ?? "before its first step"
         return
             "the function left its executor \(place) and was not back within \(session.configuration.offExecutorLimit): it awaited something "
-            + "that is no step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
+            + "that is not a step (Task.sleep, the main actor, an actor of its own); move that into a step's body, then resume the run"
     }
 
     /// A first look at what is new; where it does not fit, a second at everything.

@@ -56,7 +56,7 @@ extension RunDriver {
                 var way = way
                 way.opened = driver.confirm(
                     inlineOutcome, after: .inline(step: next.step, attempt: 1, lost: 0), opened: way.opened)
-                driver.session.slots.release(inlineOutcome.reserved)
+                driver.session.slots.releaseUnused(inlineOutcome.reserved)
                 (way.step, way.inlineOutcome) = (next.step, nil)
                 driver.takeQuickStep(way, end)
             }
@@ -66,7 +66,7 @@ extension RunDriver {
                 guard case .success(.integer(1)) = reply else { return end(driver, way) }
                 var way = way
                 way.opened = driver.confirm(inlineOutcome, after: .finished(status: .completed), opened: way.opened)
-                driver.session.slots.release(inlineOutcome.reserved)
+                driver.session.slots.releaseUnused(inlineOutcome.reserved)
                 way.inlineOutcome = nil
                 way.hasEndedRun = true
                 end(driver, way)

@@ -50,12 +50,12 @@ extension RunDriver {
                     reply = try await store.advance(run, request)
                 } catch {
                     end(report, after: nil, to: request)
-                    session.slots.release(reserved)
+                    session.slots.releaseUnused(reserved)
                     throw error
                 }
                 end(report, after: reply, to: request)
                 if case .paused(let texts) = reply {
-                    session.slots.release(reserved)
+                    session.slots.releaseUnused(reserved)
                     return try await putAside(texts, number: number, claim)
                 }
                 opened += plan.openings.count
@@ -65,7 +65,7 @@ extension RunDriver {
                 if case .released(let texts, _) = reply {
                     return await release(texts, number: number, reserved: reserved, opened: opened, claim)
                 }
-                session.slots.release(reserved)
+                session.slots.releaseUnused(reserved)
             }
 
             while case .inline(let step, let attempt, let lost) = reply {
@@ -281,14 +281,14 @@ extension RunDriver {
                 run, inlineOutcome.request, inlineOutcome.record, isNew: inlineOutcome.isNew)
         } catch {
             end(inlineOutcome.report, after: nil, to: inlineOutcome.request)
-            session.slots.release(inlineOutcome.reserved)
+            session.slots.releaseUnused(inlineOutcome.reserved)
             throw error
         }
         let nowOpened = confirm(inlineOutcome, after: reply, opened: opened)
         if case .released(let texts, _) = reply {
             return .released(texts, reserved: inlineOutcome.reserved, opened: nowOpened)
         }
-        session.slots.release(inlineOutcome.reserved)
+        session.slots.releaseUnused(inlineOutcome.reserved)
         return .goesOn(reply, opened: nowOpened)
     }
 
@@ -322,7 +322,7 @@ extension RunDriver {
                 kept.append(Kept(text: text, isNew: !kept.isEmpty, claim: claim))
             }
         }
-        session.slots.release(reserved - max(0, kept.count - 1))
+        session.slots.releaseUnused(reserved - max(0, kept.count - 1))
         for next in kept.dropFirst() {
             session.use(self)
             takeKept(next)

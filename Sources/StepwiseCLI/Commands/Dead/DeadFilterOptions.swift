@@ -58,7 +58,7 @@ enum Labels {
         var labels: [String: String] = [:]
         for text in texts {
             guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-                throw ValidationError("--label \(text) is no name=value")
+                throw ValidationError("--label \(text) is not a name=value")
             }
             labels[String(text[..<equals])] = String(text[text.index(after: equals)...])
         }

@@ -109,7 +109,7 @@ struct ScheduleCreateCommand: AsyncParsableCommand {
     private func policy() throws -> ScheduleOverlap {
         guard let policy = ScheduleOverlap(rawValue: overlap) else {
             throw ValidationError(
-                "--overlap \(overlap) is no policy: use \(ScheduleOverlap.allCases.map(\.rawValue).joined(separator: ", "))"
+                "--overlap \(overlap) is not a policy: use \(ScheduleOverlap.allCases.map(\.rawValue).joined(separator: ", "))"
             )
         }
         return policy

@@ -1,5 +1,5 @@
 -- note_alone: notes which claim a worker executes alone, before it begins. Until then a claim on its last delivery has not begun, and the
--- worker's end is no loss of it: release reads it.
+-- worker's end is not a loss of it: release reads it.
 -- KEYS  worker  worker:<worker>
 -- ARGV  text    the work item's; of a turn without what a first one brings along
 -- Reply 1, or 0 if the name is gone or dead
