@@ -58,7 +58,8 @@ struct ConnectionOptions: ParsableArguments {
         let name = try namespace ?? StepwiseNamespace.fromEnvironment()
         // What is wrong is said once, by the error.
         let logger = Logger(label: "stepwise") { _ in SwiftLogNoOpLogHandler() }
-        let client = try naming("--namespace") { try StepwiseClient(redis: endpoint, namespace: name, logger: logger) }
+        let keys = try naming("--namespace") { try Keys(namespace: name, commandOptions: repeated(endpoint, name)) }
+        let client = StepwiseClient(redis: endpoint, keys: keys, logger: logger)
         do {
             let value = try await body(client)
             await client.close()
@@ -67,6 +68,20 @@ struct ConnectionOptions: ParsableArguments {
             await client.close()
             throw error
         }
+    }
+
+    /// What a command needs to come to the same namespace. What the environment says of the server, it says to that one, too.
+    private func repeated(_ endpoint: RedisEndpoint, _ name: String) -> [String] {
+        // A password is shown to nobody: who pastes the command puts it in.
+        let address = "\(endpoint)"
+        let url = address.contains(":***@") ? address : redis
+        let given: [(String, String?)] = [
+            ("--redis", redis == nil ? nil : url), ("--redis-password-file", redisPasswordFile),
+            ("--redis-ca", redisAuthorities), ("--redis-cert", redisCertificate), ("--redis-key", redisKey),
+            ("--redis-server-name", redisServerName),
+            ("--namespace", namespace ?? (name == "default" ? nil : name)),
+        ]
+        return given.flatMap { option, value in value.map { [option, $0] } ?? [] }
     }
 
     private func naming<Value>(_ option: String, _ body: () throws -> Value) throws -> Value {

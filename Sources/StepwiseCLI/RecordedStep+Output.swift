@@ -3,7 +3,7 @@ import Stepwise
 /// A callback's token is an outcome that not everybody may see: whoever has it may answer.
 extension RecordedStep {
     /// What a table shows in place of a token.
-    static let hiddenToken = "a callback's token; stepwise history --reveal shows it"
+    static let hiddenToken = "a callback's token; --reveal shows it"
 
     private var isToken: Bool { kind == WorkflowContext.callbackKind }
 

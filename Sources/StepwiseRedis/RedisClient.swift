@@ -43,6 +43,13 @@ package final class RedisClient: Sendable {
         observed.addDisconnect(body)
     }
 
+    /// Why there is no connection that can be used now: what was last tried came to it. `nil` while there is one, and before the first attempt is over.
+    package func trouble() async -> RedisError? {
+        await withCheckedContinuation { continuation in
+            eventLoop.execute { [core] in continuation.resume(returning: core.value.trouble) }
+        }
+    }
+
     /// The most bytes of a reply that came in pieces which the present connection has held at once; 0 without one. For tests.
     package func mostHeld() async throws -> Int {
         try await eventLoop.submit { [core] in core.value.mostHeld }.get()

@@ -58,6 +58,9 @@ final class RedisClientCore {
         apart?.connection.flush()
     }
 
+    /// Why there is no connection now, as far as that is known.
+    var trouble: RedisError? { connection == nil && apart == nil || isProbing ? lastCause : nil }
+
     var mostHeld: Int { connection?.mostHeld ?? 0 }
 
     /// How long an idle connection has for a sign of life. What waits meanwhile has time left for another connection.

@@ -1,39 +1,41 @@
 extension RedisError {
     /// The error that an error reply stands for. Its first word is its code, compared whole: `BUSY` is worth a second try,
     /// `BUSYGROUP` is not.
+    ///
+    /// | code | kind | fault | ``mayPass`` |
+    /// |---|---|---|---|
+    /// | LOADING, READONLY, MASTERDOWN, CLUSTERDOWN, ASK, TRYAGAIN, UNBLOCKED, BUSY | unavailable | | yes |
+    /// | NOREPLICAS | unavailable | replicas | yes |
+    /// | `ERR max number of clients reached`, after which the server closes the connection | unavailable | connections | yes |
+    /// | OOM | refused | memory | yes |
+    /// | MISCONF | refused | disk | yes |
+    /// | NOSCRIPT | refused | | yes: it is loaded again |
+    /// | CLUSTERDOWN for a slot that nobody has | unavailable | cluster | no |
+    /// | MOVED | refused | cluster | no |
+    /// | NOAUTH, WRONGPASS; DENIED, of the protected mode, which says by itself what to do | denied | password | no |
+    /// | NOPERM, and what a script says in its place | denied | permission | no |
+    /// | any other | refused | | no |
+    ///
     /// - Parameter reply: the reply without its leading `-`.
     package init(reply: String) {
-        let code = Self.code(of: reply)
-        let kind: Kind =
-            switch code {
-            case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "ASK", "TRYAGAIN", "UNBLOCKED", "BUSY",
-                "NOREPLICAS":
-                .unavailable
-            case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED":
-                .denied
-            // The greeting of a server that is full; it closes the connection after it.
-            case "ERR" where reply.hasPrefix("ERR max number of clients reached"):
-                .unavailable
-            case _ where Self.isDeniedInScript(reply):
-                .denied
-            default:
-                .refused
-            }
-        self.init(kind, reply, fault: Self.fault(of: reply, code, kind))
+        let meaning = Self.meaning(of: reply)
+        self.init(meaning.kind, reply, fault: meaning.fault)
     }
 
-    private static func fault(of reply: String, _ code: Substring, _ kind: Kind) -> Fault? {
-        switch code {
-        // Protected mode says by itself what to do.
-        case "NOAUTH", "WRONGPASS", "DENIED": .password
-        case "MOVED": .cluster
-        // Not one that is only away: nobody has the slot.
-        case "CLUSTERDOWN" where reply.contains("slot not served"): .cluster
-        case "NOREPLICAS": .replicas
-        case "MISCONF": .disk
-        case "OOM": .memory
-        default:
-            kind == .denied ? .permission : reply.hasPrefix("ERR max number of clients reached") ? .connections : nil
+    private static func meaning(of reply: String) -> (kind: Kind, fault: Fault?) {
+        switch code(of: reply) {
+        case "CLUSTERDOWN" where reply.contains("slot not served"): (.unavailable, .cluster)
+        case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "ASK", "TRYAGAIN", "UNBLOCKED", "BUSY":
+            (.unavailable, nil)
+        case "NOREPLICAS": (.unavailable, .replicas)
+        case "ERR" where reply.hasPrefix("ERR max number of clients reached"): (.unavailable, .connections)
+        case "OOM": (.refused, .memory)
+        case "MISCONF": (.refused, .disk)
+        case "MOVED": (.refused, .cluster)
+        case "NOAUTH", "WRONGPASS", "DENIED": (.denied, .password)
+        case "NOPERM": (.denied, .permission)
+        case _ where isDeniedInScript(reply): (.denied, .permission)
+        default: (.refused, nil)
         }
     }
 
@@ -59,8 +61,8 @@ extension RedisError {
 
     /// What helps when Redis' memory is full.
     package static let adviceWhenFull =
-        "raise its maxmemory, remove what nobody needs (stepwise events --kept --clear, --expected --clear, "
-        + "stepwise queues --malformed --clear), or let workers keep ended runs for a shorter time"
+        "raise its maxmemory, remove what nobody needs of a namespace (the command line's events --kept --clear, "
+        + "events --expected --clear and queues --malformed --clear), or let workers keep ended runs for a shorter time"
 
     /// What may help, where the message does not say it; empty if that is not known.
     package var advice: String {
@@ -84,9 +86,11 @@ extension RedisError {
             : "give its slots to its nodes (redis-cli --cluster fix), or name a server that is not a cluster"
     }
 
-    /// Whether it may pass by itself: an outage, or a server that takes no writes for a while. Who only asks may ask again.
+    /// Whether it may pass by itself: an outage, a server that takes no writes for a while, or a script that was forgotten. What may arrive twice
+    /// may be sent again. The table is at ``init(reply:)``.
     package var mayPass: Bool {
-        !isPermanent && (kind == .unavailable || kind == .ambiguous || fault?.stopsWrites == true)
+        if isPermanent { return false }
+        return kind == .unavailable || kind == .ambiguous || fault?.stopsWrites == true || isUnknownScript
     }
 
     /// Whether the server has no such command: it is of another version, or somebody has renamed the command away.

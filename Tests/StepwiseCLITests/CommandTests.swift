@@ -541,6 +541,32 @@ struct CommandTests {
         }
     }
 
+    @Test(.rule(5))
+    func `A Redis that may remove only keys which it does not have is full like one that may remove none`() async throws
+    {
+        try await Fixture.with { fixture in
+            try await addWorker(fixture)
+            try await fixture.send("CONFIG SET maxmemory-policy volatile-lru")
+            try await fixture.send("CONFIG SET maxmemory 100000")
+            #expect(try await fixture.stepwise("enqueue", "double", "1").complaint.contains("OOM"))
+            let full = try await fixture.stepwise("health")
+            #expect(full.code == 1)
+            let reason = "no key is left that its maxmemory-policy volatile-lru may remove"
+            #expect(full.complaint.contains(reason), "\(full)")
+            let doctor = try await fixture.stepwise("doctor")
+            #expect(doctor.code == 1 && doctor.output.hasPrefix("memoryFull: redis' memory is full"), "\(doctor)")
+            // Beside what it may remove it is at its limit, and takes more.
+            try await fixture.send("CONFIG SET maxmemory 0")
+            let value = String(repeating: "x", count: 1_000_000)
+            for number in 0..<20 { try await fixture.send("SETEX elsewhere\(number) 3600", value) }
+            let used = RedisMemory(info: try await fixture.send("INFO memory").string ?? "").counted
+            try await fixture.send("CONFIG SET maxmemory \(used - 5_000_000)")
+            try await addWorker(fixture)
+            let healthy = try await fixture.stepwise("health")
+            #expect(healthy.code == 0, "\(healthy)")
+        }
+    }
+
     @Test func `Whom Redis does not tell its memory, health and the doctor answer without it`() async throws {
         try await Fixture.with { fixture in
             try await addWorker(fixture)

@@ -199,6 +199,23 @@ struct HelpfulTests {
         }
     }
 
+    @Test func `Who waits for a shorter time than Redis' client does is told what the attempts came to`() async throws {
+        let server = try await RedisServer.start(tcp: true)
+        let url = server.url
+        server.stop()
+        try await Fixture.with { fixture in
+            let refused = try await fixture.stepwise("health", "--timeout", "1", "--redis", url)
+            #expect(refused.code == 1)
+            let sentence = "redis at \(url) did not answer within 1s: Connection refused"
+            #expect(refused.complaint.contains(sentence), "\(refused)")
+            try await fixture.send("CONFIG SET maxclients 1")
+            let full = try await fixture.stepwise("health", "--timeout", "1")
+            #expect(full.code == 1 && full.complaint.contains("did not answer within 1s: "), "\(full)")
+            #expect(full.complaint.contains("max number of clients"), "\(full)")
+            #expect(full.complaint.contains("raise its maxclients"), "\(full)")
+        }
+    }
+
     @Test func `Status names the silent worker that holds a run's turn or step, and what comes next`() async throws {
         try await Fixture.with { fixture in
             let time = try await fixture.client.redisTime()

@@ -32,10 +32,16 @@ public final class StepwiseClient: Service, Sendable {
     ///   - maximumPayloadSize: the most bytes that a run's input may have, as JSON.
     ///   - logger: gets what becomes of the connection.
     /// - Throws: ``StepwiseError`` with code `invalidIdentifier` or `invalidConfiguration` for a namespace that cannot be one.
-    public init(
+    public convenience init(
         redis: RedisEndpoint, namespace: String? = nil, maximumPayloadSize: Int = 1_048_576, logger: Logger
     ) throws {
-        keys = try Keys(namespace: namespace ?? StepwiseNamespace.fromEnvironment())
+        try self.init(
+            redis: redis, keys: Keys(namespace: namespace ?? StepwiseNamespace.fromEnvironment()),
+            maximumPayloadSize: maximumPayloadSize, logger: logger)
+    }
+
+    package init(redis: RedisEndpoint, keys: Keys, maximumPayloadSize: Int = 1_048_576, logger: Logger) {
+        self.keys = keys
         self.redis = redis
         self.maximumPayloadSize = maximumPayloadSize
         let logger = logger.printable
@@ -69,6 +75,21 @@ public final class StepwiseClient: Service, Sendable {
 
     /// The event loop of this client's connections.
     package var eventLoop: any EventLoop { commands.eventLoop }
+
+    /// Why there is no connection to Redis now, and what may help; `nil` if there is one, or it is not known yet.
+    package func connectionTrouble() async -> String? {
+        await commands.trouble().map { "\($0.message)\($0.advice)" }
+    }
+
+    /// What there is to say if Redis has not answered in time.
+    ///
+    /// - Parameter limit: the time, in words.
+    package func silence(within limit: String) async -> String {
+        guard let trouble = await connectionTrouble() else {
+            return "redis did not answer within \(limit): check its address and that it runs"
+        }
+        return "redis at \(redis) did not answer within \(limit): \(trouble)"
+    }
 
     // MARK: Calls
 

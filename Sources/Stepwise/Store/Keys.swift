@@ -5,13 +5,25 @@ package struct Keys: Sendable, Hashable {
     package let namespace: String
     /// What every key of the namespace begins with.
     package let prefix: String
+    /// What leads a command to the namespace; each option with a space before it.
+    private let commandOptions: String
 
+    /// - Parameters:
+    ///   - namespace: part of every key.
+    ///   - commandOptions: what a command of the command line needs; `nil`: the namespace, unless it is the default one.
     /// - Throws: ``StepwiseError`` with code `invalidIdentifier` unless the namespace is made of `A-Z a-z 0-9 _ -`.
-    package init(namespace: String) throws(StepwiseError) {
+    package init(namespace: String, commandOptions: [String]? = nil) throws(StepwiseError) {
         try Identifier.checkNamespace(namespace)
         self.namespace = namespace
+        let options = commandOptions ?? (namespace == "default" ? [] : ["--namespace", namespace])
+        self.commandOptions = options.map { " " + ($0.hasPrefix("--") ? $0 : $0.shellWord) }.joined()
         prefix = "stepwise:{\(namespace)}:"
     }
+
+    /// A command of the command line, for a person to paste.
+    ///
+    /// - Parameter words: what follows the program's name; those that a user has chosen are words of a shell (`shellWord`).
+    package func command(_ words: String) -> String { "stepwise \(words)\(commandOptions)" }
 
     /// In one piece of memory: a run's keys are made for each of its work items.
     private func key(_ kind: String, _ name: String, _ rest: String? = nil) -> String {

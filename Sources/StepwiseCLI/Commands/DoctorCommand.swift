@@ -13,18 +13,18 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        let report = try await connection.withClient { try await Doctor($0).examine() }
+        let (report, keys) = try await connection.withClient { (try await Doctor($0).examine(), $0.keys) }
         if connection.json {
             Output.print(json(report))
         } else {
             for violation in report.violations { Output.print(violation.line) }
             for warning in report.warnings { Output.print("warning: " + warning) }
-            Output.print(summary(report))
+            Output.print(summary(report, keys))
         }
         if !report.violations.isEmpty { throw ExitCode(1) }
     }
 
-    private func summary(_ report: DoctorReport) -> String {
+    private func summary(_ report: DoctorReport, _ keys: Keys) -> String {
         let found =
             switch report.violations.count {
             case 0: "no violation"
@@ -39,7 +39,9 @@ struct DoctorCommand: AsyncParsableCommand {
         if report.unreadable > 0 {
             line += "; \(report.unreadable) queued items are not work items and will be rejected"
         }
-        if report.malformed > 0 { line += "; \(report.malformed) rejected items: stepwise queues --malformed" }
+        if report.malformed > 0 {
+            line += "; \(report.malformed) rejected items: \(keys.command("queues --malformed"))"
+        }
         return line
     }
 

@@ -88,13 +88,13 @@ struct EnqueueCommand: AsyncParsableCommand {
             }
             await client.suggest(workflow: workflow, queue: queue)
             let end = try await client.storedEnd(ofRun: run.id, timeout: patience())
-            report(run, end)
+            report(run, end, client.keys)
             return end
         }
         if let end, end.status != .completed { throw ExitCode(1) }
     }
 
-    private func report(_ run: WorkflowRun<Void>, _ end: StepwiseClient.StoredEnd) {
+    private func report(_ run: WorkflowRun<Void>, _ end: StepwiseClient.StoredEnd, _ keys: Keys) {
         if connection.json {
             Output.print(
                 JSONDocument.object([
@@ -107,7 +107,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         } else {
             Output.complain(
                 "run \(run.id) \(end.status.rawValue == "failed" ? "failed: \(end.error)" : "is \(end.status)"); "
-                    + "look at its steps: stepwise history \(run.id.shellWord)")
+                    + "look at its steps: \(keys.command("history \(run.id.shellWord)"))")
         }
     }
 }

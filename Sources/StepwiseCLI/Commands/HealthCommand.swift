@@ -59,8 +59,8 @@ struct HealthCommand: AsyncParsableCommand {
                 return nil
             }
             defer { group.cancelAll() }
-            return await group.next().flatMap { $0 }
-                ?? ([], "redis did not answer within \(Output.length(limit)): check its address and that it runs")
+            if let answer = await group.next().flatMap({ $0 }) { return answer }
+            return ([], await client.silence(within: Output.length(limit)))
         }
     }
 }

@@ -42,18 +42,21 @@ struct StatusCommand: AsyncParsableCommand {
         _ record: RunRecord, _ paused: PausedWork, _ client: StepwiseClient
     ) async throws -> Prospect {
         let details = record.details
-        let (id, queue) = (details.id.shellWord, details.queue)
+        let (id, queue, keys) = (details.id.shellWord, details.queue, client.keys)
         switch details.status {
         case .completed, .cancelled, .ending: return Prospect()
         case .failed:
-            return Prospect(next: details.restarted == nil ? "look at it and decide: stepwise dead show \(id)" : nil)
-        case .parked: return Prospect(next: "mend what the reason says, then: stepwise resume \(id)")
-        case .paused: return Prospect(next: "stepwise resume \(id)")
+            let look = "look at it and decide: \(keys.command("dead show \(id)"))"
+            return Prospect(next: details.restarted == nil ? look : nil)
+        case .parked: return Prospect(next: "mend what the reason says, then: \(keys.command("resume \(id)"))")
+        case .paused: return Prospect(next: keys.command("resume \(id)"))
         default: break
         }
-        if paused.queues[queue] != nil { return Prospect(next: "stepwise resume --queue \(queue.shellWord)") }
+        if paused.queues[queue] != nil {
+            return Prospect(next: keys.command("resume --queue \(queue.shellWord)"))
+        }
         if paused.workflows[details.workflow] != nil {
-            return Prospect(next: "stepwise resume --workflow \(details.workflow.shellWord)")
+            return Prospect(next: keys.command("resume --workflow \(details.workflow.shellWord)"))
         }
         if details.status == .noWorker {
             let what = "no worker that claims from queue \(queue) has workflow \(details.workflow)"

@@ -56,11 +56,76 @@ extension Scenarios {
                         try await client.handle(run.id, as: String.self).result(timeout: .seconds(1))
                     }
                     #expect(error?.code == .timedOut)
-                    #expect(error?.message.contains("redis") == true)
+                    #expect(error?.message.contains("Connection refused") == true, "\(error?.message ?? "")")
                     // Without that limit a question waits for 10 s for a connection.
                     #expect(ContinuousClock.now - start < .seconds(8))
                 }
                 await elsewhere.close()
+            }
+        }
+
+        @Test(.rule(6))
+        func `A subscription that does not come about keeps no end back: after a moment a client asks without it`()
+            async throws
+        {
+            try await withClient { server, client in
+                // It has its connection for commands, and gets no other one.
+                let run = try await client.enqueue(name, 1)
+                _ = try await server.command("CONFIG", "SET", "maxclients", "1")
+                let start = ContinuousClock.now
+                let waiter = Task { await errorCode { _ = try await run.result(timeout: patience) } }
+                try await Task.sleep(for: .milliseconds(200))
+                _ = try await run.cancel()
+                #expect(await waiter.value == .runCancelled)
+                // It was 10 s.
+                #expect(ContinuousClock.now - start < .seconds(8))
+            }
+        }
+
+        @Test func `Who has its subscription in time asks once, and not again for five seconds`() async throws {
+            try await withClient { server, client in
+                func asked() async throws -> Int {
+                    let info = try await server.command("INFO", "commandstats").string ?? ""
+                    let calls = RedisHandshake.field("cmdstat_evalsha", of: info).split(separator: ",").first
+                    return calls.flatMap { Int($0.dropFirst("calls=".count)) } ?? 0
+                }
+                // Now the scripts are there.
+                let first = try await client.enqueue(name, 1)
+                #expect(await errorCode { _ = try await first.result(timeout: .zero) } == .timedOut)
+                let run = try await client.enqueue(name, 2)
+                let before = try await asked()
+                #expect(await errorCode { _ = try await run.result(timeout: .milliseconds(1500)) } == .timedOut)
+                #expect(try await asked() - before == 1)
+            }
+        }
+
+        @Test func `Who waits without a limit for a Redis that was never there is told once what for, and waits on`()
+            async throws
+        {
+            try await withClient(appendOnly: true) { server, client in
+                let run = try await client.enqueue(name, 1)
+                _ = try await run.cancel()
+                server.kill()
+                // Too long for a name, so that no name server is asked.
+                let host = String(repeating: "a", count: 64) + ".invalid"
+                var waiters: [(StepwiseClient, Task<StepwiseError.Code?, Never>)] = []
+                for (url, cause) in [(server.url, "Connection refused"), ("redis://\(host)", "has no address")] {
+                    let log = CollectedLog()
+                    let elsewhere = try StepwiseClient(redis: RedisEndpoint(url), logger: log.logger)
+                    let handle = elsewhere.handle(run.id, as: String.self)
+                    waiters.append((elsewhere, Task { await errorCode { _ = try await handle.result() } }))
+                    func told() -> [CollectedLog.Line] { log.lines("redis cannot be used; trying again") }
+                    try await eventually("nobody tries again") { told().count >= 4 }
+                    let warnings = told().filter { $0.level == .warning }
+                    #expect(warnings.count == 1)
+                    #expect(warnings.first?.metadata["cause"]?.contains(cause) == true, "\(warnings)")
+                    #expect(warnings.first?.metadata["redis"]?.hasPrefix(url) == true, "\(warnings)")
+                }
+                try await server.restart()
+                #expect(await waiters[0].1.value == .runCancelled)
+                await waiters[1].0.close()
+                #expect(await waiters[1].1.value == .closed)
+                await waiters[0].0.close()
             }
         }
 

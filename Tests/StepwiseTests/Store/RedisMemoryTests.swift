@@ -33,6 +33,24 @@ import Testing
     }
 
     @Test(arguments: [
+        ("volatile-lru", "# Keyspace\r\ndb0:keys=7,expires=0,avg_ttl=0\r\n", true),
+        ("volatile-lru", "# Keyspace\r\n", true),
+        ("volatile-ttl", "db0:keys=7,expires=0,avg_ttl=0\r\ndb12:keys=10,expires=10,avg_ttl=5\r\n", false),
+        ("allkeys-lru", "# Keyspace\r\ndb0:keys=7,expires=0,avg_ttl=0\r\n", false),
+        ("allkeys-lru", "# Keyspace\r\n", true),
+    ])
+    func `With another policy it is full once no key is left that Redis may remove`(
+        policy: String, keyspace: String, isFull: Bool
+    ) {
+        let info = "used_memory:1001\r\nmaxmemory:1000\r\nmaxmemory_policy:\(policy)\r\n"
+        let memory = RedisMemory(info: info, keyspace: keyspace)
+        #expect(memory.isFull == isFull && memory.isNearlyFull == isFull)
+        #expect(memory.sentenceWhenFull.contains("no key is left that its maxmemory-policy \(policy) may remove"))
+        let near = RedisMemory(info: info.replacing("1001", with: "950"), keyspace: keyspace)
+        #expect(!near.isFull && near.isNearlyFull == isFull)
+    }
+
+    @Test(arguments: [
         "", "used_memory:5\r\n", "used_memory:5\r\nmaxmemory:0\r\n",
         "used_memory:5\r\nmaxmemory:18446744073709551615\r\n",
     ])

@@ -84,6 +84,22 @@ struct RedisTroublesTests {
         #expect(ends.withLock { $0 } == 1)
     }
 
+    @Test(
+        arguments: [
+            ("LOADING Redis is loading the dataset in memory", true), ("BUSY Redis is busy running a script.", true),
+            ("CLUSTERDOWN The cluster is down", true), ("NOREPLICAS Not enough good replicas to write.", true),
+            ("ERR max number of clients reached", true), ("OOM command not allowed", true), ("MISCONF no", true),
+            ("ERR Error running script (call to f_0a1b): @user_script:7: @user_script: 7: -OOM Too much.", true),
+            ("NOSCRIPT No matching script. Please use EVAL.", true),
+            ("BUSYGROUP Consumer Group name already exists", false), ("BUSYKEY Target key name already exists.", false),
+            ("ERR a value that quotes OOM and NOSCRIPT", false), ("WRONGTYPE Operation against a key", false),
+            ("NOAUTH Authentication required.", false), ("WRONGPASS no", false), ("NOPERM no", false),
+            ("MOVED 5718 127.0.0.1:27002", false), ("CLUSTERDOWN Hash slot not served", false),
+        ] as [(String, Bool)])
+    func `Whether a reply may pass is told by its code, for workers and clients alike`(reply: String, mayPass: Bool) {
+        #expect(RedisError(reply: reply).mayPass == mayPass)
+    }
+
     @Test func `What to do is said of each fault`() {
         for (reply, advice) in [
             ("NOREPLICAS Not enough good replicas to write.", "min-replicas-to-write"), ("MISCONF no", "its disk"),

@@ -241,7 +241,8 @@ extension StepwiseClient {
     func stillEnding(_ id: String, _ what: String) -> StepwiseError {
         StepwiseError(
             .wrongStatus,
-            "run \(id) cannot \(what) yet: it is ending, and its open steps are being withdrawn; try again once it has ended (stepwise status \(id.shellWord))"
+            "run \(id) cannot \(what) yet: it is ending, and its open steps are being withdrawn; try again once it has ended "
+                + "(\(keys.command("status \(id.shellWord)")))"
         )
     }
 

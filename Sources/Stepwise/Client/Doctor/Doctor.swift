@@ -56,7 +56,7 @@ package struct Doctor: Sendable {
         inboxes.add(lists.inboxes, servedQueues: survey.servedQueues)
         report.warnings += inboxes.warnings(keys: client.keys)
         if strangers["schedules"] == nil, report.schedules > 0 {
-            report.warnings += try await client.schedules.list().schedules.flatMap(\.notes)
+            report.warnings += try await client.schedules.list().schedules.flatMap { $0.notes(client.keys) }
         }
         if strangers["malformed"] == nil { report.malformed = try await client.length(client.keys.malformed) }
 

@@ -248,6 +248,7 @@ extension RunDiagnosis {
         report(
             .waitsWithoutReason, key: keys.run(run.id), "it is \(fields.status) and has no reason",
             advice: fields.status != .noWorker
-                ? "stepwise resume \(run.id.shellWord)" : "start a worker that has workflow \"\(fields.workflow)\"")
+                ? keys.command("resume \(run.id.shellWord)")
+                : "start a worker that has workflow \"\(fields.workflow)\"")
     }
 }

@@ -5,8 +5,11 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``, one of the `redis…` codes.
     package func memory() async throws(StepwiseError) -> RedisMemory? {
         do {
-            let memory: RedisMemory = try await command(.memory, doing: "asking for the memory")
-            return memory
+            let info: String = try await command(.info("memory"), doing: "asking for the memory")
+            let memory = RedisMemory(info: info)
+            if !memory.dependsOnKeys { return memory }
+            let keyspace: String = try await command(.info("keyspace"), doing: "asking for the keys")
+            return RedisMemory(info: info, keyspace: keyspace)
         } catch {
             guard error.code == .redisDenied || error.code == .redisRefused else { throw error }
             return nil

@@ -16,6 +16,8 @@ package struct RunEnd: Sendable {
 extension StepwiseClient {
     /// How often a waiting client asks by itself: an announcement that was lost costs no more than this.
     fileprivate static let askEvery = Duration.seconds(5)
+    /// How long who begins to wait goes without an answer for a subscription that does not come about.
+    fileprivate static let askWithoutSubscription = Duration.milliseconds(500)
     /// Before the next question, where Redis has just given no answer.
     private static let pauseInOutage = Duration.milliseconds(500)
     /// How long an answer may take although the time is up: somebody who does not wait at all gets one, too.
@@ -71,6 +73,8 @@ extension StepwiseClient {
                         guard let details = last else { return nil }
                         if details.status.isEnded { continue }
                         prospect = "it is \(Self.prospect(details))"
+                    } else if let trouble = await connectionTrouble() {
+                        prospect += ": \(trouble)"
                     }
                 } catch let error as StepwiseError where error.isOutage {
                     prospect = error.message
@@ -219,8 +223,16 @@ private final class EndWatch: Sendable {
         if isToAsk { ask(limit) }
     }
 
-    /// Asks when it is there, or is not to be had; again if somebody has asked without it.
+    /// Asks when it is there, is not to be had, or takes long; again if somebody has asked without it.
     private func subscribe(_ limit: Duration) {
+        schedule(in: StepwiseClient.askWithoutSubscription) {
+            let isLate = self.state.withLock { state in
+                guard state.isSubscribing, !state.isDeaf else { return false }
+                state.isDeaf = true
+                return true
+            }
+            if isLate { self.ask(limit) }
+        }
         client.subscriber.subscribe(client.keys.ended(id)) { _ in
             self.receive()
         } onEnd: { result in
@@ -268,8 +280,11 @@ private final class EndWatch: Sendable {
         finishLive(in: pause)
     }
 
-    private func finishLive(in time: Duration) {
-        let timer = client.eventLoop.scheduleTask(in: TimeAmount(atMost: time)) { self.finish(.live) }
+    private func finishLive(in time: Duration) { schedule(in: time) { self.finish(.live) } }
+
+    /// Has `body` called then, if this look still goes on.
+    private func schedule(in time: Duration, _ body: @escaping @Sendable () -> Void) {
+        let timer = client.eventLoop.scheduleTask(in: TimeAmount(atMost: time), body)
         let isWaitedFor = state.withLock { state in
             if state.waiter != nil { state.timers.append(timer) }
             return state.waiter != nil

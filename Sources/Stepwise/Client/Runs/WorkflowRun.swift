@@ -58,7 +58,8 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
 
     /// Waits for the run's end, from any process, and returns its output. While Redis is away it goes on asking, and it needs no right to subscribe.
     ///
-    /// - Parameter timeout: how long to wait; `nil` waits for as long as it takes.
+    /// - Parameter timeout: how long to wait; `nil` waits for as long as it takes, also for a Redis that was never there: the client's logger is told
+    ///   at once what keeps it away, and again every 30 s.
     /// - Throws: ``StepwiseError``: `runFailed`, `runCancelled`, `timedOut` (the run goes on, and Redis may be away), `noSuchRun`, `runGone`, `notDecodable`, `closed`
     ///   (the client was), or one of the `redis…` codes.
     public func result(timeout: Duration? = nil) async throws -> Output where Output: Codable {

@@ -37,7 +37,7 @@ public struct ScheduleDetails: Sendable, Hashable {
 
 extension ScheduleDetails {
     /// What keeps its runs from starting, as sentences for a person.
-    package var notes: [String] {
+    package func notes(_ keys: Keys) -> [String] {
         var notes: [String] = []
         if let zone = schedule.missingZone {
             notes.append(
@@ -51,7 +51,8 @@ extension ScheduleDetails {
             let state = reason.hasPrefix("\(blocker.status)") ? reason : "\(blocker.status): \(reason)"
             notes.append(
                 "schedule \"\(schedule.name)\" \(what) (overlap: \(schedule.overlap.rawValue)), because nobody takes its run \(blocker.run) forward"
-                    + "\(others) (\(state)): let that one go on, or cancel it (stepwise status \(blocker.run.shellWord))"
+                    + "\(others) (\(state)): let that one go on, or cancel it "
+                    + "(\(keys.command("status \(blocker.run.shellWord)")))"
             )
         }
         return notes

@@ -32,7 +32,8 @@ extension RunStore {
         if workflow != order.workflow { return "a run of workflow \"\(workflow)\"" }
         let parent = ParentStep(try reader.text(2))
         if let parent, parent.run == run.id, parent.step == step {
-            let isEarlier = Generation.number(of: parent.generation) < Generation.number(of: run.generation)
+            // An earlier one may have the higher number: the clock may have gone back before another run got this run's id.
+            let isEarlier = Generation.number(of: parent.generation) != Generation.number(of: run.generation)
             return order.isAwaited && isEarlier
                 ? "the child that this step made in an earlier generation (before continueAsNew, or when another run had this run's id)"
                 : nil

@@ -6,7 +6,7 @@ extension WorkerSession {
     /// - Parameter incompatibleVersions: the versions of the workflow that could not replay the run.
     func reasonToWait(_ workflow: String, incompatibleVersions: [String]) -> String? {
         if isPaused(workflow: workflow) {
-            return "the workflow is paused; stepwise resume --workflow \(workflow.shellWord)"
+            return "the workflow is paused; \(keys.command("resume --workflow \(workflow.shellWord)"))"
         }
         guard let function = functions[workflow] else { return "no worker that claimed it has this workflow" }
         if let version = function.version, incompatibleVersions.contains(version) {

@@ -222,7 +222,7 @@ actor Maintenance {
             }
         } catch is SessionEnded {} catch {
             session.logger.error(
-                "a time limit could not be applied; see the run with stepwise doctor",
+                "a time limit could not be applied; see the run with \(session.keys.command("doctor"))",
                 metadata: ["run": "\(limit.run)", "step": "\(limit.step ?? "")", "error": "\(error)"])
         }
     }

@@ -167,7 +167,7 @@ actor WaitingBounds {
         } catch {
             // One run whose keys are damaged must not keep the others waiting.
             session.logger.error(
-                "a run that waits cannot be looked at; see it with stepwise doctor",
+                "a run that waits cannot be looked at; see it with \(session.keys.command("doctor"))",
                 metadata: ["run": "\(id)", "error": "\(error)"])
             return false
         }

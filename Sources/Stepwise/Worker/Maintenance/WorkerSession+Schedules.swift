@@ -63,7 +63,7 @@ extension WorkerSession {
 
     private func warnOfUnreadable(_ name: String, _ problem: StoredSchedule.Problem) {
         logger.error(
-            "a schedule cannot be read, and starts nothing until that is mended; see stepwise doctor",
+            "a schedule cannot be read, and starts nothing until that is mended; see \(keys.command("doctor"))",
             metadata: ["schedule": "\(name)", "problem": "\(problem.reason)"])
     }
 

@@ -30,7 +30,7 @@ extension WorkerSession {
             for _ in 0..<pages where try await evaluate(call) == 0 { return }
         } catch let error as RedisError {
             logger.error(
-                "pushed items cannot be released; see stepwise doctor",
+                "pushed items cannot be released; see \(keys.command("doctor"))",
                 metadata: ["queue": "\(queue)", "error": "\(error)"])
         }
     }
@@ -69,7 +69,7 @@ extension WorkerSession {
                 } catch let error as RedisError {
                     // One run whose keys are damaged must not keep the others here.
                     logger.error(
-                        "a claim cannot be released; see the run with stepwise doctor",
+                        "a claim cannot be released; see the run with \(keys.command("doctor"))",
                         metadata: ["run": "\(workItem?.run ?? "")", "error": "\(error)"])
                 }
             }

@@ -14,11 +14,12 @@ extension WorkerSession {
         case events
 
         /// What a person can do about it.
-        fileprivate var advice: String {
+        fileprivate func advice(_ keys: Keys) -> String {
             switch self {
             case .runs:
-                "start a worker that has their workflows, or cancel what nobody needs (stepwise runs --status unserved, parked or queued lists it)"
-            case .events: "start their runs, or clear them (stepwise events --expected lists them)"
+                "start a worker that has their workflows, or cancel what nobody needs (\(keys.command("runs --status unserved")) lists it; "
+                    + "so do parked and queued)"
+            case .events: "start their runs, or clear them (\(keys.command("events --expected")) lists them)"
             }
         }
     }
@@ -35,11 +36,11 @@ extension WorkerSession {
         if let share {
             return
                 "it would wait, and its payload has \(share.size) bytes: where \(share.waiting) pushed runs of queue \"\(queue)\" wait already, "
-                + "one more may have \(share.most). Store the value elsewhere and push a reference, or \(Crowd.runs.advice); then push it again"
+                + "one more may have \(share.most). Store the value elsewhere and push a reference, or \(Crowd.runs.advice(keys)); then push it again"
         }
         return
             "it would wait, and \(mostPushedWaiting) pushed runs of queue \"\(queue)\" wait already (twice maximumPushedWaiting of the worker's "
-            + "configuration): \(Crowd.runs.advice), or raise the setting; then push it again"
+            + "configuration): \(Crowd.runs.advice(keys)), or raise the setting; then push it again"
     }
 
     /// Why a pushed run that starts too late is refused; `nil` if it does not. Until its start it would hold a place among those that wait.
@@ -72,17 +73,17 @@ extension WorkerSession {
         guard isNews(crowded: queue, crowd.rawValue) else { return }
         if let share {
             return logger.warning(
-                "pushed items are refused: so many wait in their queue that they are too large; see stepwise queues --malformed",
+                "pushed items are refused: so many wait in their queue that they are too large; see \(keys.command("queues --malformed"))",
                 metadata: [
                     "queue": "\(queue)", "waiting": "\(crowd.rawValue)", "count": "\(share.waiting)",
-                    "bytes": "\(share.size)", "bound": "\(share.most)", "advice": "\(crowd.advice)",
+                    "bytes": "\(share.size)", "bound": "\(share.most)", "advice": "\(crowd.advice(keys))",
                 ])
         }
         logger.warning(
-            "pushed items are refused: their queue already has the most that may wait; see stepwise queues --malformed",
+            "pushed items are refused: their queue already has the most that may wait; see \(keys.command("queues --malformed"))",
             metadata: [
                 "queue": "\(queue)", "waiting": "\(crowd.rawValue)", "bound": "\(mostPushedWaiting)",
-                "setting": "maximumPushedWaiting", "advice": "\(crowd.advice), or raise the setting",
+                "setting": "maximumPushedWaiting", "advice": "\(crowd.advice(keys)), or raise the setting",
             ])
     }
 
@@ -90,7 +91,7 @@ extension WorkerSession {
     func countCrowded() {
         for (queue, count) in takeUnloggedCrowded() {
             logger.warning(
-                "more pushed items were refused, see stepwise queues --malformed",
+                "more pushed items were refused, see \(keys.command("queues --malformed"))",
                 metadata: ["queue": "\(queue)", "count": "\(count)"])
         }
     }

@@ -35,7 +35,8 @@ extension WorkerSession {
             await self.recordLast()
             do { try await self.countLoss() } catch let error as RedisError {
                 self.logger.error(
-                    "the loss could not be counted; see the run with stepwise doctor", metadata: ["error": "\(error)"])
+                    "the loss could not be counted; see the run with \(self.keys.command("doctor"))",
+                    metadata: ["error": "\(error)"])
             }
             // These would be interrupted: they are released last.
             let once = self.bodies.all.filter { $0.isOnce && $0.body.isWanted }

@@ -132,7 +132,7 @@ extension WorkerSession {
                 // A name that ends does not wait for a person.
                 if error.isPermanent, caller == .closing { throw SessionEnded() }
                 // Memory that is full and a disk that is full pass, and a password can be mended; a key of a wrong type does not.
-                guard error.kind != .refused || error.isPermanent || error.isPassing else { throw error }
+                guard error.kind != .refused || error.isPermanent || error.mayPass else { throw error }
                 if trouble != nil || error.fault != nil || error.kind == .refused {
                     let source = trouble ?? troubles.newSource()
                     trouble = source

@@ -7,11 +7,6 @@ import Synchronization
 /// claim that a call was for is done for: then nothing may be written for that claim.
 struct SessionEnded: Error {}
 
-extension RedisError {
-    /// Whether a refused call may pass later: memory or disk are full, a script runs too long.
-    var isPassing: Bool { ["OOM", "MISCONF", "NOSCRIPT", "BUSY", "NOREPLICAS"].contains { message.contains($0) } }
-}
-
 /// How much a run's instance takes of a worker's memory.
 struct InstanceWeight: Sendable {
     /// The function and the steps that it waits for. A KiB of its input, which may be a stranger's, counts as one. 0: there is no instance.
@@ -669,12 +664,12 @@ final class WorkerSession: Sendable {
         countCrowded()
         for (workflow, count) in parked {
             logger.warning(
-                "more runs were parked, see stepwise runs --status parked",
+                "more runs were parked, see \(keys.command("runs --status parked"))",
                 metadata: ["workflow": "\(workflow)", "count": "\(count)"])
         }
         for (workflow, count) in unserved {
             logger.notice(
-                "work items of more workflows wait for a worker that can do them, see stepwise queues",
+                "work items of more workflows wait for a worker that can do them, see \(keys.command("queues"))",
                 metadata: ["workflow": "\(workflow)", "count": "\(count)"])
         }
     }

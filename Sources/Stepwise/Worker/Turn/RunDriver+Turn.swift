@@ -18,7 +18,8 @@ extension RunDriver {
     }
 
     func refusal(_ error: RedisError) -> String {
-        "redis refused to write what came of a step: \(error); stepwise doctor names keys that are damaged; resume the run once they are mended"
+        "redis refused to write what came of a step: \(error); \(session.keys.command("doctor")) names keys that are damaged; resume the run "
+            + "once they are mended"
     }
 
     private func takeForward(

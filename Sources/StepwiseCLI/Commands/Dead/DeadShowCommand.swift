@@ -17,7 +17,8 @@ struct DeadShowCommand: AsyncParsableCommand {
             guard details.status == .failed else {
                 throw StepwiseError(
                     .wrongStatus,
-                    "run \(run.id) is not failed, it is \(details.status): stepwise status \(run.id.shellWord)")
+                    "run \(run.id) is not failed, it is \(details.status): "
+                        + client.keys.command("status \(run.id.shellWord)"))
             }
             let prospect = try await client.prospectOfResuming(run.id)
             let last = try await run.history().suffix(5)
@@ -40,7 +41,8 @@ struct DeadShowCommand: AsyncParsableCommand {
             table.add("payload", Output.short(details.payload, 500))
             if let origin = details.origin { table.add("restart of", origin) }
             if let restarted = details.restarted { table.add("restarted as", restarted) }
-            table.add("resume", prospect ?? "possible: stepwise dead resume \(run.id.shellWord)")
+            let resume = client.keys.command("dead resume \(run.id.shellWord)")
+            table.add("resume", prospect ?? "possible: \(resume)")
             var steps = Table("NUMBER", "STEP", "ATTEMPTS", "RECORDED", "OUTCOME")
             for step in last {
                 steps.add(

@@ -169,7 +169,7 @@ struct ScheduleShowCommand: AsyncParsableCommand {
                 table.add(index == 0 ? "next" : "", Output.time(tick))
             }
             Output.print(table)
-            for note in details.notes { Output.complain(note) }
+            for note in details.notes(client.keys) { Output.complain(note) }
         }
     }
 }

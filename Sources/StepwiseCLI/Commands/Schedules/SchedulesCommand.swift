@@ -42,7 +42,7 @@ struct SchedulesCommand: AsyncParsableCommand {
                     String(details.missed), details.lastRun ?? "-")
             }
             Output.print(table)
-            for note in rows.flatMap({ $0.0.notes }) { Output.complain(note) }
+            for note in rows.flatMap({ $0.0.notes(client.keys) }) { Output.complain(note) }
             for (name, reason) in broken {
                 Output.complain("schedule \"\(name)\" cannot be read, and starts nothing: \(reason)")
             }

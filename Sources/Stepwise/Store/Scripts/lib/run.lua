@@ -655,6 +655,8 @@ end
 -- A run begins anew: the same id, the next generation, no history. The script has checked everything, and its first write was UNLINK of
 -- open:<id>, or HDEL of what was left there.
 -- `keys`: run, steps, open, join, queue, delayed.
+-- Its number is a thousand higher at least, also where the clock went back: a child that the generation before has made is told by that, and
+-- `is_first_generation` knows that it is not the first.
 -- Its turn goes where a new run's goes, behind what waits: else nobody would come to their turn beside a run without an end.
 -- Returns the generation.
 local function begin_anew(run, id, queue, keys, payload)
@@ -662,7 +664,7 @@ local function begin_anew(run, id, queue, keys, payload)
   redis.call('UNLINK', keys.steps, keys.open, keys.join)
   redis.call('HDEL', keys.run, 'inline', 'delivered', 'lost', 'reason', 'divergence', 'unfit', 'patches', 'children', 'listens', 'joins',
     'ending', 'next')
-  local generation = string.format('%.0f', math.max(tonumber(new_generation()), string.match(run.generation, '^%d+') + 1))
+  local generation = string.format('%.0f', math.max(tonumber(new_generation()), string.match(run.generation, '^%d+') + 1000))
   -- `turns` goes on: by its number every call of the generation before is known to be late.
   redis.call('HSET', keys.run, 'generation', generation, 'status', 'running', 'payload', payload, 'turn', 'queue', 'opened', 0,
     'recorded', 0, 'bytes', 0, 'continued', continued)

@@ -16,8 +16,8 @@
 --       depth         how many runs are above it
 --       start         when it is to start: '+<ms>' from now, '<ms>' since 1970, or '' for at once
 -- Reply {'new'}; {'exists', workflow, parent}: there is one already. A child that has ended, and whose parent asks for it again, tells it
---       again; if the parent was resumed meanwhile, it has a new parent. If it was there before the caller's generation of its parent, which
---       would wait for it, nothing is changed: the parent in the reply is an older one than the caller's
+--       again; if the parent was resumed meanwhile, it has a new parent. If it is of another generation than the caller's of its parent, which
+--       would wait for it, nothing is changed: the parent in the reply is not the caller's
 -- Guarantees: one id makes one run, however often this arrives. Refused as a whole at maxmemory.
 local run_key, queue_key, queued_key, delayed_key, parent_queue_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, workflow, queue, payload, labels, origin, timeout, parent = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
@@ -31,22 +31,21 @@ local function is_newer(one, other)
   return (tonumber(its_resumes) or 0) > (tonumber(other_resumes) or 0)
 end
 
--- Whether a child was there before this generation of its parent began: a new run, and `continueAsNew`, make its number of the time in
--- microseconds, as the child's own was made unless that has begun anew. A resume raises a number by one, and the child counts as before.
-local function is_of_earlier_generation(child, one, other)
-  local number, its_number = string.match(one, '^%S+ (%d+)'), string.match(other, '^%S+ (%d+)')
-  local born = child.continued and (tonumber(child.created) or 0) * 1000 or tonumber(string.match(child.generation or '', '^%d+'))
-  return number ~= its_number and born and born < tonumber(number)
+-- Whether a child is one of another life of its parent than the one that asks. `continueAsNew` raises a number by 1,000 at least, whatever the
+-- clock says; a resume raises it by one, and the child counts as before. A number that is lower is of a run that has its id anew, by a clock that
+-- went back.
+local function is_of_earlier_generation(one, other)
+  local number, its_number = tonumber(string.match(one, '^%S+ (%d+)')), tonumber(string.match(other, '^%S+ (%d+)'))
+  return number < its_number or number >= its_number + 1000
 end
 
-local existing = redis.call('HMGET', run_key, 'workflow', 'parent', 'status', 'generation', 'created', 'continued')
+local existing = redis.call('HMGET', run_key, 'workflow', 'parent', 'status')
 if existing[1] then
   local its_parent = existing[2] or ''
-  local child = { generation = existing[4], created = existing[5], continued = existing[6] }
   local run, step = string.match(parent, '^(%S+) %S+ (.+)$')
   local its_run, its_step = string.match(its_parent, '^(%S+) %S+ (.+)$')
   if run and existing[1] == workflow and run == its_run and step == its_step
-    and not (parent_queue ~= '' and is_of_earlier_generation(child, parent, its_parent)) then
+    and not (parent_queue ~= '' and is_of_earlier_generation(parent, its_parent)) then
     local ends = ENDED[existing[3]] and parent_queue ~= ''
     if ends then redis.call('LLEN', parent_queue_key) end
     if is_newer(parent, its_parent) then

@@ -1,0 +1,65 @@
+import Stepwise
+import StepwiseRedis
+import StepwiseTesting
+import TestSupport
+import Testing
+
+@Suite("Commands that are suggested", .serialized)
+struct NamespaceCommandTests {
+    @Test func `What is suggested leads to the namespace and the server that it was asked of, and can be pasted`()
+        async throws
+    {
+        try await Fixture.with { fixture in
+            _ = try await fixture.redis.send(["ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all"])
+            let (url, login) = (fixture.server.url, fixture.server.url.replacing("unix://", with: "unix://app:secret@"))
+            let hidden = url.replacing("unix://", with: "unix://app:***@")
+            let cases: [(options: [String], environment: [String: String], suggested: String)] = [
+                ([], [:], "stepwise resume r"),
+                (["--namespace", "other_1"], [:], "stepwise resume r --namespace 'other_1'"),
+                ([], ["STEPWISE_NAMESPACE": "other_2"], "stepwise resume r --namespace 'other_2'"),
+                (
+                    ["--namespace", "default"], ["STEPWISE_NAMESPACE": "other_2"],
+                    "stepwise resume r --namespace default"
+                ),
+                (
+                    ["--redis", url, "--namespace", "b"], ["STEPWISE_REDIS_URL": "redis://127.0.0.1:1"],
+                    "stepwise resume r --redis '\(url)' --namespace b"
+                ),
+                (["--redis", login], [:], "stepwise resume r --redis '\(hidden)'"),
+            ]
+            for (options, environment, suggested) in cases {
+                _ = try await fixture.run(["enqueue", "double", "1", "--id", "r"] + options, environment)
+                _ = try await fixture.run(["pause", "r"] + options, environment)
+                let status = try await fixture.run(["status", "r", "--json"] + options, environment)
+                let next = try document(status.output)["next"] as? String
+                #expect(next == suggested, "\(options): \(status)")
+                // Who pastes it puts the password in.
+                let line = (next ?? "false").replacing("***", with: "secret")
+                let variables = environment.map { "\($0)='\($1)' " }.joined()
+                let pasted = try await fixture.shell(variables + line.replacing("stepwise ", with: "\"$STEPWISE\" "))
+                #expect(pasted.code == 0, "\(line): \(pasted)")
+                let again = try await fixture.run(["status", "r"] + options, environment)
+                #expect(!again.output.contains("paused"), "\(options): \(again)")
+            }
+        }
+    }
+
+    @Test func `Errors, logs and the doctor name the namespace unless it is the default one`() async throws {
+        #expect(try Keys(namespace: "default").command("doctor") == "stepwise doctor")
+        #expect(try Keys(namespace: "eu").command("doctor") == "stepwise doctor --namespace eu")
+        try await Fixture.with { fixture in
+            let client = try StepwiseClient(
+                redis: RedisEndpoint(fixture.server.url), namespace: "eu", logger: .silent)
+            _ = try await client.enqueue(workflow: "double", payloadJSON: "1", id: "r")
+            await client.close()
+            // It does not say why it waits.
+            try await fixture.send("HSET stepwise:{eu}:run:r status paused")
+            try await fixture.send("ZREM stepwise:{eu}:runs:queued r")
+            try await fixture.send("ZADD stepwise:{eu}:runs:paused 1 r")
+            let doctor = try await fixture.stepwise("doctor", "--namespace", "eu")
+            #expect(doctor.output.contains("try: stepwise resume r --namespace eu"), "\(doctor)")
+            let shown = try await fixture.stepwise("dead", "show", "r", "--namespace", "eu")
+            #expect(shown.complaint.contains("stepwise status r --namespace eu"), "\(shown)")
+        }
+    }
+}
