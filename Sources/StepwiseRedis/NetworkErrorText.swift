@@ -32,10 +32,8 @@ func networkErrorText(_ error: any Error) -> String {
         return "no connection within \(timeout.text)"
     case NIOSSLError.uncleanShutdown:
         return "the server closed the connection"
-    case let error as NIOSSLError:
-        return tlsErrorText(String(describing: error))
-    case let error as BoringSSLError:
-        return tlsErrorText(String(describing: error))
+    case is NIOSSLError, is BoringSSLError:
+        return "TLS failed: \(String(describing: error))"
     default:
         return String(describing: error)
     }
@@ -51,9 +49,7 @@ func isRefusal(_ error: any Error) -> Bool {
     }
 }
 
-private func tlsErrorText(_ text: String) -> String {
-    if text.contains("WRONG_VERSION_NUMBER") {
-        return "the server does not speak TLS on this port; use redis:// instead of rediss://"
-    }
-    return "TLS failed: \(text)"
+/// Whether what came in place of a TLS handshake is something else.
+func isNoTLS(_ error: any Error) -> Bool {
+    (error is NIOSSLError || error is BoringSSLError) && String(describing: error).contains("WRONG_VERSION_NUMBER")
 }

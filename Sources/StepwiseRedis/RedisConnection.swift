@@ -13,6 +13,7 @@ final class RedisConnection: ChannelInboundHandler {
     private let timer: DeadlineTimer
     private let maximumBulk: Int
     private let peer: TLSPeer?
+    private let authorities: [UInt8]?
     private var context: ChannelHandlerContext?
     private var outgoing = ByteBuffer()
     private var pending = CircularBuffer<RedisCommand>()
@@ -32,9 +33,11 @@ final class RedisConnection: ChannelInboundHandler {
     /// - Parameters:
     ///   - maximumBulk: the most bytes of a string in a reply, for commands that have no limit of their own.
     ///   - peer: `nil` without TLS.
-    init(eventLoop: any EventLoop, maximumBulk: Int, peer: TLSPeer?) {
+    ///   - authorities: what the file of those that the server is checked against held.
+    init(eventLoop: any EventLoop, maximumBulk: Int, peer: TLSPeer?, authorities: [UInt8]?) {
         self.maximumBulk = maximumBulk
         self.peer = peer
+        self.authorities = authorities
         timer = DeadlineTimer(eventLoop: eventLoop)
         timer.onDue = { [unowned self] now in sweep(now) }
     }
@@ -122,12 +125,19 @@ final class RedisConnection: ChannelInboundHandler {
         self.context = nil
     }
 
+    /// What some servers say in TLS to a client that does not speak it.
+    private static let alert: [UInt8] = [0x15, 0x03]
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard failure == nil else { return }
         lastRead = .now()
+        let bytes = unwrapInboundIn(data)
+        if !hasAnswered, peer == nil, bytes.readableBytesView.starts(with: Self.alert) {
+            return abort(.otherScheme(tls: false))
+        }
         hasAnswered = true
         do throws(RedisError) {
-            try parser.feed(unwrapInboundIn(data))
+            try parser.feed(bytes)
             while failure == nil, let reply = try parser.next(maximumBulk: nextMaximumBulk) { try deliver(reply) }
             if let refusal { abort(refusal) }
         } catch {
@@ -170,8 +180,10 @@ final class RedisConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let denial = peer?.denial(error) { try? context.pipeline.syncOperations.nioSSL_peerCertificate() }
-        abort(denial ?? RedisError(.ambiguous, networkErrorText(error)))
+        let denial = peer?.denial(
+            error, shown: { try? context.pipeline.syncOperations.nioSSL_peerCertificate() }, authorities: authorities)
+        abort(
+            denial ?? (isNoTLS(error) ? .otherScheme(tls: true) : RedisError(.ambiguous, networkErrorText(error))))
     }
 }
 

@@ -74,7 +74,7 @@ extension RedisError {
         case .connections: "; redis has as many connections as it takes: raise its maxclients, or close some"
         case .permission: "; give the user that right: the guide \"Permissions\" has the lines"
         case .cluster: "; this server is a node of a cluster: \(adviceInCluster)"
-        case .password, .certificate, .host, nil: ""
+        case .password, .certificate, .host, .scheme, nil: ""
         }
     }
 

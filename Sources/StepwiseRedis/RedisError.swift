@@ -33,6 +33,8 @@ package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
         case cluster
         /// The host's name has no address.
         case host
+        /// TLS where the server speaks none, or none where it does.
+        case scheme
         /// NOREPLICAS.
         case replicas
         /// MISCONF.
@@ -46,7 +48,7 @@ package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
         package var isPermanent: Bool {
             switch self {
             case .password, .permission, .certificate, .cluster: true
-            case .host, .replicas, .disk, .memory, .connections: false
+            case .host, .scheme, .replicas, .disk, .memory, .connections: false
             }
         }
 
@@ -54,7 +56,7 @@ package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
         package var stopsWrites: Bool {
             switch self {
             case .replicas, .disk, .memory: true
-            case .password, .permission, .certificate, .cluster, .host, .connections: false
+            case .password, .permission, .certificate, .cluster, .host, .scheme, .connections: false
             }
         }
     }

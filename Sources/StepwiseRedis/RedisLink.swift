@@ -1,7 +1,6 @@
 import Logging
 import NIOCore
 import NIOPosix
-import NIOSSL
 
 /// Keeps a connection that has shaken hands, and makes a new one whenever it is lost, until it is closed.
 ///
@@ -25,7 +24,9 @@ final class RedisLink {
     /// Whether nobody listened there at the last attempt, and there was no connection yet.
     private(set) var isRefused = false
     /// What the files for TLS held when they were last good.
-    private var tls: (files: [RedisTLS.Part: [UInt8]], context: NIOSSLContext)?
+    private var tls: RedisTLS.Loaded?
+    /// `nil` without TLS.
+    private let peer: TLSPeer?
     private let troubles: RedisTroubles
     private let source: RedisTroubles.Source
     private var lastFileWarning: String?
@@ -38,6 +39,7 @@ final class RedisLink {
         self.options = options
         self.eventLoop = eventLoop
         self.logger = logger
+        peer = address.tls ? TLSPeer(options.tls, at: address.target) : nil
         troubles = options.troubles ?? RedisTroubles(logger: logger)
         source = troubles.newSource()
     }
@@ -92,12 +94,36 @@ final class RedisLink {
     /// - Parameter login: the address, with the password of this attempt.
     private func connect(as login: RedisAddress) {
         if machine.isClosed { return }
-        let tls: NIOSSLContext?
-        do throws(RedisTLSProblem) {
-            tls = try address.tls ? tlsContext() : nil
-        } catch {
-            return attemptFailed(RedisError(.denied, "\(error)", fault: .certificate), hopeless: true)
+        guard let peer else { return open(login, tls: nil) }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        // The files are read each time: who renews a certificate needs no restart.
+        options.tls.load(comparingNames: peer.canBeCompared, within: options.connectTimeout, on: eventLoop) { answer in
+            bound.value.filesRead(answer, login)
         }
+    }
+
+    private func filesRead(_ answer: Result<RedisTLS.Loaded, RedisError>, _ login: RedisAddress) {
+        switch answer {
+        case .success(let loaded):
+            tls = loaded
+            lastFileWarning = nil
+        case .failure(let error) where tls == nil:
+            isRefused = false
+            return attemptFailed(error, hopeless: error.isPermanent)
+        case .failure(let error):
+            // Somebody may be about to exchange them; what they held before may still be good.
+            if lastFileWarning != "\(error)" {
+                logger.warning(
+                    "the files for TLS cannot be used; what they held before is used",
+                    metadata: ["redis": "\(address)", "cause": "\(error)"])
+            }
+            lastFileWarning = "\(error)"
+        }
+        open(login, tls: tls)
+    }
+
+    private func open(_ login: RedisAddress, tls: RedisTLS.Loaded?) {
+        if machine.isClosed { return }
         bootstrap(tls: tls).assumeIsolated().whenComplete { [weak self] result in
             if case .failure(let error) = result, self?.previous == nil {
                 self?.isRefused = isRefusal(error)
@@ -121,21 +147,20 @@ final class RedisLink {
             hopeless: isUnknown && previous == nil)
     }
 
-    private func bootstrap(tls: NIOSSLContext?) -> EventLoopFuture<any Channel> {
+    private func bootstrap(tls: RedisTLS.Loaded?) -> EventLoopFuture<any Channel> {
         let target = address.target
         let maximumBulk = options.maximumBulk
-        let serverName = options.tls[.serverName] ?? target.serverName
-        let peer = address.tls ? TLSPeer(tls: options.tls, name: options.tls[.serverName] ?? target.host) : nil
+        let peer = self.peer
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(options.connectTimeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    if let tls {
-                        try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: serverName))
-                    }
+                    if let tls, let peer { try pipeline.addHandler(peer.makeHandler(tls.context)) }
                     try pipeline.addHandler(
-                        RedisConnection(eventLoop: channel.eventLoop, maximumBulk: maximumBulk, peer: peer))
+                        RedisConnection(
+                            eventLoop: channel.eventLoop, maximumBulk: maximumBulk, peer: peer,
+                            authorities: tls?.files[.authorities]))
                 }
             }
         switch target {
@@ -147,31 +172,6 @@ final class RedisLink {
                 .connect(host: host, port: port)
         case .unixSocket(let path):
             return bootstrap.connect(unixDomainSocketPath: path)
-        }
-    }
-
-    /// Reads the files each time: who renews a certificate needs no restart.
-    private func tlsContext() throws(RedisTLSProblem) -> NIOSSLContext {
-        do throws(RedisTLSProblem) {
-            let files = try options.tls.read()
-            if let tls, tls.files == files {
-                lastFileWarning = nil
-                return tls.context
-            }
-            let context = try options.tls.context(files)
-            tls = (files, context)
-            lastFileWarning = nil
-            return context
-        } catch {
-            // Somebody may be about to exchange them; what they held before may still be good.
-            guard let tls else { throw error }
-            if lastFileWarning != "\(error)" {
-                logger.warning(
-                    "the files for TLS cannot be used; what they held before is used",
-                    metadata: ["redis": "\(address)", "cause": "\(error)"])
-            }
-            lastFileWarning = "\(error)"
-            return tls.context
         }
     }
 
@@ -191,14 +191,33 @@ final class RedisLink {
         let handshake = RedisHandshake(
             address: login, connectionName: options.connectionName, passwordPlace: options.password?.place)
         let batch = CommandBatch(handshake.commands, timeout: options.connectTimeout)
+        let server = channel.remoteAddress
         batch.onCompletion { [weak self] replies in
-            self?.handshakeEnded(connection, handshake.outcome(replies))
+            self?.handshakeEnded(connection, at: server, handshake.outcome(replies))
         }
         for command in batch.commands { connection.write(command) }
         connection.flush()
+        if address.tls, let server { ask(server, unlessAnswering: connection) }
     }
 
-    private func handshakeEnded(_ connection: RedisConnection, _ outcome: RedisHandshake.Outcome) {
+    /// How long a server has for its first reply before it is asked whether it speaks TLS at all: a Redis that does not waits for more.
+    private static let answerTime = TimeAmount.seconds(1)
+
+    private func ask(_ server: SocketAddress, unlessAnswering connection: RedisConnection) {
+        eventLoop.assumeIsolated().scheduleTask(in: Self.answerTime) { [weak self, weak connection] in
+            guard let self, let connection, previous == nil, self.connection === connection,
+                !connection.hasAnswered
+            else { return }
+            let answer = SchemeProbe.finds(tls: false, at: server, on: eventLoop)
+            answer.assumeIsolated().whenSuccess { [weak connection] isFound in
+                if isFound { connection?.abort(.otherScheme(tls: true)) }
+            }
+        }
+    }
+
+    private func handshakeEnded(
+        _ connection: RedisConnection, at server: SocketAddress?, _ outcome: RedisHandshake.Outcome
+    ) {
         switch outcome {
         case .ready(let session) where session.role == "slave" && options.gate?.refusesReplicas == true:
             self.connection = nil
@@ -211,15 +230,31 @@ final class RedisLink {
             self.connection = nil
             // A server that is full says so, and closes the connection.
             let failure = error.fault == .connections ? error : connection.failure ?? error
-            let cause = failure.message + (error.fault == .connections ? "" : hint(after: connection))
+            let cause = failure.message + (failure.fault == nil ? hint(after: connection) : "")
             connection.abort(error)
             // A certificate was not accepted.
             if failure.kind == .denied { return attemptFailed(failure, hopeless: true) }
-            attemptFailed(RedisError(.unavailable, cause, fault: failure.fault), hopeless: false)
+            let told = RedisError(.unavailable, cause, fault: failure.fault)
+            if previous == nil, failure.fault == nil, !connection.hasAnswered, !machine.isClosed, let server,
+                case .tcp = address.target
+            {
+                attemptFailed(told, unlessOtherSchemeAt: server)
+            } else {
+                attemptFailed(told, hopeless: failure.fault == .scheme && previous == nil)
+            }
         case .hopeless(let error):
             self.connection = nil
             connection.abort(error)
             attemptFailed(error, hopeless: true)
+        }
+    }
+
+    /// A server that ended a first connection without a single reply may speak TLS where the URL does not, or the other way round.
+    private func attemptFailed(_ error: RedisError, unlessOtherSchemeAt server: SocketAddress) {
+        let tls = address.tls
+        let answer = SchemeProbe.finds(tls: !tls, at: server, on: eventLoop)
+        answer.assumeIsolated().whenSuccess { [weak self] isFound in
+            self?.attemptFailed(isFound ? .otherScheme(tls: tls) : error, hopeless: isFound)
         }
     }
 
@@ -283,21 +318,5 @@ final class RedisLink {
         troubles.note(connection: "redis cannot be used; trying again", told, at: "\(address)", by: source)
         onEvent?(.attemptFailed(error, hopeless: hopeless))
         perform(next)
-    }
-}
-
-extension RedisAddress.Target {
-    /// The name that the server's certificate must bear. For an IP address there is none to send; the certificate is then
-    /// checked against the address itself.
-    fileprivate var serverName: String? {
-        guard case .tcp(let host, _) = self, (try? SocketAddress(ipAddress: host, port: 0)) == nil else { return nil }
-        return host
-    }
-
-    fileprivate var host: String {
-        switch self {
-        case .tcp(let host, _): host
-        case .unixSocket(let path): path
-        }
     }
 }

@@ -1,11 +1,4 @@
 import NIOCore
-import Synchronization
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
 
 /// A password that is asked for at each new connection, so that who renews it needs no restart.
 package struct RedisPassword: Sendable, Hashable {
@@ -57,9 +50,13 @@ package struct RedisPassword: Sendable, Hashable {
     ) {
         switch source {
         case .file(let path):
-            let answer: Result<String, RedisError>
-            do throws(RedisError) { answer = .success(try Self.read(path)) } catch { answer = .failure(error) }
-            eventLoop.execute { body(answer) }
+            let late: Result<String, RedisError> = .failure(
+                Self.missing("\(path) could not be read within \(limit.text)"))
+            SettingsFile.apart(
+                from: eventLoop, within: limit, late: late,
+                {
+                    do throws(RedisError) { return .success(try Self.read(path)) } catch { return .failure(error) }
+                }, body)
         case .closure(let closure):
             let answer = FirstAnswer(eventLoop, body)
             eventLoop.scheduleTask(in: limit) {
@@ -85,10 +82,9 @@ package struct RedisPassword: Sendable, Hashable {
 
     private static func read(_ path: String) throws(RedisError) -> String {
         let bytes: [UInt8]
-        do { bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: path))) } catch {
+        do throws(SettingsFile.Problem) { bytes = try SettingsFile.bytes(of: path) } catch {
             throw RedisError(
-                .denied, "\(path) does not exist, or may not be read; give the path of a file that holds the password",
-                fault: .password)
+                .denied, "\(path) \(error.reason); give the path of a file that holds the password", fault: .password)
         }
         let end = bytes.lastIndex { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
         guard let end, let password = String(validating: bytes[...end], as: UTF8.self) else {
@@ -97,22 +93,5 @@ package struct RedisPassword: Sendable, Hashable {
                 fault: .password)
         }
         return password
-    }
-}
-
-/// What a closure returns, or that it takes too long; whatever is first.
-private final class FirstAnswer: Sendable {
-    private let isGiven = Atomic(false)
-    private let eventLoop: any EventLoop
-    private let body: @Sendable (Result<String, RedisError>) -> Void
-
-    init(_ eventLoop: any EventLoop, _ body: @escaping @Sendable (Result<String, RedisError>) -> Void) {
-        self.eventLoop = eventLoop
-        self.body = body
-    }
-
-    func give(_ answer: Result<String, RedisError>) {
-        guard !isGiven.exchange(true, ordering: .relaxed) else { return }
-        eventLoop.execute { [body] in body(answer) }
     }
 }

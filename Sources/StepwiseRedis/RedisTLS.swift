@@ -1,11 +1,6 @@
 import NIOCore
 import NIOSSL
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
+import Synchronization
 
 /// What a `rediss://` server is checked against, and what is shown to it.
 package struct RedisTLS: Sendable, Hashable {
@@ -52,15 +47,15 @@ package struct RedisTLS: Sendable, Hashable {
         _ = try context(configuration)
     }
 
-    /// Without a letter it is an address, whose numbers no certificate has as a name.
+    /// Without a letter it is an address, whose numbers no certificate has as a name. Names of containers may have an underscore.
     private static func isHostName(_ name: String) -> Bool {
         let letters = name.utf8.filter { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) }
-        let others = name.utf8.filter { Array("0123456789-.".utf8).contains($0) }
+        let others = name.utf8.filter { Array("0123456789-._".utf8).contains($0) }
         return !letters.isEmpty && letters.count + others.count == name.utf8.count && name.utf8.count <= 255
     }
 
     /// What the files hold now.
-    func read() throws(RedisTLSProblem) -> [Part: [UInt8]] {
+    private func read() throws(RedisTLSProblem) -> [Part: [UInt8]] {
         var files: [Part: [UInt8]] = [:]
         for part in [Part.authorities, .certificate, .key] {
             if let path = values[part] { files[part] = try Self.bytes(of: path, part) }
@@ -69,22 +64,51 @@ package struct RedisTLS: Sendable, Hashable {
     }
 
     private static func bytes(of path: String, _ part: Part) throws(RedisTLSProblem) -> [UInt8] {
-        do {
-            return try [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))
-        } catch {
-            let code = (error as? CocoaError)?.code
-            let reason =
-                code == CocoaError.Code.fileReadNoSuchFile
-                ? "does not exist"
-                : code == CocoaError.Code.fileReadNoPermission
-                    ? "may not be read by this process' user" : "cannot be read as a file"
-            throw RedisTLSProblem(part, "\(path) \(reason); give the path of a PEM file")
+        do throws(SettingsFile.Problem) { return try SettingsFile.bytes(of: path) } catch {
+            throw RedisTLSProblem(part, "\(path) \(error.reason); give the path of a PEM file")
         }
     }
 
-    /// - Parameter files: what was read.
-    func context(_ files: [Part: [UInt8]]) throws(RedisTLSProblem) -> NIOSSLContext {
-        try context(setUp(files))
+    /// What a connection needs of the files.
+    struct Loaded: Sendable {
+        let files: [Part: [UInt8]]
+        /// Whether the library compares the server's name.
+        let comparesNames: Bool
+        let context: NIOSSLContext
+    }
+
+    /// What was loaded last. The connections of a process mostly have the same settings, and so the system's authorities are read once.
+    private static let last = Mutex<Loaded?>(nil)
+
+    /// Reads the files, and calls `body` once on the event loop.
+    ///
+    /// - Parameter limit: how long it may take.
+    func load(
+        comparingNames: Bool, within limit: TimeAmount, on eventLoop: any EventLoop,
+        _ body: @escaping @Sendable (Result<Loaded, RedisError>) -> Void
+    ) {
+        // A file system that is slow may be so for a while only.
+        let late: Result<Loaded, RedisError> = .failure(
+            RedisError(.unavailable, "the files for TLS could not be read within \(limit.text)"))
+        SettingsFile.apart(
+            from: eventLoop, within: limit, late: late,
+            {
+                do throws(RedisTLSProblem) { return .success(try loaded(comparingNames)) } catch {
+                    return .failure(RedisError(.denied, "\(error)", fault: .certificate))
+                }
+            }, body)
+    }
+
+    private func loaded(_ comparingNames: Bool) throws(RedisTLSProblem) -> Loaded {
+        let files = try read()
+        if let last = Self.last.withLock({ $0 }), last.files == files, last.comparesNames == comparingNames {
+            return last
+        }
+        var configuration = try setUp(files)
+        if !comparingNames { configuration.certificateVerification = .noHostnameVerification }
+        let loaded = Loaded(files: files, comparesNames: comparingNames, context: try context(configuration))
+        Self.last.withLock { $0 = loaded }
+        return loaded
     }
 
     private func setUp(_ files: [Part: [UInt8]]) throws(RedisTLSProblem) -> TLSConfiguration {

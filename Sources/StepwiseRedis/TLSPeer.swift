@@ -1,3 +1,4 @@
+import NIOCore
 import NIOSSL
 
 #if canImport(FoundationEssentials)
@@ -11,12 +12,71 @@ struct TLSPeer: Sendable {
     let tls: RedisTLS
     /// The name or the address that its certificate must have.
     let name: String
+    /// The name to ask it for. `nil`: there is none, and the certificate is checked against the address itself.
+    private let serverName: String?
+
+    init(_ tls: RedisTLS, at target: RedisAddress.Target) {
+        self.tls = tls
+        name = tls[.serverName] ?? target.host
+        serverName = tls[.serverName] ?? target.serverName
+    }
+
+    // MARK: The name
+
+    /// Whether the library can compare the name: it takes one with an underscore for none at all.
+    var canBeCompared: Bool { serverName?.contains("_") != true }
+
+    /// To the library a certificate is good that has the name, or the address that was connected to. A name that was given means that name.
+    private var isComparedHere: Bool { tls[.serverName] != nil || !canBeCompared }
+
+    func makeHandler(_ context: NIOSSLContext) throws -> NIOSSLClientHandler {
+        guard let serverName, isComparedHere else {
+            return try NIOSSLClientHandler(context: context, serverHostname: serverName)
+        }
+        // Called before anything is sent that waits for the end of the handshake.
+        return try NIOSSLClientHandler._makeSSLClientHandler(context: context, serverHostname: serverName) {
+            [self] certificate, channel in
+            channel.eventLoop.makeCompletedFuture {
+                guard hasName(certificate) else { throw OtherName() }
+            }
+        }
+    }
+
+    private struct OtherName: Error {}
+
+    private func hasName(_ certificate: NIOSSLCertificate) -> Bool {
+        let names = certificate._subjectAlternativeNames()
+        // Without any, the library has compared the subject's common name, and no address.
+        if names.isEmpty { return canBeCompared }
+        return names.contains { $0.nameType == .dnsName && Self.isName(name, matching: Array($0.contents)) }
+    }
+
+    /// As in RFC 6125: `*` stands for one label, the first, and for the whole of it.
+    private static func isName(_ name: String, matching pattern: [UInt8]) -> Bool {
+        let (name, pattern) = (plain(Array(name.utf8)), plain(pattern))
+        guard pattern.starts(with: "*.".utf8) else { return !pattern.isEmpty && name == pattern }
+        guard let end = name.firstIndex(of: UInt8(ascii: ".")), end > name.startIndex else { return false }
+        return name[end...] == pattern.dropFirst()
+    }
+
+    /// In small letters, without the dot that may stand at the end.
+    private static func plain(_ name: [UInt8]) -> ArraySlice<UInt8> {
+        let small = name.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+        return small.last == UInt8(ascii: ".") ? small.dropLast() : small[...]
+    }
+
+    // MARK: What it has not proved
 
     /// The error of a certificate, the server's or ours: it comes again however often one tries.
     ///
-    /// - Parameter shown: the server's certificate.
+    /// - Parameters:
+    ///   - shown: the server's certificate.
+    ///   - authorities: what their file held.
     /// - Returns: `nil` for every other error.
-    func denial(_ error: any Error, shown: () -> NIOSSLCertificate?) -> RedisError? {
+    func denial(
+        _ error: any Error, shown: () -> NIOSSLCertificate?, authorities: [UInt8]?
+    ) -> RedisError? {
+        if error is OtherName { return RedisError(.denied, otherName(shown()), fault: .certificate) }
         if let error = error as? NIOSSLExtraError {
             guard error == .failedToValidateHostname || error == .serverHostnameImpossibleToMatch else { return nil }
             return RedisError(.denied, otherName(shown()), fault: .certificate)
@@ -24,7 +84,7 @@ struct TLSPeer: Sendable {
         guard error is NIOSSLError || error is BoringSSLError else { return nil }
         let text = String(describing: error)
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
-            return RedisError(.denied, untrusted(shown()), fault: .certificate)
+            return RedisError(.denied, untrusted(shown(), authorities), fault: .certificate)
         }
         return refused(text).map { RedisError(.denied, $0, fault: .certificate) }
     }
@@ -32,6 +92,12 @@ struct TLSPeer: Sendable {
     // MARK: The server's certificate
 
     private func otherName(_ certificate: NIOSSLCertificate?) -> String {
+        if !canBeCompared, certificate?._subjectAlternativeNames().isEmpty == true {
+            return """
+                the server's TLS certificate has no alternative names, among which \(name) would have to be; give it that one \
+                (subjectAltName)
+                """
+        }
         let names = certificate.map(Self.names) ?? ""
         return """
             the server's TLS certificate is not for \(name)\(names.isEmpty ? "" : ", but for \(names)"); connect by a name that \
@@ -39,18 +105,23 @@ struct TLSPeer: Sendable {
             """
     }
 
-    /// As its description has them; empty if there are none.
+    private static let mostNames = 5
+
+    /// Some of those that its description has; empty if there are none.
     private static func names(_ certificate: NIOSSLCertificate) -> String {
         let description = certificate.description
         for field in [";alternative_names=", ";common_name="] {
             guard let range = description.firstRange(of: field) else { continue }
-            return String(description[range.upperBound...].dropLast())
+            let names = description[range.upperBound...].dropLast().split(separator: ",")
+            let rest = names.count - mostNames
+            let some = names.prefix(mostNames).map { $0.prefix(255) }.joined(separator: ", ")
+            return some + (rest > 0 ? " and \(rest) more" : "")
         }
         return ""
     }
 
     /// The library says only that the certificate was not accepted. Its dates are looked at first: with a wrong one, no authority helps.
-    private func untrusted(_ certificate: NIOSSLCertificate?) -> String {
+    private func untrusted(_ certificate: NIOSSLCertificate?, _ authorities: [UInt8]?) -> String {
         let now = Date()
         if let end = certificate.map({ Self.date($0.notValidAfter) }), end < now {
             return """
@@ -64,20 +135,18 @@ struct TLSPeer: Sendable {
                 machine's clock, if that is wrong
                 """
         }
-        guard let file = tls[.authorities] else {
-            return """
-                the server's TLS certificate is not trusted: no authority that this system knows has signed it; give its \
-                authority's PEM file: \(RedisTLS.Part.authorities.names)
-                """
-        }
-        if let authorities = try? NIOSSLCertificate.fromPEMFile(file),
-            authorities.allSatisfy({ Self.date($0.notValidAfter) < now })
+        let file = tls[.authorities]
+        if let file, let authorities, let known = try? NIOSSLCertificate.fromPEMBytes(authorities),
+            known.allSatisfy({ Self.date($0.notValidAfter) < now })
         {
             return "the certificate of the authority in \(file) has expired; put the new one there"
         }
+        // The library does not say which of these it is.
         return """
-            the server's TLS certificate is not trusted: no authority in \(file) has signed it; give the PEM file of the one that \
-            has: \(RedisTLS.Part.authorities.names)
+            the server's TLS certificate is not trusted: it does not lead to an authority \
+            \(file.map { "in \($0)" } ?? "that this system knows"), or is not one for a server; give the PEM file of the \
+            authority at its root (\(RedisTLS.Part.authorities.names)), and have the server send the certificates between; \
+            `openssl s_client -connect HOST:PORT\(file.map { " -CAfile \($0)" } ?? "")` says what is missing
             """
     }
 
@@ -104,12 +173,28 @@ struct TLSPeer: Sendable {
         }
         if text.contains("_ALERT_UNKNOWN_CA") {
             return """
-                the server does not trust the client's TLS certificate in \(file): it knows no authority that has signed it; \
-                give another one, or give the server that authority (tls-ca-cert-file)
+                the server does not trust the client's TLS certificate in \(file): it leads to no authority that the server \
+                knows; put the certificates between behind it, give another one, or give the server that authority \
+                (tls-ca-cert-file)
                 """
         }
         let others = ["BAD_CERTIFICATE", "CERTIFICATE_REVOKED", "CERTIFICATE_UNKNOWN", "UNSUPPORTED_CERTIFICATE"]
         guard let alert = others.first(where: { text.contains("_ALERT_\($0)") }) else { return nil }
         return "the server refuses the client's TLS certificate in \(file) (\(alert)); give another one: \(both)"
+    }
+}
+
+extension RedisAddress.Target {
+    /// For an IP address there is no name to send; the certificate is then checked against the address itself.
+    fileprivate var serverName: String? {
+        guard case .tcp(let host, _) = self, (try? SocketAddress(ipAddress: host, port: 0)) == nil else { return nil }
+        return host
+    }
+
+    fileprivate var host: String {
+        switch self {
+        case .tcp(let host, _): host
+        case .unixSocket(let path): path
+        }
     }
 }

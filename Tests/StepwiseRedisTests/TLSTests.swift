@@ -54,17 +54,17 @@ struct TLSTests {
             }
             try await files.withServer("strange") { _, port in
                 let text = try await denial("rediss://localhost:\(port)", tls)
-                #expect(
-                    text.contains("is not trusted: no authority in \(files.path("authority.pem")) has signed it"),
-                    "\(text)")
+                let file = files.path("authority.pem")
+                #expect(text.contains("is not trusted: it does not lead to an authority in \(file), or"), "\(text)")
+                #expect(text.contains("`openssl s_client -connect HOST:PORT -CAfile \(file)` says what is missing"))
                 let unsaid = try await denial("rediss://localhost:\(port)", [:])
-                #expect(unsaid.contains("is not trusted: no authority that this system knows"), "\(unsaid)")
+                #expect(unsaid.contains("it does not lead to an authority that this system knows, or"), "\(unsaid)")
                 #expect(unsaid.contains("--redis-ca, STEPWISE_REDIS_CA, or trustedCertificatesFile in Swift"))
             }
             try await files.withServer("other") { _, port in
                 for host in ["localhost", "127.0.0.1"] {
                     let text = try await denial("rediss://\(host):\(port)", tls)
-                    #expect(text.contains("is not for \(host), but for redis.internal,10.0.0.1;"), "\(text)")
+                    #expect(text.contains("is not for \(host), but for redis.internal, 10.0.0.1;"), "\(text)")
                     #expect(text.contains("--redis-server-name"))
                 }
             }
@@ -88,6 +88,183 @@ struct TLSTests {
                 #expect(text.contains("is not for redis.example, but for redis.internal;"), "\(text)")
             }
         }
+    }
+
+    @Test func `A name that is given has to be the certificate's, even if that has the address too`() async throws {
+        try await TLSFiles.with { files in
+            try files.make("server", for: "DNS:redis.internal,DNS:*.example.org,IP:127.0.0.1")
+            try await files.withServer("server") { _, port in
+                let url = "rediss://127.0.0.1:\(port)"
+                let authority = files.path("authority.pem")
+                for name in ["redis.internal", "REDIS.Internal.", "a.example.org"] {
+                    let options = using([.authorities: authority, .serverName: name])
+                    try await withClient(url, options: options) { client in
+                        let pong = try await client.send(["PING"])
+                        #expect(pong.string == "PONG")
+                    }
+                }
+                for name in ["redis.example", "internal", "example.org", "a.b.example.org"] {
+                    let text = try await denial(url, [.authorities: authority, .serverName: name])
+                    #expect(text.contains("is not for \(name), but for redis.internal, *.example.org"), "\(text)")
+                }
+            }
+        }
+    }
+
+    @Test func `A name may have an underscore`() async throws {
+        try await TLSFiles.with { files in
+            try files.makeAuthority("stranger")
+            try files.make("server", for: "DNS:my_redis,DNS:*.my_net,IP:127.0.0.1")
+            try await files.withServer("server") { _, port in
+                let url = "rediss://127.0.0.1:\(port)"
+                let authority = files.path("authority.pem")
+                for name in ["my_redis", "redis.my_net"] {
+                    let options = using([.authorities: authority, .serverName: name])
+                    try await withClient(url, options: options) { client in
+                        let pong = try await client.send(["PING"])
+                        #expect(pong.string == "PONG")
+                    }
+                }
+                let other = try await denial(url, [.authorities: authority, .serverName: "your_redis"])
+                #expect(other.contains("is not for your_redis, but for my_redis, *.my_net, 127.0.0.1;"), "\(other)")
+                let strange = try await denial(
+                    url, [.authorities: files.path("stranger.pem"), .serverName: "my_redis"])
+                #expect(strange.contains("is not trusted"), "\(strange)")
+            }
+        }
+    }
+
+    @Test func `Of a certificate with many names a few are told`() async throws {
+        try await TLSFiles.with { files in
+            try files.make("server", for: (1...400).map { "DNS:r\($0).internal" }.joined(separator: ","))
+            try await files.withServer("server") { _, port in
+                let text = try await denial(
+                    "rediss://localhost:\(port)", [.authorities: files.path("authority.pem")])
+                #expect(
+                    text.contains(
+                        "but for r1.internal, r2.internal, r3.internal, r4.internal, r5.internal and 395 more;"),
+                    "\(text)")
+            }
+        }
+    }
+
+    @Test func `A certificate that is missing between, or one for clients, is not said to be signed by nobody`()
+        async throws
+    {
+        try await TLSFiles.with { files in
+            try files.make("between", for: "DNS:between", extensions: ["basicConstraints=critical,CA:TRUE"])
+            try files.make("server", for: "DNS:localhost", by: "between")
+            try files.make("client", for: "DNS:localhost", extensions: ["extendedKeyUsage=clientAuth"])
+            let tls: [RedisTLS.Part: String] = [.authorities: files.path("authority.pem")]
+            for name in ["server", "client"] {
+                try await files.withServer(name) { _, port in
+                    let text = try await denial("rediss://localhost:\(port)", tls)
+                    #expect(text.contains("does not lead to an authority in"), "\(text)")
+                    #expect(text.contains("or is not one for a server; give"), "\(text)")
+                    #expect(text.contains("have the server send the certificates between"), "\(text)")
+                }
+            }
+            let both = try ["server", "between"].map { name in
+                try Data(contentsOf: URL(fileURLWithPath: files.path("\(name).pem")))
+            }
+            try Data(both.joined()).write(to: URL(fileURLWithPath: files.path("server.pem")))
+            try await files.withServer("server") { _, port in
+                try await withClient("rediss://localhost:\(port)", options: using(tls)) { client in
+                    let pong = try await client.send(["PING"])
+                    #expect(pong.string == "PONG")
+                }
+            }
+        }
+    }
+
+    @Test func `A pipe, a folder and a large file are told at once, and no more is read of them`() async throws {
+        try await TLSFiles.with { files in
+            let (pipe, large) = (files.path("pipe"), files.path("large.pem"))
+            #expect(mkfifo(pipe, 0o600) == 0)
+            try Data(count: 1024 * 1024 + 1).write(to: URL(fileURLWithPath: large))
+            let kind = "is no regular file, but a folder, a pipe or a device; give the path of a PEM file"
+            for (path, reason) in [(pipe, kind), (files.path(""), kind), (large, "has more than 1 MiB")] {
+                let text = try await denial("rediss://localhost:1", [.authorities: path])
+                #expect(text.contains("\(path) \(reason)"), "\(text)")
+                let error = #expect(throws: RedisError.self) { try RedisPassword.file(path).check() }
+                #expect(error?.message.hasPrefix("\(path) \(reason.prefix(18))") == true, "\(error?.message ?? "")")
+            }
+        }
+    }
+
+    @Test
+    func `A server that answers no TLS, or nothing else, is asked which of them it speaks, and told soon`()
+        async throws
+    {
+        let options = RedisOptions(connectTimeout: .seconds(20), commandTimeout: patience)
+        func refusal(_ url: String) async throws -> String {
+            let start = ContinuousClock.now
+            return try await withClient(url, options: options) { client in
+                let error = await redisError { () throws(RedisError) in try await client.send(["PING"]) }
+                #expect(error?.kind == .unavailable && error?.fault == .scheme, "\(error?.message ?? "")")
+                #expect(ContinuousClock.now - start < .seconds(10))
+                return error?.message ?? ""
+            }
+        }
+        for arguments in [[], ["--requirepass", "secret"]] {
+            try await RedisServer.withServer(tcp: true, extraArguments: arguments) { server in
+                let url = server.url.replacing("redis://", with: "rediss://")
+                let text = try await refusal(url)
+                let told = "the server does not speak TLS on this port; use redis:// instead of rediss://"
+                #expect(text == "could not use redis at \(url): \(told)")
+            }
+        }
+        try await TLSFiles.with { files in
+            try files.make("server", for: "DNS:localhost")
+            for wantsClients in [false, true] {
+                try await files.withServer("server", wantsClients: wantsClients) { _, port in
+                    let url = "redis://127.0.0.1:\(port)"
+                    let text = try await refusal(url)
+                    let told = "the server speaks TLS on this port; use rediss:// instead of redis://"
+                    #expect(text == "could not use redis at \(url): \(told)")
+                }
+            }
+        }
+        // Others than Redis answer with an alert.
+        try await withListener(saying: [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46]) { port in
+            let text = try await refusal("redis://127.0.0.1:\(port)")
+            #expect(text.contains("the server speaks TLS on this port"), "\(text)")
+        }
+    }
+
+    @Test func `Of a server that says nothing at all, the time is waited for, and the message names the possibility`()
+        async throws
+    {
+        let options = RedisOptions(connectTimeout: .milliseconds(300))
+        try await withListener(saying: []) { port in
+            for (url, hint) in [
+                ("rediss://127.0.0.1:\(port)", "; if it does not speak TLS on this port, use redis://"),
+                ("redis://127.0.0.1:\(port)", "; if it speaks TLS on this port, use rediss://"),
+            ] {
+                try await withClient(url, options: options) { client in
+                    let error = await redisError { () throws(RedisError) in
+                        try await client.send(["PING"], timeout: .seconds(4))
+                    }
+                    #expect(error?.kind == .unavailable && error?.fault == nil)
+                    let text = error?.message ?? ""
+                    #expect(text.hasPrefix("could not reach redis at \(url) within 4 s: "), "\(text)")
+                    #expect(text.contains(hint), "\(text)")
+                }
+            }
+        }
+    }
+
+    /// Something that listens, and says this to whoever connects.
+    private func withListener(saying bytes: [UInt8], _ body: (_ port: Int) async throws -> Void) async throws {
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Greeting(bytes))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        try await body(try #require(listener.localAddress?.port))
+        try await listener.close()
     }
 
     @Test
@@ -201,5 +378,18 @@ struct TLSTests {
         let text = try await denial("rediss://localhost:1", [.authorities: "/nowhere/authority.pem"])
         #expect(text.contains("/nowhere/authority.pem does not exist"), "\(text)")
         #expect(text.contains("--redis-ca"))
+    }
+}
+
+private final class Greeting: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !bytes.isEmpty { context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil) }
     }
 }

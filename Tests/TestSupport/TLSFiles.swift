@@ -26,9 +26,13 @@ package struct TLSFiles: Sendable {
     /// - Parameters:
     ///   - names: as OpenSSL writes alternative names, such as `DNS:localhost,IP:127.0.0.1`.
     ///   - days: for how long it is valid; negative: it has expired.
-    package func make(_ name: String, for names: String, by authority: String = "authority", days: Int = 2) throws {
+    ///   - extensions: others than the names, as OpenSSL writes them, such as `basicConstraints=CA:TRUE`.
+    package func make(
+        _ name: String, for names: String, by authority: String = "authority", days: Int = 2, extensions: [String] = []
+    ) throws {
         try openssl(["req", "-subj", "/CN=\(name)", "-out", path("\(name).csr")] + newKey(name))
-        try Data("subjectAltName=\(names)\n".utf8).write(to: URL(fileURLWithPath: path("\(name).ext")))
+        let lines = ["subjectAltName=\(names)"] + extensions
+        try Data(lines.map { "\($0)\n" }.joined().utf8).write(to: URL(fileURLWithPath: path("\(name).ext")))
         try openssl([
             "x509", "-req", "-in", path("\(name).csr"), "-days", "\(days)", "-extfile", path("\(name).ext"),
             "-CA", path("\(authority).pem"), "-CAkey", path("\(authority).key"),

@@ -80,8 +80,8 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
     /// Of a call that enqueues many: which runs it had made when it failed.
     public var enqueued: EnqueuedPart?
 
-    /// Whether the host's name of Redis' address has no address.
-    package var isUnknownHost = false
+    /// Whether the host's name in Redis' URL has no address, or the server speaks TLS and the URL does not say so, or the other way round.
+    package var isWrongURL = false
 
     package init(_ code: Code, _ message: String) {
         self.code = code

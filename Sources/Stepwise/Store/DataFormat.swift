@@ -33,7 +33,7 @@ enum DataFormat {
                 )
             }
         } catch let error as RedisError {
-            throw StepwiseError(error, doing: "opening namespace \"\(keys.namespace)\" at \(redis)")
+            throw StepwiseError(error, doing: "opening namespace \"\(keys.namespace)\"", at: redis)
         } catch let error as StepwiseError {
             throw error
         } catch {
@@ -58,7 +58,8 @@ enum DataFormat {
 }
 
 extension StepwiseError {
-    package init(_ error: RedisError, doing what: String) {
+    /// - Parameter redis: named unless the error names it.
+    package init(_ error: RedisError, doing what: String, at redis: RedisEndpoint? = nil) {
         let code: Code =
             switch error.kind {
             case _ where error.fault == .cluster: .unsupportedRedis
@@ -69,7 +70,8 @@ extension StepwiseError {
             case .refused: .redisRefused
             case .invalidAddress: .invalidConfiguration
             }
-        self.init(code, "\(what) failed: \(error)\(error.advice)")
-        isUnknownHost = error.fault == .host
+        let place = redis.map { error.message.contains("redis at \($0)") ? "" : " at \($0)" } ?? ""
+        self.init(code, "\(what)\(place) failed: \(error)\(error.advice)")
+        isWrongURL = error.fault == .host || error.fault == .scheme
     }
 }

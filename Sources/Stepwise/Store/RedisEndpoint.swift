@@ -23,7 +23,7 @@ public struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     ///   - clientCertificateFile: a PEM file of the certificate that is shown to a server which wants one (`tls-auth-clients`), and after it
     ///     those that lead to its authority.
     ///   - clientKeyFile: a PEM file of that certificate's key, without a passphrase.
-    ///   - serverName: the name that the server's certificate must have; `nil`: the URL's host.
+    ///   - serverName: the name that the server's certificate must have; its address is then of no account. `nil`: the URL's host.
     /// - Throws: ``StepwiseError`` with code `invalidConfiguration`, which says what a good URL looks like, or which parameter cannot be used: a
     ///   password beside one in the URL, a file that cannot be read or is not PEM, a key that is not the certificate's, anything of TLS for another URL.
     public init(

@@ -39,7 +39,7 @@ package enum WorkerRights {
             }
             try await tryCommands(client, keys, queues, &findings)
         } catch let error as RedisError {
-            throw StepwiseError(error, doing: "trying what the worker's user may do at \(redis)")
+            throw StepwiseError(error, doing: "trying what the worker's user may do", at: redis)
         } catch {
             throw StepwiseError(.redisRefused, "\(error)")
         }

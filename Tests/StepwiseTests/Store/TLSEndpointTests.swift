@@ -56,7 +56,23 @@ struct TLSEndpointTests {
                 let worker = try StepwiseWorker(redis: redis, workflows: [double], logger: .silent)
                 let error = await #expect(throws: StepwiseError.self) { try await worker.run() }
                 #expect(error?.code == .redisDenied)
-                #expect(error?.message.contains("has expired") == true, "\(error?.message ?? "")")
+                let message = error?.message ?? ""
+                #expect(message.contains("has expired"), "\(message)")
+                // Where Redis is, it says once.
+                #expect(message.components(separatedBy: "rediss://localhost:\(port)").count == 2, "\(message)")
+            }
+        }
+    }
+
+    @Test func `A worker that starts does not wait for a server that speaks TLS where its URL does not`() async throws {
+        try await TLSFiles.with { files in
+            try files.make("server", for: "DNS:localhost")
+            try await files.withServer("server") { _, port in
+                let redis = try RedisEndpoint("redis://127.0.0.1:\(port)")
+                let worker = try StepwiseWorker(redis: redis, workflows: [double], logger: .silent)
+                let error = await #expect(throws: StepwiseError.self) { try await worker.run() }
+                #expect(error?.code == .redisUnavailable)
+                #expect(error?.message.contains("use rediss:// instead") == true, "\(error?.message ?? "")")
             }
         }
     }
@@ -97,6 +113,7 @@ struct TLSEndpointTests {
                 #expect(refusal(plain, name: "redis.internal").hasPrefix("the parameter serverName: \(plain) does not"))
             }
             _ = try RedisEndpoint(url, clientCertificateFile: certificate, clientKeyFile: key)
+            _ = try RedisEndpoint(url, serverName: "my_redis")
         }
     }
 }

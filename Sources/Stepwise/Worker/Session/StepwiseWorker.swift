@@ -202,7 +202,7 @@ public final class StepwiseWorker: Service, Sendable {
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
                 blocking: blocking, pool: poolBodies, left: left, observer: observer, logger: logger)
             troubles.onPermanent { [redis] error in
-                session.end(.permanentError(StepwiseError(error, doing: "working with redis at \(redis)")))
+                session.end(.permanentError(StepwiseError(error, doing: "working with redis", at: redis)))
             }
             defer { troubles.onPermanent(nil) }
             let others = session.serversApart()
@@ -279,7 +279,7 @@ public final class StepwiseWorker: Service, Sendable {
                     if isStarting { throw error }
                     if troubles.note(permanent: RedisError(.denied, error.message), by: trouble) { throw error }
                 case .redisUnavailable, .redisAmbiguous, .redisRefused:
-                    if isStarting, error.isUnknownHost { throw error }
+                    if isStarting, error.isWrongURL { throw error }
                     troubles.note(
                         connection: "redis cannot be reached; waiting", RedisError(.unavailable, error.message),
                         at: "\(redis)", by: trouble)
