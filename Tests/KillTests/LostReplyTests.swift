@@ -1,5 +1,6 @@
 import Foundation
 import Stepwise
+import StepwiseRedis
 import StepwiseTesting
 import TestSupport
 import Testing
@@ -86,6 +87,25 @@ struct LostReplyTests {
         }
     }
 
+    @Test(.rule(6), .scenario(52), arguments: 1...3)
+    func `A restart without an id begins one run, which is new, whichever reply is lost`(_ event: Int) async throws {
+        try await struck(at: event, .after) { client, direct, server in
+            let failing = Workflow("failing") { (_: WorkflowContext, _: String) async throws -> Void in
+                throw CocoaError(.coderInvalidValue)
+            }
+            try await withWorkers(server, failing, configuration: .init(queues: ["elsewhere"])) {
+                let run = try await direct.enqueue(failing, "x", id: Self.marker, .queue("elsewhere"))
+                let error = await #expect(throws: StepwiseError.self) { try await run.result(timeout: patience) }
+                #expect(error?.code == .runFailed)
+            }
+            let run = try await client.restart(Self.marker)
+            #expect(run.isNew)
+            #expect(Set(try await ids(direct)) == [Self.marker, run.id])
+            #expect(try await direct.handle(Self.marker).details().restarted == run.id)
+            #expect(try await direct.deadRuns().runs.isEmpty)
+        }
+    }
+
     @Test(.rule(6))
     func `Where the enqueuing of many fails, its error says which runs are made and which may be`()
         async throws
@@ -106,6 +126,107 @@ struct LostReplyTests {
             #expect(there.isSubset(of: Set(part.made.values).union(part.uncertain.values)))
             for (position, id) in part.uncertain { try await direct.enqueue(Self.name, inputs[position], id: id) }
             #expect(Set(try await ids(direct)) == Set(part.made.values).union(part.uncertain.values))
+        }
+    }
+
+    /// Makes a call, and calls `body` while one of its requests with the marker in it is held; then lets it go on.
+    private func held<Value: Sendable>(
+        _ marker: String, at event: Int = 1, _ server: RedisServer,
+        _ call: @escaping @Sendable (StepwiseClient) async throws -> Value,
+        meanwhile body: (Task<Value, any Error>) async throws -> Void
+    ) async throws -> Result<Value, any Error> {
+        let proxy = try RedisProxy(
+            folder: server.folder, upstream: server.folder + "/redis.sock", marker: marker,
+            plan: .init(event: event, moment: .before, strike: .hold)
+        ) {}
+        defer { proxy.close() }
+        let client = try StepwiseClient(redis: RedisEndpoint(proxy.url), logger: .silent)
+        let task = Task { try await call(client) }
+        let outcome: Result<Void, any Error>
+        do {
+            try await eventually("nothing is held") { proxy.hasStruck }
+            try await body(task)
+            outcome = .success(())
+        } catch { outcome = .failure(error) }
+        proxy.release()
+        let result = await task.result
+        await client.close()
+        try outcome.get()
+        return result
+    }
+
+    @Test(.rule(5))
+    func `Where the enqueuing of many is cancelled, its error says which runs are made and which may be`()
+        async throws
+    {
+        try await RedisServer.withServer { server in
+            let direct = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+            _ = try await direct.enqueue(Self.name, "first", id: Self.marker)
+            let orders = (0..<3000).map { number in
+                RunOrder(
+                    workflow: Self.name.rawValue, payload: Array("\"\(number)\"".utf8),
+                    id: number == 1500 ? Self.marker : "run-\(number)", options: .init())
+            }
+            // One id of the second page is there already, and is asked for once more.
+            let result = try await held(Self.marker, at: 2, server) { client in
+                try await client.enqueue(orders)
+            } meanwhile: { task in
+                task.cancel()
+                _ = await task.result
+            }
+            let error = #expect(throws: StepwiseError.self) { _ = try result.get() }
+            #expect(error?.code == .closed)
+            let part = try #require(error?.enqueued)
+            #expect((0..<2000).allSatisfy { $0 == 1500 || part.made[$0] == "run-\($0)" } && part.made.count == 1999)
+            #expect(part.uncertain == [1500: Self.marker])
+            #expect(error?.message.contains("of 3000 runs 1999 are made, and 1 may be") == true)
+            let there = Set(try await direct.runs(limit: 10_000).map(\.id))
+            #expect(there == Set(part.made.values).union([Self.marker]))
+            let others = ["x", "y"].map {
+                RunOrder(workflow: Self.name.rawValue, payload: Array("1".utf8), id: $0, options: .init())
+            }
+            let cancelled = Task {
+                while !Task.isCancelled { await Task.yield() }
+                return try await direct.enqueue(others)
+            }
+            cancelled.cancel()
+            let end = await cancelled.result
+            let early = #expect(throws: StepwiseError.self) { _ = try end.get() }
+            let none = try #require(early?.enqueued)
+            #expect(early?.code == .closed && none.made.isEmpty && none.uncertain.isEmpty)
+            await direct.close()
+        }
+    }
+
+    @Test(
+        .rule(6),
+        arguments: [
+            ("parent", "the-parent 6 the-step", "run the-parent, its parent, has still to read its end"),
+            ("status", "running", "run the-child is running: only runs that have ended can be deleted"),
+        ])
+    func `What changes while it is deleted is looked at again, and the error says how it stands`(
+        _ field: String, _ value: String, _ words: String
+    ) async throws {
+        try await RedisServer.withServer { server in
+            let prefix = "stepwise:{default}:"
+            let parent = "the-parent 5 the-step"
+            _ = try await server.command(
+                "HSET", .init(prefix + "run:the-child"), "workflow", "w", "queue", "default", "payload", "1", "status",
+                "completed", "generation", "7", "created", "1", "ended", "1", "parent", .init(parent), "parentQueue",
+                "default")
+            _ = try await server.command("ZADD", .init(prefix + "runs:completed"), "1", "the-child")
+            let result = try await held(parent, server) {
+                try await $0.delete("the-child")
+            } meanwhile: { _ in
+                _ = try await server.command(
+                    "HSET", .init(prefix + "run:the-parent"), "status", "running", "generation", "6", "inline",
+                    "the-step")
+                _ = try await server.command("HSET", .init(prefix + "run:the-child"), .init(field), .init(value))
+            }
+            let error = #expect(throws: StepwiseError.self) { try result.get() }
+            #expect(error?.code == .wrongStatus)
+            #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
+            #expect(try await server.command("EXISTS", .init(prefix + "run:the-child")).integer == 1)
         }
     }
 }

@@ -148,6 +148,9 @@ struct CommandTests {
                 #expect(end.code == 64, "\(end)")
                 let words = "\(option) \(date) is not a time: use a date of the calendar such as 2026-01-31T12:00:00Z"
                 #expect(end.complaint.contains(words), "\(end)")
+                // It is said while the command is read, so the usage is that command's.
+                let name = command.prefix(command[0] == "enqueue" ? 1 : 2).joined(separator: " ")
+                #expect(end.complaint.contains("Usage: stepwise \(name) "), "\(end)")
             }
             #expect(try await fixture.send("DBSIZE").integer == 0)
         }

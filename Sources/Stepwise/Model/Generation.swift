@@ -15,6 +15,14 @@ package enum Generation {
         Int(Substring(text.utf8.prefix { $0 != UInt8(ascii: ".") })) ?? 1
     }
 
+    /// Whether a run's generation `later` can have come of `earlier` by resumes alone: each raises the number by one at most, `continueAsNew` by
+    /// 1,000 at least, and one that is lower is of another run with that id. `enqueue` decides it in the same way.
+    package static func isResumed(_ earlier: String, as later: String) -> Bool {
+        let (old, new) = (number(of: earlier), number(of: later))
+        let raised = new.subtractingReportingOverflow(old)
+        return !raised.overflow && (0..<1000).contains(raised.partialValue)
+    }
+
     /// When a run was created whose generation has not been raised, in milliseconds since 1970.
     package static func created(_ number: Int) -> Int { number / 1000 }
 }

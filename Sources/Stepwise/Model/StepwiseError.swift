@@ -70,7 +70,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var noSuchSchedule: Code { Code(value: .noSuchSchedule) }
         /// A schedule has this name already; nothing was changed.
         public static var scheduleExists: Code { Code(value: .scheduleExists) }
-        /// The client was shut down.
+        /// The client was shut down, or the task that called it was cancelled.
         public static var closed: Code { Code(value: .closed) }
     }
 

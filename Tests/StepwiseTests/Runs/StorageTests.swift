@@ -126,6 +126,184 @@ extension Scenarios {
             }
         }
 
+        @Test(.scenario(64))
+        func `A child with an id of its own stays while its failed parent may be resumed, and is not begun anew`()
+            async throws
+        {
+            let bodies = Tally()
+            let isMended = Flag()
+            let gate = Latch()
+            let child = Workflow("child") { (context, number: Int) async throws -> Int in
+                try await context.run("double") {
+                    bodies.add("double \(number)")
+                    return number * 2
+                }
+            }
+            let parent = Workflow("parent") { (context, number: Int) async throws -> Int in
+                async let doubled = context.invoke(
+                    child, number, id: "the-child", onParentEnd: .abandon, .queue("children"))
+                async let checked: Void = context.run("check", .retry(.never)) { () async throws -> Void in
+                    await gate.wait()
+                    if !isMended.isSet { throw CocoaError(.coderInvalidValue) }
+                }
+                try await checked
+                return try await doubled
+            }
+            let parents = StepwiseWorker.Configuration(queues: ["parents"])
+            let brief = StepwiseWorker.Configuration(queues: ["children"], completedRetention: .milliseconds(1))
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let run = try await client.enqueue(parent, 4, id: "the-parent", .queue("parents"))
+                try await withWorkers(server, parent, configuration: parents) {
+                    try await eventually("the parent does not wait") {
+                        try await client.openSteps(ofRun: "the-parent").contains { $0.state.place == "child" }
+                    }
+                    gate.open()
+                    #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
+                }
+                #expect(try await client.handle("the-child").details().status == .queued)
+                try await withWorkers(server, child, configuration: brief) {
+                    try await eventually("the child does not end") {
+                        try await client.handle("the-child").details().status == .completed
+                    }
+                    let other = try await client.enqueue(child, 1, .queue("children"))
+                    try await eventually("retention does not come") { (try? await other.details()) == nil }
+                    #expect(try await client.handle("the-child").details().status == .completed)
+                    let error = await #expect(throws: StepwiseError.self) { try await client.delete("the-child") }
+                    #expect(error?.code == .wrongStatus)
+                    let words = #"once it is resumed step "child" may ask for this run again"#
+                    #expect(error?.message.contains(words) == true)
+                }
+                isMended.set()
+                try await client.resume(run.id)
+                // Nobody could do another child.
+                try await withWorkers(server, parent, configuration: parents) {
+                    let output = try await run.result(timeout: patience)
+                    #expect(output == 8)
+                }
+                #expect(bodies["double 4"] == 1)
+                try await client.delete("the-child")
+                try await expectSound(client)
+                await client.close()
+            }
+        }
+
+        /// What of a parent keeps its child `c`, which its step `s` has made in generation 100.
+        @Test(
+            .scenario(64),
+            arguments: [
+                (["status", "failed", "generation", "100"], "c", "completed", true),
+                (["status", "failed", "generation", "100.2"], "c", "completed", true),
+                (["status", "running", "generation", "100.1"], "c", "completed", true),
+                (["status", "running", "generation", "101"], "c", "completed", true),
+                (["status", "ending", "ending", "failed", "generation", "100"], "c", "completed", true),
+                (["status", "running", "generation", "100", "inline", "s"], "c", "cancelled", true),
+                // It has read the end.
+                (["status", "running", "generation", "100"], "c", "completed", false),
+                // It will not be resumed.
+                (["status", "failed", "generation", "100", "restarted", "r"], "c", "completed", false),
+                (["status", "completed", "generation", "100.1"], "c", "completed", false),
+                (["status", "cancelled", "generation", "100"], "c", "completed", false),
+                (["status", "ending", "ending", "cancelled", "generation", "100"], "c", "completed", false),
+                ([], "c", "completed", false),
+                // It has begun anew since the child was there, and refuses it.
+                (["status", "running", "generation", "9000"], "c", "completed", false),
+                // A resumed one makes a child of another id.
+                (["status", "failed", "generation", "100"], "p/100/s", "completed", false),
+                // Nothing is done twice, or it is for a person to say.
+                (["status", "failed", "generation", "100"], "c", "cancelled", false),
+                (["status", "failed", "generation", "100"], "c", "failed", false),
+            ] as [([String], String, String, Bool)])
+        func `A child that its parent may still ask for cannot be deleted, and no other stays`(
+            _ parent: [String], _ id: String, _ status: String, _ stays: Bool
+        ) async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let prefix = "stepwise:{default}:"
+                for index in stride(from: 0, to: parent.count, by: 2) {
+                    _ = try await server.command(
+                        "HSET", .init(prefix + "run:p"), .init(parent[index]), .init(parent[index + 1]))
+                }
+                _ = try await server.command(
+                    "HSET", .init(prefix + "run:\(id)"), "workflow", "w", "queue", "default", "payload", "1", "status",
+                    .init(status), "generation", "200", "created", "1", "ended", "1", "parent", "p 100 s",
+                    "parentQueue", "default")
+                _ = try await server.command("ZADD", .init(prefix + "runs:\(status)"), "1", .init(id))
+                var code: StepwiseError.Code?
+                do { try await client.delete(id) } catch let error as StepwiseError { code = error.code }
+                let expected: StepwiseError.Code? = stays ? .wrongStatus : nil
+                #expect(code == expected)
+                #expect(try await server.command("EXISTS", .init(prefix + "run:\(id)")).integer == (stays ? 1 : 0))
+                await client.close()
+            }
+        }
+
+        @Test(.scenario(64))
+        func `Retention passes over hundreds of children that stay, and removes what is behind them`() async throws {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let prefix = "stepwise:{default}:"
+                _ = try await client.enqueue(echo, "x", id: "first", .queue("elsewhere"))
+                try await redis(server, client.eventLoop) { redis in
+                    _ = try await redis.send([
+                        "HSET", .init(prefix + "run:p"), "status", "failed", "generation", "100",
+                    ])
+                    // Most end within one millisecond. Every fourth has no parent, and is removed.
+                    for number in 0..<450 {
+                        let time = number < 350 ? "5" : "\(number)"
+                        var words: [RedisArgument] = [
+                            "HSET", .init(prefix + "run:c\(number)"), "status", "completed", "generation", "200",
+                            "created", "1", "ended", .init(time),
+                        ]
+                        if number % 4 != 0 { words += ["parent", "p 100 s", "parentQueue", "default"] }
+                        _ = try await redis.send(words)
+                        _ = try await redis.send([
+                            "ZADD", .init(prefix + "runs:completed"), .init(time), .init("c\(number)"),
+                        ])
+                    }
+                    try await withWorkers(server, echo, configuration: .init(completedRetention: .milliseconds(1))) {
+                        try await eventually("what is behind stays") {
+                            try await redis.send(["EXISTS", .init(prefix + "run:c448")]).integer == 0
+                        }
+                        // Once more, behind those that it has passed.
+                        _ = try await client.enqueue(echo, "x", id: "later").result(timeout: patience)
+                        let left = try await redis.send(["ZCARD", .init(prefix + "runs:completed")]).integer ?? 0
+                        #expect((337...338).contains(left))
+                    }
+                }
+                await client.close()
+            }
+        }
+
+        @Test func `What stays is looked at again after ten minutes, and not before the walk has come to its end`() {
+            let start = ContinuousClock.now
+            var walk = RetentionWalk()
+            func runs(_ entries: (String, String)...) -> [ExpiredRun] {
+                entries.map { ExpiredRun(id: $0.0, score: $0.1) }
+            }
+            walk.begin(at: start)
+            walk.pass(runs(("a", "1"), ("b", "5"), ("c", "5")))
+            #expect(walk.place == ExpiredPlace(score: "5", passed: 2))
+            // A page of which all were removed.
+            walk.pass([])
+            #expect(walk.place == ExpiredPlace(score: "5", passed: 2))
+            walk.begin(at: start + .seconds(3600))
+            walk.pass(runs(("d", "5"), ("e", "7")))
+            #expect(walk.place == ExpiredPlace(score: "7", passed: 1))
+            walk.end(at: start + .seconds(3600))
+            for second in [3601, 3660, 4199] {
+                walk.begin(at: start + .seconds(second))
+                walk.end(at: start + .seconds(second))
+                #expect(walk.place == ExpiredPlace(score: "7", passed: 1))
+            }
+            walk.begin(at: start + .seconds(4200))
+            #expect(walk.place == nil)
+            // Where nothing stays, each look begins with the oldest.
+            walk.end(at: start + .seconds(4200))
+            walk.begin(at: start + .seconds(9000))
+            #expect(walk.place == nil)
+        }
+
         @Test(.scenario(51))
         func `An id that is used again after its run has left begins a run of its own: its input, its steps, its keys`()
             async throws

@@ -201,40 +201,49 @@ extension StepwiseClient {
 
     /// Removes an ended run and everything recorded of it.
     ///
-    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it has not ended, or if its parent has still to read its end, or one of the
-    ///   `redis…` codes.
+    /// - Throws: ``StepwiseError``: `noSuchRun`, `wrongStatus` if it has not ended, if its parent has still to read its end, or if it has completed
+    ///   and its failed parent, once resumed, would ask for it again and so begin it anew, or one of the `redis…` codes.
     public func delete(_ id: String) async throws {
-        guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
-        if details.status == .ending { throw stillEnding(id, "be deleted") }
-        let fields = try await command(.run(keys, id, .parent, .parentQueue), doing: "reading run \(id)")
-        let parent = fields.waitingParent
-        if details.status.isEnded, let parent = parent.flatMap({ ParentStep($0) }), try await isOpen(parent) {
+        // What changes it meanwhile is seen at the next look.
+        for _ in 0..<5 {
+            guard let details = try await details(ofRun: id) else { throw noSuchRun(id) }
+            if details.status == .ending { throw stillEnding(id, "be deleted") }
+            guard details.status.isEnded else {
+                throw StepwiseError(
+                    .wrongStatus,
+                    "run \(id) is \(details.status): only runs that have ended can be deleted; cancel it first")
+            }
+            let fields = try await command(.run(keys, id, .parent, .parentQueue), doing: "reading run \(id)")
+            let parent = fields.waitingParent
+            if let parent { try await check(details, isNotNeededBy: parent) }
+            let deletion = try await evaluate(
+                .deleteRuns(keys, details.status, [(id: id, parent: parent)]), doing: "deleting run \(id)")
+            if deletion.removed == 1 { return }
+        }
+        throw StepwiseError(
+            .wrongStatus, "run \(id) was changed again and again while it was to be deleted; look at it again")
+    }
+
+    private func check(_ child: RunDetails, isNotNeededBy parent: String) async throws {
+        let children = EndedChildren([(id: child.id, parent: parent)])
+        let what = "reading the parent of run \(child.id)"
+        let runs = try await all(children.runs(keys), doing: what)
+        let needs = children.needs(runs, try await all(children.steps(keys), doing: what))
+        guard let need = needs[child.id], let step = ParentStep(parent) else { return }
+        switch need {
+        case .read:
             throw StepwiseError(
                 .wrongStatus,
-                "run \(id) cannot be deleted yet: step \"\(parent.step)\" of run \(parent.run), its parent, has still to read its end; a worker that "
+                "run \(child.id) cannot be deleted yet: step \"\(step.step)\" of run \(step.run), its parent, has still to read its end; a worker that "
                     + "serves the parent's queue lets it do so (or cancel the parent)")
-        }
-        guard details.status.isEnded, try await delete(details, parent) else {
+        case .resume where child.status == .completed:
             throw StepwiseError(
                 .wrongStatus,
-                "run \(id) is \(details.status): only runs that have ended can be deleted; cancel it first")
+                "run \(child.id) cannot be deleted yet: run \(step.run), its parent, has failed, and once it is resumed step \"\(step.step)\" may ask for "
+                    + "this run again, and without it would begin it a second time. Delete the parent first, or let it come to its end"
+            )
+        case .resume: return
         }
-    }
-
-    /// - Returns: `false` if the run has another status by now, or another parent.
-    private func delete(_ run: RunDetails, _ parent: String?) async throws -> Bool {
-        try await evaluate(
-            .deleteRuns(keys, run.status, [(id: run.id, parent: parent)]), doing: "deleting run \(run.id)"
-        ).removed == 1
-    }
-
-    /// Whether a step has not read its child's end.
-    private func isOpen(_ step: ParentStep) async throws -> Bool {
-        let fields = try await command(
-            .run(keys, step.run, .status, .generation, .inline), doing: "reading run \(step.run)")
-        let isWritten = try await command(
-            .isWritten(keys, openOf: step.run, step.step), doing: "reading run \(step.run)")
-        return step.isOpen(fields, isWritten: isWritten)
     }
 
     /// - Parameter what: what was asked for, such as "be resumed".

@@ -20,7 +20,7 @@ extension StepwiseClient: WorkflowClient {
 
     /// Starts several runs, in pages; one that has no id of its own is sent once more where its reply was lost.
     ///
-    /// - Throws: as for one run. ``StepwiseError/enqueued`` says which of the runs are made.
+    /// - Throws: as for one run, and with code `closed` if the task is cancelled. ``StepwiseError/enqueued`` says which of the runs are made.
     public func enqueue(_ orders: [RunOrder]) async throws -> [EnqueuedRun] {
         for order in orders { try order.check(maximumPayloadSize: maximumPayloadSize) }
         if orders.isEmpty { return [] }
@@ -28,6 +28,11 @@ extension StepwiseClient: WorkflowClient {
         var runs: [EnqueuedRun] = []
         runs.reserveCapacity(orders.count)
         for page in Self.pages(of: orders) {
+            // What has not been sent is not made.
+            if Task.isCancelled {
+                let error = StepwiseError(.closed, "enqueuing \(orders.count) runs failed: the task was cancelled")
+                throw Self.inPart(error, runs.map(\.id), [], [], of: orders.count)
+            }
             let some = Array(orders[page])
             let ids = some.map(newID)
             let replies = await sendOnceMore(some, ids, await send(some, ids))
@@ -82,7 +87,10 @@ extension StepwiseClient: WorkflowClient {
                 })
             for (index, answer) in zip(others, answers) { replies[index] = answer }
         } catch {
-            replies = Array(repeating: .failure(error), count: orders.count)
+            // What has an answer keeps it.
+            for index in replies.indices where replies[index] == .success(.integer(0)) {
+                replies[index] = .failure(error)
+            }
         }
         return replies
     }

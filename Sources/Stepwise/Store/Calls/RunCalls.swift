@@ -43,7 +43,7 @@ extension ScriptLibrary {
     static let note = Script("note", PackageResources.note_lua, keys: ["run"], arguments: ["sentence"])
     static let await = Script("await", PackageResources.await_lua, keys: ["run"])
     static let expired = Script(
-        "expired", PackageResources.expired_lua, keys: ["list"], arguments: ["age", "after"])
+        "expired", PackageResources.expired_lua, keys: ["list"], arguments: ["age", "from", "passed"])
     static let deleteRuns = Script(
         "delete_runs", PackageResources.delete_runs_lua, keys: ["list", "dead", "runs..."],
         arguments: ["status", "known..."])
@@ -188,15 +188,35 @@ extension ScriptCall<ReplyReader> {
     }
 }
 
-extension ScriptCall<[String]> {
+/// A run past its age, with its score in its list as Redis writes it.
+package struct ExpiredRun: Sendable, Hashable {
+    package var id: String
+    package var score: String
+
+    package init(id: String, score: String) { (self.id, self.score) = (id, score) }
+}
+
+/// A place in a list of runs: from a score on, behind as many entries as `passed` says.
+package struct ExpiredPlace: Sendable, Hashable {
+    package var score: String
+    package var passed: Int
+
+    package init(score: String, passed: Int) { (self.score, self.passed) = (score, passed) }
+}
+
+extension ScriptCall<[ExpiredRun]> {
     /// The oldest runs of a list that are past their age, at most 100.
     ///
     /// - Parameters:
     ///   - age: in milliseconds.
-    ///   - after: how many of the oldest are passed over.
-    static func expired(_ list: String, age: Int, after: Int) -> Self {
-        Self(ScriptLibrary.expired, keys: [list], arguments: [.init(age), .init(after)]) {
-            $0.items.compactMap(\.string)
+    ///   - place: where they begin; `nil`: with the oldest.
+    static func expired(_ list: String, age: Int, from place: ExpiredPlace?) -> Self {
+        Self(
+            ScriptLibrary.expired, keys: [list],
+            arguments: [.init(age), .init(place?.score ?? "-inf"), .init(place?.passed ?? 0)]
+        ) { reader in
+            let texts = reader.items.map { $0.string ?? "" }
+            return stride(from: 0, to: texts.count - 1, by: 2).map { ExpiredRun(id: texts[$0], score: texts[$0 + 1]) }
         }
     }
 }

@@ -27,8 +27,8 @@ actor Maintenance {
     private var nextBounding = ContinuousClock.now + .seconds(9)
     private var nextLineCount = ContinuousClock.now + .seconds(60)
     private let bounds: WaitingBounds
-    /// How many runs past their age are passed over, because their parents have still to read their ends.
-    private var unread: [RunStatus: Int] = [:]
+    /// How far it is among the expired.
+    private var walks: [RunStatus: RetentionWalk] = [:]
     /// Schedules that this worker cannot deal with, and since when others may take their timers.
     private var leftToOthers: [String: ContinuousClock.Instant] = [:]
     /// The runs in memory that are still to be asked for in this round, by their keys.
@@ -369,38 +369,39 @@ actor Maintenance {
 
     /// At most 20 pages of 100 runs.
     ///
-    /// - Returns: whether nothing is left that is past its age and that nobody has to read.
+    /// - Returns: whether nothing is left that is past its age, and that is to be looked at now.
     private func expire(_ status: RunStatus, age: Duration) async throws -> Bool {
         guard age > .zero else { return true }
-        let keys = session.keys
+        var walk = walks[status] ?? RetentionWalk()
+        walk.begin(at: .now)
+        defer { walks[status] = walk }
         for _ in 0..<20 {
-            let ids = try await session.evaluate(
-                .expired(keys.runs(status), age: age.wholeMilliseconds, after: unread[status, default: 0]))
-            if ids.isEmpty {
-                // The next round begins with the oldest again.
-                unread[status] = nil
+            let runs = try await session.evaluate(
+                .expired(session.keys.runs(status), age: age.wholeMilliseconds, from: walk.place))
+            if runs.isEmpty {
+                walk.end(at: .now)
                 return true
             }
-            let runs = try await session.evaluate(.deleteRuns(keys, status, ids.map { (id: $0, parent: nil) }))
-            let open = try await open(among: runs.unread.map(\.parent))
-            let read = runs.unread.filter { !open.contains($0.parent) }
-            unread[status, default: 0] += runs.unread.count - read.count
-            if read.isEmpty { continue }
-            _ = try await session.evaluate(.deleteRuns(keys, status, read.map { (id: $0.id, parent: $0.parent) }))
+            let staying = try await remove(runs.map(\.id), status)
+            walk.pass(runs.filter { staying.contains($0.id) })
         }
         return false
     }
 
-    /// Those of some steps that have not read their child's end.
-    private func open(among parents: [String]) async throws -> Set<String> {
-        let steps = parents.compactMap { ParentStep($0) }
-        if steps.isEmpty { return [] }
+    /// Removes ended runs, but for children that their parents still need.
+    ///
+    /// - Returns: those that stay.
+    private func remove(_ ids: [String], _ status: RunStatus) async throws -> Set<String> {
         let keys = session.keys
-        let runs: [StoreCommand<RunFields>] = steps.map { .run(keys, $0.run, .status, .generation, .inline) }
-        let fields = try await session.commands(runs)
-        let questions: [StoreCommand<Bool>] = steps.map { .isWritten(keys, openOf: $0.run, $0.step) }
-        let areWritten = try await session.commands(questions)
-        let open = steps.indices.filter { steps[$0].isOpen(fields[$0], isWritten: areWritten[$0]) }
-        return Set(open.map { steps[$0].text })
+        let unread = try await session.evaluate(.deleteRuns(keys, status, ids.map { (id: $0, parent: nil) })).unread
+        if unread.isEmpty { return [] }
+        let children = EndedChildren(unread)
+        let runs = try await session.commands(children.runs(keys))
+        let needs = children.needs(runs, try await session.commands(children.steps(keys)))
+        let free = unread.filter { needs[$0.id] == nil }
+        if free.isEmpty { return Set(needs.keys) }
+        let again = try await session.evaluate(
+            .deleteRuns(keys, status, free.map { (id: $0.id, parent: $0.parent) }))
+        return Set(needs.keys).union(again.unread.map(\.id))
     }
 }

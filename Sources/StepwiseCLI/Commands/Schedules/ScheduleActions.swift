@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Stepwise
 
 struct SchedulePauseCommand: AsyncParsableCommand {
@@ -86,8 +87,14 @@ struct ScheduleBackfillCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
+    func validate() throws { _ = try times() }
+
+    private func times() throws -> (from: Date, to: Date) {
+        (try DeadFilterOptions.time(from, "--from"), try DeadFilterOptions.time(to, "--to"))
+    }
+
     func run() async throws {
-        let (start, end) = (try DeadFilterOptions.time(from, "--from"), try DeadFilterOptions.time(to, "--to"))
+        let (start, end) = try times()
         try await connection.withClient { client in
             let runs = try await client.naming(schedule: name) {
                 try await client.schedules.backfill(name, from: start, to: end)

@@ -1,8 +1,9 @@
--- expired: the oldest entries of a list of runs that are past their age. Changes nothing.
+-- expired: the oldest entries of a list of runs that are past their age, from a place on. Changes nothing.
 -- KEYS  list  runs:<status>
--- ARGV  age    in ms
---       after  how many of the oldest are passed over
--- Reply at most 100 names
+-- ARGV  age     in ms
+--       from    the least score, or '-inf'
+--       passed  how many entries are passed over from there on: as many of that score as the caller knows
+-- Reply at most 100 names, each followed by its score
 local list_key = KEYS[1]
-local age, after = tonumber(ARGV[1]), ARGV[2]
-return redis.call('ZRANGEBYSCORE', list_key, '-inf', now() - age, 'LIMIT', after, 100)
+local age, from, passed = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+return redis.call('ZRANGEBYSCORE', list_key, from, now() - age, 'WITHSCORES', 'LIMIT', passed, 100)
