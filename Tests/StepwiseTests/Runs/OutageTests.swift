@@ -1,3 +1,4 @@
+import Logging
 import Stepwise
 import StepwiseRedis
 import StepwiseTesting
