@@ -26,7 +26,7 @@ enum SettingsFile {
         defer { _ = close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw Problem(reason: "is no regular file, but a folder, a pipe or a device")
+            throw Problem(reason: "is not a regular file, but a folder, a pipe or a device")
         }
         var bytes: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 16 * 1024)

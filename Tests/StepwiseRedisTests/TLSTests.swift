@@ -182,7 +182,7 @@ struct TLSTests {
             let (pipe, large) = (files.path("pipe"), files.path("large.pem"))
             #expect(mkfifo(pipe, 0o600) == 0)
             try Data(count: 1024 * 1024 + 1).write(to: URL(fileURLWithPath: large))
-            let kind = "is no regular file, but a folder, a pipe or a device; give the path of a PEM file"
+            let kind = "is not a regular file, but a folder, a pipe or a device; give the path of a PEM file"
             for (path, reason) in [(pipe, kind), (files.path(""), kind), (large, "has more than 1 MiB")] {
                 let text = try await denial("rediss://localhost:1", [.authorities: path])
                 #expect(text.contains("\(path) \(reason)"), "\(text)")

@@ -121,7 +121,7 @@ struct ReplayCheckTests {
             try await context.run("first") {}
             await gate.wait()
         }
-        #expect(try await failure(outside, waiting)?.message.contains("no step after step \"first\"") == true)
+        #expect(try await failure(outside, waiting)?.message.contains("not a step after step \"first\"") == true)
         gate.open()
     }
 }

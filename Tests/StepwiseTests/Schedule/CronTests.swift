@@ -69,7 +69,7 @@ struct CronTests {
             ("0 0 0 1 1 * 2026", "has 7 fields"), ("*/0 * * * *", "no step above 0"),
             ("*/x * * * *", "no step above 0"),
             ("5-1 * * * *", "runs backwards"), ("1,,2 * * * *", "names \"\""), ("+5 * * * *", "names \"+5\""),
-            ("1-2-3 * * * *", "names \"2-3\""), ("@reboot", "no shortcut"), ("5L * * * *", "names \"5L\""),
+            ("1-2-3 * * * *", "names \"2-3\""), ("@reboot", "not a shortcut"), ("5L * * * *", "names \"5L\""),
             ("٣ * * * *", "names"),
         ]
     )

@@ -42,7 +42,7 @@ package struct NamespaceSnapshot: Sendable, Hashable {
         strangerViolations(keys) + workerViolations(keys) + claimViolations(keys) + scheduleViolations(keys)
             + unreadableDelayed.sorted().map { entry in
                 Violation(
-                    .unreadableDelayed, key: keys.delayed, "\"\(entry.prefix(bytes: 200))\" is no <queue> <work item>",
+                    .unreadableDelayed, key: keys.delayed, "\"\(entry.prefix(bytes: 200))\" is not <queue> <work item>",
                     advice: redisCommand("ZREM", keys.delayed, entry), evidence: entry)
             }
     }
