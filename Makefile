@@ -6,6 +6,7 @@
 # make attack [SECONDS=60] [SEED=1] [CORPUS=producer|workflows|both]
 #                                      a hostile producer and the worst workflows against a fleet of three; uses the build of make test;
 #                                      ARGS=--spin adds endless loops
+# make outages [ONLY=killed,full]      takes a fleet through ten outages of Redis, and prints what users and operators see in each: about 10 min
 # make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
 #                                      ARGS='sleepers --count 1000000' for runs that sleep and wake, ARGS=steady for ten minutes of steady
 #                                      load in which a worker's memory may not grow
@@ -13,8 +14,8 @@
 # make model                           the model of the protocol (Tests/Model): about 20 s; ARGS='--seeds 1500' for longer
 # make model-mutants                   plants defects in the model, and expects its checks to find each
 # make guard                           fails if a step costs more instructions, allocations, scripts, commands or bytes than .ci/figures allows
-# make nightly                         mutants, the model's long form, chaos and attack with three seeds each, the steady load, bench --long: all
-#                                      of them, also if one fails; hours
+# make nightly                         mutants, the model's long form, chaos and attack with three seeds each, the outages, the steady load,
+#                                      bench --long: all of them, also if one fails; hours
 # make deps                            installs what these need; with YES=1 without asking
 DIR ?=
 WORKERS ?= 3
@@ -25,7 +26,7 @@ CORPUS ?= both
 FILTER ?=
 export FILTER  # a recipe has it as it was written, with its spaces and quotes
 
-.PHONY: help demo test smoke mutants chaos attack bench lint model model-mutants guard nightly deps
+.PHONY: help demo test smoke mutants chaos attack outages bench lint model model-mutants guard nightly deps
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -56,6 +57,11 @@ attack:
 	@swift build --product TestWorker && swift build --product stepwise
 	@python3 .ci/attack.py "$$(swift build --show-bin-path)" --seconds $(or $(SECONDS),60) --corpus $(CORPUS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+outages:
+	@.ci/deps.sh test
+	@swift build --product TestWorker && swift build --product stepwise
+	@python3 .ci/outages.py "$$(swift build --show-bin-path)" $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
 bench:
 	@.ci/deps.sh test
 	@swift build -c release --product StepwiseBench
@@ -76,7 +82,7 @@ guard:
 	@.ci/guard.sh
 
 nightly:
-	@.ci/run --keep-going mutants model-mutants "model ARGS=--seeds=1500" "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "attack SECONDS=300 SEED=1 ARGS=--spin" "attack SECONDS=300 SEED=2 ARGS=--spin" "attack SECONDS=300 SEED=3 ARGS=--spin" "bench ARGS=steady" "bench ARGS=--long"
+	@.ci/run --keep-going mutants model-mutants "model ARGS=--seeds=1500" "chaos SECONDS=300 SEED=1" "chaos SECONDS=300 SEED=2" "chaos SECONDS=300 SEED=3" "attack SECONDS=300 SEED=1 ARGS=--spin" "attack SECONDS=300 SEED=2 ARGS=--spin" "attack SECONDS=300 SEED=3 ARGS=--spin" outages "bench ARGS=steady" "bench ARGS=--long"
 
 deps:
 	@.ci/deps.sh

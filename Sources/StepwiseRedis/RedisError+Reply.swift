@@ -64,6 +64,10 @@ extension RedisError {
         "raise its maxmemory, remove what nobody needs of a namespace (the command line's events --kept --clear, "
         + "events --expected --clear and queues --malformed --clear), or let workers keep ended runs for a shorter time"
 
+    /// What helps where Redis takes no writes because it follows another server.
+    package static let adviceAtReplica =
+        "name its master in the URL, or wait until it has become a master itself"
+
     /// What may help, where the message does not say it; empty if that is not known.
     package var advice: String {
         switch fault {
@@ -74,6 +78,7 @@ extension RedisError {
         case .connections: "; redis has as many connections as it takes: raise its maxclients, or close some"
         case .permission: "; give the user that right: the guide \"Permissions\" has the lines"
         case .cluster: "; this server is a node of a cluster: \(adviceInCluster)"
+        case nil where Self.code(of: message) == "READONLY": "; this server is a replica: \(Self.adviceAtReplica)"
         case .password, .certificate, .host, .scheme, nil: ""
         }
     }

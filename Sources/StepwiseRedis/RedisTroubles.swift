@@ -108,7 +108,8 @@ package final class RedisTroubles: Sendable {
         _ text: Logger.Message, _ error: RedisError, _ kind: Kind, _ metadata: Logger.Metadata = [:], by source: Source
     ) {
         let now = ContinuousClock.now
-        let reason = error.fault.map { "\($0)" } ?? error.message
+        // Another length of time, or another port of ours, is no other reason.
+        let reason = error.fault.map { "\($0)" } ?? String(error.message.filter { !$0.isNumber })
         let isNews = state.withLock { state in
             var trouble = state.troubles[kind] ?? Trouble()
             defer { state.troubles[kind] = trouble }

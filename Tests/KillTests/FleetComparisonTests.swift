@@ -63,6 +63,7 @@ extension FleetTests {
             #expect(lines.count == 17 && Set(lines).count == 17)
             #expect(before.count == 1)
             #expect(try await names(stage) == before)
+            #expect(!worker.logText.contains("without some of its last writes"))
             for run in patient + [once, branches] {
                 #expect(try await run.history().allSatisfy { $0.lost == 0 })
             }
@@ -186,6 +187,7 @@ extension FleetTests {
             #expect(try await beside.result(timeout: .seconds(60)) == "BESIDE")
             let steps = try await stage.ledger.lines().map { $0[1] }.sorted()
             #expect(steps == ["beside", "one", "one", "three", "two", "two"])
+            #expect(worker.logText.contains("redis has come back without some of its last writes"))
             #expect(try await names(stage) == before)
             await worker.terminate()
         }

@@ -583,6 +583,24 @@ struct CommandTests {
         }
     }
 
+    @Test func `At a replica health and the doctor say why no worker beats`() async throws {
+        try await Fixture.with { fixture in
+            try await addWorker(fixture)
+            try await fixture.send("REPLICAOF 127.0.0.1 1")
+            #expect(try await fixture.stepwise("health").code == 0, "it may be asked about the workers of its master")
+            try await fixture.send("REPLICAOF NO ONE")
+            try await fixture.send("ZADD ~workers 1 w-1-a")
+            #expect(try await fixture.stepwise("health").complaint.contains("s: look at its log, or restart it"))
+            try await fixture.send("REPLICAOF 127.0.0.1 1")
+            let silent = try await fixture.stepwise("health")
+            #expect(silent.code == 1)
+            #expect(silent.complaint.contains("s: redis is a replica, which takes no writes"), "\(silent.complaint)")
+            #expect(silent.complaint.contains("name its master in the URL"))
+            let doctor = try await fixture.stepwise("doctor")
+            #expect(doctor.output.contains("warning: redis is a replica, which takes no writes"), "\(doctor.output)")
+        }
+    }
+
     @Test func `Memory that is nearly full is a warning of the doctor, and healthy`() async throws {
         try await Fixture.with { fixture in
             try await addWorker(fixture)

@@ -45,6 +45,10 @@ configuration.onStuck = environment["TEST_WORKER_GOES_ON"] == nil ? .endProcess 
 if let most = environment["TEST_WORKER_PUSHED_WAITING"].flatMap({ Int($0) }) {
     configuration.maximumPushedWaiting = most
 }
+// `make outages` waits for the end of workers that have a wrong password for so long.
+if let limit = environment["TEST_WORKER_PERMANENT_ERROR_MS"].flatMap({ Int($0) }) {
+    configuration.permanentErrorLimit = .milliseconds(limit)
+}
 let tests = TestWorkflows(ledger: ledger)
 let worker = try StepwiseWorker(
     redis: .fromEnvironment(url: arguments[1]),

@@ -43,7 +43,7 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
         public static var timedOut: Code { Code(value: .timedOut) }
         /// No run has this id.
         public static var noSuchRun: Code { Code(value: .noSuchRun) }
-        /// The run existed and was removed by retention.
+        /// The run existed and is no longer there: retention has removed it after its end, somebody has deleted it, or Redis has lost it.
         public static var runGone: Code { Code(value: .runGone) }
         /// The run's status does not allow what was asked for; nothing was changed.
         public static var wrongStatus: Code { Code(value: .wrongStatus) }

@@ -72,7 +72,10 @@ struct StatusCommand: AsyncParsableCommand {
         let isServed = workers.contains { worker in
             worker.state == .alive && worker.queues.contains(queue) && !silent.contains { $0.worker == worker.name }
         }
-        if !isServed { return Prospect(silent: silent, next: "no worker of queue \(queue) is alive: start one") }
+        if !isServed {
+            let what = "no worker of queue \(queue) is alive: start one"
+            return Prospect(silent: silent, next: what + ", if stepwise health knows no other reason")
+        }
         if silent.isEmpty { return Prospect() }
         let when = silent.allSatisfy(\.isDead) ? "" : "after its lease (10 s unless it is set) "
         return Prospect(

@@ -77,6 +77,10 @@ extension Scenarios {
                 try await eventually("the completed run is gone") { (try? await gone.details()) == nil }
                 let goneCode = await errorCode { _ = try await gone.details() }
                 #expect(goneCode == .runGone)
+                let error = await #expect(throws: StepwiseError.self) {
+                    _ = try await client.storedEnd(ofRun: gone.id, timeout: .seconds(5))
+                }
+                #expect(error?.code == .runGone && error?.message.contains("without its last writes") == true)
                 let code = await errorCode { _ = try await client.handle(gone.id).details() }
                 #expect(code == .noSuchRun)
                 let failed = try await kept.details().status

@@ -35,6 +35,19 @@ struct RedisTroublesTests {
         #expect(log.lines("redis takes writes again").count == 1)
     }
 
+    @Test func `A reason that differs in its numbers only is no other reason`() {
+        let log = CollectedLog()
+        let troubles = RedisTroubles(logger: log.logger, interval: .seconds(3600))
+        for seconds in [3, 4, 10] {
+            let error = RedisError(.ambiguous, "the server has been silent for \(seconds) s")
+            troubles.note(connection: "lost", error, at: "redis", by: troubles.newSource())
+        }
+        #expect(warnings(log).count == 1)
+        troubles.note(
+            connection: "lost", RedisError(.unavailable, "Connection refused"), at: "redis", by: troubles.newSource())
+        #expect(warnings(log).count == 2)
+    }
+
     @Test func `A trouble that goes on is told again after the interval`() {
         let log = CollectedLog()
         let troubles = RedisTroubles(logger: log.logger, interval: .zero)
@@ -104,7 +117,7 @@ struct RedisTroublesTests {
         for (reply, advice) in [
             ("NOREPLICAS Not enough good replicas to write.", "min-replicas-to-write"), ("MISCONF no", "its disk"),
             ("OOM no", "raise its maxmemory"), ("ERR max number of clients reached", "raise its maxclients"),
-            ("NOPERM no", "the guide \"Permissions\""),
+            ("READONLY no", "name its master"), ("NOPERM no", "the guide \"Permissions\""),
             ("MOVED 5718 127.0.0.1:27002", "name in the URL the node that has the namespace, 127.0.0.1:27002,"),
             ("CLUSTERDOWN Hash slot not served", "redis-cli --cluster fix"),
         ] {

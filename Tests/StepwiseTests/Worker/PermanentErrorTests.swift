@@ -150,6 +150,7 @@ struct PermanentErrorTests {
             #expect(error.code == .redisDenied)
             #expect(error.message.contains("WRONGPASS") && error.message.contains("check the user"), "\(error)")
             #expect(warnings(log, refusal).count == 1)
+            #expect(log.lines("worker ended").map(\.level) == [.error])
         }
     }
 

@@ -18,6 +18,9 @@ package struct Doctor: Sendable {
     package func examine() async throws -> DoctorReport {
         var report = try await examineKeys()
         if let memory = try await client.memory() { report.note(memory) }
+        if try await client.isAtReplica() {
+            report.warnings.append("\(RedisReplica.sentence); \(RedisReplica.advice)")
+        }
         return report
     }
 
@@ -219,7 +222,7 @@ package struct DoctorReport: Sendable {
     /// Items that were rejected.
     package var malformed = 0
     /// What is not right and breaks no rule: threads that user code holds, inboxes that nobody reads, schedules that start nothing, memory that is
-    /// nearly full, a clock that went back.
+    /// nearly full, a Redis that is a replica, a clock that went back.
     package var warnings: [String] = []
     package var violations: [Violation] = []
     /// By the times that workers and runs have.

@@ -145,6 +145,9 @@ extension StepwiseClient {
         if here.allSatisfy({ $0.state == .dead }) {
             return ([], "every worker in \(place) is dead, the last one has not beaten for \(last / 1000) s: start one")
         }
-        return ([], "no worker in \(place) has beaten for \(last / 1000) s: look at its log, or restart it")
+        let silence = "no worker in \(place) has beaten for \(last / 1000) s"
+        // They may be alive and cannot beat. Whoever asks a replica about workers that beat at its master is told of them.
+        if try await isAtReplica() { return ([], "\(silence): \(RedisReplica.sentence); \(RedisReplica.advice)") }
+        return ([], "\(silence): look at its log, or restart it")
     }
 }

@@ -15,4 +15,17 @@ extension StepwiseClient {
             return nil
         }
     }
+
+    /// Whether Redis is a replica, at which no worker can do anything; `false` if it does not tell this user.
+    ///
+    /// - Throws: ``StepwiseError``, one of the `redis…` codes.
+    package func isAtReplica() async throws(StepwiseError) -> Bool {
+        do {
+            let role: String = try await command(.role, doing: "asking for the role")
+            return role == "slave"
+        } catch {
+            guard error.code == .redisDenied || error.code == .redisRefused else { throw error }
+            return false
+        }
+    }
 }

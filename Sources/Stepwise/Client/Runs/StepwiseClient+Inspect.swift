@@ -102,12 +102,12 @@ extension StepwiseClient {
         package var error: String
     }
 
-    /// Waits for a run's end and gives its output without decoding it.
+    /// Waits for the end of a run that was there and gives its output without decoding it.
     ///
-    /// - Throws: ``StepwiseError``: `noSuchRun`, `timedOut`, or one of the `redis…` codes.
+    /// - Throws: ``StepwiseError``: `runGone`, `timedOut`, or one of the `redis…` codes.
     package func storedEnd(ofRun id: String, timeout: Duration?) async throws -> StoredEnd {
         guard let end = try await awaitEnd(ofRun: id, isNew: false, timeout: timeout) else {
-            throw noSuchRun(id)
+            throw StepwiseError.runGone(id)
         }
         return StoredEnd(
             status: end.status, output: String(decoding: end.output, as: UTF8.self),

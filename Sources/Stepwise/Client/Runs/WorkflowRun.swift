@@ -30,9 +30,7 @@ public struct WorkflowRun<Output: Sendable>: Sendable {
     }
 
     private var missing: StepwiseError {
-        wasSeen
-            ? StepwiseError(.runGone, "run \(id) is gone: it ended and was removed by retention")
-            : source.noSuchRun(id)
+        wasSeen ? .runGone(id) : source.noSuchRun(id)
     }
 
     /// Waits for the run's end.
@@ -77,5 +75,15 @@ extension StepwiseClient {
     /// A run by its id, with the type of its output.
     public func handle<O>(_ id: String, as output: O.Type = Void.self) -> WorkflowRun<O> {
         WorkflowRun(id: id, isNew: false, wasSeen: false, source: self)
+    }
+}
+
+extension StepwiseError {
+    /// Of a run that was there.
+    package static func runGone(_ id: String) -> StepwiseError {
+        StepwiseError(
+            .runGone,
+            "run \(id) is gone: it ended and retention removed it, somebody deleted it, or redis has come back without its last writes; "
+                + "in that case enqueue it again")
     }
 }

@@ -104,7 +104,7 @@ extension RunDriver {
             return nil
         case .stale:
             session.logger.notice(
-                "what a body returned is refused: its claim was given to another worker, whose outcome counts",
+                "what a body returned is refused: its claim was given to another worker, whose outcome counts, or redis has lost it",
                 metadata: ["run": "\(run.id)", "step": "\(record.step)", "attempt": "\(record.attempt)"])
             return nil
         case .done, .withdrawn:

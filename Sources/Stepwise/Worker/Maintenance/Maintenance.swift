@@ -272,11 +272,10 @@ actor Maintenance {
 
     private func compare(with list: [[UInt8]], areAll: Bool) {
         let difference = session.ledger.difference(to: list, isWhole: areAll)
-        for item in difference.unknown {
+        for item in difference.unknown where session.takeUp(item) {
             session.logger.notice(
                 "a claim whose reply was lost is taken up",
                 metadata: ["item": "\(String(decoding: item.prefix(200), as: UTF8.self))"])
-            session.takeUp(item)
         }
         for item in difference.missing {
             guard case .step(let id, let generation, _, let step)? = WorkItem(String(decoding: item, as: UTF8.self))

@@ -394,7 +394,8 @@ public final class StepwiseWorker: Service, Sendable {
             _ = await upkeep.result
             _ = await poolNotes.result
         }
-        session.logger.info("worker ended", metadata: ["reason": "\(ending)"])
+        let level: Logger.Level = if case .permanentError = ending { .error } else { .info }
+        session.logger.log(level: level, "worker ended", metadata: ["reason": "\(ending)"])
         await end(session.connections, thread, loops, within: limit(isHeld, session, .seconds(2))) {
             holder ?? (session.occupancy.seize() ? session.holder(since: wallClockMilliseconds()) : nil)
         }

@@ -119,6 +119,8 @@ extension WorkerSession {
         var claims: [[UInt8]] = []
         var lacking = known.filter(\.run.isBetweenPages).map(\.driver)
         var hasAllClaims = true
+        // Without it a claim may be missing only because its answer was lost.
+        var lacksSome = false
         var from = 0
         repeat {
             let page = known[from..<min(from + Self.runsPage, known.count)]
@@ -127,13 +129,18 @@ extension WorkerSession {
             if hasEnded(answer.entry) { return true }
             claims += answer.claims
             if isFirst { hasAllClaims = answer.hasAllClaims }
+            lacksSome = lacksSome || !answer.lacking.isEmpty
             lacking += answer.lacking.filter { $0 < page.count }.map { page[page.startIndex + $0].driver }
             from += max(1, answer.compared)
         } while from < known.count
         guard beat.session == server, !beatGate.isShut else { return false }
         let (unknown, lost) = await takeIn(claims, areAll: hasAllClaims, lacking)
-        logger.notice(
-            "redis is another server process than before and knows this worker; work goes on",
+        let what: Logger.Message =
+            lacksSome
+            ? "redis has come back without some of its last writes; the runs that are left go on from what it has"
+            : "redis is another server process than before and knows this worker; work goes on"
+        logger.log(
+            level: lacksSome ? .warning : .notice, what,
             metadata: [
                 "runs": "\(known.count)", "lacking": "\(lacking.count)", "claims": "\(claims.count)", "lost": "\(lost)",
                 "unknown": "\(unknown.count)",

@@ -436,8 +436,10 @@ final class WorkerSession: Sendable {
     /// Takes up an item that is in a claim list and that nobody here works on; releases it if there is no slot for it.
     ///
     /// - Parameter listed: as the beat lists it.
-    func takeUp(_ listed: [UInt8]) {
-        guard state.withLock({ $0.takingUp.insert(listed).inserted }) else { return }
+    /// - Returns: `false` if that is under way already.
+    @discardableResult
+    func takeUp(_ listed: [UInt8]) -> Bool {
+        guard state.withLock({ $0.takingUp.insert(listed).inserted }) else { return false }
         spawn {
             defer { self.state.withLock { _ = $0.takingUp.remove(listed) } }
             let hasSlot = self.slots.take(upTo: 1) == 1
@@ -452,6 +454,7 @@ final class WorkerSession: Sendable {
                 try? await self.release(claim.item, to: .queue(claim.queue))
             }
         }
+        return true
     }
 
     func beginReclaiming(_ list: Reclaimed) -> Bool {
