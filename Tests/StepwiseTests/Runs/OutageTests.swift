@@ -33,8 +33,8 @@ extension Scenarios {
                 #expect(await errorCode { _ = try await handle.result(timeout: .zero) } == .timedOut)
                 server.pause()
                 let waiter = Task { await errorCode { _ = try await handle.result(timeout: timeout) } }
-                // By now the question has been sent, and its reply will be lost.
-                try await Task.sleep(for: .milliseconds(500))
+                // The question goes without a subscription after half a second: it has been sent, and its reply will be lost.
+                try await Task.sleep(for: .milliseconds(1200))
                 server.kill()
                 let late = Task { await errorCode { _ = try await handle.result(timeout: timeout) } }
                 try await Task.sleep(for: .milliseconds(500))
