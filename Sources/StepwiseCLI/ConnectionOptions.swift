@@ -58,7 +58,9 @@ struct ConnectionOptions: ParsableArguments {
         let name = try namespace ?? StepwiseNamespace.fromEnvironment()
         // What is wrong is said once, by the error.
         let logger = Logger(label: "stepwise") { _ in SwiftLogNoOpLogHandler() }
-        let keys = try naming("--namespace") { try Keys(namespace: name, commandOptions: repeated(endpoint, name)) }
+        let keys = try naming("--namespace") {
+            try Keys(namespace: name, commandOptions: repeated(endpoint, name), redis: endpoint)
+        }
         let client = StepwiseClient(redis: endpoint, keys: keys, logger: logger)
         do {
             let value = try await body(client)

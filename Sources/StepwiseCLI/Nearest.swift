@@ -59,17 +59,22 @@ extension StepwiseClient {
 
     /// Says which workflow or queue may have been meant, if no worker has the one that was named and another one is near.
     ///
-    /// - Parameter evenIfPaused: whether a name that somebody has paused may be a wrong one.
-    func suggest(workflow: String? = nil, queue: String? = nil, evenIfPaused: Bool = false) async {
+    /// - Parameter isPaused: whether this command has paused it: then it says how to undo that.
+    func suggest(workflow: String? = nil, queue: String? = nil, isPaused: Bool = false) async {
         if workflow == nil && queue == nil { return }
-        let known = await known(paused: !evenIfPaused)
+        let known = await known(paused: !isPaused)
+        func undo(_ option: String, _ name: String) -> String {
+            isPaused ? " To undo the pause: \(keys.command("resume \(option) \(name.shellWord)"))" : ""
+        }
         if let workflow, !known.workflows.contains(workflow),
             let name = Nearest.name(to: workflow, among: known.workflows)
         {
-            Output.complain("no worker has workflow \"\(workflow)\"; did you mean \"\(name)\"?")
+            Output.complain(
+                "no worker has workflow \"\(workflow)\"; did you mean \"\(name)\"?" + undo("--workflow", workflow))
         }
         if let queue, !known.queues.contains(queue), let name = Nearest.name(to: queue, among: known.queues) {
-            Output.complain("no worker serves queue \"\(queue)\"; did you mean \"\(name)\"?")
+            Output.complain(
+                "no worker serves queue \"\(queue)\"; did you mean \"\(name)\"?" + undo("--queue", queue))
         }
     }
 

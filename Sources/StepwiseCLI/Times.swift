@@ -16,11 +16,20 @@ enum Times {
     ) throws -> Duration {
         // A bare number was the only form that some options took.
         guard let seconds = length(text) ?? length(text + "s"), (least...most).contains(seconds) else {
-            let (shortest, longest) = (Duration(boundedSeconds: least), Duration(boundedSeconds: most))
-            let bounds = "\(Output.length(shortest)) to \(Output.length(longest))"
+            let bounds = "\(least > 0 ? "\(words(least)) to" : "at most") \(words(most))"
             throw ValidationError("\(option) \(text) is not a length of time of \(bounds): use \(lengthForm)")
         }
         return Duration(boundedSeconds: seconds)
+    }
+
+    /// A bound, in one unit.
+    private static func words(_ seconds: Double) -> String {
+        let length = Duration(boundedSeconds: seconds)
+        let days = length.wholeMilliseconds / 86_400_000
+        // What is longer than anything can be is as long as that.
+        if days >= 3_650_000 { return "10,000 years" }
+        if days > 1 { return "\(days) days" }
+        return Output.length(length).replacing(" 0s", with: "").replacing(" 0m", with: "")
     }
 
     /// Seconds, of a number below 1e9 with a unit, such as `500ms`, `30s`, `90m`, `2h` and `3d`; `nil` for anything else.

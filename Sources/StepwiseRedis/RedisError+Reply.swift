@@ -60,18 +60,30 @@ extension RedisError {
     var isFromReplica: Bool { kind == .unavailable && message.contains("READONLY") }
 
     /// What helps when Redis' memory is full.
-    package static let adviceWhenFull =
-        "raise its maxmemory, remove what nobody needs of a namespace (the command line's events --kept --clear, "
-        + "events --expected --clear and queues --malformed --clear), or let workers keep ended runs for a shorter time"
+    ///
+    /// - Parameter clearing: the commands that remove what nobody needs.
+    package static func adviceWhenFull(clearing: String) -> String {
+        "raise its maxmemory, remove what nobody needs of a namespace (\(clearing)), or let workers keep ended runs "
+            + "for a shorter time"
+    }
+
+    /// Where it is not known which namespace it is.
+    private static let anyClearing =
+        "the command line's events --kept --clear, events --expected --clear and queues --malformed --clear"
 
     /// What helps where Redis takes no writes because it follows another server.
     package static let adviceAtReplica =
         "name its master in the URL, or wait until it has become a master itself"
 
     /// What may help, where the message does not say it; empty if that is not known.
-    package var advice: String {
+    package var advice: String { advice(clearing: Self.anyClearing) }
+
+    /// The same.
+    ///
+    /// - Parameter commands: those that remove what nobody needs of a namespace.
+    package func advice(clearing commands: String) -> String {
         switch fault {
-        case .memory: "; redis' memory is full: \(Self.adviceWhenFull); then try again"
+        case .memory: "; redis' memory is full: \(Self.adviceWhenFull(clearing: commands)); then try again"
         case .disk: "; redis cannot save its data: look at its log and its disk, and try again"
         case .replicas:
             "; redis has fewer replicas than a write needs: start them, or lower its min-replicas-to-write, and try again"

@@ -6,6 +6,8 @@ package struct RedisHandshake {
 
     private let parts: [(part: Part, command: [RedisArgument])]
     private let passwordPlace: String?
+    /// The user, named only beside a password: who leaves out the colon has written the password in its place.
+    private let user: String?
 
     /// What a handshake has come to.
     package enum Outcome: Sendable, Hashable {
@@ -19,6 +21,7 @@ package struct RedisHandshake {
     /// - Parameter passwordPlace: where the address' password came from, if not from the URL.
     package init(address: RedisAddress, connectionName: String?, passwordPlace: String? = nil) {
         self.passwordPlace = passwordPlace
+        user = address.password == nil ? nil : address.username
         var parts: [(Part, [RedisArgument])] = []
         switch (address.username, address.password) {
         case (nil, nil): break
@@ -89,9 +92,7 @@ package struct RedisHandshake {
             .hopeless(
                 RedisError(
                     .denied,
-                    "\(error.sentencePart); check the user "
-                        + (passwordPlace.map { "in the URL, and \($0)" } ?? "and the password in the URL"),
-                    fault: .password))
+                    "\(error.sentencePart); check the user \(login)", fault: .password))
         case (.denied, .database), (.refused, .database):
             .hopeless(
                 RedisError(
@@ -105,6 +106,13 @@ package struct RedisHandshake {
         default:
             .retry(error)
         }
+    }
+
+    /// Which user, and where its password is.
+    private var login: String {
+        let name = user.map { "\"\($0)\" " } ?? ""
+        guard let passwordPlace else { return name + "and the password in the URL" }
+        return name + "in the URL, and \(passwordPlace)"
     }
 
     /// A field of a reply of `INFO`; empty if it is not there.

@@ -14,11 +14,18 @@ struct TLSPeer: Sendable {
     let name: String
     /// The name to ask it for. `nil`: there is none, and the certificate is checked against the address itself.
     private let serverName: String?
+    /// Where it is, as other programs take it.
+    private let place: String
 
     init(_ tls: RedisTLS, at target: RedisAddress.Target) {
         self.tls = tls
         name = tls[.serverName] ?? target.host
         serverName = tls[.serverName] ?? target.serverName
+        place =
+            switch target {
+            case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+            case .unixSocket(let path): path
+            }
     }
 
     // MARK: The name
@@ -146,7 +153,7 @@ struct TLSPeer: Sendable {
             the server's TLS certificate is not trusted: it does not lead to an authority \
             \(file.map { "in \($0)" } ?? "that this system knows"), or is not one for a server; give the PEM file of the \
             authority at its root (\(RedisTLS.Part.authorities.names)), and have the server send the certificates between; \
-            `openssl s_client -connect HOST:PORT\(file.map { " -CAfile \($0)" } ?? "")` says what is missing
+            `openssl s_client -connect \(place)\(file.map { " -CAfile \($0)" } ?? "")` says what is missing
             """
     }
 

@@ -551,7 +551,12 @@ struct CommandTests {
             try await addWorker(fixture)
             try await fixture.send("CONFIG SET maxmemory-policy volatile-lru")
             try await fixture.send("CONFIG SET maxmemory 100000")
-            #expect(try await fixture.stepwise("enqueue", "double", "1").complaint.contains("OOM"))
+            let enqueue = try await fixture.stepwise("enqueue", "double", "1", "--namespace", "eu")
+            #expect(enqueue.complaint.contains("OOM"), "\(enqueue)")
+            // Words to paste: without the namespace they would clear another one.
+            for command in ["events --kept --clear", "events --expected --clear", "queues --malformed --clear"] {
+                #expect(enqueue.complaint.contains("`stepwise \(command) --namespace eu`"), "\(enqueue)")
+            }
             let full = try await fixture.stepwise("health")
             #expect(full.code == 1)
             let reason = "no key is left that its maxmemory-policy volatile-lru may remove"
@@ -670,6 +675,28 @@ struct CommandTests {
         }
     }
 
+    @Test(.rule(10))
+    func `Runs on a queue that no worker serves are not healthy; an inbox that anybody may make is no reason`()
+        async throws
+    {
+        try await Fixture.with { fixture in
+            try await addWorker(fixture)
+            try await fixture.send("LPUSH ~inbox:anything", #"{"workflow":"double","payload":1}"#)
+            #expect(try await fixture.stepwise("health").code == 0)
+            #expect(try await fixture.stepwise("enqueue", "double", "1", "--queue", "defualt").code == 0)
+            let health = try await fixture.stepwise("health")
+            #expect(health.code == 1)
+            let words =
+                "1 items wait on queue \"defualt\", and no worker that is alive claims from it: start one that does"
+            #expect(health.complaint.contains(words), "\(health)")
+            let doctor = try await fixture.stepwise("doctor")
+            #expect(
+                doctor.output.contains("claims from 1 queues on which work waits, such as \"defualt\""), "\(doctor)")
+            try await fixture.send("HSET ~paused queue:defualt 1")
+            #expect(try await fixture.stepwise("health").code == 0)
+        }
+    }
+
     @Test func `A parked run is resumed; one that is not parked is not`() async throws {
         try await Fixture.with { fixture in
             try await fixture.withWorker([double]) {
@@ -699,7 +726,7 @@ struct CommandTests {
                     ["enqueue", "double", "[1,]"], [:],
                     "the payload is not valid JSON: a value was expected, not ], at byte 3"
                 ),
-                (["enqueue", "double", "1", "--wait", "--timeout", "0.2"], [:], "had not ended"),
+                (["enqueue", "double", "1", "--id", "w", "--wait", "--timeout", "0.2"], [:], "had not ended"),
                 (["runs", "--redis", "http://x"], [:], "the option --redis"),
                 (["runs", "--namespace", "a b"], [:], "the option --namespace"),
                 (["runs"], ["STEPWISE_REDIS_URL": "http://x"], "STEPWISE_REDIS_URL"),

@@ -274,11 +274,9 @@ struct DoctorTests {
             try await fixture.send("SET ~join:r 1")
             let end = try await fixture.stepwise("doctor")
             #expect(end.code == 1)
-            let socket = fixture.server.folder + "/redis.sock"
             for line in end.output.split(separator: "\n") {
                 guard let command = line.range(of: "redis-cli") else { continue }
-                let advice = String(line[command.lowerBound...]).replacing("redis-cli", with: "redis-cli -s \(socket)")
-                #expect(try await fixture.shell(advice).code == 0)
+                #expect(try await fixture.shell(String(line[command.lowerBound...])).code == 0)
             }
             #expect(try await fixture.stepwise("doctor").code == 0)
         }

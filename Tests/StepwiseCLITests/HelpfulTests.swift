@@ -236,6 +236,7 @@ struct HelpfulTests {
             #expect(
                 waiting.contains("after its lease (10 s unless it is set) another worker gives back what it holds"),
                 "\(waiting)")
+            #expect(waiting.contains("and counts as interrupted if its step is .atMostOnce"), "\(waiting)")
             let json = try document(try await fixture.stepwise("status", "r", "--json").output)
             let silent = try #require((json["silent"] as? [[String: Any]])?.first)
             #expect(silent["worker"] as? String == "w-1-a" && silent["steps"] as? [String] == ["ship"])
@@ -255,6 +256,51 @@ struct HelpfulTests {
             #expect(
                 unserved.contains("no worker that claims from queue default has workflow double: start one that has it")
             )
+        }
+    }
+
+    @Test func `Status looks at the workers and at what is paused before it says why a run is unserved`() async throws {
+        try await Fixture.with { fixture in
+            let time = try await fixture.client.redisTime()
+            try await fixture.send("HSET ~worker:w-1-a state alive queues default workflows double concurrency 10")
+            try await fixture.send("ZADD ~workers \(time + 3_600_000) w-1-a")
+            _ = try await fixture.client.enqueue(workflow: "double", payloadJSON: "1", id: "r")
+            try await fixture.send("HSET ~run:r status unserved")
+            try await fixture.send("HSET ~run:r reason", "the workflow is paused")
+            try await fixture.send("HSET ~paused workflow:double 1")
+            let paused = try document(try await fixture.stepwise("status", "r", "--json").output)
+            #expect(paused["reason"] as? String == "the workflow is paused")
+            #expect(paused["next"] as? String == "stepwise resume --workflow double")
+            try await fixture.send("DEL ~paused")
+            let resumed = try document(try await fixture.stepwise("status", "r", "--json").output)
+            #expect((resumed["reason"] as? String)?.hasSuffix("it is not any more") == true, "\(resumed)")
+            let next = "a worker that has workflow double takes it up at its next look, within two seconds"
+            #expect(resumed["next"] as? String == next)
+        }
+    }
+
+    @Test func `A wrong place in a list, a pause of a mistyped name and a length beyond all bounds are told to people`()
+        async throws
+    {
+        try await Fixture.with { fixture in
+            let list = try await fixture.stepwise("dead", "list", "--after", "zz")
+            #expect(list.code == 2 && list.complaint.contains("--until"), "\(list)")
+            #expect(!list.complaint.contains("stepwise:{"), "\(list)")
+            let time = try await fixture.client.redisTime()
+            try await fixture.send("HSET ~worker:w-1-a state alive queues default workflows double concurrency 10")
+            try await fixture.send("ZADD ~workers \(time) w-1-a")
+            let paused = try await fixture.stepwise("pause", "--workflow", "duoble")
+            let undo = "did you mean \"double\"? To undo the pause: stepwise resume --workflow duoble"
+            #expect(paused.complaint.contains(undo), "\(paused)")
+            let bounds: [([String], String)] = [
+                (["enqueue", "double", "1", "--after", "99999999999s"], "of at most 10,000 years: use"),
+                (["health", "--timeout", "2h"], "of 1ms to 1h: use"),
+                (["schedule", "create", "s", "double", "--every", "4000d"], "of 1s to 3650 days: use"),
+            ]
+            for (command, words) in bounds {
+                let end = try await fixture.run(command)
+                #expect(end.code == 64 && end.complaint.contains(words), "\(end)")
+            }
         }
     }
 }

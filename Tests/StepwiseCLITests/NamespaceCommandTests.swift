@@ -44,6 +44,43 @@ struct NamespaceCommandTests {
         }
     }
 
+    @Test func `What the doctor advises for redis-cli goes to the server and the database that it looked at`()
+        async throws
+    {
+        try await Fixture.with { fixture in
+            let socket = fixture.server.url.replacing("unix://", with: "")
+            let options = ["--redis", fixture.server.url + "?db=3", "--namespace", "plant"]
+            let planted = try await fixture.shell(
+                "redis-cli -s '\(socket)' -n 3 ZADD 'stepwise:{plant}:delayed' 1 nonsense")
+            #expect(planted.code == 0, "\(planted)")
+            let doctor = try await fixture.run(["doctor"] + options)
+            #expect(doctor.code == 1, "\(doctor)")
+            let line = try #require(doctor.output.split(separator: "\n").first)
+            let advice = try #require(line.firstRange(of: "try: "))
+            let command = String(line[advice.upperBound...])
+            #expect(command == "redis-cli -s '\(socket)' -n 3 ZREM 'stepwise:{plant}:delayed' nonsense")
+            #expect(try await fixture.shell(command).code == 0)
+            let sound = try await fixture.run(["doctor"] + options)
+            #expect(sound.code == 0, "\(sound)")
+        }
+    }
+
+    @Test func `redis-cli is told all of the endpoint but the password, which it asks for`() throws {
+        func command(_ endpoint: RedisEndpoint) throws -> String {
+            try Keys(namespace: "default", redis: endpoint).redisCommand("PING")
+        }
+        #expect(try command(RedisEndpoint("redis://localhost:6379")) == "redis-cli PING")
+        #expect(
+            try command(RedisEndpoint("redis://app:secret@10.0.0.1:6380/2"))
+                == "redis-cli -h '10.0.0.1' -p 6380 -n 2 --user app --askpass PING")
+        #expect(
+            try command(RedisEndpoint("redis://app@localhost", password: { "secret" }))
+                == "redis-cli --user app --askpass PING")
+        #expect(
+            try command(RedisEndpoint("rediss://far:6390", serverName: "redis.internal"))
+                == "redis-cli -h far -p 6390 --tls --sni 'redis.internal' PING")
+    }
+
     @Test func `Errors, logs and the doctor name the namespace unless it is the default one`() async throws {
         #expect(try Keys(namespace: "default").command("doctor") == "stepwise doctor")
         #expect(try Keys(namespace: "eu").command("doctor") == "stepwise doctor --namespace eu")

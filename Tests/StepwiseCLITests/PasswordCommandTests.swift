@@ -48,7 +48,7 @@ struct PasswordCommandTests {
             let password = try await fixture.run(["health"] + options)
             #expect(password.code == 1)
             #expect(password.complaint.contains("WRONGPASS"), "\(password.complaint)")
-            #expect(password.complaint.contains("check the user in the URL, and the file \(file)"))
+            #expect(password.complaint.contains("check the user \"app\" in the URL, and the file \(file)"))
             try await fixture.send("ACL SETUSER app >secret -hget")
             let right = try await fixture.run(["health"] + options)
             #expect(right.code == 1)

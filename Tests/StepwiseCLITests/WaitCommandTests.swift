@@ -22,6 +22,47 @@ struct WaitCommandTests {
         }
     }
 
+    @Test func `An id that it made up is told at once, and the end of the wait says how to wait again`() async throws {
+        try await Fixture.with { fixture in
+            let payload = #"{"sku":"B 2"}"#
+            let end = try await fixture.stepwise(
+                "enqueue", "nobody-has-it", payload, "--queue", "orders", "--wait", "--timeout", "0.2", "--namespace",
+                "eu")
+            #expect(end.code == 2 && end.output.isEmpty, "\(end)")
+            let lines = end.complaint.split(separator: "\n").map(String.init)
+            let first = try #require(lines.first)
+            #expect(lines.count == 2 && first.hasPrefix("stepwise: run "), "\(end)")
+            let id = first.replacing("stepwise: run ", with: "")
+            let command =
+                "stepwise enqueue nobody-has-it '\(payload)' --id \(id.shellWord) --queue orders --wait --namespace eu"
+            #expect(lines.last?.hasSuffix("only the wait has ended; wait again: \(command)") == true, "\(end)")
+            let again = try await fixture.shell(
+                command.replacing("stepwise ", with: "\"$STEPWISE\" ") + " --timeout 0.2")
+            #expect(again.code == 2 && again.complaint.contains("run \(id) was there already"), "\(again)")
+        }
+    }
+
+    @Test func `A password that is wrong by now ends the wait, and says that the run is enqueued`() async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.redis.send(["ACL", "SETUSER", "app", "on", ">first", "~*", "&*", "+@all"])
+            let url = fixture.server.url.replacing("unix://", with: "unix://app:first@")
+            let command = Task {
+                try await fixture.stepwise(
+                    "enqueue", "nobody-has-it", "--id", "a", "--wait", "--timeout", "60", "--redis", url)
+            }
+            try await eventually("it waits") {
+                try await fixture.send("PUBSUB NUMSUB ~ended:a").array?.last?.integer == 1
+            }
+            _ = try await fixture.redis.send(["ACL", "SETUSER", "app", "resetpass", ">second"])
+            _ = try await fixture.redis.send(["CLIENT", "KILL", "USER", "app"])
+            let end = try await command.value
+            #expect(end.code == 2 && end.complaint.contains("WRONGPASS"), "\(end)")
+            let words =
+                "the run is enqueued, only the wait has ended; wait again: stepwise enqueue nobody-has-it --id a --wait "
+            #expect(end.complaint.contains(words + "--redis 'unix://app:***@"), "\(end)")
+        }
+    }
+
     @Test(.rule(6), .scenario(48)) func `It goes on when Redis dies and comes back`() async throws {
         let server = try await RedisServer.start(appendOnly: true)
         defer { server.stop() }

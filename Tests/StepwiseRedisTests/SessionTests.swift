@@ -22,7 +22,7 @@ struct SessionTests {
     }
 
     @Test(arguments: [
-        ("wrong:hunter2@", "check the user and the password"), (":hunter2@", "check"), ("", "in the URL"),
+        ("wrong:hunter2@", "check the user \"wrong\" and the password"), (":hunter2@", "check"), ("", "in the URL"),
     ])
     func `A wrong or missing password fails the waiting command at once, with what to do and without the password`(
         login: String, advice: String

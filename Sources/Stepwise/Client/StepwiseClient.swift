@@ -36,7 +36,7 @@ public final class StepwiseClient: Service, Sendable {
         redis: RedisEndpoint, namespace: String? = nil, maximumPayloadSize: Int = 1_048_576, logger: Logger
     ) throws {
         try self.init(
-            redis: redis, keys: Keys(namespace: namespace ?? StepwiseNamespace.fromEnvironment()),
+            redis: redis, keys: Keys(namespace: namespace ?? StepwiseNamespace.fromEnvironment(), redis: redis),
             maximumPayloadSize: maximumPayloadSize, logger: logger)
     }
 
@@ -78,7 +78,7 @@ public final class StepwiseClient: Service, Sendable {
 
     /// Why there is no connection to Redis now, and what may help; `nil` if there is one, or it is not known yet.
     package func connectionTrouble() async -> String? {
-        await commands.trouble().map { "\($0.message)\($0.advice)" }
+        await commands.trouble().map { "\($0.message)\($0.advice(clearing: keys.clearingCommands))" }
     }
 
     /// What there is to say if Redis has not answered in time.
@@ -128,7 +128,7 @@ public final class StepwiseClient: Service, Sendable {
     ) async throws(StepwiseError) -> RedisValue {
         try await prepare()
         do { return try await commands.evaluate(script, keys: keys, arguments: arguments) } catch {
-            throw StepwiseError(error, doing: what())
+            throw StepwiseError(error, doing: what(), of: self.keys)
         }
     }
 
@@ -146,7 +146,9 @@ public final class StepwiseClient: Service, Sendable {
         async throws(StepwiseError) -> Reply
     {
         try await prepare()
-        do { return try await commands.send(command) } catch { throw StepwiseError(error, doing: what()) }
+        do { return try await commands.send(command) } catch {
+            throw StepwiseError(error, doing: what(), of: keys)
+        }
     }
 
     /// Sends many commands in one write. A key of a wrong type is as if it were not there: the doctor names it, and it hides no other.
@@ -165,7 +167,7 @@ public final class StepwiseClient: Service, Sendable {
             }
             return replies
         } catch {
-            throw StepwiseError(error, doing: what())
+            throw StepwiseError(error, doing: what(), of: keys)
         }
     }
 }

@@ -8,6 +8,12 @@ package enum Obstacle: Sendable, Hashable, CustomStringConvertible {
     case unfitInput(String)
     case other(String)
 
+    /// The reason that is stored of a run whose workflow was paused when a worker looked. Whoever prints it knows the command that ends the pause.
+    package static let pausedWorkflow = "the workflow is paused"
+
+    /// How the reason begins if keys may be damaged.
+    package static let refusedWrite = "redis refused to write what came of a step"
+
     /// Whether other code could go on.
     package var isChangedCode: Bool {
         switch self {

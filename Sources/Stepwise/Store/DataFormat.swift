@@ -33,7 +33,7 @@ enum DataFormat {
                 )
             }
         } catch let error as RedisError {
-            throw StepwiseError(error, doing: "opening namespace \"\(keys.namespace)\"", at: redis)
+            throw StepwiseError(error, doing: "opening namespace \"\(keys.namespace)\"", at: redis, of: keys)
         } catch let error as StepwiseError {
             throw error
         } catch {
@@ -58,8 +58,10 @@ enum DataFormat {
 }
 
 extension StepwiseError {
-    /// - Parameter redis: named unless the error names it.
-    package init(_ error: RedisError, doing what: String, at redis: RedisEndpoint? = nil) {
+    /// - Parameters:
+    ///   - redis: named unless the error names it.
+    ///   - keys: of whoever may be told the commands that make room.
+    package init(_ error: RedisError, doing what: String, at redis: RedisEndpoint? = nil, of keys: Keys? = nil) {
         let code: Code =
             switch error.kind {
             case _ where error.fault == .cluster: .unsupportedRedis
@@ -71,7 +73,8 @@ extension StepwiseError {
             case .invalidAddress: .invalidConfiguration
             }
         let place = redis.map { error.message.contains("redis at \($0)") ? "" : " at \($0)" } ?? ""
-        self.init(code, "\(what)\(place) failed: \(error)\(error.advice)")
+        let advice = keys.map { error.advice(clearing: $0.clearingCommands) } ?? error.advice
+        self.init(code, "\(what)\(place) failed: \(error)\(advice)")
         isWrongURL = error.fault == .host || error.fault == .scheme
     }
 }

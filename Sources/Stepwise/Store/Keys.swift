@@ -7,16 +7,22 @@ package struct Keys: Sendable, Hashable {
     package let prefix: String
     /// What leads a command to the namespace; each option with a space before it.
     private let commandOptions: String
+    /// What leads redis-cli to the server and its database, in the same way.
+    private let redisOptions: String
 
     /// - Parameters:
     ///   - namespace: part of every key.
     ///   - commandOptions: what a command of the command line needs; `nil`: the namespace, unless it is the default one.
+    ///   - redis: where a command of redis-cli is to go; `nil`: where it goes by itself.
     /// - Throws: ``StepwiseError`` with code `invalidIdentifier` unless the namespace is made of `A-Z a-z 0-9 _ -`.
-    package init(namespace: String, commandOptions: [String]? = nil) throws(StepwiseError) {
+    package init(
+        namespace: String, commandOptions: [String]? = nil, redis: RedisEndpoint? = nil
+    ) throws(StepwiseError) {
         try Identifier.checkNamespace(namespace)
         self.namespace = namespace
         let options = commandOptions ?? (namespace == "default" ? [] : ["--namespace", namespace])
         self.commandOptions = options.map { " " + ($0.hasPrefix("--") ? $0 : $0.shellWord) }.joined()
+        redisOptions = (redis?.redisCommandOptions ?? []).map { " " + $0.shellWord }.joined()
         prefix = "stepwise:{\(namespace)}:"
     }
 
@@ -24,6 +30,17 @@ package struct Keys: Sendable, Hashable {
     ///
     /// - Parameter words: what follows the program's name; those that a user has chosen are words of a shell (`shellWord`).
     package func command(_ words: String) -> String { "stepwise \(words)\(commandOptions)" }
+
+    /// A command of redis-cli that a shell takes as it is.
+    package func redisCommand(_ words: String...) -> String {
+        "redis-cli\(redisOptions) " + words.map(\.shellWord).joined(separator: " ")
+    }
+
+    /// What removes what nobody needs of the namespace, for who has to make room.
+    package var clearingCommands: String {
+        let commands = ["events --kept --clear", "events --expected --clear", "queues --malformed --clear"]
+        return commands.map { "`\(command($0))`" }.joined(separator: ", ")
+    }
 
     /// In one piece of memory: a run's keys are made for each of its work items.
     private func key(_ kind: String, _ name: String, _ rest: String? = nil) -> String {

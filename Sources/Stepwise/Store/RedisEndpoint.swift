@@ -120,6 +120,32 @@ public struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     }
 
     public var description: String { address.description }
+
+    /// What redis-cli needs to come to this server and database. A password is shown to nobody: redis-cli asks for it.
+    var redisCommandOptions: [String] {
+        var options: [String] = []
+        switch address.target {
+        case .tcp(let host, let port):
+            if host != "localhost", host != "127.0.0.1" { options += ["-h", host] }
+            if port != 6379 { options += ["-p", "\(port)"] }
+        case .unixSocket(let path): options += ["-s", path]
+        }
+        if address.database != 0 { options += ["-n", "\(address.database)"] }
+        if address.tls {
+            options.append("--tls")
+            let parts: [(String, RedisTLS.Part)] = [
+                ("--cacert", .authorities), ("--cert", .certificate), ("--key", .key), ("--sni", .serverName),
+            ]
+            for (option, part) in parts {
+                if let value = tls[part] { options += [option, value] }
+            }
+        }
+        if password != nil || address.password != nil {
+            if let user = address.username { options += ["--user", user] }
+            options.append("--askpass")
+        }
+        return options
+    }
 }
 
 /// A part of an endpoint, and how it was given: by that name a message calls it.

@@ -56,9 +56,9 @@ package struct RedisMemory: Sendable, Hashable {
     }
 
     /// What it means to be nearly full, and what to try.
-    package var warningWhenNearlyFull: String {
+    package func warningWhenNearlyFull(_ keys: Keys) -> String {
         "redis' memory is nearly full: it counts \(counted) bytes, \(counted / max(1, maximum / 100)) % of its maxmemory of \(maximum), beyond "
-            + "which it refuses new runs; \(advice)"
+            + "which it refuses new runs; \(advice(keys))"
     }
 
     /// What to do about a policy that removes keys of live runs, or refuses writes all the same; `nil` if there is no limit, or none is known.
@@ -70,7 +70,7 @@ package struct RedisMemory: Sendable, Hashable {
     }
 
     /// What to try.
-    package var advice: String { RedisError.adviceWhenFull }
+    package func advice(_ keys: Keys) -> String { RedisError.adviceWhenFull(clearing: keys.clearingCommands) }
 }
 
 extension StoreCommand<String> {

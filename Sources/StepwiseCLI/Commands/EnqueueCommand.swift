@@ -6,7 +6,8 @@ struct EnqueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enqueue", abstract: "Starts a run and prints its id.",
         discussion:
-            "With --wait, prints the output's JSON when the run has ended; exits 1 if it failed or was cancelled.")
+            "With --wait, prints the output's JSON when the run has ended; exits 1 if it failed or was cancelled. "
+            + "An id that it has made up goes to stderr at once: with --id the same command waits again.")
 
     @Argument(help: "The workflow's name.")
     var workflow: String
@@ -86,12 +87,42 @@ struct EnqueueCommand: AsyncParsableCommand {
                 await client.suggest(workflow: workflow, queue: queue)
                 return StepwiseClient.StoredEnd?.none
             }
+            // At once: whoever ends this command has to know it.
+            if id == nil { Output.complain("run \(run.id)") }
             await client.suggest(workflow: workflow, queue: queue)
-            let end = try await client.storedEnd(ofRun: run.id, timeout: patience())
+            let end = try await awaitEnd(of: run, client)
             report(run, end, client.keys)
             return end
         }
         if let end, end.status != .completed { throw ExitCode(1) }
+    }
+
+    /// An error that ends the wait says how to wait again.
+    private func awaitEnd(
+        of run: WorkflowRun<Void>, _ client: StepwiseClient
+    ) async throws -> StepwiseClient.StoredEnd {
+        do {
+            return try await client.storedEnd(ofRun: run.id, timeout: patience())
+        } catch let error as StepwiseError where error.code != .runGone {
+            var told = error
+            told.message += "; the run is enqueued, only the wait has ended; wait again: \(again(run.id, client.keys))"
+            throw told
+        }
+    }
+
+    /// The command that waits for the same run. If Redis has lost it meanwhile, it starts it anew.
+    private func again(_ id: String, _ keys: Keys) -> String {
+        var words = [workflow.shellWord]
+        if let payload {
+            // A long input, or one of stdin, is given there again. A number below zero would be taken for an option without the space.
+            let isRead = payload == "-" || payload.utf8.count > 500
+            words.append(isRead ? "-" : (payload.hasPrefix("-") ? " " + payload : payload).shellWord)
+        }
+        words += ["--id", id.shellWord]
+        if queue != "default" { words += ["--queue", queue.shellWord] }
+        for text in label { words += ["--label", text.shellWord] }
+        if let runTimeout { words += ["--run-timeout", runTimeout.shellWord] }
+        return keys.command("enqueue \(words.joined(separator: " ")) --wait")
     }
 
     private func report(_ run: WorkflowRun<Void>, _ end: StepwiseClient.StoredEnd, _ keys: Keys) {

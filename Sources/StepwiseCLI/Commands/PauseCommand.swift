@@ -36,7 +36,7 @@ struct PauseCommand: AsyncParsableCommand {
             }
             if let queue { tell("queue", queue, isNew: try await client.pause(queue: queue)) }
             if let workflow { tell("workflow", workflow, isNew: try await client.pause(workflow: workflow)) }
-            await client.suggest(workflow: workflow, queue: queue, evenIfPaused: true)
+            await client.suggest(workflow: workflow, queue: queue, isPaused: true)
         }
     }
 

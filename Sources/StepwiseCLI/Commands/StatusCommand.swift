@@ -22,13 +22,22 @@ struct StatusCommand: AsyncParsableCommand {
                 ? 0 : try await client.unservedWorkItems(ofWorkflow: details.workflow, queue: details.queue)
             let version = try await client.turnHolderVersion(of: record)
             let paused: PausedWork = details.status.isEnded || isEnding ? .init() : try await client.paused()
+            let reason = Self.reason(details, paused)
             let prospect = try await prospect(record, paused, client)
             if connection.json {
-                Output.print(json(record, open, left, unserved, version, prospect))
+                Output.print(json(record, reason, open, left, unserved, version, prospect))
             } else {
-                Output.print(tables(record, open, left, unserved, version, paused, prospect))
+                Output.print(tables(record, reason, open, left, unserved, version, paused, prospect))
             }
         }
+    }
+
+    /// The stored reason; what a worker saw before somebody has ended the pause is told as such.
+    private static func reason(_ details: RunDetails, _ paused: PausedWork) -> String? {
+        guard details.reason == Obstacle.pausedWorkflow, paused.workflows[details.workflow] == nil else {
+            return details.reason
+        }
+        return "the workflow was paused when a worker last looked; it is not any more"
     }
 
     /// What the run waits for that does not come by itself, or not at once.
@@ -48,7 +57,10 @@ struct StatusCommand: AsyncParsableCommand {
         case .failed:
             let look = "look at it and decide: \(keys.command("dead show \(id)"))"
             return Prospect(next: details.restarted == nil ? look : nil)
-        case .parked: return Prospect(next: "mend what the reason says, then: \(keys.command("resume \(id)"))")
+        case .parked:
+            let isDamaged = details.reason?.hasPrefix(Obstacle.refusedWrite) == true
+            let look = isDamaged ? "look for damaged keys: \(keys.command("doctor")); " : ""
+            return Prospect(next: look + "mend what the reason says, then: \(keys.command("resume \(id)"))")
         case .paused: return Prospect(next: keys.command("resume \(id)"))
         default: break
         }
@@ -59,8 +71,7 @@ struct StatusCommand: AsyncParsableCommand {
             return Prospect(next: keys.command("resume --workflow \(details.workflow.shellWord)"))
         }
         if details.status == .noWorker {
-            let what = "no worker that claims from queue \(queue) has workflow \(details.workflow)"
-            return Prospect(next: what + ": start one that has it")
+            return Prospect(next: await nextOfUnserved(record, client))
         }
         if details.status == .queued, let starts = details.startsAt {
             return Prospect(next: "starts at \(Output.time(starts))")
@@ -74,14 +85,32 @@ struct StatusCommand: AsyncParsableCommand {
         }
         if !isServed {
             let what = "no worker of queue \(queue) is alive: start one"
-            return Prospect(silent: silent, next: what + ", if stepwise health knows no other reason")
+            return Prospect(silent: silent, next: what + ", if \(keys.command("health")) knows no other reason")
         }
         if silent.isEmpty { return Prospect() }
         let when = silent.allSatisfy(\.isDead) ? "" : "after its lease (10 s unless it is set) "
         return Prospect(
             silent: silent,
-            next: when + "another worker gives back what it holds; a body that had begun is executed from its beginning"
+            next: when
+                + "another worker gives back what it holds; a body that had begun is executed from its beginning, "
+                + "and counts as interrupted if its step is .atMostOnce"
         )
+    }
+
+    /// A worker that has come, or whose workflow was resumed, has not looked yet.
+    private func nextOfUnserved(_ record: RunRecord, _ client: StepwiseClient) async -> String {
+        let (queue, workflow) = (record.details.queue, record.details.workflow)
+        // A user who may not read them is told what a worker noted.
+        let workers = (try? await client.workers()) ?? []
+        let isServed = workers.contains { worker in
+            worker.state == .alive && worker.queues.contains(queue) && worker.workflows.contains(workflow)
+                && !record.incompatibleVersions.contains { $0 == worker.versions[workflow] }
+        }
+        if isServed {
+            return "a worker that has workflow \(workflow) takes it up at its next look, within two seconds"
+        }
+        let can = record.incompatibleVersions.isEmpty ? "" : " in a version that can replay it"
+        return "no worker that claims from queue \(queue) has workflow \(workflow)\(can): start one that has it"
     }
 
     private static func words(_ holder: SilentHolder) -> String {
@@ -92,7 +121,8 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private func tables(
-        _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ left: Int?, _ unserved: Int,
+        _ record: RunRecord, _ reason: String?, _ open: [(step: String, state: OpenStep)], _ left: Int?,
+        _ unserved: Int,
         _ version: String?, _ paused: PausedWork, _ prospect: Prospect
     ) -> [Table] {
         let details = record.details
@@ -104,7 +134,7 @@ struct StatusCommand: AsyncParsableCommand {
             table.add("ends as", Self.decision(details.ending))
             table.add("still open", "\(left) steps, which a worker withdraws in pages; then its end can be seen")
         }
-        if let reason = details.reason { table.add("reason", reason) }
+        if let reason { table.add("reason", reason) }
         for holder in prospect.silent { table.add("silent", Self.words(holder)) }
         if let next = prospect.next { table.add("next", next) }
         if !details.patches.isEmpty { table.add("patches", details.patches.keys.sorted().joined(separator: ", ")) }
@@ -180,7 +210,8 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private func json(
-        _ record: RunRecord, _ open: [(step: String, state: OpenStep)], _ left: Int?, _ unserved: Int,
+        _ record: RunRecord, _ reason: String?, _ open: [(step: String, state: OpenStep)], _ left: Int?,
+        _ unserved: Int,
         _ version: String?, _ prospect: Prospect
     ) -> JSONDocument {
         let details = record.details
@@ -190,7 +221,7 @@ struct StatusCommand: AsyncParsableCommand {
             ("patches", JSONDocument(patches: details.patches)),
             ("status", .string(details.status.rawValue)), ("ending", JSONDocument(details.ending)),
             ("left", JSONDocument(left)),
-            ("reason", JSONDocument(details.reason)), ("next", JSONDocument(prospect.next)),
+            ("reason", JSONDocument(reason)), ("next", JSONDocument(prospect.next)),
             ("silent", .array(prospect.silent.map(json))), ("divergence", details.divergence.map(\.json) ?? .null),
             ("warning", JSONDocument(details.warning)),
             ("cancelled", JSONDocument(details.cancelled)),

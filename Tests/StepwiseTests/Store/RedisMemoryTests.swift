@@ -17,11 +17,12 @@ import Testing
         #expect(memory(1001, of: 1000).sentenceWhenFull.contains("it counts 1001 bytes, and maxmemory is 1000,"))
     }
 
-    @Test func `It is nearly full from 90 % on`() {
+    @Test func `It is nearly full from 90 % on`() throws {
         #expect(memory(900, of: 1000).isNearlyFull)
         #expect(!memory(899, of: 1000).isNearlyFull)
-        #expect(
-            memory(950, of: 1000).warningWhenNearlyFull.contains("it counts 950 bytes, 95 % of its maxmemory of 1000,"))
+        let warning = memory(950, of: 1000).warningWhenNearlyFull(try Keys(namespace: "eu"))
+        #expect(warning.contains("it counts 950 bytes, 95 % of its maxmemory of 1000,"))
+        #expect(warning.contains("`stepwise events --kept --clear --namespace eu`, `stepwise events --expected"))
     }
 
     @Test(arguments: ["allkeys-lru", "volatile-ttl"])

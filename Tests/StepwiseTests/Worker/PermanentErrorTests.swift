@@ -87,7 +87,7 @@ struct PermanentErrorTests {
             let log = CollectedLog()
             let password = try await end(RedisEndpoint(url(server, "app:wrong")), configuration(), log)
             #expect(password.code == .redisDenied)
-            #expect(password.message.contains("check the user and the password in the URL"), "\(password)")
+            #expect(password.message.contains("check the user \"app\" and the password in the URL"), "\(password)")
             #expect(log.lines("redis cannot be reached; waiting").isEmpty)
         }
         let log = CollectedLog()

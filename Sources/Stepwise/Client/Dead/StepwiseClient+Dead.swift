@@ -22,7 +22,8 @@ extension StepwiseClient {
             guard let place = try await command(.deadPlace(keys, of: after), doing: "listing failed runs") else {
                 throw StepwiseError(
                     .noSuchRun,
-                    "run \(after) is no longer in \(keys.dead): begin the list anew, or give a time until which runs failed"
+                    "run \(after) is not, or no longer, among the failed runs that nobody has dealt with: begin the list anew, or ask for those that "
+                        + "failed until a time (--until, or `until` of DeadRunFilter in Swift)"
                 )
             }
             rank = place + 1

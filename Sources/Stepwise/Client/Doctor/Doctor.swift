@@ -17,7 +17,7 @@ package struct Doctor: Sendable {
     /// - Throws: ``StepwiseError``, one of the `redis…` codes.
     package func examine() async throws -> DoctorReport {
         var report = try await examineKeys()
-        if let memory = try await client.memory() { report.note(memory) }
+        if let memory = try await client.memory() { report.note(memory, client.keys) }
         if try await client.isAtReplica() {
             report.warnings.append("\(RedisReplica.sentence); \(RedisReplica.advice)")
         }
@@ -58,6 +58,12 @@ package struct Doctor: Sendable {
         report.note(survey)
         inboxes.add(lists.inboxes, servedQueues: survey.servedQueues)
         report.warnings += inboxes.warnings(keys: client.keys)
+        let idle = lists.queues.subtracting(survey.servedQueues)
+        if !survey.servedQueues.isEmpty, let first = idle.min() {
+            report.warnings.append(
+                "no worker that is alive claims from \(idle.count) queues on which work waits, such as \"\(first)\": start one that does, or "
+                    + "cancel what nobody needs (\(client.keys.command("runs --status queued")) lists it)")
+        }
         if strangers["schedules"] == nil, report.schedules > 0 {
             report.warnings += try await client.schedules.list().schedules.flatMap { $0.notes(client.keys) }
         }
@@ -237,14 +243,14 @@ package struct DoctorReport: Sendable {
         schedules = survey.namespace.schedules.count + survey.namespace.unreadableSchedules.count
     }
 
-    mutating func note(_ memory: RedisMemory) {
+    mutating func note(_ memory: RedisMemory, _ keys: Keys) {
         if let warning = memory.warningOfPolicy { warnings.append(warning) }
         if memory.isFull {
             let violation = Violation(
-                .memoryFull, key: "INFO memory", memory.sentenceWhenFull, advice: memory.advice)
+                .memoryFull, key: "INFO memory", memory.sentenceWhenFull, advice: memory.advice(keys))
             violations.insert(violation, at: 0)
         } else if memory.isNearlyFull {
-            warnings.append(memory.warningWhenNearlyFull)
+            warnings.append(memory.warningWhenNearlyFull(keys))
         }
     }
 

@@ -43,7 +43,7 @@ package struct NamespaceSnapshot: Sendable, Hashable {
             + unreadableDelayed.sorted().map { entry in
                 Violation(
                     .unreadableDelayed, key: keys.delayed, "\"\(entry.prefix(bytes: 200))\" is not <queue> <work item>",
-                    advice: redisCommand("ZREM", keys.delayed, entry), evidence: entry)
+                    advice: keys.redisCommand("ZREM", keys.delayed, entry), evidence: entry)
             }
     }
 
@@ -58,11 +58,12 @@ package struct NamespaceSnapshot: Sendable, Hashable {
                     .unknownKey, key: key,
                     queue.map { "no worker can claim from it, its name \($0)" }
                         ?? "the contract knows no such key (a \(type))",
-                    advice: "keep other data under another prefix: \(redisCommand("RENAME", key, "other:" + name))")
+                    advice: "keep other data under another prefix: \(keys.redisCommand("RENAME", key, "other:" + name))"
+                )
             }
             return Violation(
                 .wrongType, key: key, "it is a \(type), and must be a \(expected)",
-                advice: "move it away: \(redisCommand("RENAME", key, "other:" + name))", evidence: type)
+                advice: "move it away: \(keys.redisCommand("RENAME", key, "other:" + name))", evidence: type)
         }
     }
 
@@ -72,13 +73,13 @@ package struct NamespaceSnapshot: Sendable, Hashable {
                 return Violation(
                     .workerHalfRegistered, key: keys.worker(name),
                     "worker \(name) is in \(keys.workers) but has no entry of its own",
-                    advice: redisCommand("ZREM", keys.workers, name))
+                    advice: keys.redisCommand("ZREM", keys.workers, name))
             }
             if !worker.isIndexed {
                 return Violation(
                     .workerHalfRegistered, key: keys.worker(name),
                     "worker \(name) has an entry but is not in \(keys.workers)",
-                    advice: redisCommand("ZADD", keys.workers, "0", name) + " (its claims are swept then)")
+                    advice: keys.redisCommand("ZADD", keys.workers, "0", name) + " (its claims are swept then)")
             }
             return nil
         }
@@ -88,7 +89,8 @@ package struct NamespaceSnapshot: Sendable, Hashable {
         let unreadable = unreadableSchedules.map { name, reason in
             Violation(
                 .unreadableSchedule, key: keys.schedules, "schedule \"\(name)\" cannot be read: \(reason)",
-                advice: "mend its JSON, or remove it: \(redisCommand("HDEL", keys.schedules, name))", evidence: reason)
+                advice: "mend its JSON, or remove it: \(keys.redisCommand("HDEL", keys.schedules, name))",
+                evidence: reason)
         }
         let armed = Set(schedules.values.compactMap { $0 })
         let lost = armed.subtracting(timers).map { timer in
@@ -96,14 +98,14 @@ package struct NamespaceSnapshot: Sendable, Hashable {
                 .scheduleWithoutTimer, key: keys.delayed,
                 "schedule \"\(timer.schedule)\" has no timer for its next tick, \(tickText(timer.tick))",
                 advice: "a worker gives it one within a minute, or: "
-                    + redisCommand("ZADD", keys.delayed, String(timer.tick), timer.entry), evidence: timer.entry)
+                    + keys.redisCommand("ZADD", keys.delayed, String(timer.tick), timer.entry), evidence: timer.entry)
         }
         // A schedule that cannot be read keeps its timer.
         let left = timers.subtracting(armed).filter { unreadableSchedules[$0.schedule] == nil }.map { timer in
             Violation(
                 .timerWithoutSchedule, key: keys.delayed,
                 "\"\(timer.entry)\" is not the timer that schedule \"\(timer.schedule)\" has to have",
-                advice: redisCommand("ZREM", keys.delayed, timer.entry), evidence: timer.entry)
+                advice: keys.redisCommand("ZREM", keys.delayed, timer.entry), evidence: timer.entry)
         }
         return (unreadable + lost + left).sorted { $0.line < $1.line }
     }
@@ -127,10 +129,10 @@ package struct NamespaceSnapshot: Sendable, Hashable {
                 .claimsWithoutWorker, key: key(list),
                 "\(count) \(items) are claimed there, but \(why), so nobody releases them",
                 advice: "register a dead worker, which is swept: "
-                    + redisCommand(
+                    + keys.redisCommand(
                         "HSET", keys.worker(list.worker), "state", "dead", "queues", list.queue, "declaredDead", "0")
                     + " && "
-                    + redisCommand("ZADD", keys.workers, "0", list.worker))
+                    + keys.redisCommand("ZADD", keys.workers, "0", list.worker))
         }
     }
 }

@@ -10,12 +10,13 @@ extension RunDiagnosis {
         for (field, text) in leftovers {
             report(
                 .leftoverOfEndingRun, key: keys.run(run.id), "it is ending, but its `\(field)` is \"\(text)\"",
-                advice: redisCommand("HSET", keys.run(run.id), field, ""), evidence: "\(fields.generation) \(text)")
+                advice: keys.redisCommand("HSET", keys.run(run.id), field, ""), evidence: "\(fields.generation) \(text)"
+            )
         }
         if let join = run.join {
             report(
                 .leftoverOfEndingRun, key: keys.join(run.id), "the run is ending, but this key is left",
-                advice: redisCommand("DEL", keys.join(run.id)), evidence: "\(fields.generation) \(join)")
+                advice: keys.redisCommand("DEL", keys.join(run.id)), evidence: "\(fields.generation) \(join)")
         }
         // Between two generations its time goes on.
         if fields.ending == "continued" { judgeDeadline(fields) }
@@ -53,13 +54,13 @@ extension RunDiagnosis {
                 .unknownStatus, key: keys.run(run.id),
                 "it is to end as \"\(fields.ending ?? "")\", which the contract does not know",
                 advice:
-                    "write what it should be, such as: \(redisCommand("HSET", keys.run(run.id), "ending", "failed"))",
+                    "write what it should be, such as: \(keys.redisCommand("HSET", keys.run(run.id), "ending", "failed"))",
                 evidence: fields.ending ?? "")
         } else if let ending = fields.ending {
             report(
                 .endingOfNoEndingRun, key: keys.run(run.id),
                 "its `ending` is \"\(ending)\", but it is \(fields.status)",
-                advice: redisCommand("HDEL", keys.run(run.id), "ending"), evidence: "\(fields.status) \(ending)")
+                advice: keys.redisCommand("HDEL", keys.run(run.id), "ending"), evidence: "\(fields.status) \(ending)")
         }
     }
 }

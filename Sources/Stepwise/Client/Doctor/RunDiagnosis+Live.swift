@@ -34,7 +34,7 @@ extension RunDiagnosis {
                 report(
                     .turnMissing, key: keys.run(run.id),
                     "its turn is \"\(fields.turn)\", but the turn lies in \(keys.key(of: place))",
-                    advice: "say where it is: \(redisCommand("HSET", keys.run(run.id), "turn", word(for: place)))",
+                    advice: "say where it is: \(keys.redisCommand("HSET", keys.run(run.id), "turn", word(for: place)))",
                     evidence: grounds)
             }
         } else {
@@ -60,17 +60,17 @@ extension RunDiagnosis {
     }
 
     private func queueTurn(_ fields: RunSnapshot.Fields, _ text: String) -> String {
-        redisCommand("HSET", keys.run(run.id), "turn", "queue") + " && " + queue(text, fields)
+        keys.redisCommand("HSET", keys.run(run.id), "turn", "queue") + " && " + queue(text, fields)
     }
 
     /// The command that says that a work item moves the step.
     private func rewrite(_ step: String, _ open: OpenStep?) -> String {
         let text = open.map { "\($0.kind) \($0.attempt) \($0.lost) item\($0.rest)" } ?? "run 1 0 item"
-        return redisCommand("HSET", keys.open(run.id), step, text)
+        return keys.redisCommand("HSET", keys.open(run.id), step, text)
     }
 
     func queue(_ workItem: String, _ fields: RunSnapshot.Fields) -> String {
-        redisCommand("RPUSH", keys.queue(fields.queue), workItem)
+        keys.redisCommand("RPUSH", keys.queue(fields.queue), workItem)
     }
 
     mutating func judgeSteps(_ fields: RunSnapshot.Fields) {
@@ -91,7 +91,7 @@ extension RunDiagnosis {
         report(
             .stepNotInline, step: fields.inline, key: keys.run(run.id),
             "the run's `inline` names it, but it is not open inline",
-            advice: redisCommand("HDEL", keys.run(run.id), "inline"), evidence: text)
+            advice: keys.redisCommand("HDEL", keys.run(run.id), "inline"), evidence: text)
     }
 
     private mutating func judge(_ step: String, _ open: OpenStep, _ text: String, _ fields: RunSnapshot.Fields) {
@@ -115,7 +115,7 @@ extension RunDiagnosis {
                     .stepNotInline, step: step, key: keys.open(run.id),
                     "it is open inline, but `inline` is \"\(fields.inline)\", its turn \"\(fields.turn)\"",
                     advice: "give it a work item: \(rewrite(step, open)) && \(queue(workItem, fields))"
-                        + (fields.inline == step ? " && " + redisCommand("HDEL", keys.run(run.id), "inline") : ""),
+                        + (fields.inline == step ? " && " + keys.redisCommand("HDEL", keys.run(run.id), "inline") : ""),
                     evidence: "\(grounds) \(fields.inline) \(fields.turn)")
             }
         case "held":
@@ -157,8 +157,8 @@ extension RunDiagnosis {
         report(
             .stepWithoutEvent, step: step, key: keys.mail(run.id),
             "it waits for event \"\(event.name)\", but who sends one would not find it",
-            advice: redisCommand("ZADD", keys.mail(run.id), "0", mail.text) + " && "
-                + redisCommand("ZADD", keys.event(event.name), "0", waiter.text), evidence: grounds)
+            advice: keys.redisCommand("ZADD", keys.mail(run.id), "0", mail.text) + " && "
+                + keys.redisCommand("ZADD", keys.event(event.name), "0", waiter.text), evidence: grounds)
     }
 
     /// A live child tells its parent when it has ended; an ended one has sent a message, perhaps more than one.
@@ -182,8 +182,8 @@ extension RunDiagnosis {
     }
 
     func remove(_ text: String, from place: Mover.Place) -> String {
-        if case .delayed(let queue) = place { return redisCommand("ZREM", keys.delayed, "\(queue) \(text)") }
-        return redisCommand(
+        if case .delayed(let queue) = place { return keys.redisCommand("ZREM", keys.delayed, "\(queue) \(text)") }
+        return keys.redisCommand(
             "LREM", keys.key(of: place), "1", found.first { $0.text == text && $0.place == place }?.item ?? text)
     }
 
@@ -204,7 +204,7 @@ extension RunDiagnosis {
         report(
             .limitNotKept, step: step, key: keys.delayed,
             "it has to be done until \(time), but nothing there will tell",
-            advice: redisCommand("ZADD", keys.delayed, String(time), limit.entry), evidence: grounds)
+            advice: keys.redisCommand("ZADD", keys.delayed, String(time), limit.entry), evidence: grounds)
     }
 
     /// Whatever moves this life of the run has the run's own queue: who claims it from another list goes on under that one's name.
@@ -219,7 +219,7 @@ extension RunDiagnosis {
                 advice += " && " + self.queue(mover.text, fields)
             } else if let time = time(of: limit?.step, fields) {
                 let own = TimeLimit(queue: fields.queue, run: run.id, generation: fields.generation, step: limit?.step)
-                advice += " && " + redisCommand("ZADD", keys.delayed, String(time), own.entry)
+                advice += " && " + keys.redisCommand("ZADD", keys.delayed, String(time), own.entry)
             }
             report(
                 .inOtherQueue, key: keys.key(of: mover.place),
@@ -239,7 +239,7 @@ extension RunDiagnosis {
         report(
             .joinDiffers, key: keys.join(run.id),
             "the join counter is \(run.join ?? "missing"), and \(run.openSteps) steps are open",
-            advice: redisCommand("SET", keys.join(run.id), String(run.openSteps)),
+            advice: keys.redisCommand("SET", keys.join(run.id), String(run.openSteps)),
             evidence: "\(run.join ?? "") \(run.openSteps)")
     }
 

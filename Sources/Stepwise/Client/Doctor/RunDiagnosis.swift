@@ -38,7 +38,8 @@ package struct RunDiagnosis: Sendable {
             report(
                 .unknownStatus, key: keys.run(run.id),
                 "its status is \"\(fields.status)\", which the contract does not know",
-                advice: "look at it: \(redisCommand("HGETALL", keys.run(run.id)))", evidence: fields.status.rawValue)
+                advice: "look at it: \(keys.redisCommand("HGETALL", keys.run(run.id)))",
+                evidence: fields.status.rawValue)
             return
         }
         judgeOutcomes(fields)
@@ -73,7 +74,8 @@ package struct RunDiagnosis: Sendable {
             guard let step else {
                 report(
                     .outcomeMissing, key: key, "outcome number \(index + 1) is missing or cannot be read",
-                    advice: "look at it: \(redisCommand("HGET", key, String(index + 1)))", evidence: "\(index + 1)")
+                    advice: "look at it: \(keys.redisCommand("HGET", key, String(index + 1)))", evidence: "\(index + 1)"
+                )
                 continue
             }
             // A request to cancel the run, or the end of its time, is not a step's.
@@ -81,7 +83,7 @@ package struct RunDiagnosis: Sendable {
             if let first = numbers.updateValue(index + 1, forKey: step) {
                 report(
                     .outcomeTwice, step: step, key: key, "it has two outcomes, number \(first) and number \(index + 1)",
-                    advice: "look at both: \(redisCommand("HMGET", key, String(first), String(index + 1)))")
+                    advice: "look at both: \(keys.redisCommand("HMGET", key, String(first), String(index + 1)))")
             }
         }
     }
@@ -91,7 +93,7 @@ package struct RunDiagnosis: Sendable {
         where isThere {
             report(
                 .leftoverOfEndedRun, key: key, "the run is \(fields.status), but this key is left",
-                advice: redisCommand("DEL", key))
+                advice: keys.redisCommand("DEL", key))
         }
         judgeUnserved("is \(fields.status)")
     }
@@ -104,7 +106,7 @@ package struct RunDiagnosis: Sendable {
         ] where isThere {
             report(
                 .leftoverWithoutRun, key: key, "there is no such run, but this key is left",
-                advice: redisCommand("DEL", key))
+                advice: keys.redisCommand("DEL", key))
         }
         judgeUnserved("does not exist")
     }
@@ -115,7 +117,7 @@ package struct RunDiagnosis: Sendable {
                 run.fields.map { "it is \($0.status) and of workflow \"\($0.workflow)\"" } ?? "there is no such run"
             report(
                 .unfitOfNoParkedRun, key: keys.unfit(workflow), "it waits there for another version, but \(why)",
-                advice: redisCommand("HDEL", keys.unfit(workflow), run.id))
+                advice: keys.redisCommand("HDEL", keys.unfit(workflow), run.id))
         }
     }
 
@@ -125,7 +127,7 @@ package struct RunDiagnosis: Sendable {
                 let key = keys.unserved(list.queue, list.workflow)
                 report(
                     .unservedOfNoLiveRun, key: key, "\"\(text)\" waits there, but the run \(why)",
-                    advice: redisCommand("LREM", key, "1", text), evidence: text)
+                    advice: keys.redisCommand("LREM", key, "1", text), evidence: text)
             }
         }
     }
@@ -136,24 +138,24 @@ package struct RunDiagnosis: Sendable {
             report(
                 .listedWrongly, key: keys.runs(other),
                 status.map { "it is listed there, but it is \($0)" } ?? "it is listed there, but there is no such run",
-                advice: redisCommand("ZREM", keys.runs(other), run.id))
+                advice: keys.redisCommand("ZREM", keys.runs(other), run.id))
         }
         if let status, RunStatus.all.contains(status), !run.listed.contains(status) {
             report(
                 .notListed, key: keys.runs(status), "it is \(status), but not listed there",
-                advice: redisCommand("ZADD", keys.runs(status), "0", run.id))
+                advice: keys.redisCommand("ZADD", keys.runs(status), "0", run.id))
         }
         let isFailed = status == .failed
         if run.isDead == true, !isFailed {
             report(
                 .listedWrongly, key: keys.dead,
                 status.map { "it is listed there, but it is \($0)" } ?? "it is listed there, but there is no such run",
-                advice: redisCommand("ZREM", keys.dead, run.id))
+                advice: keys.redisCommand("ZREM", keys.dead, run.id))
         }
         if isFailed, run.isDead == false, run.fields?.restarted == nil {
             report(
                 .notListed, key: keys.dead, "it is failed and was not restarted, but not listed there",
-                advice: redisCommand("ZADD", keys.dead, "0", run.id))
+                advice: keys.redisCommand("ZADD", keys.dead, "0", run.id))
         }
     }
 

@@ -108,8 +108,3 @@ package struct Violation: Sendable, Hashable {
         return "\(kind.rawValue): \(subject.isEmpty ? "" : subject + ": ")\(message) [\(key)]; try: \(advice)"
     }
 }
-
-/// A redis-cli command that a shell takes as it is.
-func redisCommand(_ words: String...) -> String {
-    "redis-cli " + words.map(\.shellWord).joined(separator: " ")
-}

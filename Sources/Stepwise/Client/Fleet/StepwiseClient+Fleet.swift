@@ -130,13 +130,13 @@ extension StepwiseClient {
         let alive = here.filter { $0.state == .alive && $0.isIndexed }
         // First: the other reasons may follow from it. No reason to restart the workers of a host.
         if !onThisHost, let memory = try await memory(), memory.isFull {
-            return (alive, "\(memory.sentenceWhenFull); \(memory.advice)")
+            return (alive, "\(memory.sentenceWhenFull); \(memory.advice(keys))")
         }
         if !alive.isEmpty {
             if let reason = Self.heldReason(alive) { return (alive, reason) }
             if let reason = try await poolProblem(of: alive) { return (alive, reason) }
             if let reason = blockingProblem(of: alive) { return (alive, reason) }
-            return (alive, try await idleReason(alive, of: workers))
+            return (alive, try await idleReason(alive, everywhere: !onThisHost, of: workers))
         }
         let place = "namespace \"\(keys.namespace)\"" + (onThisHost ? " on host \(host)" : "")
         guard let last = here.compactMap(\.beatAge).min() else {

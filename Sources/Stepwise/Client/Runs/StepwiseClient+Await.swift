@@ -51,7 +51,7 @@ extension StepwiseClient {
                 case .ended(let end): return end
                 case .live: (subscribes, wasAnswered) = (true, true)
                 case .failed(let error):
-                    let failure = StepwiseError(error, doing: "asking for run \(id)")
+                    let failure = StepwiseError(error, doing: "asking for run \(id)", of: keys)
                     // A script that was there once is loaded again by the workers.
                     let isForgotten = wasAnswered && error.isForWantOfScript
                     if !error.mayPass && !isForgotten { throw failure }
@@ -107,6 +107,8 @@ extension StepwiseClient {
         switch run.status {
         case .parked: "parked; its status says why, resume it"
         case .paused: "paused; resume it"
+        case .noWorker where run.reason == Obstacle.pausedWorkflow:
+            "unserved; when a worker last looked its workflow was paused: resume that"
         case .noWorker:
             "unserved; no worker that claims from queue \"\(run.queue)\" has workflow \"\(run.workflow)\": start one that has it"
         case .ending:

@@ -117,7 +117,7 @@ extension StepwiseClient: WorkflowClient {
         switch reply {
         case .success(.integer(1)): return EnqueuedRun(id: id, isNew: true, source: self)
         case .success(let reply): return try run(order, id, call(order, id).reply(reply))
-        case .failure(let error): throw StepwiseError(error, doing: Self.words(order, id))
+        case .failure(let error): throw StepwiseError(error, doing: Self.words(order, id), of: keys)
         }
     }
 

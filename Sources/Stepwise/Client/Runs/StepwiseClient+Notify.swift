@@ -77,7 +77,7 @@ extension StepwiseClient {
         ) { script, keys, arguments in
             try await self.evaluate(script, keys, arguments, doing: "sending event \"\(event)\" to run \(run)")
         }
-        if let problem = message.problem(reply, run: run, keys: keys) { throw problem }
+        if let problem = message.problem(reply, run: run) { throw problem }
         return reply == .received ? .received : reply == .seen ? .repeated : .kept
     }
 

@@ -5,9 +5,7 @@ extension WorkerSession {
     ///
     /// - Parameter incompatibleVersions: the versions of the workflow that could not replay the run.
     func reasonToWait(_ workflow: String, incompatibleVersions: [String]) -> String? {
-        if isPaused(workflow: workflow) {
-            return "the workflow is paused; \(keys.command("resume --workflow \(workflow.shellWord)"))"
-        }
+        if isPaused(workflow: workflow) { return Obstacle.pausedWorkflow }
         guard let function = functions[workflow] else { return "no worker that claimed it has this workflow" }
         if let version = function.version, incompatibleVersions.contains(version) {
             return "no worker that claimed it has a version of this workflow that can replay it; these cannot: "

@@ -13,13 +13,18 @@ extension WorkerSession {
         /// Events for runs that do not exist.
         case events
 
-        /// What a person can do about it.
-        fileprivate func advice(_ keys: Keys) -> String {
+        /// What a person can do about it. It is stored as well: only the log names commands.
+        fileprivate var advice: String {
             switch self {
-            case .runs:
-                "start a worker that has their workflows, or cancel what nobody needs (\(keys.command("runs --status unserved")) lists it; "
-                    + "so do parked and queued)"
-            case .events: "start their runs, or clear them (\(keys.command("events --expected")) lists them)"
+            case .runs: "start a worker that has their workflows, or cancel what nobody needs"
+            case .events: "start their runs, or clear them"
+            }
+        }
+
+        fileprivate func list(_ keys: Keys) -> String {
+            switch self {
+            case .runs: "\(keys.command("runs --status unserved")) lists them; so do parked and queued"
+            case .events: "\(keys.command("events --expected")) lists them"
             }
         }
     }
@@ -36,11 +41,11 @@ extension WorkerSession {
         if let share {
             return
                 "it would wait, and its payload has \(share.size) bytes: where \(share.waiting) pushed runs of queue \"\(queue)\" wait already, "
-                + "one more may have \(share.most). Store the value elsewhere and push a reference, or \(Crowd.runs.advice(keys)); then push it again"
+                + "one more may have \(share.most). Store the value elsewhere and push a reference, or \(Crowd.runs.advice); then push it again"
         }
         return
             "it would wait, and \(mostPushedWaiting) pushed runs of queue \"\(queue)\" wait already (twice maximumPushedWaiting of the worker's "
-            + "configuration): \(Crowd.runs.advice(keys)), or raise the setting; then push it again"
+            + "configuration): \(Crowd.runs.advice), or raise the setting; then push it again"
     }
 
     /// Why a pushed run that starts too late is refused; `nil` if it does not. Until its start it would hold a place among those that wait.
@@ -71,19 +76,20 @@ extension WorkerSession {
     /// Logs that an item was refused: once a minute for a queue and kind; there may be thousands.
     func noteCrowded(_ queue: String, _ crowd: Crowd, _ share: PushedShare?) {
         guard isNews(crowded: queue, crowd.rawValue) else { return }
+        let advice = "\(crowd.advice) (\(crowd.list(keys)))"
         if let share {
             return logger.warning(
                 "pushed items are refused: so many wait in their queue that they are too large; see \(keys.command("queues --malformed"))",
                 metadata: [
                     "queue": "\(queue)", "waiting": "\(crowd.rawValue)", "count": "\(share.waiting)",
-                    "bytes": "\(share.size)", "bound": "\(share.most)", "advice": "\(crowd.advice(keys))",
+                    "bytes": "\(share.size)", "bound": "\(share.most)", "advice": "\(advice)",
                 ])
         }
         logger.warning(
             "pushed items are refused: their queue already has the most that may wait; see \(keys.command("queues --malformed"))",
             metadata: [
                 "queue": "\(queue)", "waiting": "\(crowd.rawValue)", "bound": "\(mostPushedWaiting)",
-                "setting": "maximumPushedWaiting", "advice": "\(crowd.advice(keys)), or raise the setting",
+                "setting": "maximumPushedWaiting", "advice": "\(advice), or raise the setting",
             ])
     }
 

@@ -53,7 +53,7 @@ extension WorkerSession {
             let most = configuration.maximumPushedWaiting
             let reply = try await message.send(
                 queue: queue, keep: keep, claim: asked, mostKept: most, keys: keys, evaluate)
-            if let reason = message.problem(reply, mostKept: most, keys: keys) {
+            if let reason = message.problem(reply, mostKept: most) {
                 return try await store.reject(ClaimedItem(item), from: .inbox(queue), reason: reason)
             }
             guard case .sent(let text) = reply, let told = ledger.begin(Array(text.utf8)) else { return }
@@ -67,7 +67,7 @@ extension WorkerSession {
             to: run, claim: asked, sender: name, maximumRunSize: configuration.maximumRunSize,
             mostExpected: mostPushedWaiting, keys: keys, evaluate)
         if case .crowded(let share) = reply { noteCrowded(queue, .events, share) }
-        if let problem = message.problem(reply, run: run, mostExpected: mostPushedWaiting, keys: keys) {
+        if let problem = message.problem(reply, run: run, mostExpected: mostPushedWaiting) {
             try await store.reject(ClaimedItem(item), from: .inbox(queue), reason: problem.message)
         }
     }
@@ -85,12 +85,12 @@ extension WorkerSession {
             let reply = try await message.send(
                 to: id, claim: nil, sender: name, maximumRunSize: configuration.maximumRunSize, keys: keys
             ) { script, keys, arguments in try await self.evaluate(script, keys, arguments, for: text) }
-            return message.problem(reply, run: id, keys: keys)
+            return message.problem(reply, run: id)
         case .everybody(let keep):
             return message.problem(
                 try await message.send(queue: run.queue, keep: keep, sender: run.id, keys: keys) {
                     script, keys, arguments in try await self.evaluate(script, keys, arguments, for: text)
-                }, keys: keys)
+                })
         }
     }
 }

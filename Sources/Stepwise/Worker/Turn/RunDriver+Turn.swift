@@ -18,8 +18,7 @@ extension RunDriver {
     }
 
     func refusal(_ error: RedisError) -> String {
-        "redis refused to write what came of a step: \(error); \(session.keys.command("doctor")) names keys that are damaged; resume the run "
-            + "once they are mended"
+        "\(Obstacle.refusedWrite): \(error); the doctor names keys that are damaged; resume the run once they are mended"
     }
 
     private func takeForward(

@@ -39,7 +39,7 @@ if not run or run.generation ~= generation or run.status ~= 'ending' then
 end
 local decided = more[1]
 if not ENDED[decided] and decided ~= 'continued' then
-  return redis.error_reply('ERR run ' .. id .. ' is ending, and does not say how: see stepwise doctor')
+  return redis.error_reply('ERR run ' .. id .. ' is ending, and does not say how: the doctor says what to write')
 end
 local steps, events, opened = {}, {}, {}
 for n = steps_at, #arg_list, 2 do
