@@ -19,7 +19,7 @@ extension RedisClient {
         return submit(call.command, timeout: call.remaining, maximumBulk: maximumBulk).flatMapError { error in
             (error as? RedisError)?.isUnknownScript == true
                 ? self.loadAndSubmit(call) : self.eventLoop.makeFailedFuture(error)
-        }
+        }.flatMapErrorThrowing { error in throw (error as? RedisError)?.naming(script) ?? error }
     }
 
     /// Executes a script many times, in one write; where the server does not know it, those calls once more, after its source.
@@ -36,7 +36,7 @@ extension RedisClient {
         let unknown = replies.indices.filter {
             if case .failure(let error) = replies[$0] { error.isUnknownScript } else { false }
         }
-        if unknown.isEmpty { return replies }
+        if unknown.isEmpty { return replies.map { reply in reply.mapError { $0.naming(script) } } }
         let again: [Result<RedisValue, RedisError>]
         do throws(RedisError) {
             try await load(script, timeout: commandTimeout)
@@ -78,7 +78,8 @@ extension RedisClient {
         let call = ScriptCall(script: script, keys: keys, arguments: arguments, within: commandTimeout)
         let command = RedisCommand(call.command, timeout: commandTimeout, deadline: call.deadline)
         command.onCompletion { [self] reply in
-            if case .failure(let error) = reply, error.isUnknownScript { load(call, body) } else { body(reply) }
+            if case .failure(let error) = reply, error.isUnknownScript { return load(call, body) }
+            body(reply.mapError { $0.naming(script) })
         }
         hand(over: CollectionOfOne(command))
     }
@@ -123,12 +124,17 @@ extension RedisClient {
         do throws(RedisError) {
             return try await send(
                 call.command, timeout: call.remaining, maximumBulk: maximumBulk, passesGate: passesGate)
-        } catch  where error.isUnknownScript {
+        } catch {
+            guard error.isUnknownScript else { throw error.naming(script) }
             // Nobody has loaded it yet, or the server was restarted, or told to forget.
         }
         try await load(script, timeout: call.remaining, passesGate: passesGate)
-        return try await send(
-            call.command, timeout: call.remaining, maximumBulk: maximumBulk, passesGate: passesGate)
+        do throws(RedisError) {
+            return try await send(
+                call.command, timeout: call.remaining, maximumBulk: maximumBulk, passesGate: passesGate)
+        } catch {
+            throw error.naming(script)
+        }
     }
 }
 
@@ -169,6 +175,22 @@ extension RedisError {
 
     /// Whether a script is missing that the user may not load. Redis forgets them when it starts, and workers load them again.
     package var isForWantOfScript: Bool { kind == .denied && message.contains(Self.missing) }
+
+    /// Redis before 7.2 says on which line a script called what its user may not, and not which command that was.
+    fileprivate func naming(_ script: RedisScript) -> RedisError {
+        guard fault == .permission, let mark = message.firstRange(of: "@user_script:") else { return self }
+        let lines = script.source.split(separator: "\n", omittingEmptySubsequences: false)
+        let number = Int(message[mark.upperBound...].prefix { $0.isNumber }) ?? 0
+        guard lines.indices.contains(number - 1) else { return self }
+        let line = lines[number - 1]
+        var commands: [String] = []
+        for call in line.ranges(of: "call('") {
+            let command = String(line[call.upperBound...].prefix { $0 != "'" })
+            if !commands.contains(command) { commands.append(command) }
+        }
+        let call = commands.isEmpty ? "" : " calls \(commands.joined(separator: " or ")) there"
+        return RedisError(kind, "\(message) (script \"\(script.name)\"\(call))", fault: fault)
+    }
 
     /// What came of loading a script. It executes no part of it: where the load's fate is unknown, the script's is not.
     fileprivate func loading(_ script: RedisScript) -> RedisError {

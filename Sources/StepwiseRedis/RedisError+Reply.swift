@@ -59,6 +59,12 @@ extension RedisError {
     /// Whether the server takes no writes: it has become a replica, and another one behind the same address may be the master.
     var isFromReplica: Bool { kind == .unavailable && message.contains("READONLY") }
 
+    /// Whether nothing came of the server for as long as it had.
+    package var isSilence: Bool { message.hasPrefix("the server has been silent for ") }
+
+    /// Whether it says that the server is a replica: in Redis' words, or in ours, maybe within a longer sentence.
+    var isOfReplica: Bool { message.contains("READONLY") || message.contains(RedisError.replica.message) }
+
     /// What helps when Redis' memory is full.
     ///
     /// - Parameter clearing: the commands that remove what nobody needs.
@@ -75,6 +81,12 @@ extension RedisError {
     package static let adviceAtReplica =
         "name its master in the URL, or wait until it has become a master itself"
 
+    /// What helps where Redis has fewer replicas than a write needs.
+    package static let adviceWithoutReplicas = "start them, or lower its min-replicas-to-write"
+
+    /// What helps where Redis cannot save its data.
+    package static let adviceWhenUnsaved = "look at its log and its disk"
+
     /// What may help, where the message does not say it; empty if that is not known.
     package var advice: String { advice(clearing: Self.anyClearing) }
 
@@ -84,13 +96,16 @@ extension RedisError {
     package func advice(clearing commands: String) -> String {
         switch fault {
         case .memory: "; redis' memory is full: \(Self.adviceWhenFull(clearing: commands)); then try again"
-        case .disk: "; redis cannot save its data: look at its log and its disk, and try again"
-        case .replicas:
-            "; redis has fewer replicas than a write needs: start them, or lower its min-replicas-to-write, and try again"
+        case .disk: "; redis cannot save its data: \(Self.adviceWhenUnsaved), and try again"
+        case .replicas: "; redis has fewer replicas than a write needs: \(Self.adviceWithoutReplicas), and try again"
         case .connections: "; redis has as many connections as it takes: raise its maxclients, or close some"
         case .permission: "; give the user that right: the guide \"Permissions\" has the lines"
         case .cluster: "; this server is a node of a cluster: \(adviceInCluster)"
         case nil where Self.code(of: message) == "READONLY": "; this server is a replica: \(Self.adviceAtReplica)"
+        case nil where Self.code(of: message) == "LOADING": "; wait until it has read its data"
+        case nil where Self.code(of: message) == "BUSY":
+            "; a script has run for long there: wait, or end it with SCRIPT KILL if it is none of yours"
+        case nil where message.hasPrefix(Self.otherProtocol): "; check that the address is a Redis server's"
         case .password, .certificate, .host, .scheme, nil: ""
         }
     }

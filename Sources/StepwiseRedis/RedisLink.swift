@@ -23,6 +23,8 @@ final class RedisLink {
     private var previous: RedisSession?
     /// Whether nobody listened there at the last attempt, and there was no connection yet.
     private(set) var isRefused = false
+    /// Whether the server has said something at the last attempt: it is there.
+    private var isThere = false
     /// What the files for TLS held when they were last good.
     private var tls: RedisTLS.Loaded?
     /// `nil` without TLS.
@@ -140,6 +142,7 @@ final class RedisLink {
     }
 
     private func couldNotConnect(_ error: any Error) {
+        isThere = false
         let isUnknown = isUnknownHost(error)
         // A name that had an address may have one again; one that never had is a slip.
         attemptFailed(
@@ -218,6 +221,7 @@ final class RedisLink {
     private func handshakeEnded(
         _ connection: RedisConnection, at server: SocketAddress?, _ outcome: RedisHandshake.Outcome
     ) {
+        isThere = connection.hasAnswered
         switch outcome {
         case .ready(let session) where session.role == "slave" && options.gate?.refusesReplicas == true:
             self.connection = nil
@@ -260,13 +264,13 @@ final class RedisLink {
 
     /// What a connection that ended without a single reply is often about.
     private func hint(after connection: RedisConnection) -> String {
-        guard !connection.hasAnswered, case .tcp = address.target else { return "" }
+        guard !connection.hasAnswered, !troubles.hasAnswered, case .tcp = address.target else { return "" }
         return address.tls
             ? "; if it does not speak TLS on this port, use redis://" : "; if it speaks TLS on this port, use rediss://"
     }
 
     private func announce(_ connection: RedisConnection, _ session: RedisSession) {
-        troubles.over(source)
+        troubles.connected(source)
         connection.onFailure = { [weak self] error in self?.connectionLost(error) }
         if let previous, previous.clientID > 0, !previous.runID.isEmpty, previous.runID == session.runID {
             // A half-open connection of ours must not take an item from a list for a reader who is gone. Only on the same
@@ -284,13 +288,19 @@ final class RedisLink {
 
     /// What somebody gets who waited for a connection until their time was over.
     func timeoutError(after timeout: TimeAmount, lastCause: RedisError?) -> RedisError {
-        RedisError(
+        let cause = lastCause?.message ?? "the first attempt goes on"
+        return RedisError(
             .unavailable,
-            """
-            could not reach redis at \(address) within \(timeout.text): \(lastCause?.message ?? "the first attempt goes on"); check \
-            that the server runs, that the address is right and that nothing between blocks the port
-            """, fault: lastCause?.fault
-        )
+            "could not reach redis at \(address) within \(timeout.text): \(cause)\(advice(after: lastCause))",
+            fault: lastCause?.fault)
+    }
+
+    private func advice(after cause: RedisError?) -> String {
+        // With a fault, whoever shows the error adds what helps.
+        if isThere, let cause { return cause.fault == nil ? cause.advice : "" }
+        return troubles.hasAnswered
+            ? "; it has answered before: check that the server runs and does not stand still"
+            : "; check that the server runs, that the address is right and that nothing between blocks the port"
     }
 
     /// What somebody gets at once where waiting cannot help.
@@ -300,10 +310,10 @@ final class RedisLink {
 
     private func connectionLost(_ error: RedisError) {
         connection = nil
+        isThere = false
         // What was closed on purpose is not lost.
         if !machine.isClosed, !isEndExpected(previous?.clientID ?? 0) {
-            troubles.note(
-                connection: "the connection to redis was lost; reconnecting", error, at: "\(address)", by: source)
+            troubles.note(lost: error, at: "\(address)", by: source)
         }
         let next = machine.lost()
         onEvent?(.lost(error))

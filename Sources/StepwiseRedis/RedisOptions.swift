@@ -46,7 +46,7 @@ package struct RedisOptions: Sendable {
 
 extension TimeAmount {
     /// "10 s" or "250 ms", for messages.
-    var text: String {
+    package var text: String {
         // Rounded up: what is left of 10 s a moment later is still 10 s to a reader.
         let milliseconds = (nanoseconds + 999_999) / 1_000_000
         return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000) s" : "\(milliseconds) ms"

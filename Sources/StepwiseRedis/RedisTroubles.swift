@@ -27,12 +27,16 @@ package final class RedisTroubles: Sendable {
         /// The reasons that were told: faults, or the texts of what is none. Of one fault Redis has a text for each script.
         var told: Set<String> = []
         var lastTold: ContinuousClock.Instant?
+        /// The same of connections that were lost, of which a line of its own tells: they may come back at once.
+        var lost: Set<String> = []
+        var lastLost: ContinuousClock.Instant?
     }
 
     private struct State {
         var count = 0
         var troubles: [Kind: Trouble] = [:]
         var onPermanent: (@Sendable (RedisError) -> Void)?
+        var hasAnswered = false
     }
 
     /// One trouble has few reasons; of more, only some lines are logged.
@@ -64,6 +68,15 @@ package final class RedisTroubles: Sendable {
         }
     }
 
+    /// Whether Redis has ever let one of these connections in.
+    var hasAnswered: Bool { state.withLock { $0.hasAnswered } }
+
+    /// Redis has let a connection in, whose trouble is over.
+    func connected(_ source: Source) {
+        state.withLock { $0.hasAnswered = true }
+        over(source)
+    }
+
     // MARK: Troubles
 
     /// The error of a call that is sent again. An outage is none of its own: the connection tells of it.
@@ -79,16 +92,40 @@ package final class RedisTroubles: Sendable {
         }
     }
 
-    /// A connection that was lost, or an attempt to make one that failed.
-    package func note(connection text: Logger.Message, _ error: RedisError, at address: String, by source: Source) {
+    /// An attempt to make a connection that failed.
+    ///
+    /// - Parameter follows: whether it comes of attempts that have told why: what was told then is not told in other words.
+    package func note(
+        connection text: Logger.Message, _ error: RedisError, at address: String, by source: Source,
+        follows: Bool = false
+    ) {
         if error.isPermanent, permanentLimit != nil { return notePermanent(error, by: source) }
         endPermanent(of: source)
-        tell(text, error, .connection, ["redis": "\(address)"], by: source)
+        tell(text, error, .connection, ["redis": "\(address)"], by: source, follows: follows)
+    }
+
+    /// A connection that was lost. It may come back at once; if it does not, the attempts tell why.
+    package func note(lost error: RedisError, at address: String, by source: Source) {
+        if error.isPermanent, permanentLimit != nil { return notePermanent(error, by: source) }
+        endPermanent(of: source)
+        let (now, reason) = (ContinuousClock.now, Self.reason(error))
+        let isNews = state.withLock { state in
+            var trouble = state.troubles[.connection] ?? Trouble()
+            defer { state.troubles[.connection] = trouble }
+            if trouble.sources[source] == nil { trouble.sources[source] = now }
+            return mustTell(reason, at: now, &trouble.lost, &trouble.lastLost)
+        }
+        logger.log(
+            level: isNews ? .notice : .debug, "the connection to redis was lost; reconnecting",
+            metadata: ["redis": "\(address)", "cause": "\(error.message)\(error.advice)"])
     }
 
     /// - Returns: whether the source has had permanent errors for the limit.
     package func note(permanent error: RedisError, by source: Source) -> Bool {
-        tell("redis refuses this worker, which ends if that lasts", error, .permanent, by: source)
+        // One that starts ends at once.
+        let text: Logger.Message =
+            hasAnswered ? "redis refuses this worker, which ends if that lasts" : "redis refuses this worker"
+        tell(text, error, .permanent, by: source)
         guard let permanentLimit else { return false }
         let since = state.withLock { $0.troubles[.permanent]?.sources[source] }
         return since.map { ContinuousClock.now - $0 >= permanentLimit } ?? false
@@ -104,22 +141,37 @@ package final class RedisTroubles: Sendable {
         state.withLock { _ = $0.troubles[.permanent]?.sources.removeValue(forKey: source) }
     }
 
+    /// By what a reason is known again. Another length of time, or another port of ours, is no other one; nor is it if a replica says by itself
+    /// what it is, or is asked first.
+    private static func reason(_ error: RedisError) -> String {
+        if let fault = error.fault { return "\(fault)" }
+        return error.isOfReplica ? "replica" : String(error.message.filter { !$0.isNumber })
+    }
+
+    /// Whether a reason is to be told now; notes that it is.
+    private func mustTell(
+        _ reason: String, at now: ContinuousClock.Instant, _ told: inout Set<String>,
+        _ lastTold: inout ContinuousClock.Instant?
+    ) -> Bool {
+        let isNew = !told.contains(reason) && told.count < Self.mostReasons
+        let isDue = lastTold.map { now - $0 >= interval } ?? true
+        guard isNew || isDue else { return false }
+        if isNew { told.insert(reason) }
+        lastTold = now
+        return true
+    }
+
     private func tell(
-        _ text: Logger.Message, _ error: RedisError, _ kind: Kind, _ metadata: Logger.Metadata = [:], by source: Source
+        _ text: Logger.Message, _ error: RedisError, _ kind: Kind, _ metadata: Logger.Metadata = [:],
+        by source: Source, follows: Bool = false
     ) {
-        let now = ContinuousClock.now
-        // Another length of time, or another port of ours, is no other reason.
-        let reason = error.fault.map { "\($0)" } ?? String(error.message.filter { !$0.isNumber })
+        let (now, reason) = (ContinuousClock.now, Self.reason(error))
         let isNews = state.withLock { state in
             var trouble = state.troubles[kind] ?? Trouble()
             defer { state.troubles[kind] = trouble }
             if trouble.sources[source] == nil { trouble.sources[source] = now }
-            let isNew = !trouble.told.contains(reason) && trouble.told.count < Self.mostReasons
-            let isDue = trouble.lastTold.map { now - $0 >= interval } ?? true
-            guard isNew || isDue else { return false }
-            if isNew { trouble.told.insert(reason) }
-            trouble.lastTold = now
-            return true
+            if follows, !trouble.told.isEmpty { return false }
+            return mustTell(reason, at: now, &trouble.told, &trouble.lastTold)
         }
         let all = metadata.merging(["cause": "\(error.message)\(error.advice)"]) { $1 }
         logger.log(level: isNews ? .warning : .debug, text, metadata: all)
@@ -131,9 +183,9 @@ package final class RedisTroubles: Sendable {
     package func over(_ source: Source) {
         for kind in leave(source) {
             switch kind {
-            case .connection: logger.info("redis answers again")
+            case .connection: logger.notice("redis answers again")
             case .writes: logger.notice("redis takes writes again")
-            case .calls: logger.info("redis takes the calls again that it refused")
+            case .calls: logger.notice("redis takes the calls again that it refused")
             case .permanent: logger.notice("redis accepts this worker again")
             }
         }

@@ -137,6 +137,9 @@ package struct ReplyScanner {
 extension RedisError {
     /// The connection is of no use after it.
     init(protocolError text: String) {
-        self.init(.ambiguous, "the server's answer is not the Redis protocol: \(text)")
+        self.init(.ambiguous, Self.otherProtocol + text)
     }
+
+    /// How its message begins.
+    static let otherProtocol = "the server's answer is not the Redis protocol: "
 }

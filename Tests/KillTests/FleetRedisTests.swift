@@ -66,6 +66,24 @@ extension FleetTests {
         }
     }
 
+    @Test(.scenario(49))
+    func `A worker that is asked to leave while Redis is away ends by itself, soon after its grace`() async throws {
+        try await RedisServer.withServer { other in
+            try await withStage(ledgerURL: other.url) { stage in
+                try await stage.ledger.addGate("two")
+                let first = try stage.worker("first", grace: 1000)
+                _ = try await stage.client.enqueue(WorkflowName<String, String>("sequential"), "in")
+                #expect(try await stage.hasLine("first", "two"))
+                stage.server.kill()
+                let start = ContinuousClock.now
+                await first.terminate()
+                // The grace, and 8 s for a release that has no answer; the rest is this machine's.
+                #expect(ContinuousClock.now - start < .seconds(20))
+                try await stage.server.restart()
+            }
+        }
+    }
+
     @Test(.scenario(48))
     func `Redis becomes a replica in the middle of a run: workers wait, and go on when a master is there again`()
         async throws

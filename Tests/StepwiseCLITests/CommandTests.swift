@@ -606,6 +606,55 @@ struct CommandTests {
         }
     }
 
+    @Test func `Where Redis has too few replicas, health and the doctor say so, with and without the right to CONFIG`()
+        async throws
+    {
+        try await Fixture.with { fixture in
+            try await addWorker(fixture)
+            _ = try await fixture.redis.send(["ACL", "SETUSER", "viewer", "on", ">pw", "~*", "&*", "+@all", "-config"])
+            let viewer = fixture.server.url.replacing("unix://", with: "unix://viewer:pw@")
+            #expect(try await fixture.stepwise("health").code == 0)
+            try await fixture.send("CONFIG SET min-replicas-to-write 1")
+            let sentence = "redis has fewer good replicas (0) than its min-replicas-to-write, so it takes no writes"
+            for url in [fixture.server.url, viewer] {
+                let health = try await fixture.stepwise("health", "--redis", url)
+                #expect(health.code == 1 && health.complaint.contains(sentence), "\(health)")
+                #expect(!health.complaint.contains("restart it"), "\(health)")
+                let doctor = try await fixture.stepwise("doctor", "--redis", url)
+                #expect(doctor.output.contains("warning: \(sentence)"), "\(doctor)")
+            }
+            // A restart of the container would not help.
+            #expect(try await fixture.client.health(onThisHost: true).reason?.contains("restart it") != true)
+            try await fixture.send("CONFIG SET min-replicas-to-write 0")
+            try await addWorker(fixture)
+            #expect(try await fixture.stepwise("health").code == 0)
+            try await fixture.send("ZADD ~workers 1 w-1-a")
+            try await fixture.send("CONFIG SET min-replicas-to-write 1")
+            let silent = try await fixture.stepwise("health")
+            #expect(silent.complaint.contains("lower its min-replicas-to-write"), "\(silent)")
+            #expect(!silent.complaint.contains("restart it"), "\(silent)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("rdb_last_bgsave_status:err", "yes", "60 1", .snapshot), ("rdb_last_bgsave_status:err", "no", "60 1", nil),
+            ("rdb_last_bgsave_status:err", "yes", "", nil), ("rdb_last_bgsave_status:err", nil, nil, nil),
+            ("aof_last_write_status:err", nil, nil, .log), ("aof_last_write_status:ok", "yes", "60 1", nil),
+        ] as [(String, String?, String?, RedisHindrance?)])
+    func `What keeps Redis from taking writes is read from what it tells`(
+        persistence: String, stops: String?, save: String?, expected: RedisHindrance?
+    ) async throws {
+        let found = try await RedisHindrance(
+            replication: "role:master\r\n", persistence: persistence + "\r\n", isSilent: false
+        ) { $0 == "save" ? save : stops }
+        #expect(found == expected)
+        let some = try await RedisHindrance(
+            replication: "role:master\r\nmin_slaves_good_slaves:1\r\n", persistence: "", isSilent: false
+        ) { _ in "2" }
+        #expect(some == .replicas(good: 1))
+    }
+
     @Test func `Memory that is nearly full is a warning of the doctor, and healthy`() async throws {
         try await Fixture.with { fixture in
             try await addWorker(fixture)

@@ -206,13 +206,28 @@ struct HelpfulTests {
         try await Fixture.with { fixture in
             let refused = try await fixture.stepwise("health", "--timeout", "1", "--redis", url)
             #expect(refused.code == 1)
-            let sentence = "redis at \(url) did not answer within 1s: Connection refused"
+            let sentence = "redis at \(url) did not answer within 1 s: Connection refused"
             #expect(refused.complaint.contains(sentence), "\(refused)")
             try await fixture.send("CONFIG SET maxclients 1")
             let full = try await fixture.stepwise("health", "--timeout", "1")
-            #expect(full.code == 1 && full.complaint.contains("did not answer within 1s: "), "\(full)")
+            #expect(full.code == 1 && full.complaint.contains("did not answer within 1 s: "), "\(full)")
             #expect(full.complaint.contains("max number of clients"), "\(full)")
             #expect(full.complaint.contains("raise its maxclients"), "\(full)")
+        }
+    }
+
+    @Test func `Of a Redis that stands still health says the same, however long it was asked`() async throws {
+        try await Fixture.with { fixture in
+            let advice = ": it may stand still; look at its machine and its log, and check the address\n"
+            try await fixture.send("CLIENT PAUSE 3000 ALL")
+            let paused = try await fixture.stepwise("health", "--timeout", "1")
+            let place = "redis at \(fixture.server.url) did not answer within"
+            #expect(paused.code == 1 && paused.complaint.hasSuffix("\(place) 1 s\(advice)"), "\(paused)")
+            fixture.server.pause()
+            // Longer than an attempt to connect.
+            let frozen = try await fixture.stepwise("health", "--timeout", "7")
+            fixture.server.resume()
+            #expect(frozen.code == 1 && frozen.complaint.hasSuffix("\(place) 7 s\(advice)"), "\(frozen)")
         }
     }
 

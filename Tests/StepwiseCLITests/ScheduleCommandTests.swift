@@ -1,6 +1,7 @@
 import Foundation
 import Stepwise
 import StepwiseTesting
+import TestSupport
 import Testing
 
 @Suite("stepwise schedule and schedules", .serialized)
@@ -87,6 +88,25 @@ struct ScheduleCommandTests {
             #expect(blockers?.first?["run"] as? String == "now" && blockers?.first?["status"] as? String == "paused")
             let doctor = try await fixture.stepwise("doctor")
             #expect(doctor.code == 0 && doctor.output.contains("warning: " + sentence), "\(doctor)")
+        }
+    }
+
+    @Test func `A parked run that keeps its schedule from starting others is told`() async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.stepwise(
+                "schedule", "create", "s", "double", "\"no number\"", "--every", "1h", "--overlap", "skip")
+            #expect(try await fixture.stepwise("schedule", "trigger", "s", "--id", "now").code == 0)
+            let double = Workflow("double") { (context, number: Int) async throws -> Int in 2 * number }
+            try await fixture.withWorker([double]) {
+                try await eventually("the run is parked") {
+                    try await fixture.client.runs(status: .parked, limit: 1).count == 1
+                }
+            }
+            let sentence =
+                #"schedule "s" skips its ticks (overlap: skip), because nobody takes its run now forward (parked: "#
+            let list = try await fixture.stepwise("schedules")
+            #expect(list.code == 0 && list.complaint.contains(sentence), "\(list)")
+            #expect(try await fixture.stepwise("doctor").output.contains("warning: " + sentence))
         }
     }
 

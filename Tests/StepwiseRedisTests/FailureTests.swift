@@ -90,6 +90,45 @@ struct FailureTests {
         }
     }
 
+    @Test func `Of a server that answers nobody says that it does not run`() async throws {
+        let options = RedisOptions(connectTimeout: .milliseconds(300), commandTimeout: patience)
+        try await withServerAndClient { server, owner in
+            _ = try await owner.send(["CONFIG", "SET", "maxclients", "1"])
+            try await withClient(server.url, options: options) { client in
+                var error: RedisError?
+                // An attempt may end before it has read the reason.
+                for _ in 0..<20 where error?.fault != .connections {
+                    error = await redisError { () throws(RedisError) in
+                        try await client.send(["PING"], timeout: .milliseconds(500))
+                    }
+                }
+                #expect(error?.message.hasSuffix(": ERR max number of clients reached") == true, "\(error as Any)")
+                #expect(error?.advice.contains("raise its maxclients") == true)
+            }
+        }
+    }
+
+    @Test func `Of a server that has answered before nobody guesses that it speaks TLS`() async throws {
+        let options = RedisOptions(connectTimeout: .milliseconds(300), commandTimeout: patience)
+        try await RedisServer.withServer(tcp: true) { server in
+            try await withClient(server.url, options: options) { client in
+                _ = try await client.send(["PING"])
+                server.pause()
+                // The connection is given up, and then an attempt to make another.
+                var error: RedisError?
+                for time in [1500, 3000] {
+                    error = await redisError { () throws(RedisError) in
+                        try await client.send(["PING"], timeout: .milliseconds(Int64(time)))
+                    }
+                }
+                server.resume()
+                #expect(error?.message.contains("silent") == true, "\(error as Any)")
+                #expect(error?.message.contains("it has answered before") == true, "\(error as Any)")
+                #expect(error?.message.contains("rediss://") == false, "\(error as Any)")
+            }
+        }
+    }
+
     @Test func `A command that was sent when the server crashed is ambiguous; no later command is`() async throws {
         try await withServerAndClient { server, client in
             let blocked = client.submit(["BLPOP", "empty", "0"])

@@ -23,6 +23,24 @@ struct ScriptTests {
         }
     }
 
+    @Test func `What a script may not call is named, by Redis or by the line of the script`() async throws {
+        let script = RedisScript(name: "set", source: "local key = KEYS[1]\nreturn redis.call('HSET', key, 'a', 'b')")
+        try await withServerAndClient { server, owner in
+            _ = try await owner.send(["ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all", "-hset"])
+            try await withClient(server.url.replacing("unix://", with: "unix://app:pw@")) { client in
+                let error = await redisError { () throws(RedisError) in
+                    try await client.evaluate(script, keys: ["key"], arguments: [])
+                }
+                #expect(error?.kind == .denied)
+                #expect(error?.message.lowercased().contains("hset") == true, "\(error as Any)")
+                let other = await #expect(throws: RedisError.self) {
+                    try await client.submit(script, keys: ["key"], arguments: []).get()
+                }
+                #expect(other == error)
+            }
+        }
+    }
+
     @Test func `A server that has forgotten a script is told it again, and the script is executed once`() async throws {
         try await withServerAndClient { _, client in
             _ = try await client.evaluate(count, keys: ["key"], arguments: ["1"])

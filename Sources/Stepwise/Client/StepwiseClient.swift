@@ -83,12 +83,17 @@ public final class StepwiseClient: Service, Sendable {
 
     /// What there is to say if Redis has not answered in time.
     ///
-    /// - Parameter limit: the time, in words.
-    package func silence(within limit: String) async -> String {
-        guard let trouble = await connectionTrouble() else {
-            return "redis did not answer within \(limit): check its address and that it runs"
+    /// An attempt that goes on and one that was given up for silence are the same to who reads it.
+    package func silence(within limit: Duration) async -> String {
+        let silence = "redis at \(redis) did not answer within \(TimeAmount(atMost: limit).text)"
+        if let trouble = await commands.trouble(), !trouble.isSilence {
+            return "\(silence): \(trouble.message)\(trouble.advice)"
         }
-        return "redis at \(redis) did not answer within \(limit): \(trouble)"
+        let hasAnswered = isChecked.isOpen || hasWritten.isOpen
+        return silence
+            + (hasAnswered
+                ? ", and has answered before: it may stand still; look at its machine and its log"
+                : ": it may stand still; look at its machine and its log, and check the address")
     }
 
     // MARK: Calls

@@ -8,9 +8,9 @@ struct HealthCommand: AsyncParsableCommand {
             For a container's probe. A worker is alive if it beat within the last 15 s by Redis' clock. Exits 1 as well \
             while a function or a body holds a thread of one of them, while step bodies hold every thread of Swift's pool \
             at one (it claims nothing), while work waits on a queue of which no worker claims anything, and while Redis' \
-            memory is full (it refuses new runs). A queue that no worker serves counts if one of the 1,000 runs that have been \
-            queued for longest is on it. Of the memory and of such queues --worker-on-this-host says nothing: a restart would \
-            not help.
+            memory is full (it refuses new runs) or it takes no writes for another reason. A queue that no worker serves counts if one of \
+            the 1,000 runs that have been queued for longest is on it. Of Redis and of such queues --worker-on-this-host says \
+            nothing while a worker beats: a restart would not help.
             """)
 
     @Flag(help: "Ask for a worker whose host is this machine's name.")
@@ -62,7 +62,7 @@ struct HealthCommand: AsyncParsableCommand {
             }
             defer { group.cancelAll() }
             if let answer = await group.next().flatMap({ $0 }) { return answer }
-            return ([], await client.silence(within: Output.length(limit)))
+            return ([], await client.silence(within: limit))
         }
     }
 }

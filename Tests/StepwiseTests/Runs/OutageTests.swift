@@ -180,6 +180,22 @@ extension Scenarios {
             }
         }
 
+        @Test func `FLUSHALL takes everything, and workers go on with what comes afterwards`() async throws {
+            let double = Workflow("double") { (context, number: Int) async throws -> Int in
+                try await context.run("times two") { 2 * number }
+            }
+            try await withWorker([double]) { client, server in
+                var output = try await client.enqueue(double, 1).result(timeout: patience)
+                #expect(output == 2)
+                let old = try await client.enqueue(double, 2, .after(.seconds(3600)))
+                _ = try await server.command("FLUSHALL")
+                output = try await client.enqueue(double, 3).result(timeout: patience)
+                #expect(output == 6)
+                #expect(await errorCode { _ = try await client.handle(old.id).details() } == .noSuchRun)
+                try await expectSound(client, within: patience)
+            }
+        }
+
         @Test func `A wrong password is no outage: who waits is told at once`() async throws {
             try await RedisServer.withServer(extraArguments: ["--requirepass", "right"]) { server in
                 let url = server.url.replacing("unix://", with: "unix://default:wrong@")

@@ -58,6 +58,95 @@ extension Scenarios {
             }
         }
 
+        @Test(.rule(5))
+        func `When Redis' memory is full, what adds to it is refused whole, and what ends or removes something passes`()
+            async throws
+        {
+            let tokens = Tally()
+            let asking = Workflow("asking") { (context, _: Int) async throws -> String in
+                let callback = try await context.callback("approved", as: String.self)
+                try await context.run("ask") { _ = tokens.add(callback.token) }
+                return try await callback.value(timeout: .seconds(3600))
+            }
+            let listening = Workflow("listening") { (context, _: Int) async throws -> String in
+                try await context.waitForEvent("said", as: String.self)
+            }
+            let failing = Workflow("failing") { (context, text: String) async throws -> String in
+                throw CocoaError(.coderInvalidValue)
+            }
+            try await withWorker([asking, listening, failing]) { client, server in
+                for id in ["asks", "leaves"] { _ = try await client.enqueue(asking, 1, id: id) }
+                _ = try await client.enqueue(listening, 1, id: "listens")
+                for id in ["failed", "old"] { _ = try await client.enqueue(failing, "x", id: id) }
+                try await eventually("somebody does not wait, or has not failed") {
+                    for id in ["asks", "leaves", "listens"] {
+                        let steps = try await client.openSteps(ofRun: id)
+                        if steps.first?.state.place.hasPrefix("event") != true { return false }
+                    }
+                    return try await client.runs(status: .failed, limit: 3).count == 2
+                }
+                let token = try #require(tokens.all.first { $0.hasPrefix("asks:") })
+                let daily = try Schedule("daily", .every(.seconds(86_400)), failing, "x")
+                let hourly = try Schedule("daily", .every(.seconds(3600)), failing, "x")
+                let other = try Schedule("other", .every(.seconds(3600)), failing, "x")
+                try await client.schedules.create(daily)
+                _ = try await client.notify("kept", 1, keep: .seconds(3600))
+                _ = try await client.notify("early", 1, run: "nobody")
+                let large = String(repeating: "x", count: 100_000)
+                let adds: [(String, () async throws -> Void)] = [
+                    ("enqueue", { _ = try await client.enqueue(failing, large) }),
+                    ("enqueue with labels", { _ = try await client.enqueue(failing, large, .label("a", "b")) }),
+                    ("enqueue for later", { _ = try await client.enqueue(failing, large, .after(.seconds(60))) }),
+                    ("restart", { _ = try await client.restart("failed") }),
+                    ("notify a run that waits", { _ = try await client.notify("said", large, run: "listens") }),
+                    ("notify a run that does not", { _ = try await client.notify("other", large, run: "listens") }),
+                    ("notify a run that is not there", { _ = try await client.notify("ev", large, run: "nosuch") }),
+                    ("notify with an id", { _ = try await client.notify("ev", large, run: "nosuch", id: "e") }),
+                    ("notify everybody", { _ = try await client.notify("all", large) }),
+                    ("notify and keep it", { _ = try await client.notify("full", large, keep: .seconds(60)) }),
+                    ("answer", { _ = try await client.complete(token, large) }),
+                    ("extend", { _ = try await client.extend(token, by: .seconds(7200)) }),
+                    ("make a schedule", { try await client.schedules.create(other) }),
+                    ("change a schedule", { try await client.schedules.update(hourly) }),
+                    ("trigger a schedule", { _ = try await client.schedules.trigger("daily") }),
+                ]
+                func count() async throws -> [Int?] {
+                    var counts = [try await server.command("DBSIZE").integer]
+                    for key in ["mail:listens", "mail:nosuch", "mail:asks", "keeping"] {
+                        counts.append(try await server.command("ZCARD", .init("stepwise:{default}:\(key)")).integer)
+                    }
+                    counts.append(try await server.command("LLEN", "stepwise:{default}:queue:default").integer)
+                    counts.append(try await server.command("HLEN", "stepwise:{default}:run:failed").integer)
+                    return counts
+                }
+                try await eventually("the broadcast is not over") {
+                    try await server.command("LLEN", "stepwise:{default}:queue:default").integer == 0
+                }
+                _ = try await server.command("CONFIG", "SET", "maxmemory", "1")
+                let before = try await count()
+                for (what, add) in adds {
+                    do {
+                        try await add()
+                        Issue.record("\(what): it was not refused")
+                    } catch let error as StepwiseError {
+                        #expect(error.code == .redisRefused, "\(what): \(error)")
+                    }
+                }
+                #expect(try await count() == before)
+                _ = try await client.cancel("leaves")
+                try await client.delete("old")
+                #expect(try await client.clearKeptEvents([]) == 1)
+                #expect(try await client.clearExpectedRuns([]) == 1)
+                #expect(try await client.schedules.pause("daily"))
+                try await client.schedules.delete("daily")
+                try await client.resume("failed")
+                _ = try await server.command("CONFIG", "SET", "maxmemory", "0")
+                try await client.complete(token, "yes")
+                #expect(try await client.handle("asks", as: String.self).result(timeout: patience) == "yes")
+                try await expectSound(client, within: patience)
+            }
+        }
+
         @Test(.scenario(64))
         func `Ended runs leave after their retention, failed ones after theirs, live ones never`() async throws {
             let gate = Latch()

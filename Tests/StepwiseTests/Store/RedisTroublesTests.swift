@@ -35,6 +35,27 @@ struct RedisTroublesTests {
         #expect(log.lines("redis takes writes again").count == 1)
     }
 
+    @Test func `A lost connection is a notice: what keeps it from coming back is a warning, one for each reason`() {
+        let log = CollectedLog()
+        let troubles = RedisTroubles(logger: log.logger, interval: .seconds(3600))
+        let readOnly = RedisError(reply: "READONLY You can't write against a read only replica.")
+        let sources = [troubles.newSource(), troubles.newSource()]
+        for source in sources {
+            troubles.note(lost: readOnly, at: "redis", by: source)
+            troubles.note(connection: "cannot be used", .replica, at: "redis", by: source)
+            // The same in other words.
+            troubles.note(connection: "waiting", readOnly, at: "redis", by: source)
+            troubles.note(
+                connection: "waiting", RedisError(.unavailable, "opening failed"), at: "redis", by: source,
+                follows: true)
+        }
+        #expect(warnings(log).map(\.message) == ["cannot be used"])
+        let lost = log.lines("the connection to redis was lost; reconnecting")
+        #expect(lost.map(\.level) == [.notice, .debug])
+        for source in sources { troubles.over(source) }
+        #expect(log.lines("redis answers again").map(\.level) == [.notice])
+    }
+
     @Test func `A reason that differs in its numbers only is no other reason`() {
         let log = CollectedLog()
         let troubles = RedisTroubles(logger: log.logger, interval: .seconds(3600))

@@ -89,6 +89,7 @@ struct PermanentErrorTests {
             #expect(password.code == .redisDenied)
             #expect(password.message.contains("check the user \"app\" and the password in the URL"), "\(password)")
             #expect(log.lines("redis cannot be reached; waiting").isEmpty)
+            #expect(log.lines(refusal).isEmpty, "it does not wait whether that lasts")
         }
         let log = CollectedLog()
         // Too long for a name, so that no name server is asked.
@@ -341,6 +342,40 @@ struct PermanentErrorTests {
                 }
                 #expect(log.lines("redis takes writes again").count == 1)
                 #expect(log.lines.filter { $0.level >= .error }.isEmpty)
+            }
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `A worker whose Redis is a replica says so in one warning, and lives on whatever its limit is`(
+        fromTheStart: Bool
+    ) async throws {
+        try await RedisServer.withServer { server in
+            try await withClient(server) { client in
+                // Of a master that nobody can reach: it keeps its data.
+                func follow() async throws { _ = try await server.command("REPLICAOF", "127.0.0.1", "1") }
+                let log = CollectedLog()
+                let limit = Duration.seconds(1)
+                let worker = try StepwiseWorker(
+                    redis: RedisEndpoint(server.url), workflows: [double], configuration: configuration(limit: limit),
+                    logger: log.logger)
+                func told() -> [CollectedLog.Line] { log.lines.filter { $0.level >= .warning } }
+                if fromTheStart { try await follow() }
+                try await serving([worker]) {
+                    if !fromTheStart {
+                        try await started(log)
+                        try await follow()
+                    }
+                    try await eventually("nobody says what it is") { !told().isEmpty }
+                    try await Task.sleep(for: limit * 2)
+                    #expect(told().count == 1, "\(told())")
+                    let cause = told().first?.metadata["cause"] ?? ""
+                    #expect(cause.contains("replica"), "\(told())")
+                    _ = try await server.command("REPLICAOF", "NO", "ONE")
+                    let output = try await client.enqueue(double, 21).result(timeout: patience)
+                    #expect(output == 42)
+                }
+                #expect(log.lines("redis answers again").allSatisfy { $0.level == .notice })
             }
         }
     }

@@ -18,8 +18,8 @@ package struct Doctor: Sendable {
     package func examine() async throws -> DoctorReport {
         var report = try await examineKeys()
         if let memory = try await client.memory() { report.note(memory, client.keys) }
-        if try await client.isAtReplica() {
-            report.warnings.append("\(RedisReplica.sentence); \(RedisReplica.advice)")
+        if let hindrance = try await client.hindrance(isSilent: false) {
+            report.warnings.append("\(hindrance.sentence); \(hindrance.advice)")
         }
         return report
     }
@@ -228,7 +228,7 @@ package struct DoctorReport: Sendable {
     /// Items that were rejected.
     package var malformed = 0
     /// What is not right and breaks no rule: threads that user code holds, inboxes that nobody reads, schedules that start nothing, memory that is
-    /// nearly full, a Redis that is a replica, a clock that went back.
+    /// nearly full, a Redis that takes no writes for another reason, a clock that went back.
     package var warnings: [String] = []
     package var violations: [Violation] = []
     /// By the times that workers and runs have.

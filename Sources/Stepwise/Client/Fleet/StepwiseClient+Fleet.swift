@@ -121,7 +121,7 @@ extension StepwiseClient {
     /// Whether the fleet can do anything at all, and does.
     ///
     /// - Parameter onThisHost: asks for a worker whose host is this machine's name, and not about Redis' memory.
-    /// - Returns: the workers that are alive, and the reason if there is none, if Redis' memory is full, if user code holds a thread of one or
+    /// - Returns: the workers that are alive, and the reason if there is none, if Redis' memory is full or it takes no writes for another reason, if user code holds a thread of one or
     ///   Swift's pool, or if work waits that they do not claim.
     package func health(onThisHost: Bool) async throws -> (alive: [WorkerListing], reason: String?) {
         let workers = try await workers()
@@ -132,7 +132,10 @@ extension StepwiseClient {
         if !onThisHost, let memory = try await memory(), memory.isFull {
             return (alive, "\(memory.sentenceWhenFull); \(memory.advice(keys))")
         }
+        let hindrance = try await onThisHost && !alive.isEmpty ? nil : self.hindrance(isSilent: alive.isEmpty)
         if !alive.isEmpty {
+            // They are silent soon. Whoever asks a replica may be told of workers that beat at its master.
+            if let hindrance, hindrance != .replica { return (alive, "\(hindrance.sentence); \(hindrance.advice)") }
             if let reason = Self.heldReason(alive) { return (alive, reason) }
             if let reason = try await poolProblem(of: alive) { return (alive, reason) }
             if let reason = blockingProblem(of: alive) { return (alive, reason) }
@@ -146,8 +149,8 @@ extension StepwiseClient {
             return ([], "every worker in \(place) is dead, the last one has not beaten for \(last / 1000) s: start one")
         }
         let silence = "no worker in \(place) has beaten for \(last / 1000) s"
-        // They may be alive and cannot beat. Whoever asks a replica about workers that beat at its master is told of them.
-        if try await isAtReplica() { return ([], "\(silence): \(RedisReplica.sentence); \(RedisReplica.advice)") }
+        // They may be alive and cannot beat: a restart would not help.
+        if let hindrance { return ([], "\(silence): \(hindrance.sentence); \(hindrance.advice)") }
         return ([], "\(silence): look at its log, or restart it")
     }
 }

@@ -16,16 +16,26 @@ extension StepwiseClient {
         }
     }
 
-    /// Whether Redis is a replica, at which no worker can do anything; `false` if it does not tell this user.
+    /// Why Redis takes no writes, if it is not its memory; `nil` if it does, or does not tell this user.
     ///
+    /// - Parameter isSilent: whether no worker beats.
     /// - Throws: ``StepwiseError``, one of the `redis…` codes.
-    package func isAtReplica() async throws(StepwiseError) -> Bool {
-        do {
-            let role: String = try await command(.role, doing: "asking for the role")
-            return role == "slave"
-        } catch {
+    package func hindrance(isSilent: Bool) async throws -> RedisHindrance? {
+        let replication: String? = try await told(.info("replication"), doing: "asking for the replication")
+        let persistence: String? = try await told(.info("persistence"), doing: "asking whether it is saved")
+        return try await RedisHindrance(
+            replication: replication ?? "", persistence: persistence ?? "", isSilent: isSilent
+        ) { name in
+            let pair: [String]? = try await told(.setting(name), doing: "asking for \(name)")
+            return pair?.count == 2 ? pair?[1] : nil
+        }
+    }
+
+    /// A reply; `nil` if Redis does not give it to this user.
+    private func told<Reply>(_ command: StoreCommand<Reply>, doing what: String) async throws -> Reply? {
+        do throws(StepwiseError) { return try await self.command(command, doing: what) } catch {
             guard error.code == .redisDenied || error.code == .redisRefused else { throw error }
-            return false
+            return nil
         }
     }
 }

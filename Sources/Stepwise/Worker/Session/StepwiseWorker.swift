@@ -282,7 +282,7 @@ public final class StepwiseWorker: Service, Sendable {
                     if isStarting, error.isWrongURL { throw error }
                     troubles.note(
                         connection: "redis cannot be reached; waiting", RedisError(.unavailable, error.message),
-                        at: "\(redis)", by: trouble)
+                        at: "\(redis)", by: trouble, follows: error.code != .redisRefused)
                 default: throw error
                 }
             }

@@ -17,7 +17,7 @@
 --       {'kept'}: another one of this name is still kept, and counts; {'crowded'}: too many names have one; {'crowded', waiting, size, most}:
 --       so many have one that its bytes are too many: of these three a pushed item's claim stays; {'stale'}
 -- Guarantees: of the events of a name that are kept the first counts, but one that was pushed takes no place of a client's or a step's: theirs
---       replaces it. Sent again with an id, or for a claimed item, it changes nothing.
+--       replaces it. Sent again with an id, or for a claimed item, it changes nothing. Refused as a whole at maxmemory.
 local queue_key, kept_key, seen_key, accepting_key, claimed_key, event_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local keeping_key = KEYS[7]
 local name, value, keep, id, item, max_keeping = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -41,10 +41,14 @@ if item ~= '' and keep ~= '' then
   local crowd = find_crowd(others, listed and math.huge or max_keeping, #value)
   if crowd then return crowd end
 end
-if item ~= '' then drop_claim(accepting_key, item) else redis.call('ZREM', seen_key, '') end
-if seen then return { 'seen' } end
+if seen then
+  if item ~= '' then drop_claim(accepting_key, item) end
+  return { 'seen' }
+end
 -- Its id is not noted: the event was not sent.
 if is_kept then return { 'kept' } end
+refuse_when_full(event_key)
+if item ~= '' then drop_claim(accepting_key, item) end
 if id ~= '' then note_seen(seen_key, id, false) end
 if keep ~= '' then
   -- The time counts, not the key's life; that only frees its memory.

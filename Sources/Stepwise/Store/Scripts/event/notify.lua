@@ -35,7 +35,7 @@
 -- Guarantees: one script from the sender to the run's history or its mailbox; sent again with an id, it changes nothing. A run that does not
 --       exist yet is noted in `expected`, or in `expected:pushed:<queue>` if all that it was sent was pushed. What is pushed is half as much at
 --       most, and does not count among the others, so that it keeps no client's event and no answer to a callback out. An id that
---       was pushed is known among those alone.
+--       was pushed is known among those alone. Refused as a whole at maxmemory.
 local run_key, steps_key, open_key, join_key, queue_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local mail_key, event_key, meta_key, seen_key, expected_key, accepting_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local expected_pushed_key, pushed_queues_key = KEYS[13], KEYS[14]
@@ -114,7 +114,8 @@ if not run and has_claim and not redis.call('ZSCORE', expected_key, id) then
   if crowd then return crowd end
 end
 
-if has_claim then drop_claim(accepting_key, text) else redis.call('HDEL', run_key, '-') end
+refuse_when_full(mail_key)
+if has_claim then drop_claim(accepting_key, text) end
 if #obsolete > 0 then redis.call('ZREM', mail_key, unpack(obsolete)) end
 if event_id ~= '' then note_seen(seen_key, event_id, has_claim) end
 if is_at_rest then

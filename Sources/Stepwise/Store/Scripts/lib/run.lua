@@ -1,6 +1,7 @@
 -- The store puts this before every script but the plain cases, after prelude.lua. It is not a script of its own.
 -- A script reads and checks first. Its first write frees memory, so that it passes at maxmemory. `pcall` guards index writes: after the
 -- first write nothing may fail. Where nothing is to be freed, the first write is HDEL of a field that is never there: it is enough.
+-- What a client or a stranger brings is refused instead, before any write: by a first write that takes memory, or by `refuse_when_full`.
 -- A script names its keys and its arguments in its first lines. Functions take what they need; where that is many keys, a table has them
 -- by the names that the headers use: `keys.run` is run:<id>, `keys.running` is runs:running. The name in a key comes as an argument of its
 -- own: no key is taken apart.
@@ -42,6 +43,12 @@ end
 -- An error as it is stored: its type, its message and, if there is one, another member.
 local function error_json(kind, message, member, value)
   return '{"type":"' .. kind .. '","message":' .. cjson.encode(message) .. (member and ',"' .. member .. '":' .. cjson.encode(value) or '') .. '}'
+end
+
+-- To be called before the first write of a script that adds what a client or a stranger brings: where memory is full, Redis refuses it, and with
+-- it the script. Otherwise nothing is changed. `sorted_key`: a sorted set, or nothing.
+local function refuse_when_full(sorted_key)
+  redis.call('ZADD', sorted_key, 'XX', 0, '-')
 end
 
 -- Whether a work item lies in a list of claims: the proof that its worker still holds it. `...`: options of LPOS.

@@ -24,7 +24,8 @@
 --       {'exists'}: the id has a run already, the item is dropped; {'other', workflow}: it
 --       has one of another workflow, the item stays; {'crowded'}: as many wait as may, the item stays; {'crowded', waiting, size, most}: so
 --       many wait that its payload is too large, the item stays; {'stale'}: the caller does not hold the item.
--- Guarantees: the item and the run change places in one step; sent again, it gives the same answer.
+-- Guarantees: the item and the run change places in one step; sent again, it gives the same answer. Refused as a whole at maxmemory: the item
+--       stays claimed.
 local run_key, accepting_key, claimed_key, running_key, delayed_key, queued_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local redelivered_key, waiting_pushed_key, pushed_queues_key = KEYS[7], KEYS[8], KEYS[9]
 local id, workflow, queue, payload, item, worker, token, labels = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
@@ -42,6 +43,7 @@ redis.call('LLEN', claimed_key)
 if v[3] and v[3] ~= workflow then return { 'other', v[3] } end
 local crowd = max_waiting and not v[1] and find_crowd(redis.call('ZCARD', waiting_pushed_key), max_waiting, #payload)
 if crowd then return crowd end
+if not v[1] then refuse_when_full(delayed_key) end
 drop_claim(accepting_key, item)
 if redis.call('EXISTS', redelivered_key) == 1 then redis.pcall('HDEL', redelivered_key, redis.sha1hex(item)) end
 if v[1] then return { 'exists' } end

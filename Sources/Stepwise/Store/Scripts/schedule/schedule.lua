@@ -21,7 +21,8 @@
 -- Reply {'done', 1 if the run is new, else 0}; {'changed'}: its JSON is another, nothing was changed; {'early'}: the entry is not due;
 --       {'gone'}: the entry is not there
 -- Guarantees: one change follows another, whoever makes them; a tick's entry, its run and what counts it change in one step. Sent again, it
---       changes nothing: the JSON is another, since each change changes it.
+--       changes nothing: the JSON is another, since each change changes it. Somebody's change is refused as a whole at maxmemory, unless it
+--       pauses or removes the schedule; a tick is not.
 local schedules_key, delayed_key, run_key, queue_key, queued_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local name, known, json, entry, other_entry, next_entry, next_time = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local id, workflow, queue, payload, labels, timeout = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
@@ -39,6 +40,8 @@ if starts then
   redis.call('LLEN', queue_key)
   redis.call('ZCARD', queued_key)
 end
+-- A tick that is due goes on: until it is dealt with, it stands before what else is due. So does what ends: no timer, or no schedule.
+if entry == '' and (starts or json ~= '' and next_entry ~= '') then refuse_when_full(delayed_key) end
 if entry ~= '' then redis.call('ZREM', delayed_key, entry) end
 if other_entry ~= '' then redis.call('ZREM', delayed_key, other_entry) end
 if json == '' then redis.call('HDEL', schedules_key, name) else redis.call('HSET', schedules_key, name, json) end
