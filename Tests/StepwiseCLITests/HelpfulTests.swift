@@ -267,6 +267,9 @@ struct HelpfulTests {
             #expect(try await fixture.stepwise("status", "r").output.contains("stepwise resume --queue default"))
             try await fixture.send("HSET ~run:r status unserved")
             try await fixture.send("DEL ~paused")
+            let coming = try await fixture.stepwise("status", "r").output
+            #expect(coming.contains("a worker that has workflow double takes it up at its next look"), "\(coming)")
+            try await fixture.send("HSET ~worker:w-1-b", "workflows", "ship")
             let unserved = try await fixture.stepwise("status", "r").output
             #expect(
                 unserved.contains("no worker that claims from queue default has workflow double: start one that has it")
