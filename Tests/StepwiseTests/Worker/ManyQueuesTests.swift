@@ -80,13 +80,16 @@ extension Scenarios {
                 client, server in
                 try await eventually("all lists are waited for") { try await waiting(server) == 4 }
                 let first = try await client.enqueue(
-                    work.workflowName, each: (0..<300).map { "a\($0)" }, .queue("a"))
+                    work.workflowName, each: (0..<900).map { "a\($0)" }, .queue("a"))
                 try await eventually("the slots are taken") { begun.all.count >= 10 }
-                for name in ["b1", "b2", "b3"] {
+                for number in 0..<30 {
+                    let name = "b\(number)"
                     let run = try await client.enqueue(work, name, .queue("b"))
                     #expect(try await run.result(timeout: patience) == name)
                 }
-                #expect(begun.all.count { $0.hasPrefix("a") } < 300)
+                // Four or five of the others go before each; they are a hundred at times if it has to be lucky.
+                let others = begun.all.count { $0.hasPrefix("a") }
+                #expect(others < 220, "\(others)")
                 for run in first { _ = try await run.result(timeout: patience) }
             }
         }
@@ -199,7 +202,7 @@ extension Scenarios {
                 }
                 let all = looks(try await monitor.requests())
                 monitor.stop()
-                #expect(all - together < 40)
+                #expect(all - together < 20)
             }
         }
 
