@@ -74,9 +74,9 @@ struct ConnectionOptions: ParsableArguments {
 
     /// What a command needs to come to the same namespace. What the environment says of the server, it says to that one, too.
     private func repeated(_ endpoint: RedisEndpoint, _ name: String) -> [String] {
-        // A password is shown to nobody: who pastes the command puts it in.
+        // A password is shown to nobody: who pastes the command puts it in. Beside a file with the password the URL has the user's name alone.
         let address = "\(endpoint)"
-        let url = address.contains(":***@") ? address : redis
+        let url = address.contains("***@") && endpoint.password == nil ? address : redis
         let given: [(String, String?)] = [
             ("--redis", redis == nil ? nil : url), ("--redis-password-file", redisPasswordFile),
             ("--redis-ca", redisAuthorities), ("--redis-cert", redisCertificate), ("--redis-key", redisKey),

@@ -3,7 +3,7 @@ import Stepwise
 
 /// Where words go: answers to stdout, complaints to stderr. Nothing else in the command line writes. A line, a table's cell and a sentence are
 /// made `printable`, so that what is stored can neither move a cursor nor forge a line. Of JSON that holds on a terminal; a pipe and a file
-/// get its strings as they are stored.
+/// get its strings as they are stored. A complaint is `masked` besides: it may quote an address with a password that was given in a wrong place.
 enum Output {
     /// Writes one line. A reader that has gone away costs nothing but the output.
     static func print(_ line: String) { answer(line.printable) }
@@ -54,7 +54,7 @@ enum Output {
 
     private static func complain(lines: [String]) {
         write(
-            lines.map(\.printable).joined(separator: "\n") + "\n", to: FileHandle.standardError.fileDescriptor)
+            lines.map(\.masked.printable).joined(separator: "\n") + "\n", to: FileHandle.standardError.fileDescriptor)
     }
 
     private static func answer(_ text: String) { write(text + "\n", to: FileHandle.standardOutput.fileDescriptor) }
@@ -86,6 +86,14 @@ enum Output {
 
     /// A length of time in its two largest units, such as `2h 5m` or `340ms`; `-` for none.
     static func length(_ length: Duration?) -> String { Self.length(length?.wholeMilliseconds) }
+
+    /// When a schedule's ticks come.
+    static func timing(_ timing: ScheduleTiming) -> String {
+        switch timing.kind {
+        case .cron: timing.description
+        case .every(let interval, _): "every \(length(interval))"
+        }
+    }
 
     /// Of milliseconds.
     static func length(_ milliseconds: Int?) -> String {

@@ -17,7 +17,8 @@ enum Times {
         // A bare number was the only form that some options took.
         guard let seconds = length(text) ?? length(text + "s"), (least...most).contains(seconds) else {
             let bounds = "\(least > 0 ? "\(words(least)) to" : "at most") \(words(most))"
-            throw ValidationError("\(option) \(text) is not a length of time of \(bounds): use \(lengthForm)")
+            throw ValidationError(
+                "\(option) \(text.isEmpty ? "\"\"" : text) is not a length of time of \(bounds): use \(lengthForm)")
         }
         return Duration(boundedSeconds: seconds)
     }

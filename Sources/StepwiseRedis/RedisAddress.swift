@@ -31,7 +31,7 @@ extension RedisAddress: CustomStringConvertible, CustomDebugStringConvertible, C
     /// The address as a URL for logs and messages: without the password, and without the user name when there is no
     /// password beside it, because `redis://secret@host` is a common slip.
     package var description: String {
-        let user = password == nil ? "" : (username ?? "") + ":***@"
+        let user = password == nil ? (username == nil ? "" : "***@") : (username ?? "") + ":***@"
         switch target {
         case .tcp(let host, let port):
             let bracketed = host.contains(":") ? "[\(host)]" : host

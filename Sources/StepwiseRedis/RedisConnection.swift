@@ -19,6 +19,8 @@ final class RedisConnection: ChannelInboundHandler {
     private var pending = CircularBuffer<RedisCommand>()
     private(set) var lastRead = NIODeadline.now()
     private(set) var hasAnswered = false
+    /// Whether the server has shown a certificate: it speaks TLS.
+    private(set) var hasMetTLS = false
     /// See ``ReplyParser/mostHeld``.
     var mostHeld: Int { parser.mostHeld }
     /// Why the connection is of no more use; set once.
@@ -81,6 +83,10 @@ final class RedisConnection: ChannelInboundHandler {
     func abort(_ cause: RedisError) {
         guard failure == nil else { return }
         failure = cause
+        if peer != nil, let context {
+            let certificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate()
+            hasMetTLS = certificate != nil
+        }
         timer.stop()
         onFailure?(cause)
         onFailure = nil

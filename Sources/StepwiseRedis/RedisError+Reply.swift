@@ -62,6 +62,12 @@ extension RedisError {
     /// Whether nothing came of the server for as long as it had.
     package var isSilence: Bool { message.hasPrefix("the server has been silent for ") }
 
+    /// Whether what has answered is no Redis.
+    var isOtherProtocol: Bool { message.hasPrefix(Self.otherProtocol) }
+
+    /// Whether a connection was ended from the other side, as opposed to one on which nothing came.
+    var isEndAtOnce: Bool { kind == .ambiguous && fault == nil && !isSilence }
+
     /// Whether it says that the server is a replica: in Redis' words, or in ours, maybe within a longer sentence.
     var isOfReplica: Bool { message.contains("READONLY") || message.contains(RedisError.replica.message) }
 

@@ -8,6 +8,8 @@ package struct RedisHandshake {
     private let passwordPlace: String?
     /// The user, named only beside a password: who leaves out the colon has written the password in its place.
     private let user: String?
+    /// What of a password from elsewhere than the URL is a slip of whoever has written it; empty for nothing.
+    private let slip: String
 
     /// What a handshake has come to.
     package enum Outcome: Sendable, Hashable {
@@ -22,6 +24,7 @@ package struct RedisHandshake {
     package init(address: RedisAddress, connectionName: String?, passwordPlace: String? = nil) {
         self.passwordPlace = passwordPlace
         user = address.password == nil ? nil : address.username
+        slip = passwordPlace == nil ? "" : Self.slip(in: address.password ?? "")
         var parts: [(Part, [RedisArgument])] = []
         switch (address.username, address.password) {
         case (nil, nil): break
@@ -112,7 +115,19 @@ package struct RedisHandshake {
     private var login: String {
         let name = user.map { "\"\($0)\" " } ?? ""
         guard let passwordPlace else { return name + "and the password in the URL" }
-        return name + "in the URL, and \(passwordPlace)"
+        return name + "in the URL, and \(passwordPlace)\(slip)"
+    }
+
+    /// What nobody sees in an editor; never a part of the password.
+    private static func slip(in password: String) -> String {
+        let scalars = password.unicodeScalars
+        var slips: [String] = []
+        if scalars.first == "\u{FEFF}" { slips.append("a byte order mark at its beginning") }
+        if scalars.contains("\0") { slips.append("a NUL") }
+        if scalars.contains("\n") || scalars.contains("\r") { slips.append("a line break inside") }
+        if scalars.first?.properties.isWhitespace == true { slips.append("a space at its beginning") }
+        if scalars.last?.properties.isWhitespace == true { slips.append("a space at its end") }
+        return slips.isEmpty ? "" : ", which has \(slips.joined(separator: " and "))"
     }
 
     /// A field of a reply of `INFO`; empty if it is not there.

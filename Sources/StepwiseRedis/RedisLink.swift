@@ -21,7 +21,7 @@ final class RedisLink {
     private var machine = LinkStateMachine()
     private var connection: RedisConnection?
     private var previous: RedisSession?
-    /// Whether nobody listened there at the last attempt, and there was no connection yet.
+    /// Whether nobody listened there at the last attempt, or whoever did is no Redis or closed the connection at once; and there was no connection yet.
     private(set) var isRefused = false
     /// Whether the server has said something at the last attempt: it is there.
     private var isThere = false
@@ -234,6 +234,8 @@ final class RedisLink {
             self.connection = nil
             // A server that is full says so, and closes the connection.
             let failure = error.fault == .connections ? error : connection.failure ?? error
+            let isEnd = !connection.hasAnswered && connection.failure?.isEndAtOnce == true
+            isRefused = previous == nil && (failure.isOtherProtocol || isEnd)
             let cause = failure.message + (failure.fault == nil ? hint(after: connection) : "")
             connection.abort(error)
             // A certificate was not accepted.
@@ -265,6 +267,7 @@ final class RedisLink {
     /// What a connection that ended without a single reply is often about.
     private func hint(after connection: RedisConnection) -> String {
         guard !connection.hasAnswered, !troubles.hasAnswered, case .tcp = address.target else { return "" }
+        if connection.hasMetTLS { return "; it speaks TLS: check that it is a Redis server" }
         return address.tls
             ? "; if it does not speak TLS on this port, use redis://" : "; if it speaks TLS on this port, use rediss://"
     }
@@ -289,6 +292,11 @@ final class RedisLink {
     /// What somebody gets who waited for a connection until their time was over.
     func timeoutError(after timeout: TimeAmount, lastCause: RedisError?) -> RedisError {
         let cause = lastCause?.message ?? "the first attempt goes on"
+        if let lastCause, lastCause.isOtherProtocol, previous == nil {
+            return RedisError(
+                .unavailable, "the server at \(address) is not a Redis: \(cause)\(lastCause.advice)",
+                fault: lastCause.fault)
+        }
         return RedisError(
             .unavailable,
             "could not reach redis at \(address) within \(timeout.text): \(cause)\(advice(after: lastCause))",

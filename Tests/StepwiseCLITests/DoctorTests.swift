@@ -172,6 +172,12 @@ struct DoctorTests {
             [["LPUSH ~claimed:gone-1-a:default", "turn ghost3 1"]], .claimsWithoutWorker,
             "[stepwise:{default}:claimed:gone-1-a:default]"
         ),
+        (
+            [
+                ["HSET ~worker:torn-1-a state dead declaredDead 1 queues default"], ["ZADD ~workers 1 torn-1-a"],
+                ["LPUSH ~claimed:torn-1-a:default", "turn ghost5 1"],
+            ], .claimsWithoutWorker, "[stepwise:{default}:claimed:torn-1-a:default]"
+        ),
         ([["ZADD ~workers 1 half-1-a"]], .workerHalfRegistered, "worker half-1-a"),
         ([["ZADD ~delayed 1 rubbish"]], .unreadableDelayed, "\"rubbish\""),
         ([["HSET ~schedules broken", "{"]], .unreadableSchedule, "schedule \"broken\""),

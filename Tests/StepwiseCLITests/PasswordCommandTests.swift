@@ -1,4 +1,5 @@
 import Foundation
+import Stepwise
 import StepwiseTesting
 import TestSupport
 import Testing
@@ -62,6 +63,46 @@ struct PasswordCommandTests {
                 #expect(cluster.code == 1)
                 #expect(cluster.complaint.contains("name a server that is not a cluster"), "\(cluster.complaint)")
             }
+        }
+    }
+
+    @Test func `An address with a password in a wrong place is complained of without it`() async throws {
+        try await Fixture.with { fixture in
+            let address = "redis://u:SEKRET@h"
+            let calls: [([String], [String: String])] = [
+                (["health", address], [:]), ([address], [:]), (["runs", "--namespace", address], [:]),
+                (["runs"], ["STEPWISE_NAMESPACE": address]), (["runs", "--status", address], [:]),
+                (["schedule", "create", "s", "w", "--every", address], [:]),
+                (["runs", "--redis", "rediss://h", "--redis-server-name", address], [:]),
+                (["runs", "--redis", "rediss://h"], ["STEPWISE_REDIS_SERVER_NAME": address]),
+                (["runs", "--redis-password-file", address], [:]),
+                (["enqueue", "w", "--wait", "--redis", "redis://SEKRET@127.0.0.1:1"], [:]),
+            ]
+            for (arguments, environment) in calls {
+                let end = try await fixture.run(arguments, environment)
+                #expect(end.code != 0)
+                #expect(!(end.complaint + end.output).contains("SEKRET"), "\(arguments): \(end.complaint)")
+                #expect(end.complaint.contains("***@"), "\(arguments): \(end.complaint)")
+            }
+        }
+        #expect("a redis://u:p@x@h:1/2 b unix://:***@/s c".masked == "a redis://u:***@h:1/2 b unix://:***@/s c")
+        #expect("'redis://p@h', rediss://h:1 me@x".masked == "'redis://***@h', rediss://h:1 me@x")
+        #expect(throws: StepwiseError.self) { _ = try Keys(namespace: "redis://u:SEKRET@h") }
+        do { _ = try Keys(namespace: "redis://u:SEKRET@h") } catch { #expect(!"\(error)".contains("SEKRET")) }
+    }
+
+    @Test func `Lengths have one form, an empty one is quoted, and nothing is backfilled before 1970`() async throws {
+        try await Fixture.with { fixture in
+            _ = try await fixture.stepwise("schedule", "create", "slow", "w", "--every", "3650d")
+            let list = try await fixture.stepwise("schedules")
+            #expect(list.output.contains("every 3650d 0h"), "\(list.output)")
+            let empty = try await fixture.run(["enqueue", "w", "--after", ""])
+            #expect(empty.complaint.contains("--after \"\" is not a length"), "\(empty.complaint)")
+            let early = try await fixture.run([
+                "schedule", "backfill", "slow", "--from", "1000-01-01T00:00:00Z", "--to", "2026-01-01T00:00:00Z",
+            ])
+            #expect(early.code == 64)
+            #expect(early.complaint.contains("1970-01-01T00:00:00Z"), "\(early.complaint)")
         }
     }
 }

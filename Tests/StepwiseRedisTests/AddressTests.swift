@@ -99,5 +99,7 @@ struct AddressTests {
     @Test func `An address is described so that it can be recognized`() throws {
         #expect("\(try RedisAddress(url: "rediss://me:pw@[::1]:7000/2"))" == "rediss://me:***@[::1]:7000/2")
         #expect("\(try RedisAddress(url: "unix:///run/redis.sock?db=2"))" == "unix:///run/redis.sock?db=2")
+        // It may be a password without its colon.
+        #expect("\(try RedisAddress(url: "redis://me@host"))" == "redis://***@host:6379")
     }
 }

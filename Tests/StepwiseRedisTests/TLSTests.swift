@@ -255,12 +255,76 @@ struct TLSTests {
         }
     }
 
-    /// Something that listens, and says this to whoever connects.
-    private func withListener(saying bytes: [UInt8], _ body: (_ port: Int) async throws -> Void) async throws {
+    /// What is said to whoever connects, and whether the connection is ended at once.
+    private static let strangers: [(bytes: [UInt8], closes: Bool)] = [
+        (Array("HTTP/1.0 400 Bad request syntax\r\n\r\n".utf8), false), ([0, 1, 2, 13, 10], false), ([], true),
+    ]
+
+    @Test(arguments: strangers)
+    func `What answers and is no Redis, or ends each connection at once, counts like a refused connection`(
+        bytes: [UInt8], closes: Bool
+    ) async throws {
+        var options = RedisOptions(commandTimeout: patience)
+        options.refusalTimeout = .milliseconds(500)
+        try await withListener(saying: bytes, closing: closes) { port in
+            let url = "redis://127.0.0.1:\(port)"
+            try await withClient(url, options: options) { client in
+                let start = ContinuousClock.now
+                let error = await redisError { () throws(RedisError) in try await client.send(["PING"]) }
+                #expect(ContinuousClock.now - start < .seconds(10))
+                #expect(error?.kind == .unavailable)
+                let text = error?.message ?? ""
+                let told =
+                    closes
+                    ? "could not reach redis at \(url) within 500 ms: "
+                    : "the server at \(url) is not a Redis: the server's answer is not the Redis protocol"
+                #expect(text.hasPrefix(told), "\(text)")
+            }
+        }
+    }
+
+    @Test func `Of a server that speaks TLS and is no Redis it is not said that it may speak none`() async throws {
+        try await TLSFiles.with { files in
+            try files.make("server", for: "DNS:localhost")
+            let port = try await RedisServer.freePort()
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            process.arguments = [
+                "openssl", "s_server", "-www", "-accept", "\(port)", "-cert", files.path("server.pem"), "-key",
+                files.path("server.key"),
+            ]
+            process.standardInput = FileHandle.nullDevice
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            defer { process.terminate() }
+            let options = RedisOptions(
+                connectTimeout: .seconds(1), tls: RedisTLS([.authorities: files.path("authority.pem")]))
+            let url = "rediss://localhost:\(port)"
+            var text = ""
+            // Until it listens.
+            for _ in 0..<20 {
+                text = try await withClient(url, options: options) { client in
+                    let error = await redisError { () throws(RedisError) in
+                        try await client.send(["PING"], timeout: .seconds(3))
+                    }
+                    return error?.message ?? ""
+                }
+                if !text.contains("refused") { break }
+            }
+            #expect(!text.contains("does not speak TLS"), "\(text)")
+            #expect(text.contains("; it speaks TLS: check that it is a Redis server"), "\(text)")
+        }
+    }
+
+    /// Something that listens, and says this to whoever connects, or ends the connection at once.
+    private func withListener(
+        saying bytes: [UInt8], closing: Bool = false, _ body: (_ port: Int) async throws -> Void
+    ) async throws {
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Greeting(bytes))
+                    try channel.pipeline.syncOperations.addHandler(Greeting(bytes, closes: closing))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -387,10 +451,12 @@ private final class Greeting: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private let bytes: [UInt8]
+    private let closes: Bool
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    init(_ bytes: [UInt8], closes: Bool = false) { (self.bytes, self.closes) = (bytes, closes) }
 
     func channelActive(context: ChannelHandlerContext) {
+        if closes { return context.close(promise: nil) }
         if !bytes.isEmpty { context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil) }
     }
 }

@@ -12,7 +12,7 @@ package enum Identifier {
         if text.isEmpty || text.utf8.count > 100 || !allowed {
             throw StepwiseError(
                 .invalidIdentifier,
-                "the namespace \"\(text.prefix(bytes: 120))\" cannot be one: use 1 to 100 of the characters A-Z a-z 0-9 _ -"
+                "the namespace \"\(text.masked.prefix(bytes: 120))\" cannot be one: use 1 to 100 of the characters A-Z a-z 0-9 _ -"
             )
         }
     }

@@ -69,6 +69,20 @@ extension StoredSchedule {
         return changed
     }
 
+    /// With the first tick after `now` as its next one, where ticks that are still to come count as dealt with: Redis' clock was ahead then. A clock
+    /// that goes back by seconds is no reason: a tick would come twice.
+    ///
+    /// - Returns: `nil` if its next tick is no later than that, or this system cannot tell.
+    package func setAnew(now: Int) -> StoredSchedule? {
+        guard next > now, let ticks = try? Ticks(definition.timing),
+            let later = try? ticks.next(after: now + TickDecision.lateness), later < next,
+            let first = try? ticks.next(after: now)
+        else { return nil }
+        var changed = self
+        changed.next = first
+        return changed
+    }
+
     /// Counts the ticks that were due up to a time, before `next` becomes another one.
     private mutating func countAsMissed(through time: Int) {
         guard next <= time else { return }

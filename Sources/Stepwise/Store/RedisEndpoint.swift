@@ -59,7 +59,7 @@ public struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
                 .invalidConfiguration, "\(place): the URL has a password as well; leave one of them out")
         }
         do throws(RedisError) { try password?.check() } catch {
-            throw StepwiseError(.invalidConfiguration, "\(place): \(error)")
+            throw StepwiseError(.invalidConfiguration, "\(place): \(error)".masked)
         }
         tls = RedisTLS(settings.mapValues(\.value))
         do throws(RedisTLSProblem) {
@@ -69,7 +69,7 @@ public struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
                 // One that is missing is given where the other one was.
                 (settings[part] ?? settings[error.part] ?? url).source.name(of: part)
             }
-            throw StepwiseError(.invalidConfiguration, text)
+            throw StepwiseError(.invalidConfiguration, text.masked)
         }
     }
 

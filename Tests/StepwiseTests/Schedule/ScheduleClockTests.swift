@@ -44,6 +44,50 @@ extension Scenarios {
         }
 
         @Test(.scenario(61))
+        func `A timer that was set while Redis' clock was days ahead is set anew, and one a few seconds ahead is not`()
+            async throws
+        {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let hour = 3_600_000
+                // The first tick of each is an hour and a half away: no run of it starts here.
+                let start = try await client.redisTime() / 1000 * 1000 + hour * 3 / 2
+                func schedule(_ name: String) throws -> Schedule {
+                    try Schedule(
+                        name, .every(.seconds(3600), from: Date(timeIntervalSince1970: Double(start) / 1000)), note, "x"
+                    )
+                }
+                /// As if its ticks before that one were dealt with.
+                func put(_ name: String, next: Int) async throws {
+                    var stored = StoredSchedule(try schedule(name), created: start - hour * 3 / 2, next: next)
+                    stored.lastTick = next - hour
+                    let timer = try #require(stored.timer)
+                    _ = try await server.command(
+                        "HSET", "stepwise:{default}:schedules", .init(name),
+                        .init(String(decoding: stored.json, as: UTF8.self)))
+                    _ = try await server.command(
+                        "ZADD", "stepwise:{default}:delayed", .init(next), .init(timer.entry))
+                }
+                func next(_ name: String) async throws -> Int {
+                    try await client.schedules.details(name).next.wholeMilliseconds
+                }
+                try await put("ahead", next: start + 72 * hour)
+                try await put("right", next: start)
+                try await withWorkers(server, note) {
+                    try await eventually("the timer is not set anew") { try await next("ahead") == start }
+                    #expect(try await next("right") == start)
+                }
+                try await expectSound(client)
+                await client.close()
+            }
+            let every = try Schedule("s", .every(.seconds(60), from: Date(timeIntervalSince1970: 0)), note, "x")
+            let stored = StoredSchedule(every, created: 0, next: 180_000)
+            // The tick of 120,000 came, and the clock went back by two seconds.
+            #expect(stored.setAnew(now: 118_000) == nil)
+            #expect(stored.setAnew(now: 10_000)?.next == 60_000)
+        }
+
+        @Test(.scenario(61))
         func
             `A weekly summary stays at nine o'clock in Berlin when the clocks change there; paused, it starts nothing for weeks`()
             async throws

@@ -288,6 +288,75 @@ extension Scenarios {
             }
         }
 
+        @Test(.rule(5))
+        func `A death whose declaration was refused in its middle is declared again, and the claims go back`()
+            async throws
+        {
+            try await withAdministrator { server, redis in
+                try await setUsers(redis)
+                let owner = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let run = try await owner.enqueue(echo, "in")
+                _ = try await redis.send(["HSET", .init(keys.worker("ghost")), "state", "alive", "queues", "default"])
+                _ = try await redis.send(["ZADD", .init(keys.workers), "1", "ghost"])
+                _ = try await redis.send([
+                    "LMOVE", .init(keys.queue("default")), .init(keys.claimed("ghost", "default")), "RIGHT", "LEFT",
+                ])
+                let user = RedisClient(
+                    address: try endpoint(server, "sw-worker").address, eventLoop: owner.eventLoop, logger: .silent)
+                let script = try #require(ScriptLibrary.all.first { $0.name == "declare_dead" })
+                try await setUser(redis, "sw-worker", ["-zadd"])
+                await #expect(throws: RedisError.self) {
+                    _ = try await user.evaluate(
+                        script.redis, keys: [keys.workers, keys.worker("ghost")], arguments: ["ghost", "1"])
+                }
+                let state = try await redis.send(["HGET", .init(keys.worker("ghost")), "state"])
+                #expect(state.string == "alive")
+                // So an earlier version left it.
+                _ = try await redis.send([
+                    "HSET", .init(keys.worker("ghost")), "state", "dead", "declaredDead", "1",
+                ])
+                await user.close()
+                try await setUser(redis, "sw-worker", ["+zadd"])
+                let worker = try StepwiseWorker(
+                    redis: endpoint(server, "sw-worker"), workflows: [echo],
+                    configuration: .init(lease: .seconds(1)), logger: .silent)
+                try await serving([worker]) {
+                    let output = try await run.result(timeout: patience)
+                    #expect(output == "in")
+                }
+                await owner.close()
+            }
+        }
+
+        @Test(.rule(5))
+        func `A claim that cannot get into its queue, because that was forbidden, stays a claim`() async throws {
+            try await withAdministrator { server, redis in
+                try await setUsers(redis)
+                let owner = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let claims = keys.accepting("ghost", "default")
+                _ = try await redis.send(["LPUSH", .init(claims), "{}"])
+                let user = RedisClient(
+                    address: try endpoint(server, "sw-worker").address, eventLoop: owner.eventLoop, logger: .silent)
+                let script = try #require(ScriptLibrary.all.first { $0.name == "release_pushed" })
+                let scriptKeys = [
+                    claims, keys.inbox("default"), keys.prefix + "redelivered", keys.prefix + "malformed",
+                ]
+                func release() async throws -> RedisValue {
+                    try await user.evaluate(
+                        script.redis, keys: scriptKeys, arguments: ["0", "", "ghost", "1", "3", "1000", "{", "10"])
+                }
+                try await setUser(redis, "sw-worker", ["-rpush"])
+                await #expect(throws: RedisError.self) { _ = try await release() }
+                let held = try await redis.send(["LLEN", .init(claims)])
+                #expect(held == .integer(1))
+                try await setUser(redis, "sw-worker", ["+rpush"])
+                let count = try await release()
+                #expect(count == .integer(1))
+                await user.close()
+                await owner.close()
+            }
+        }
+
         @Test func `Every script has the SHA-1 that the server gives it`() async throws {
             try await withAdministrator { _, redis in
                 for script in ScriptLibrary.all {

@@ -4,6 +4,8 @@ package struct NamespaceSnapshot: Sendable, Hashable {
         package var isIndexed = true
         package var hasEntry = true
         package var queues: [String] = []
+        /// Whether it is dead and stands in the index with the time of a beat: a sweep does not see it.
+        package var isUnswept = false
 
         package init() {}
     }
@@ -120,7 +122,15 @@ package struct NamespaceSnapshot: Sendable, Hashable {
     ) -> [Violation] {
         lists.sorted { ($0.key.worker, $0.key.queue) < ($1.key.worker, $1.key.queue) }.compactMap { list, count in
             let worker = workers[list.worker]
-            if let worker, worker.isIndexed, worker.queues.contains(list.queue) { return nil }
+            if let worker, worker.isIndexed, worker.queues.contains(list.queue) {
+                guard worker.isUnswept else { return nil }
+                return Violation(
+                    .claimsWithoutWorker, key: key(list),
+                    "\(count) \(items) are claimed there, but dead worker \(list.worker) is among the living of "
+                        + "\(keys.workers), so nobody releases them",
+                    advice: "a worker that may write \(keys.workers) declares it dead again within its lease, or: "
+                        + keys.redisCommand("ZADD", keys.workers, "0", list.worker))
+            }
             let why =
                 worker?.isIndexed == true
                 ? "worker \(list.worker) does not name queue \"\(list.queue)\""

@@ -98,6 +98,7 @@ extension StepwiseClient {
         for worker in try await workers(and: lists.workers) {
             var entry = NamespaceSnapshot.Worker()
             (entry.isIndexed, entry.hasEntry, entry.queues) = (worker.isIndexed, worker.hasEntry, worker.queues)
+            entry.isUnswept = worker.isUnswept
             survey.namespace.workers[worker.name] = entry
             for time in [worker.started, worker.lastBeat, worker.lastClaim] { survey.clock.note(time) }
             if worker.state == .alive {

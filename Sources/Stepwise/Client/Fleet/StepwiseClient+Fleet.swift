@@ -41,6 +41,8 @@ package struct WorkerListing: Sendable, Hashable {
     /// Whether it is in `workers`, and whether it has a `worker:<worker>`; a worker has both.
     package var isIndexed = true
     package var hasEntry = true
+    /// Whether it is dead and has the score of a living one in `workers`: Redis refused the rest of its declaration.
+    package var isUnswept = false
     /// Since when bodies hold all threads of Swift's pool there.
     package var poolHeldSince: Int?
     /// Some of the bodies that the pool has begun there and that have not returned.
@@ -59,8 +61,13 @@ extension StepwiseClient {
     /// - Throws: ``StepwiseError``, one of the `redis…` codes.
     package func workers(and others: Set<String> = []) async throws -> [WorkerListing] {
         var beats: [String: Int] = [:]
+        var beating: Set<String> = []
         try await scanSortedSet(keys.workers) { entries in
-            for (name, beat) in entries { beats[name] = Int(saturating: abs(Double(beat) ?? 0)) }
+            for (name, beat) in entries {
+                let score = Double(beat) ?? 0
+                beats[name] = Int(saturating: abs(score))
+                if score > 0 { beating.insert(name) } else { beating.remove(name) }
+            }
         }
         let sorted = others.union(beats.keys).sorted()
         var workers: [WorkerListing] = []
@@ -71,6 +78,9 @@ extension StepwiseClient {
             for (name, entry) in zip(some, entries) {
                 var worker = Self.listing(name, entry, beat: beats[name], now: now)
                 worker.readPool(entry)
+                worker.isUnswept = worker.state == .dead && beating.contains(name)
+                // Half a declaration has the score alone.
+                if worker.hasEntry, worker.isIndexed, !beating.contains(name) { worker.state = .dead }
                 if worker.isIndexed || worker.hasEntry { workers.append(worker) }
             }
         }

@@ -109,10 +109,12 @@ extension StoreCommand<[String]> {
     }
 }
 
-extension StoreCommand<[Bool]> {
-    /// Which of these entries are in `delayed`.
-    static func areDelayed(_ keys: Keys, _ entries: [String]) -> Self {
-        Self(["ZMSCORE", .init(keys.delayed)] + entries.map { .init($0) }) { $0.array?.map { $0.string != nil } ?? [] }
+extension StoreCommand<[Double?]> {
+    /// When these entries of `delayed` are due, in milliseconds since 1970; `nil` for one that is not there.
+    static func delays(_ keys: Keys, _ entries: [String]) -> Self {
+        Self(["ZMSCORE", .init(keys.delayed)] + entries.map { .init($0) }) { reply in
+            reply.array?.map { $0.string.flatMap { Double($0) } } ?? []
+        }
     }
 }
 

@@ -172,27 +172,46 @@ extension WorkerSession {
 
     // MARK: Lost timers
 
-    /// Gives every schedule that has lost its timer a new one: somebody has deleted `delayed`, or an entry of it.
+    /// Gives every schedule that has lost its timer a new one: somebody has deleted `delayed`, or an entry of it. One whose timer comes too late,
+    /// because Redis' clock was ahead when it was set, gets the next tick by the clock of now.
     func rearmSchedules() async throws {
         var cursor = "0"
         repeat {
             let page = try await command(.fields(keys.schedules, after: cursor, count: 200))
-            var readable: [(json: [UInt8], timer: ScheduleTimer)] = []
+            var readable: [(json: [UInt8], schedule: StoredSchedule, timer: ScheduleTimer)] = []
             for (name, json) in page.elements {
                 do {
-                    if let timer = try StoredSchedule(name: name, json: json).timer { readable.append((json, timer)) }
+                    let schedule = try StoredSchedule(name: name, json: json)
+                    if let timer = schedule.timer { readable.append((json, schedule, timer)) }
                 } catch { warnOfUnreadable(name, error) }
             }
             cursor = page.next
             if readable.isEmpty { continue }
-            let areThere = try await command(.areDelayed(keys, readable.map(\.timer.entry)))
-            for ((json, timer), isThere) in zip(readable, areThere) where !isThere {
-                var change = ScheduleChange(timer, before: json, after: json)
-                (change.due, change.arrives) = (nil, (timer.entry, timer.tick))
-                guard case .done = try await self.change(change) else { continue }
-                logger.warning("a schedule had lost its timer", metadata: ["schedule": "\(timer.schedule)"])
+            let delays = try await command(.delays(keys, readable.map(\.timer.entry)))
+            let now = try await redisTime()
+            for ((json, schedule, timer), delay) in zip(readable, delays) {
+                if let early = schedule.setAnew(now: now) {
+                    try await setAnew(schedule, json, early)
+                } else if let delay {
+                    // Nothing puts a timer off for longer.
+                    let latest = max(timer.tick, now) + 2 * Self.postponement
+                    if delay > Double(latest) { try await postpone(timer, by: max(0, timer.tick - now)) }
+                } else {
+                    var change = ScheduleChange(timer, before: json, after: json)
+                    (change.due, change.arrives) = (nil, (timer.entry, timer.tick))
+                    guard case .done = try await self.change(change) else { continue }
+                    logger.warning("a schedule had lost its timer", metadata: ["schedule": "\(timer.schedule)"])
+                }
             }
         } while cursor != "0"
+    }
+
+    private func setAnew(_ schedule: StoredSchedule, _ json: [UInt8], _ early: StoredSchedule) async throws {
+        let name = schedule.definition.name
+        guard case .done = try await change(ScheduleChange(of: name, (json, schedule), to: early)) else { return }
+        logger.warning(
+            "redis' clock went back; a schedule's timer is set anew",
+            metadata: ["schedule": "\(name)", "from": "\(tickText(schedule.next))", "to": "\(tickText(early.next))"])
     }
 }
 

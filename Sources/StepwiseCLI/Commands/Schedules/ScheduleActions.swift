@@ -90,7 +90,12 @@ struct ScheduleBackfillCommand: AsyncParsableCommand {
     func validate() throws { _ = try times() }
 
     private func times() throws -> (from: Date, to: Date) {
-        (try DeadFilterOptions.time(from, "--from"), try DeadFilterOptions.time(to, "--to"))
+        let times = (from: try DeadFilterOptions.time(from, "--from"), to: try DeadFilterOptions.time(to, "--to"))
+        // Before it no schedule has a run, and long before it calendars differ.
+        if min(times.from, times.to).timeIntervalSince1970 < 0 {
+            throw ValidationError("--from and --to must not be before 1970-01-01T00:00:00Z")
+        }
+        return times
     }
 
     func run() async throws {

@@ -154,7 +154,7 @@ struct ScheduleShowCommand: AsyncParsableCommand {
             table.add("payload", Output.short(schedule.payloadJSON, 500))
             table.add("queue", schedule.queue)
             if !schedule.labels.isEmpty { table.add("labels", Labels.text(schedule.labels)) }
-            table.add("timing", "\(schedule.timing)")
+            table.add("timing", Output.timing(schedule.timing))
             table.add("overlap", schedule.overlap.rawValue)
             table.add("catch-up", String(schedule.catchUp))
             table.add("state", details.paused.map { "paused since \(Output.time($0))" } ?? "active")

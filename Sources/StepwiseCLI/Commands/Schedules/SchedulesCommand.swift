@@ -37,7 +37,7 @@ struct SchedulesCommand: AsyncParsableCommand {
             for (details, ticks) in rows {
                 let times = ticks.map { Output.time($0) }.joined(separator: ", ")
                 table.add(
-                    details.schedule.name, details.schedule.workflow, "\(details.schedule.timing)",
+                    details.schedule.name, details.schedule.workflow, Output.timing(details.schedule.timing),
                     details.paused == nil ? times : "paused", String(details.started), String(details.skipped),
                     String(details.missed), details.lastRun ?? "-")
             }

@@ -56,6 +56,12 @@ local function prove_claim(claimed_key, text, ...)
   return redis.call('LPOS', claimed_key, text, ...)
 end
 
+-- Refuses the script before its first write if its user may not do this to a key: what has left a list must get into the other one. Redis before
+-- 7 cannot tell.
+local function need_right(...)
+  if redis.acl_check_cmd and not redis.acl_check_cmd(...) then redis.call(...) end
+end
+
 -- The claim ends. To be called once it is proved, as the first write: it frees.
 local function drop_claim(claimed_key, text)
   redis.call('LREM', claimed_key, -1, text)

@@ -19,13 +19,14 @@
 --       {work item, ...}, {index of an unserved list that is not empty, ...}, the data format's number or '',
 --       how many runs were cancelled or '', 1 if it has looked through the lists, {index of an unfit hash that is not empty, ...},
 --       {what is paused of what was asked for, ...}, how many pushed items the worker holds, 1 if the work items are all of its claims}
--- Guarantees: renews an entry and never makes one.
+-- Guarantees: renews an entry and never makes one. A score that is not positive is a death, whatever the entry says: declare_dead writes it first.
 local workers_key, worker_key, delayed_key, meta_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local key_list, lists_at = KEYS, 6
 local worker, max_due, is_look_asked, queues, has_claimed = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1', tonumber(ARGV[4]), ARGV[5] == '1'
 local cancels, unserved_lists, max_text = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local arg_list, names_at = ARGV, 9
-local alive = redis.call('HGET', worker_key, 'state') == 'alive' and redis.call('ZSCORE', workers_key, worker)
+local score = redis.call('ZSCORE', workers_key, worker)
+local alive = score and tonumber(score) > 0 and redis.call('HGET', worker_key, 'state') == 'alive'
 local time = now()
 if alive then
   redis.call('HDEL', worker_key, '-')

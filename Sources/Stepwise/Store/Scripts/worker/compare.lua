@@ -19,10 +19,11 @@ local key_list, lists_at = KEYS, 3
 local worker, queues = ARGV[1], tonumber(ARGV[2])
 local arg_list, known_at = ARGV, 3
 local state = redis.call('HGET', worker_key, 'state')
+local score = redis.call('ZSCORE', workers_key, worker)
 local entry = 'gone'
-if state == 'dead' then
+if state == 'dead' or (score and tonumber(score) <= 0) then
   entry = 'dead'
-elseif state and redis.call('ZSCORE', workers_key, worker) then
+elseif state and score then
   entry = 'alive'
 end
 local claims = { size = 0 }

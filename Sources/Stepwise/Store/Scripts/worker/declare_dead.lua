@@ -1,6 +1,7 @@
 -- declare_dead: declares a worker dead: others do it, who saw its beat unchanged for a whole lease, or the worker itself, which gives its
 -- name up. That is final: the worker must take a new name. Its score becomes the negative time of its death, so that the dead, however many,
--- are never in the way of the living.
+-- are never in the way of the living. The score comes first: it is what a sweep goes by, so that a call which Redis refuses in its middle
+-- leaves claims that are swept. One that is `dead` with another score is declared again.
 -- KEYS  workers
 --       worker   worker:<worker>
 -- ARGV  worker
@@ -15,13 +16,13 @@ local score = redis.call('ZSCORE', workers_key, worker)
 local is_own = beat == '' and queues
 if not is_own and (not score or (beat ~= '' and score ~= beat)) then return 0 end
 local state = redis.call('HGET', worker_key, 'state')
-if state == 'dead' and (score or not is_own) then return 0 end
+if state == 'dead' and score and tonumber(score) <= 0 then return 0 end
 redis.call('HDEL', worker_key, '-')
-redis.call('HSET', worker_key, 'state', 'dead', 'declaredDead', now())
 if is_own then
-  redis.call('HSET', worker_key, 'queues', queues)
   redis.call('ZADD', workers_key, '-' .. now(), worker)
+  redis.call('HSET', worker_key, 'state', 'dead', 'declaredDead', now(), 'queues', queues)
 else
   redis.call('ZADD', workers_key, 'XX', '-' .. now(), worker)
+  redis.call('HSET', worker_key, 'state', 'dead', 'declaredDead', now())
 end
 return 1

@@ -12,9 +12,11 @@ for n = claims_at, #key_list do
   if redis.call('LLEN', key_list[n]) > 0 then return 0 end
 end
 if age ~= '' then
-  local at = redis.call('HGET', worker_key, 'declaredDead')
-  if not at or now() - at < tonumber(age) then return 0 end
+  -- A death whose second write was refused has no time but its score.
+  local at = tonumber(redis.call('HGET', worker_key, 'declaredDead') or redis.call('ZSCORE', workers_key, worker) or '')
+  if not at or now() - math.abs(at) < tonumber(age) then return 0 end
 end
-redis.call('ZREM', workers_key, worker)
+-- In this order: who is left in the index without an entry is declared dead, and leaves an hour later.
 redis.call('DEL', worker_key)
+redis.call('ZREM', workers_key, worker)
 return 1

@@ -11,6 +11,7 @@ local run_key, unserved_items_key, claimed_key, waiting_pushed_key = KEYS[1], KE
 local text, is_turn = ARGV[1], ARGV[2] == '1'
 local turn = redis.call('HGET', run_key, 'turn')
 redis.call('LLEN', claimed_key)
+need_right('LPUSH', claimed_key, '')
 -- It was among the 1,000 oldest, and what leaves brings it nearer to the end. Without it all of a long list would be looked at.
 if not redis.call('LPOS', unserved_items_key, text, 'RANK', -1, 'MAXLEN', 1000) then return 0 end
 redis.call('LREM', unserved_items_key, -1, text)

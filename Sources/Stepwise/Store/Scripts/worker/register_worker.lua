@@ -9,6 +9,7 @@ local worker = ARGV[1]
 local arg_list, fields_at = ARGV, 2
 local time = now()
 redis.call('HDEL', worker_key, '-')
-redis.call('HSET', worker_key, 'started', time, unpack(arg_list, fields_at))
+-- In this order: a name without an entry is declared dead, and leaves in the end; an entry that is in no index stays.
 redis.call('ZADD', workers_key, time, worker)
+redis.call('HSET', worker_key, 'started', time, unpack(arg_list, fields_at))
 return 1

@@ -29,6 +29,7 @@ elseif not prove_claim(claims_key, item) then
   return 0
 end
 redis.call('LLEN', malformed_key)
+need_right('LPUSH', malformed_key, '')
 drop_claim(claims_key, item)
 refuse(malformed_key, refused_entry(entry, reason, item), max_entries)
 return 1

@@ -42,6 +42,7 @@ end
 
 if not prove_claim(claimed_key, text) then return { 'gone' } end
 redis.call('LLEN', queue_key)
+need_right('RPUSH', queue_key, '')
 if kind == 'message' then
   drop_claim(claimed_key, text)
   redis.call('RPUSH', queue_key, text)
@@ -58,6 +59,7 @@ end
 if wanted then open = find_open(run, open_key, step) end
 if wanted and kind == 'step' then wanted = open and open.attempt == attempt and open.where == 'item' end
 redis.call('HLEN', steps_key)
+need_right('HSET', run_key, 'turn', 'queue')
 local losses, has_held = lost_turns(run or { lost = '', recorded = 0 })
 if wanted and is_lost then is_lost = has_begun(open and open.lost or losses, is_turn and turn_text(id, generation) or text) end
 local turn_losses = wanted and is_lost and is_turn and not open and not is_held(run) and losses + 1

@@ -31,6 +31,8 @@ local id, worker, text, kind, generation, step, attempt = ARGV[1], ARGV[2], ARGV
 local max_losses, reason, queue = tonumber(ARGV[8]), ARGV[9], ARGV[10]
 if not prove_claim(claimed_key, text) then return { 'gone' } end
 redis.call('LLEN', queue_key)
+need_right('RPUSH', queue_key, '')
+need_right('HSET', run_key, 'turn', 'queue')
 local run, more = read_run(run_key, { 'created', 'pushed', 'reason' })
 local is_turn, open = kind == 'turn', false
 local wanted = is_live(run) and run.generation == generation

@@ -20,6 +20,8 @@ local is_one, item, worker, is_lost, max_losses = ARGV[1] == '1', ARGV[2], ARGV[
 local max_size, entry, max_entries = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 redis.call('LLEN', inbox_key)
 redis.call('LLEN', malformed_key)
+need_right('RPUSH', inbox_key, '')
+need_right('LPUSH', malformed_key, '')
 
 -- How many workers have died with an item: equal ones that one worker held are one loss, and who accepts it forgets the count. Nobody's life
 -- hangs on it, so it is kept for a day, and for 10,000 items.

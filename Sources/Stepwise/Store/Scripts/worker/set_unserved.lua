@@ -27,6 +27,8 @@ local queue, max_waiting = ARGV[7], ARGV[8]
 local run, more = read_run(run_key, { 'created', 'pushed' })
 if not run or not prove_claim(claimed_key, text) then return 0 end
 redis.call('LLEN', unserved_items_key)
+need_right('LPUSH', unserved_items_key, '')
+need_right('HSET', run_key, 'turn', 'unserved')
 local is_counted = is_turn and not is_paused and is_live(run) and not is_held(run) and string.match(run.turn, '^%S+') == worker
 local crowd = is_counted and find_crowd_of_run(run, run_key, waiting_pushed_key, more[1], more[2], max_waiting)
 if crowd then return crowd end
