@@ -67,6 +67,23 @@ struct HandshakeTests {
             #expect(error.message.contains("URL"))
         }
     }
+
+    @Test(arguments: [
+        ("\u{FEFF}hunter2", "a byte order mark at its beginning"), ("hun\0ter2", "a NUL"),
+        ("hun\nter2", "a line break inside"), ("hunter2 ", "a space at its end"),
+    ])
+    func `Of a refused password from a file it is said what nobody sees in it`(password: String, slip: String) {
+        var address = plain
+        address.password = password
+        let refusal = ["AUTH": "WRONGPASS invalid username-password pair or user is disabled."]
+        let handshake = RedisHandshake(address: address, connectionName: nil, passwordPlace: "the file /p")
+        guard case .hopeless(let error) = handshake.outcome(replies(to: handshake, errors: refusal)) else {
+            Issue.record("it is not hopeless")
+            return
+        }
+        #expect(error.message.hasSuffix("the file /p, which has \(slip)"), "\(error.message)")
+        #expect(!error.message.contains("ter2"))
+    }
 }
 
 @Suite("When a link connects")
@@ -94,22 +111,5 @@ struct LinkStateMachineTests {
         #expect(machine.failed() == .nothing)
         #expect(machine.waited() == .nothing)
         #expect(machine.wanted() == .nothing)
-    }
-
-    @Test(arguments: [
-        ("\u{FEFF}hunter2", "a byte order mark at its beginning"), ("hun\0ter2", "a NUL"),
-        ("hun\nter2", "a line break inside"), ("hunter2 ", "a space at its end"),
-    ])
-    func `Of a refused password from a file it is said what nobody sees in it`(password: String, slip: String) {
-        var address = plain
-        address.password = password
-        let refusal = ["AUTH": "WRONGPASS invalid username-password pair or user is disabled."]
-        let handshake = RedisHandshake(address: address, connectionName: nil, passwordPlace: "the file /p")
-        guard case .hopeless(let error) = handshake.outcome(replies(to: handshake, errors: refusal)) else {
-            Issue.record("it is not hopeless")
-            return
-        }
-        #expect(error.message.hasSuffix("the file /p, which has \(slip)"), "\(error.message)")
-        #expect(!error.message.contains("ter2"))
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Stepwise
+import StepwiseRedis
 import StepwiseTesting
 import TestSupport
 import Testing
