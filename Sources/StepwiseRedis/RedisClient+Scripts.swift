@@ -17,9 +17,10 @@ extension RedisClient {
             script: script, keys: keys, arguments: arguments, within: timeout ?? commandTimeout,
             maximumBulk: maximumBulk)
         return submit(call.command, timeout: call.remaining, maximumBulk: maximumBulk).flatMapError { error in
-            (error as? RedisError)?.isUnknownScript == true
-                ? self.loadAndSubmit(call) : self.eventLoop.makeFailedFuture(error)
-        }.flatMapErrorThrowing { error in throw (error as? RedisError)?.naming(script) ?? error }
+            guard let error = error as? RedisError else { return self.eventLoop.makeFailedFuture(error) }
+            return error.isUnknownScript
+                ? self.loadAndSubmit(call) : self.eventLoop.makeFailedFuture(error.naming(script))
+        }
     }
 
     /// Executes a script many times, in one write; where the server does not know it, those calls once more, after its source.
@@ -36,7 +37,10 @@ extension RedisClient {
         let unknown = replies.indices.filter {
             if case .failure(let error) = replies[$0] { error.isUnknownScript } else { false }
         }
-        if unknown.isEmpty { return replies.map { reply in reply.mapError { $0.naming(script) } } }
+        for index in replies.indices {
+            if case .failure(let error) = replies[index] { replies[index] = .failure(error.naming(script)) }
+        }
+        if unknown.isEmpty { return replies }
         let again: [Result<RedisValue, RedisError>]
         do throws(RedisError) {
             try await load(script, timeout: commandTimeout)
@@ -78,8 +82,8 @@ extension RedisClient {
         let call = ScriptCall(script: script, keys: keys, arguments: arguments, within: commandTimeout)
         let command = RedisCommand(call.command, timeout: commandTimeout, deadline: call.deadline)
         command.onCompletion { [self] reply in
-            if case .failure(let error) = reply, error.isUnknownScript { return load(call, body) }
-            body(reply.mapError { $0.naming(script) })
+            guard case .failure(let error) = reply else { return body(reply) }
+            if error.isUnknownScript { load(call, body) } else { body(.failure(error.naming(script))) }
         }
         hand(over: CollectionOfOne(command))
     }
@@ -94,6 +98,7 @@ extension RedisClient {
         submit(call.script.loading, timeout: call.remaining)
             .flatMapErrorThrowing { error in throw (error as? RedisError)?.loading(call.script) ?? error }
             .flatMap { _ in self.submit(call.command, timeout: call.remaining, maximumBulk: call.maximumBulk) }
+            .flatMapErrorThrowing { error in throw (error as? RedisError)?.naming(call.script) ?? error }
     }
 
     nonisolated(nonsending) private func load(
