@@ -76,20 +76,20 @@ extension Scenarios {
                     return name
                 }
             }
-            try await withWorker([work], configuration: .init(queues: ["a", "b"], concurrency: 2)) {
+            try await withWorker([work], configuration: .init(queues: ["a", "b"], concurrency: 1)) {
                 client, server in
                 try await eventually("all lists are waited for") { try await waiting(server) == 4 }
                 let first = try await client.enqueue(
-                    work.workflowName, each: (0..<900).map { "a\($0)" }, .queue("a"))
+                    work.workflowName, each: (0..<400).map { "a\($0)" }, .queue("a"))
                 try await eventually("the slots are taken") { begun.all.count >= 10 }
-                for number in 0..<30 {
+                for number in 0..<15 {
                     let name = "b\(number)"
                     let run = try await client.enqueue(work, name, .queue("b"))
                     #expect(try await run.result(timeout: patience) == name)
                 }
-                // Four or five of the others go before each; they are a hundred at times if it has to be lucky.
+                // A few of the others go before each; if it had to be lucky, nearly all would.
                 let others = begun.all.count { $0.hasPrefix("a") }
-                #expect(others < 220, "\(others)")
+                #expect(others < 150, "\(others)")
                 for run in first { _ = try await run.result(timeout: patience) }
             }
         }
