@@ -24,19 +24,20 @@ package struct OutcomeRecord: Sendable, Hashable {
     ) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(160)
-        func add(_ words: String) {
+        // By `inout`: each access to a variable that a function captures is checked for others.
+        func add(_ words: String, to text: inout [UInt8]) {
             var words = words
             words.withUTF8 { text.append(contentsOf: $0) }
         }
-        add("{\"step\":")
+        add("{\"step\":", to: &text)
         JSON.append(step, to: &text)
-        if let kind { add(",\"kind\":\(JSON.string(kind))") }
-        if let child { add(",\"child\":\(JSON.string(child))") }
-        if let key { add(",\"key\":\(key)") }
-        if attempts != 1 { add(",\"attempts\":\(attempts)") }
-        add(",\"took\":")
-        add(String(took))
-        add(",\"claim\":")
+        if let kind { add(",\"kind\":\(JSON.string(kind))", to: &text) }
+        if let child { add(",\"child\":\(JSON.string(child))", to: &text) }
+        if let key { add(",\"key\":\(key)", to: &text) }
+        if attempts != 1 { add(",\"attempts\":\(attempts)", to: &text) }
+        add(",\"took\":", to: &text)
+        add(String(took), to: &text)
+        add(",\"claim\":", to: &text)
         JSON.append(claim, to: &text)
         return text
     }
