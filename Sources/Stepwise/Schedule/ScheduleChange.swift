@@ -70,7 +70,7 @@ extension StoredSchedule {
     }
 
     /// With the first tick after `now` as its next one, where ticks that are still to come count as dealt with: Redis' clock was ahead then. A clock
-    /// that goes back by seconds is no reason: a tick would come twice.
+    /// that goes back by seconds changes nothing: a tick would come twice.
     ///
     /// - Returns: `nil` if its next tick is no later than that, or this system cannot tell.
     package func setAnew(now: Int) -> StoredSchedule? {

@@ -181,6 +181,26 @@ extension Scenarios {
             }
         }
 
+        /// Lets the run "the-child" of `child` end, and retention, which keeps what has completed for a millisecond, come and leave it.
+        ///
+        /// - Returns: what `delete` throws of it then.
+        private func refusalToDeleteAfterRetention(
+            _ child: Workflow<Int, Int>, _ server: RedisServer, _ client: StepwiseClient
+        ) async throws -> StepwiseError? {
+            let brief = StepwiseWorker.Configuration(queues: ["children"], completedRetention: .milliseconds(1))
+            var error: StepwiseError?
+            try await withWorkers(server, child, configuration: brief) {
+                try await eventually("the child does not end") {
+                    try await client.handle("the-child").details().status == .completed
+                }
+                let other = try await client.enqueue(child, 1, .queue("children"))
+                try await eventually("retention does not come") { (try? await other.details()) == nil }
+                #expect(try await client.handle("the-child").details().status == .completed)
+                error = await #expect(throws: StepwiseError.self) { try await client.delete("the-child") }
+            }
+            return error
+        }
+
         @Test(.scenario(64))
         func `An ended child stays until its parent has read its end, however old it is`() async throws {
             let child = Workflow("child") { (context, number: Int) async throws -> Int in
@@ -190,7 +210,6 @@ extension Scenarios {
                 try await context.invoke(child, number, id: "the-child", .queue("children"))
             }
             let parents = StepwiseWorker.Configuration(queues: ["parents"])
-            let brief = StepwiseWorker.Configuration(queues: ["children"], completedRetention: .milliseconds(1))
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let run = try await client.enqueue(parent, 4, id: "the-parent", .queue("parents"))
@@ -200,15 +219,8 @@ extension Scenarios {
                     }
                 }
                 // Nobody serves the parent's queue meanwhile.
-                try await withWorkers(server, child, configuration: brief) {
-                    try await eventually("the child does not end") {
-                        try await client.handle("the-child").details().status == .completed
-                    }
-                    let other = try await client.enqueue(child, 1, .queue("children"))
-                    try await eventually("retention does not come") { (try? await other.details()) == nil }
-                    #expect(try await client.handle("the-child").details().status == .completed)
-                    #expect(await errorCode { try await client.delete("the-child") } == .wrongStatus)
-                }
+                let error = try await refusalToDeleteAfterRetention(child, server, client)
+                #expect(error?.code == .wrongStatus)
                 try await withWorkers(server, parent, configuration: parents) {
                     let output = try await run.result(timeout: patience)
                     #expect(output == 8)
@@ -243,7 +255,6 @@ extension Scenarios {
                 return try await doubled
             }
             let parents = StepwiseWorker.Configuration(queues: ["parents"])
-            let brief = StepwiseWorker.Configuration(queues: ["children"], completedRetention: .milliseconds(1))
             try await RedisServer.withServer { server in
                 let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
                 let run = try await client.enqueue(parent, 4, id: "the-parent", .queue("parents"))
@@ -255,18 +266,10 @@ extension Scenarios {
                     #expect(await errorCode { _ = try await run.result(timeout: patience) } == .runFailed)
                 }
                 #expect(try await client.handle("the-child").details().status == .queued)
-                try await withWorkers(server, child, configuration: brief) {
-                    try await eventually("the child does not end") {
-                        try await client.handle("the-child").details().status == .completed
-                    }
-                    let other = try await client.enqueue(child, 1, .queue("children"))
-                    try await eventually("retention does not come") { (try? await other.details()) == nil }
-                    #expect(try await client.handle("the-child").details().status == .completed)
-                    let error = await #expect(throws: StepwiseError.self) { try await client.delete("the-child") }
-                    #expect(error?.code == .wrongStatus)
-                    let words = #"once it is resumed step "child" may ask for this run again"#
-                    #expect(error?.message.contains(words) == true)
-                }
+                let error = try await refusalToDeleteAfterRetention(child, server, client)
+                #expect(error?.code == .wrongStatus)
+                let words = #"once it is resumed step "child" may ask for this run again"#
+                #expect(error?.message.contains(words) == true)
                 isMended.set()
                 try await client.resume(run.id)
                 // Nobody could do another child.

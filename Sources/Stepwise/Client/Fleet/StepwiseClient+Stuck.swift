@@ -64,7 +64,7 @@ extension StepwiseClient {
         let ready = try await lengths(of: names.map { keys.queue($0) })
         let pushed = try await lengths(of: names.map { keys.inbox($0) })
         for (index, queue) in names.enumerated() {
-            // Whoever may push makes an inbox of any name: one that no worker has named is no reason.
+            // Whoever may push makes an inbox of any name: one that no worker has named does not count.
             let count = ready[index] + (named.contains(queue) ? pushed[index] : 0)
             if count > 0 { held[queue] = count }
         }
