@@ -2,11 +2,14 @@
 # make test [FILTER='Redis is killed']  the whole suite, or the tests whose names match a regular expression
 # make smoke                           the tests that need no redis-server: less than a minute, once built
 # make mutants [ONLY=rule-4]           plants the defects of Tests/Mutants one after the other, and expects the tests to find each; hours
-# make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost
+# make chaos [SECONDS=40] [SEED=1]      workers and Redis are killed, frozen and restarted at random; nothing may be lost, and
+#                                      explain must agree with the doctor and with what becomes of the runs
 # make attack [SECONDS=60] [SEED=1] [CORPUS=producer|workflows|both]
 #                                      a hostile producer and the worst workflows against a fleet of three; uses the build of make test;
 #                                      ARGS=--spin adds endless loops
 # make outages [ONLY=killed,full]      takes a fleet through ten outages of Redis, and prints what users and operators see in each: about 10 min
+# make oncall [ONLY=poison,full]       makes the faults of somebody on call one after the other: `stepwise explain` has to name each in its first
+#                                      line, and the remedy that it prints has to work: about a minute and a half
 # make bench [ARGS=--long]             what Stepwise does beside what Redis alone does; ARGS='--only chain,latency' for a part of it,
 #                                      ARGS='sleepers --count 1000000' for runs that sleep and wake, ARGS=steady for ten minutes of steady
 #                                      load in which a worker's memory may not grow
@@ -26,7 +29,7 @@ CORPUS ?= both
 FILTER ?=
 export FILTER  # a recipe has it as it was written, with its spaces and quotes
 
-.PHONY: help demo test smoke mutants chaos attack outages bench lint model model-mutants guard nightly deps
+.PHONY: help demo test smoke mutants chaos attack outages oncall bench lint model model-mutants guard nightly deps
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -61,6 +64,11 @@ outages:
 	@.ci/deps.sh test
 	@swift build --product TestWorker && swift build --product stepwise
 	@python3 .ci/outages.py "$$(swift build --show-bin-path)" $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+oncall:
+	@.ci/deps.sh test
+	@swift build --product TestWorker && swift build --product stepwise
+	@python3 .ci/oncall.py "$$(swift build --show-bin-path)" $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 bench:
 	@.ci/deps.sh test

@@ -216,10 +216,12 @@ let package = Package(
                 "StepwiseRedis",
                 "StepwiseTesting",
                 "TestSupport",
+                "TestWorker",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
+            exclude: ["Schemas"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -5,9 +5,12 @@ Usage: .ci/chaos.py BIN [SECONDS] [SEED]     (BIN: the folder with TestWorker an
 
 For SECONDS, runs of the test workflows are pushed, and meanwhile workers are killed, frozen past their lease, woken, asked to leave, Redis is
 killed and restarted, runs are cancelled, paused, resumed and restarted, queues and workflows are paused. Then the fleet may finish: every
-run has to end, `stepwise doctor` must find nothing, and what has completed must have the output that its workflow always has. The same seed
-makes the same choices; when they happen is up to the machine. Uses a redis-server of its own and ends what it has started.
+run has to end, `stepwise doctor` must find nothing, and what has completed must have the output that its workflow always has. Meanwhile
+`stepwise explain` is held against both: a run that the doctor calls stuck is not moving, a run that the doctor finds sound is not one that
+nobody moves, and a run that ends untouched was not stuck. The same seed makes the same choices; when they happen is up to the machine. Uses a
+redis-server of its own and ends what it has started.
 """
+import collections
 import json
 import os
 import random
@@ -17,7 +20,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 
 bin_folder = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else sys.exit(__doc__)
 seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 40
@@ -41,6 +46,11 @@ outputs = {
 # These end only when their time is up or somebody cancels them.
 endless = {"tidying", "guardian", "waiting", "crowd"}
 live = ["queued", "running", "unserved", "parked", "paused", "ending"]
+# The doctor's violations with which a run does not go on.
+stopping = {
+    "stepWithoutMover", "stepNotInline", "heldStepOfMovingRun", "stepWithoutChild", "stepWithoutEvent", "unreadableOpenStep",
+    "turnMissing", "nobodyMovesRun", "historyNotDelivered", "unknownStatus", "limitNotKept", "endingWithoutMover",
+}
 
 folder = tempfile.mkdtemp(prefix="chaos-")
 socket = folder + "/redis.sock"
@@ -138,11 +148,125 @@ def live_ids():
     return {run: status for status in live for run in redis("ZRANGE", f"{key}runs:{status}", "0", "-1").split()}
 
 
+def fleet_is_well():
+    """Whether as many workers as there should be have beaten just now."""
+    now = redis("TIME").split()
+    return len(now) == 2 and int(redis("ZCOUNT", key + "workers", str(int(now[0]) * 1000 - 1500), "+inf") or 0) >= len(workers)
+
+
+class Agreement:
+    """Holds explain against the doctor and against what becomes of the runs. Its choices are its own: the seed's stay what they are."""
+
+    def __init__(self):
+        self.choice = random.Random(seed)
+        self.amid, self.after = collections.Counter(), collections.Counter()
+        self.doctors, self.failures = 0, []
+        # What was called stuck while the fleet was well, and what was done something about.
+        self.stuck, self.touched = {}, set()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+
+    def ask(self, *words):
+        """What a command answers as JSON; None while Redis does not."""
+        try:
+            answer = subprocess.run(
+                ["nice", "-n", "10", bin_folder + "/stepwise", *words, "--json"], capture_output=True, text=True, env=environment,
+                timeout=30)
+            return json.loads(answer.stdout)
+        except (subprocess.TimeoutExpired, ValueError):
+            return None
+
+    def explain(self, run):
+        found = self.ask("explain", run, "--timeout", "5s")
+        if not found or not found.get("status"):
+            return None
+        (self.after if self.over.is_set() else self.amid)[found["verdict"]] += 1
+        return found
+
+    def examine(self):
+        """The doctor's violations that stop a run, by run; None while Redis does not answer. Under "" what concerns no run."""
+        report = self.ask("doctor")
+        if not report or "violations" not in report:
+            return None
+        self.doctors += 1
+        named = collections.defaultdict(set)
+        for violation in report["violations"]:
+            if violation["kind"] in stopping or not violation["run"]:
+                named[violation["run"] or ""].add((violation["kind"], violation["step"]))
+        return named
+
+    def sample(self, ids, most):
+        return self.choice.sample(sorted(ids), min(most, len(ids)))
+
+    def look(self, runs):
+        """The doctor stands on both sides of what explain says of a run that he names; explain on both sides of what he does not name."""
+        named = self.examine()
+        for run in self.sample([run for run in named or () if run], 5):
+            found = self.explain(run)
+            if found and found["verdict"] == "moving":
+                again = self.examine()
+                if again and named[run] & again.get(run, set()):
+                    self.fail(run, f"is moving for explain, and the doctor finds {sorted(named[run], key=str)}", found)
+        for run in runs:
+            self.doubt(run, self.explain(run))
+
+    def doubt(self, run, found):
+        if not found or found["cause"] != "nobodyMoves":
+            return
+        named = self.examine()
+        again = self.explain(run)
+        if again and named is not None and not named.get(run) and not named.get("") and again["sentence"] == found["sentence"]:
+            self.fail(run, "is sound for the doctor", again)
+
+    def fail(self, run, what, found):
+        self.failures.append(f"run {run} {what}: explain says {json.dumps(found, ensure_ascii=False)}")
+
+    def watch(self):
+        try:
+            while not self.over.wait(1):
+                self.look(self.sample(live_ids(), 5))
+        except Exception:
+            self.failures.append(traceback.format_exc())
+
+    def note(self, runs):
+        """While the fleet is well and nobody does anything about these runs."""
+        for run in runs:
+            found = self.explain(run)
+            self.doubt(run, found)
+            if found and found["verdict"] == "stuck":
+                self.stuck.setdefault(run, found)
+
+    def touch(self, run):
+        self.touched.add(run)
+        self.stuck.pop(run, None)
+
+    def judge(self):
+        """Once all have ended: those that were called stuck and that nobody touched, nor those they were made by."""
+        for run, found in self.stuck.items():
+            family = [run]
+            while parent := redis("HGET", f"{key}run:{family[-1]}", "parent"):
+                family.append(parent.split()[0])
+            status, error = [redis("HGET", f"{key}run:{run}", field) for field in ("status", "error")]
+            # A time limit ends what is stuck, too, and takes its children along.
+            by_itself = status == "completed" or status == "failed" and '"RunTimeout"' not in error
+            if by_itself and not self.touched.intersection(family):
+                self.fail(run, f"is {status} by itself", found)
+
+    def told(self):
+        def kinds(verdicts):
+            return ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none"
+
+        count = sum((self.amid + self.after).values())
+        return f"{count} explanations beside {self.doctors} doctors: amid the chaos {kinds(self.amid)}; after it {kinds(self.after)}"
+
+
 server = start_redis()
 failures = []
+agreement = Agreement()
 try:
     for _ in range(3):
         start_worker()
+    agreement.thread.start()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for _ in range(random.randint(1, 6)):
@@ -155,6 +279,11 @@ try:
             wake(worker)
     stepwise("resume", "--queue", "default")
     stepwise("resume", "--workflow", "branches")
+    agreement.over.set()
+    agreement.thread.join()
+    well = time.monotonic() + 30
+    while not fleet_is_well() and time.monotonic() < well:
+        time.sleep(0.2)
     deadline = time.monotonic() + 300
     while True:
         left = live_ids()
@@ -162,11 +291,17 @@ try:
             break
         if time.monotonic() > deadline:
             failures.append(f"{len(left)} runs have not ended: {dict(list(left.items())[:10])}")
+            for run in list(left)[:5]:
+                failures.append(stepwise("explain", run).stdout)
             break
+        if fleet_is_well():
+            agreement.note(agreement.sample(left, 8))
         for run, status in left.items():
             if status == "paused":
+                agreement.touch(run)
                 stepwise("resume", run)
             elif redis("HGET", f"{key}run:{run}", "workflow") in endless:
+                agreement.touch(run)
                 stepwise("cancel", run)
         time.sleep(1)
 
@@ -181,7 +316,10 @@ try:
             failures.append(f"run {run} of {workflow}, which Redis had taken, is nowhere")
         if status == "completed" and outputs[workflow] and not re.fullmatch(f'"{outputs[workflow]}"', output):
             failures.append(f"run {run} of {workflow} has the output {output}")
+    agreement.judge()
+    failures += agreement.failures
     print(f"chaos: seed {seed}: {len(runs)} runs, {started} workers; {doctor.stdout.strip().splitlines()[-1]}")
+    print(f"  {agreement.told()}")
     for (workflow, status), count in sorted(ends.items()):
         print(f"  {workflow} {status}: {count}")
 finally:

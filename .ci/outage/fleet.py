@@ -46,6 +46,8 @@ class Fleet:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("STEPWISE_")}
         self.environment.update(TEST_WORKER_LOG="debug", SWIFT_BACKTRACE="enable=no")
         self.password = None
+        # Of Redis' process; `None`: this one's.
+        self.server_environment = None
         # Runs of which a worker may have ended in the middle of an `.atMostOnce` step.
         self.interrupted = set()
         # Whether clients are refused, and are told so at once.
@@ -62,7 +64,7 @@ class Fleet:
     def serve(self, path, log, *arguments):
         server = subprocess.Popen(
             ["redis-server", "--unixsocket", path, "--dir", self.folder, "--save", "", "--loglevel", "notice", "--logfile", self.folder + "/" + log,
-             *arguments], stdout=subprocess.DEVNULL)
+             *arguments], stdout=subprocess.DEVNULL, env=self.server_environment if path == self.path else None)
         deadline = time.monotonic() + 30
         while True:
             try:

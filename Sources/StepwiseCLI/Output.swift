@@ -43,6 +43,12 @@ enum Output {
         complain(lines: isWhole ? [start + (lines.first ?? "")] + lines.dropFirst() : lines)
     }
 
+    /// Shows how far something has come, on a line of stderr that the next call replaces; `nil` clears it. Only at a terminal.
+    static func replaceLine(_ line: String?) {
+        let file = FileHandle.standardError.fileDescriptor
+        if isatty(file) == 1 { write("\r\u{1B}[K" + (line?.printable ?? ""), to: file) }
+    }
+
     /// Of a list that was read with one entry more than is to be shown: those to show. Says if there are more.
     static func page<Element>(_ entries: [Element], _ limit: Int) -> [Element] {
         if entries.count > limit { complain("there are more: raise --limit") }
@@ -51,6 +57,20 @@ enum Output {
 
     /// How many entries to read for ``page(_:_:)``.
     static func oneMore(than limit: Int) -> Int { limit == .max ? limit : limit + 1 }
+
+    /// Whether people see complaints as they are written.
+    static var isComplaintAtTerminal: Bool { isatty(FileHandle.standardError.fileDescriptor) == 1 }
+
+    /// Writes to stderr how far something is; nothing for `nil`. The text is the command line's own: nothing stored is in it.
+    static func progress(_ text: String?) {
+        if let text { write(text, to: FileHandle.standardError.fileDescriptor) }
+    }
+
+    /// Whether nobody reads the answers any more, as after `| head`.
+    static var isReaderGone: Bool {
+        var answers = pollfd(fd: FileHandle.standardOutput.fileDescriptor, events: 0, revents: 0)
+        return poll(&answers, 1, 0) == 1 && answers.revents & Int16(POLLERR | POLLHUP) != 0
+    }
 
     private static func complain(lines: [String]) {
         write(
@@ -86,6 +106,9 @@ enum Output {
 
     /// A length of time in its two largest units, such as `2h 5m` or `340ms`; `-` for none.
     static func length(_ length: Duration?) -> String { Self.length(length?.wholeMilliseconds) }
+
+    /// How long ago a time is, both in milliseconds since 1970; nothing for a time to come. Anybody may have written it.
+    static func length(since time: Int?, at now: Int) -> String { length(time.map { now - min(now, max(0, $0)) }) }
 
     /// When a schedule's ticks come.
     static func timing(_ timing: ScheduleTiming) -> String {

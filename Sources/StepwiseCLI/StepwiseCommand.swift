@@ -12,11 +12,13 @@ struct StepwiseCommand: AsyncParsableCommand {
             """,
         version: stepwiseVersion,
         subcommands: [
-            EnqueueCommand.self, StatusCommand.self, HistoryCommand.self, PauseCommand.self, ResumeCommand.self,
+            EnqueueCommand.self, StatusCommand.self, ExplainCommand.self, HistoryCommand.self, TailCommand.self,
+            ChildrenCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
             CancelCommand.self, NotifyCommand.self, EventsCommand.self, CallbackCommand.self,
             DeadCommand.self,
-            RunsCommand.self, SchedulesCommand.self, ScheduleCommand.self,
-            WorkersCommand.self, QueuesCommand.self, DoctorCommand.self, HealthCommand.self,
+            RunsCommand.self, IndexCommand.self, SchedulesCommand.self, ScheduleCommand.self,
+            WorkersCommand.self, StatsCommand.self, QueuesCommand.self, DoctorCommand.self, HealthCommand.self,
+            NamespaceCommand.self,
         ])
 }
 

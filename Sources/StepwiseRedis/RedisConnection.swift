@@ -15,8 +15,10 @@ final class RedisConnection: ChannelInboundHandler {
     private let peer: TLSPeer?
     private let authorities: [UInt8]?
     private var context: ChannelHandlerContext?
-    private var outgoing = ByteBuffer()
-    private var pending = CircularBuffer<RedisCommand>()
+    // Not checked: everything is on the event loop, and what changes one of them calls nobody who could come back to it. A check costs as
+    // much as the rest of the access, for every command.
+    @exclusivity(unchecked) private var outgoing = ByteBuffer()
+    @exclusivity(unchecked) private var pending = CircularBuffer<RedisCommand>()
     private(set) var lastRead = NIODeadline.now()
     private(set) var hasAnswered = false
     /// Whether the server has shown a certificate: it speaks TLS.

@@ -20,9 +20,12 @@ package final class ReplyParser {
     /// The scanner of the reply that has begun; `nil` while hiredis stands at the beginning of one.
     private var scanner: ReplyScanner?
     /// The length of the longest bulk of the last reply that became an excerpt; `nil` if none did.
-    package private(set) var longestCut: Int?
+    package var longestCut: Int? { longest }
+    // Private: each access to a stored property that other modules see is checked, for every reply.
+    private var longest: Int?
     /// The most bytes that hiredis has held of a reply that did not come in one piece. For tests.
-    package private(set) var mostHeld = 0
+    package var mostHeld: Int { most }
+    private var most = 0
 
     package init() {
         reader = ReplyParser.makeReader()
@@ -48,7 +51,7 @@ package final class ReplyParser {
     /// The next whole reply, or `nil` until more bytes are fed.
     /// - Parameter maximumBulk: a longer bulk in it becomes an excerpt. It is to be the same until the reply is whole.
     package func next(maximumBulk: Int = RedisOptions.defaultMaximumBulk) throws(RedisError) -> RedisValue? {
-        longestCut = nil
+        longest = nil
         if scanner == nil {
             let unread = reader.pointee.len - reader.pointee.pos
             if unread == 0 {
@@ -58,12 +61,12 @@ package final class ReplyParser {
             if unread <= maximumBulk, let reply = try parsed() { return reply }
             try scan(last: unread, maximumBulk)
         }
-        mostHeld = max(mostHeld, reader.pointee.len)
+        most = max(most, reader.pointee.len)
         guard let reply = try parsed() else { return nil }
         let cuts = scanner?.cuts ?? []
         scanner = nil
         guard !cuts.isEmpty else { return reply }
-        longestCut = cuts.map(\.length).max()
+        longest = cuts.map(\.length).max()
         var (place, left) = (0, cuts[...])
         return reply.marking(&left, from: &place)
     }

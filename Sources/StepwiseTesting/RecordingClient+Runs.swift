@@ -39,6 +39,19 @@ extension RecordingClient: RunSource {
 
     package func history(ofRun id: String) async throws -> [RecordedStep] { [] }
 
+    package func explain(_ id: String) async throws -> Explanation {
+        var picture = RunPicture(id: id, now: wallClockMilliseconds())
+        if let details = try await details(ofRun: id) {
+            var run = SeenRun()
+            (run.workflow, run.status, run.queue, run.error) = (
+                details.workflow, details.status, details.queue, details.error
+            )
+            run.turn = run.status == .queued ? "queue" : ""
+            (picture.run, picture.isShallow) = (run, true)
+        }
+        return Explanation(picture, keys: try Keys(namespace: "default"))
+    }
+
     package func awaitEnd(ofRun id: String, isNew: Bool, timeout: Duration?) async throws -> RunEnd? {
         guard order(id) != nil else { return nil }
         do {
@@ -65,7 +78,7 @@ extension RecordingClient: RunSource {
         return .alreadyEnded(end.status)
     }
 
-    package func pause(_ id: String, reason: String) async throws -> Bool {
+    package func pause(_ id: String, reason: String, by: String?) async throws -> Bool {
         try change(id) { run in
             defer { run.isPaused = true }
             return !run.isPaused
@@ -74,6 +87,12 @@ extension RecordingClient: RunSource {
 
     package func resume(_ id: String, from step: String?) async throws {
         try change(id) { $0.isPaused = false }
+    }
+
+    package func retry(_ id: String, step: String) async throws -> Int {
+        if order(id) == nil { throw noSuchRun(id) }
+        throw StepwiseError(
+            .wrongStatus, "run \(id) has no steps that could be retried: a RecordingClient executes nothing")
     }
 
     package func notify(

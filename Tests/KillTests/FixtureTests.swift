@@ -9,8 +9,8 @@ import TestWorkflows
 /// What a release left in Redis is replayed and finished by the next. Each release adds a fixture that is never changed; until 0.1.0 there is one,
 /// made anew with each change of the data format.
 @Suite(.serialized) struct FixtureTests {
-    @Test(arguments: ["format-3-draft-5"])
-    func `Runs in every state that data format 3-draft-5 knows are finished by this version`(_ name: String)
+    @Test(arguments: ["format-3-draft-6"])
+    func `Runs in every state that data format 3-draft-6 knows are finished by this version`(_ name: String)
         async throws
     {
         try await RedisServer.withServer { server in
@@ -47,7 +47,7 @@ import TestWorkflows
         }
     }
 
-    @Test(arguments: ["format-3-draft-5"])
+    @Test(arguments: ["format-3-draft-6"])
     func `The histories of earlier releases are replayed by this one's code, and changed code is told from it`(
         _ name: String
     ) async throws {

@@ -229,18 +229,37 @@ struct CommandTests {
     @Test func `A run, a queue and a workflow are paused, shown as such, and resumed`() async throws {
         try await Fixture.with { fixture in
             _ = try await fixture.stepwise("enqueue", "double", "21", "--id", "r1")
-            #expect(try await fixture.stepwise("pause", "r1", "--reason", "lunch").output == "r1\n")
+            #expect(try await fixture.stepwise("pause", "r1", "--reason", "lunch", "--by", "Ada").output == "r1\n")
+            let twice = try await fixture.stepwise("pause", "r1").output
+            #expect(twice == "r1 was paused before: lunch (by Ada)\n")
             let status = try document(try await fixture.stepwise("status", "r1", "--json").output)
-            #expect(status["status"] as? String == "paused" && status["reason"] as? String == "paused: lunch")
+            #expect(status["status"] as? String == "paused" && status["reason"] as? String == "paused: lunch (by Ada)")
             #expect(try await fixture.stepwise("runs", "--status", "paused").output.contains("lunch"))
             #expect(try await fixture.stepwise("resume", "r1").output == "r1\n")
-            #expect(try await fixture.stepwise("pause", "--queue", "default", "--workflow", "double").code == 0)
-            #expect(try await fixture.stepwise("pause", "--queue", "default").output == "default was paused before\n")
+            let words = ["--reason", "no stock", "--by", "Ada"]
+            #expect(try await fixture.run(["pause", "--queue", "default"] + words).code == 0)
+            let environment = ["SUDO_USER": "", "USER": "grace"]
+            #expect(try await fixture.run(["pause", "--workflow", "double"], environment).code == 0)
+            let again = try await fixture.stepwise("pause", "--queue", "default").output
+            #expect(again.hasPrefix("default was paused before, since 2"), "\(again)")
+            #expect(again.hasSuffix(", by Ada: no stock\n"), "\(again)")
+            let json = try document(try await fixture.stepwise("pause", "--queue", "default", "--json").output)
+            let before = json["before"] as? [String: Any]
+            #expect(json["isNew"] as? Bool == false && before?["by"] as? String == "Ada" && before?["since"] is Int)
             let shown = try await fixture.stepwise("status", "r1").output
             #expect(shown.contains("paused queue") && shown.contains("paused workflow"), "\(shown)")
+            #expect(shown.contains(", by Ada: no stock") && shown.contains(", by grace@"), "\(shown)")
+            let paused = try document(try await fixture.stepwise("status", "r1", "--json").output)["pausedQueue"]
+            #expect((paused as? [String: Any])?["reason"] as? String == "no stock")
+            let table = try await fixture.stepwise("queues").output
+            #expect(table.contains("PAUSED QUEUE") && table.contains("Ada  no stock"), "\(table)")
             let queues = try document(try await fixture.stepwise("queues", "--json").output)
-            #expect((queues["queues"] as? [[String: Any]])?.first?["pausedSince"] is Int)
-            #expect((queues["pausedWorkflows"] as? [String: Int])?.keys.sorted() == ["double"])
+            let queue = (queues["queues"] as? [[String: Any]])?.first
+            #expect(queue?["pausedSince"] is Int && queue?["pausedBy"] as? String == "Ada")
+            #expect(queue?["pausedReason"] as? String == "no stock")
+            let workflows = queues["pausedWorkflows"] as? [String: [String: Any]]
+            #expect(workflows?.keys.sorted() == ["double"] && workflows?["double"]?["since"] is Int)
+            #expect((workflows?["double"]?["by"] as? String)?.hasPrefix("grace@") == true)
             #expect(try await fixture.stepwise("doctor").code == 0)
             #expect(try await fixture.stepwise("resume", "--queue", "default", "--workflow", "double").code == 0)
             #expect(try await fixture.stepwise("pause").code == 64)

@@ -186,6 +186,16 @@ struct DoctorTests {
             .scheduleWithoutTimer, "schedule \"lost\""
         ),
         ([["ZADD ~delayed 9", "default schedule ghost4 9000"]], .timerWithoutSchedule, "schedule \"ghost4\""),
+        ([["HSET ~busy:gone-2-a 1 {}"]], .busyWithoutWorker, "[stepwise:{default}:busy:gone-2-a]"),
+        (
+            [["HSET ~meta indexes tenant"], ["HSET ~run:done labels", #"{"tenant":"acme"}"#]], .notIndexed,
+            "such as run done"
+        ),
+        ([["ZADD ~label:tenant 0", "acme\n000000000000001\nghost6"]], .indexedWrongly, "such as run ghost6"),
+        (
+            [["ZADD ~label:odd 0", "acme\n000000000000001\nghost7"]], .indexOfNoLabel,
+            "[stepwise:{default}:label:odd]"
+        ),
         ([["SET ~cache:x 1"]], .unknownKey, "[stepwise:{default}:cache:x]"),
         (
             [["LPUSH ~queue:a}:queue:b", #"{"workflow":"pay"}"#]], .unknownKey,
@@ -234,6 +244,8 @@ struct DoctorTests {
             }
             #expect(
                 lines.count == Self.plants.count + 1, "besides the summary there is one line for each:\n\(end.output)")
+            let report = try await Doctor(fixture.client, pause: .milliseconds(10)).examine()
+            try await expectAgreement(fixture.client, report)
         }
     }
 

@@ -150,7 +150,7 @@ struct HelpfulTests {
             try await addWorker(fixture, "w-1-a", beat: try await fixture.client.redisTime() + 3_600_000)
             #expect(try await fixture.stepwise("schedule", "create", "weekly", "double", "--every", "1h").code == 0)
             let mistyped: [(String, Int32, String)] = [
-                ("statsu r", 64, "status"), ("dead shwo r", 64, "show"), ("schedul show weekly", 64, "schedule"),
+                ("statuss r", 64, "status"), ("dead shwo r", 64, "show"), ("schedul show weekly", 64, "schedule"),
                 ("runs --status fialed", 64, "failed"), ("cancel --status qeued", 64, "queued"),
                 ("enqueue duoble 1", 0, "double"), ("enqueue double 1 --queue oders", 0, "orders"),
                 ("runs --workflow dubble", 0, "double"), ("dead list --workflow Double", 0, "double"),
@@ -228,6 +228,38 @@ struct HelpfulTests {
             let frozen = try await fixture.stepwise("health", "--timeout", "7")
             fixture.server.resume()
             #expect(frozen.code == 1 && frozen.complaint.hasSuffix("\(place) 7 s\(advice)"), "\(frozen)")
+        }
+    }
+
+    @Test
+    func `Status and history tell when a run began, since when its steps are queued, and how often they may be tried`()
+        async throws
+    {
+        try await Fixture.with { fixture in
+            let time = try await fixture.client.redisTime()
+            try await fixture.send(
+                "HSET ~run:r workflow double status running queue default generation 5 payload 1 created 1 began 1795340073201 recorded 1"
+            )
+            try await fixture.send("ZADD ~runs:running \(time) r")
+            try await fixture.send("HSET ~open:r ship", "run 2 0 item called=1795340075000 waited=340 of=4 17\n{}")
+            try await fixture.send("HSET ~open:r old", "run 1 0 item")
+            try await fixture.send(
+                "HSET ~steps:r 1", #"{"step":"pay","took":3,"claim":"w/1","at":9,"waited":340,"value":1}"#)
+            let status = try await fixture.stepwise("status", "r").output
+            #expect(status.contains("2026-11-22 09:34:33") && status.contains("2 of 4"), "\(status)")
+            let json = try document(try await fixture.stepwise("status", "r", "--json").output)
+            #expect(json["began"] as? Int == 1_795_340_073_201)
+            let open = try #require(json["open"] as? [[String: Any]])
+            let (ship, old) = (
+                open.first { $0["step"] as? String == "ship" }, open.first { $0["step"] as? String == "old" }
+            )
+            #expect(ship?["called"] as? Int == 1_795_340_075_000 && ship?["of"] as? Int == 4)
+            #expect(old?["called"] is NSNull && old?["of"] is NSNull)
+            let history = try await fixture.stepwise("history", "r").output
+            #expect(history.contains("WAITED") && history.contains("340ms"), "\(history)")
+            let recorded = try document(try await fixture.stepwise("history", "r", "--json").output)
+            #expect((recorded["steps"] as? [[String: Any]])?.first?["waited"] as? Int == 340)
+            #expect(recorded["began"] as? Int == 1_795_340_073_201)
         }
     }
 

@@ -28,6 +28,19 @@ struct NamespaceDiagnosisTests {
             } == [.workerHalfRegistered])
     }
 
+    @Test func `What is told of the bodies of a worker that is not there is a leftover`() throws {
+        #expect(try kinds { $0.busy = ["w"] }.isEmpty)
+        #expect(try kinds { $0.busy = ["gone"] } == [.busyWithoutWorker])
+    }
+
+    @Test func `Of the indexes of labels what is missing, what is too much, and an index of no label are named`() throws
+    {
+        #expect(try kinds { $0.indexes.incomplete = ["a"] }.isEmpty)
+        #expect(try kinds { $0.indexes.missing = ["a": ["r"], "b": []] } == [.notIndexed])
+        #expect(try kinds { $0.indexes.wrong = ["a": [Array("x".utf8)]] } == [.indexedWrongly])
+        #expect(try kinds { $0.indexes.undeclared = ["a"] } == [.indexOfNoLabel])
+    }
+
     @Test func `Keys that the contract does not know, and entries that are not work items, are named`() throws {
         #expect(try kinds { $0.strangers = ["cache": "string"] } == [.unknownKey])
         #expect(try kinds { $0.strangers = ["run:r": "string"] } == [.wrongType])
@@ -38,8 +51,9 @@ struct NamespaceDiagnosisTests {
         arguments: [
             ("queue:a.b_C-1", NamespaceKey.queue("a.b_C-1")),
             ("claimed:w-1-a:q.1", .claimed(worker: "w-1-a", queue: "q.1")),
-            ("run:r", .run("r")),
-            ("expected:pushed:q.1", .expectedPushed("q.1")), ("waiting:pushed:q.1", .waitingPushed("q.1")),
+            ("run:r", .run("r")), ("busy:w-1-a", .busy("w-1-a")), ("stats:29000000", .stats("29000000")),
+            ("label:a:b", .label("a:b")), ("expected:pushed:q.1", .expectedPushed("q.1")),
+            ("waiting:pushed:q.1", .waitingPushed("q.1")),
             ("runs:parked", .runs(.parked)), ("runs:ending", .runs(.ending)), ("delayed", .single("delayed")),
             ("run:\u{301}x", .run("\u{301}x")),
         ]
@@ -52,7 +66,7 @@ struct NamespaceDiagnosisTests {
         arguments: [
             "", "run:", "runs:odd", "claimed:w", "claimed::q", "queues:a", "delayed:x", "queue:a:b", "queue:a}:queue:b",
             "waiting:pushed", "waiting:pushed:", "expected:pushed:a b", "expected:x", "waiting:pushedq",
-            "claimed:w-1-a:q:1", "claimed:w-1-a:a}:queue:b",
+            "stats:x", "stats:07", "stats:-7", "stats:+7", "busy:", "claimed:w-1-a:q:1", "claimed:w-1-a:a}:queue:b",
         ]
     )
     func `Other names are nobody's`(_ name: String) {

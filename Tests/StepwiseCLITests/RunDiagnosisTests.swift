@@ -44,6 +44,9 @@ struct RunDiagnosisTests {
             movers[0].place = place
             #expect(try Self.diagnosis(run, movers).violations.isEmpty)
         }
+        // What is known of its queue is not a time limit.
+        run.open = ["c": "run 1 0 item called=99", "d": "run 2 0 item called=99 waited=340 of=4 17\n{}"]
+        #expect(try Self.diagnosis(run, movers).violations.isEmpty)
         run.fields?.delivered = 1
         run.fields?.turn = "w-1-a 3 w-1-a/9"
         movers.append(Mover("turn r 1", .claimed(worker: "w-1-a", queue: "default")))
@@ -327,12 +330,12 @@ struct RunDiagnosisTests {
 
     @Test func `The text that is to replace an open step's is one that a script would write`() throws {
         var (run, movers) = Self.waiting()
-        run.open = ["c": "run 2 1 held total=99 17\n{\"attempt\":1}"]
+        run.open = ["c": "run 2 1 held total=99 waited=340 of=4 17\n{\"attempt\":1}"]
         (run.openCount, run.join) = (1, "1")
         movers = []
         let violations = try Self.diagnosis(run, movers).violations
         let advice = try #require(violations.first { $0.kind == .heldStepOfMovingRun }).advice
-        #expect(advice.contains("'run 2 1 item total=99 17\n{\"attempt\":1}'"))
+        #expect(advice.contains("'run 2 1 item total=99 waited=340 of=4 17\n{\"attempt\":1}'"))
     }
 
     @Test func `A lost work item comes with the command that queues it again`() throws {

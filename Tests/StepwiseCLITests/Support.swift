@@ -6,6 +6,7 @@ import Stepwise
 import StepwiseRedis
 import StepwiseTesting
 import TestSupport
+import Testing
 
 /// What a command left behind.
 struct CommandEnd {
@@ -52,12 +53,27 @@ struct Fixture {
     }
 
     /// Has a worker with these workflows run while `body` does.
-    func withWorker(_ workflows: [any AnyWorkflow], _ body: () async throws -> Void) async throws {
-        let worker = try StepwiseWorker(redis: RedisEndpoint(server.url), workflows: workflows, logger: .silent)
+    func withWorker(
+        _ workflows: [any AnyWorkflow], configuration: StepwiseWorker.Configuration = .init(),
+        _ body: () async throws -> Void
+    ) async throws {
+        let worker = try StepwiseWorker(
+            redis: RedisEndpoint(server.url), workflows: workflows, configuration: configuration, logger: .silent)
         try await serving([worker], body)
     }
 
     // MARK: The command line
+
+    /// Every command that the program has, as the words that name it; those with subcommands are not among them.
+    func commands() async throws -> [String] {
+        func leaves(_ command: [String: Any], _ path: [String]) -> [String] {
+            let subcommands = command["subcommands"] as? [[String: Any]] ?? []
+            if subcommands.isEmpty { return [path.joined(separator: " ")] }
+            return subcommands.flatMap { leaves($0, path + [$0["commandName"] as? String ?? ""]) }
+        }
+        let help = try document(try await stepwise("--experimental-dump-help").output)
+        return leaves(help["command"] as? [String: Any] ?? [:], []).filter { $0 != "help" }
+    }
 
     func stepwise(_ arguments: String..., environment: [String: String] = [:]) async throws -> CommandEnd {
         try await run(arguments, environment)
@@ -72,14 +88,41 @@ struct Fixture {
         try await run(Self.binary, arguments, [:], terminal: PseudoTerminal())
     }
 
+    /// The same with a terminal for stdin, at which a line is typed.
+    func run(_ arguments: [String], typing line: String) async throws -> CommandEnd {
+        let keyboard = try PseudoTerminal()
+        keyboard.type(line + "\n")
+        let end = try await run(Self.binary, arguments, [:], input: keyboard.end)
+        _ = await keyboard.text()
+        return end
+    }
+
     /// A line of shell, in which `$STEPWISE` is the program.
     func shell(_ line: String) async throws -> CommandEnd {
         try await run(URL(fileURLWithPath: "/bin/sh"), ["-c", line], ["STEPWISE": Self.binary.path])
     }
 
-    private func run(
-        _ program: URL, _ arguments: [String], _ more: [String: String], terminal: PseudoTerminal? = nil
-    ) async throws -> CommandEnd {
+    /// The same with a terminal for stderr.
+    func runWithComplaintsAtTerminal(_ arguments: [String]) async throws -> CommandEnd {
+        try await run(Self.binary, arguments, [:], complaints: PseudoTerminal())
+    }
+
+    /// Has `body` called while a command goes on, which ends at the latest with it.
+    func withCommand(_ arguments: String..., body: (RunningCommand) async throws -> Void) async throws {
+        // Where the tests ignore it, the program would as well.
+        signal(SIGINT, SIG_DFL)
+        let (process, name, files) = try prepare(Self.binary, arguments, [:])
+        try process.run()
+        for file in files { try file.close() }
+        defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+        try await body(RunningCommand(process: process, name: name))
+    }
+
+    /// A process whose output and complaints go to files of this name, to be closed once it runs: nothing else closes them, and Foundation
+    /// crashes in a process with more than 1,350 open files that starts another.
+    private func prepare(
+        _ program: URL, _ arguments: [String], _ more: [String: String]
+    ) throws -> (process: Process, name: String, files: [FileHandle]) {
         let name = "\(server.folder)/\(UInt32.random(in: .min ... .max))"
         for file in [name + ".out", name + ".err"] { try Data().write(to: URL(fileURLWithPath: file)) }
         let process = Process()
@@ -88,10 +131,21 @@ struct Fixture {
         process.environment = ProcessInfo.processInfo.environment
             .merging(["STEPWISE_REDIS_URL": server.url, "STEPWISE_NAMESPACE": ""]) { $1 }.merging(more) { $1 }
         process.standardInput = FileHandle.nullDevice
-        let output: FileHandle? = terminal?.end ?? FileHandle(forWritingAtPath: name + ".out")
-        process.standardOutput = output
-        process.standardError = FileHandle(forWritingAtPath: name + ".err")
+        let files = [name + ".out", name + ".err"].compactMap { FileHandle(forWritingAtPath: $0) }
+        (process.standardOutput, process.standardError) = (files[0], files[1])
+        return (process, name, files)
+    }
+
+    private func run(
+        _ program: URL, _ arguments: [String], _ more: [String: String], terminal: PseudoTerminal? = nil,
+        complaints: PseudoTerminal? = nil, input: FileHandle? = nil
+    ) async throws -> CommandEnd {
+        let (process, name, files) = try prepare(program, arguments, more)
+        if let input { process.standardInput = input }
+        if let terminal { process.standardOutput = terminal.end }
+        if let complaints { process.standardError = complaints.end }
         async let shown = terminal?.text()
+        async let complained = complaints?.text()
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             process.terminationHandler = { _ in continuation.resume() }
             do { try process.run() } catch {
@@ -100,17 +154,45 @@ struct Fixture {
             }
             // The program has its own: the text is over once that is closed.
             try? terminal?.end.close()
+            for file in files + [input, complaints?.end].compactMap(\.self) { try? file.close() }
         }
-        let file = try String(contentsOfFile: name + ".out", encoding: .utf8)
+        let output = try String(contentsOfFile: name + ".out", encoding: .utf8)
+        let complaint = try String(contentsOfFile: name + ".err", encoding: .utf8)
         return CommandEnd(
-            code: process.terminationStatus, output: await shown ?? file,
-            complaint: try String(contentsOfFile: name + ".err", encoding: .utf8))
+            code: process.terminationStatus, output: await shown ?? output, complaint: await complained ?? complaint)
     }
 
-    /// The program, built beside the tests.
-    private static var binary: URL {
+    private static var binary: URL { program("stepwise") }
+
+    /// A program, built beside the tests.
+    static func program(_ name: String) -> URL {
         URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-            .appendingPathComponent("stepwise")
+            .appendingPathComponent(name)
+    }
+}
+
+/// A command that goes on while a test looks at what it has written.
+struct RunningCommand {
+    fileprivate let process: Process
+    fileprivate let name: String
+
+    var output: String {
+        get throws { try String(contentsOfFile: name + ".out", encoding: .utf8) }
+    }
+
+    var complaint: String {
+        get throws { try String(contentsOfFile: name + ".err", encoding: .utf8) }
+    }
+
+    /// As Ctrl-C does.
+    func interrupt() { kill(process.processIdentifier, SIGINT) }
+
+    /// Waits until it has ended.
+    ///
+    /// - Returns: the code with which it exited, or the signal that ended it.
+    func end() async throws -> (code: Int32, isSignal: Bool) {
+        try await eventually("the command ends") { !process.isRunning }
+        return (process.terminationStatus, process.terminationReason == .uncaughtSignal)
     }
 }
 
@@ -132,6 +214,12 @@ struct PseudoTerminal {
         tcsetattr(end, TCSANOW, &settings)
         self.screen = screen
         self.end = FileHandle(fileDescriptor: end, closeOnDealloc: true)
+    }
+
+    /// Types something, which the program may read later.
+    func type(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = bytes.withUnsafeBytes { Foundation.write(screen, $0.baseAddress, $0.count) }
     }
 
     /// Everything until the program's end is closed; may be asked once.

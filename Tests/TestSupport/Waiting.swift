@@ -22,7 +22,7 @@ package func comesTrue(within limit: Duration = patience, _ condition: () async 
     return true
 }
 
-/// Expects that the doctor finds nothing wrong in the client's namespace, at once or before `limit` is over.
+/// Expects that the doctor finds nothing wrong in the client's namespace, at once or before `limit` is over, and that explain agrees.
 ///
 /// - Parameter pause: the doctor's own, between what it sees and its second look.
 package func expectSound(
@@ -30,10 +30,12 @@ package func expectSound(
     sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
     let doctor = if let pause { Doctor(client, pause: pause) } else { Doctor(client) }
-    var violations: [String] = []
+    var report = DoctorReport()
     _ = try await comesTrue(within: limit) {
-        violations = try await doctor.examine().violations.map(\.line)
-        return violations.isEmpty
+        report = try await doctor.examine()
+        return report.violations.isEmpty
     }
+    let violations = report.violations.map(\.line)
     #expect(violations.isEmpty, comment, sourceLocation: sourceLocation)
+    try await expectAgreement(client, report, sourceLocation: sourceLocation)
 }

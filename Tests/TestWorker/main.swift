@@ -49,9 +49,15 @@ if let most = environment["TEST_WORKER_PUSHED_WAITING"].flatMap({ Int($0) }) {
 if let limit = environment["TEST_WORKER_PERMANENT_ERROR_MS"].flatMap({ Int($0) }) {
     configuration.permanentErrorLimit = .milliseconds(limit)
 }
+// `make oncall` deploys workers of other queues, and such as lack workflows.
+if let queues = environment["TEST_WORKER_QUEUES"] {
+    configuration.queues = queues.split(separator: ",").map(String.init)
+}
 let tests = TestWorkflows(ledger: ledger)
+let wanted = environment["TEST_WORKER_WORKFLOWS"].map { Set($0.split(separator: ",").map(String.init)) }
+let all = tests.all + tests.worst + tests.waitingForThreads + tests.staying + tests.unending + tests.onCall
 let worker = try StepwiseWorker(
     redis: .fromEnvironment(url: arguments[1]),
-    workflows: tests.all + tests.worst + tests.waitingForThreads + tests.staying + tests.unending,
+    workflows: all.filter { wanted?.contains($0.name) ?? true },
     configuration: configuration, logger: logger)
 try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()

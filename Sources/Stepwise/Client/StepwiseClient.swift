@@ -23,6 +23,7 @@ public final class StepwiseClient: Service, Sendable {
     private let logger: Logger
     private let isChecked = Latch()
     private let hasWritten = Latch()
+    package let knownIndexes = KnownIndexes()
     /// Opens once every call fails with code `closed`.
     let isClosed = Latch()
 
@@ -157,10 +158,12 @@ public final class StepwiseClient: Service, Sendable {
     }
 
     /// Sends many commands in one write. A key of a wrong type is as if it were not there: the doctor names it, and it hides no other.
-    func all<Reply>(_ several: [StoreCommand<Reply>], doing what: @autoclosure () -> String)
-        async throws(StepwiseError) -> [Reply]
-    {
-        try await prepare()
+    ///
+    /// - Parameter isAnyFormat: whether they are sent to a namespace of whatever data format.
+    func all<Reply>(
+        _ several: [StoreCommand<Reply>], inAnyFormat isAnyFormat: Bool = false, doing what: @autoclosure () -> String
+    ) async throws(StepwiseError) -> [Reply] {
+        if !isAnyFormat { try await prepare() }
         do {
             var replies: [Reply] = []
             for (command, result) in zip(several, try await commands.send(several)) {

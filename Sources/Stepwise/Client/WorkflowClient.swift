@@ -41,11 +41,13 @@ package protocol RunSource: Sendable {
     /// `nil` if there is no such run.
     func details(ofRun id: String) async throws -> RunDetails?
     func history(ofRun id: String) async throws -> [RecordedStep]
+    func explain(_ id: String) async throws -> Explanation
     /// `nil` if there is no such run.
     func awaitEnd(ofRun id: String, isNew: Bool, timeout: Duration?) async throws -> RunEnd?
     func cancel(_ id: String, reason: String) async throws -> Cancellation
-    func pause(_ id: String, reason: String) async throws -> Bool
+    func pause(_ id: String, reason: String, by: String?) async throws -> Bool
     func resume(_ id: String, from step: String?) async throws
+    func retry(_ id: String, step: String) async throws -> Int
     func notify(_ event: String, json: [UInt8], run: String, id: String?) async throws -> EventDelivery
     func noSuchRun(_ id: String) -> StepwiseError
 }

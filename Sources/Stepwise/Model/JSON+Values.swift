@@ -11,7 +11,10 @@ extension JSON {
         -> [UInt8]
     {
         do {
-            return try encoder.encode(value).withUnsafeBytes { Array($0) }
+            let data = try encoder.encode(value)
+            return [UInt8](unsafeUninitializedCapacity: data.count) { bytes, count in
+                count = data.copyBytes(to: bytes)
+            }
         } catch {
             throw StepwiseError(.notStorable, "\(what()) cannot be stored as JSON: \(words(error))\(advice(error))")
         }

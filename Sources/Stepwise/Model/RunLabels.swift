@@ -28,9 +28,9 @@ package struct RunLabels: Sendable, Hashable {
         return "{" + members.joined(separator: ",") + "}"
     }
 
-    /// Whether every one of the other's is here with the same value.
+    /// Whether every one of the other's is here with the same value: byte by byte, as an index compares them.
     package func contains(_ other: RunLabels) -> Bool {
-        other.values.allSatisfy { values[$0.key] == $0.value }
+        other.values.allSatisfy { name, value in values[name]?.utf8.elementsEqual(value.utf8) ?? false }
     }
 
     /// What is wrong with them, as the end of a sentence.
@@ -38,12 +38,17 @@ package struct RunLabels: Sendable, Hashable {
         count > 20 ? "are \(count), and the limit is 20" : nil
     }
 
+    /// What a name has to be, if this cannot be one.
+    package static func problem(withName name: String) -> String? {
+        Identifier.problem(with: name) != nil || name.contains("=") || name.utf8.count > 100
+            ? "use 1 to 100 printable ASCII characters without spaces and =" : nil
+    }
+
     package var problem: String? {
         if let problem = Self.problem(withCount: values.count) { return problem }
         for (name, value) in values.sorted(by: { $0.key < $1.key }) {
-            if Identifier.problem(with: name) != nil || name.contains("=") || name.utf8.count > 100 {
-                return
-                    "have one named \(JSON.string(name.prefix(bytes: 120))): use 1 to 100 printable ASCII characters without spaces and ="
+            if let problem = Self.problem(withName: name) {
+                return "have one named \(JSON.string(name.prefix(bytes: 120))): \(problem)"
             }
             if value.utf8.count > 200
                 || value.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })

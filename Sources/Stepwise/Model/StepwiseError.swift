@@ -82,6 +82,8 @@ public struct StepwiseError: Error, Sendable, Hashable, CustomStringConvertible 
 
     /// Whether the host's name in Redis' URL has no address, or the server speaks TLS and the URL does not say so, or the other way round.
     package var isWrongURL = false
+    /// Whether a script is missing that the user may not load: after a restart of Redis the workers load it again.
+    package var isForWantOfScript = false
 
     package init(_ code: Code, _ message: String) {
         self.code = code

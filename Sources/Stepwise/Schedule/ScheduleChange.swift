@@ -92,21 +92,23 @@ extension StoredSchedule {
 }
 
 extension ScriptCall<ScheduleChange.Reply> {
-    static func schedule(_ keys: Keys, _ change: ScheduleChange) -> Self {
+    /// - Parameter indexed: the labels that have an index.
+    static func schedule(_ keys: Keys, _ change: ScheduleChange, indexed: [String]) -> Self {
         let schedule = change.run?.schedule
-        let labels = schedule.map { RunLabels($0.labels.merging(["schedule": $0.name]) { $1 }).json } ?? ""
+        let labels = schedule?.runLabels ?? RunLabels()
+        let indexes = RunIndexes(of: labels, among: indexed)
         return Self(
             ScriptLibrary.schedule,
             keys: [
                 keys.schedules, keys.delayed, keys.run(change.run?.id ?? change.name),
                 keys.queue(schedule?.queue ?? "default"), keys.runs(.queued),
-            ],
+            ] + (indexes.isEmpty ? [] : [keys.meta] + indexes.keys(keys)),
             arguments: [
                 .init(change.name), .init(change.before), .init(change.after), .init(change.due ?? ""),
                 .init(change.leaves ?? ""), .init(change.arrives?.entry ?? ""), .init(change.arrives?.at ?? 0),
                 .init(change.run?.id ?? ""), .init(schedule?.workflow ?? ""), .init(schedule?.queue ?? ""),
-                .init(schedule?.payload ?? []), .init(labels), .init(schedule?.timeout.map(String.init) ?? ""),
-            ]
+                .init(schedule?.payload ?? []), .init(labels.json), .init(schedule?.timeout.map(String.init) ?? ""),
+            ] + indexes.arguments
         ) { reader in
             switch reader.word {
             case "done": .done(isNew: try reader.integer(1) == 1)
@@ -116,4 +118,9 @@ extension ScriptCall<ScheduleChange.Reply> {
             }
         }
     }
+}
+
+extension Schedule {
+    /// What its runs are labelled with.
+    var runLabels: RunLabels { RunLabels(labels.merging(["schedule": name]) { $1 }) }
 }

@@ -4,7 +4,7 @@ package import StepwiseRedis
 /// The name of the data's format in `meta`, and what a server must be able to do.
 enum DataFormat {
     /// The format that this version reads and writes. Until 0.1.0 is released it rises with each change, and nothing is upgraded.
-    static let current = "3-draft-5"
+    static let current = "3-draft-6"
     static let minimumRedis = (6, 2)
     /// This version's own number, kept in `worker:<worker>`.
     static let version = "0.1.0"
@@ -24,6 +24,12 @@ enum DataFormat {
                 let call = ScriptCall.format(keys, current)
                 format = try call.reply(
                     await client.evaluate(call.script.redis, keys: call.keys, arguments: call.arguments))
+            }
+            if format == DeletionMark.format {
+                throw StepwiseError(
+                    .otherDataFormat,
+                    "namespace \"\(keys.namespace)\" at \(redis) is being deleted: wait until that has ended; if it was "
+                        + "interrupted, `\(keys.command("namespace delete"))` goes on with it")
             }
             if let format, format != current {
                 throw StepwiseError(
@@ -76,5 +82,6 @@ extension StepwiseError {
         let advice = keys.map { error.advice(clearing: $0.clearingCommands) } ?? error.advice
         self.init(code, "\(what)\(place) failed: \(error)\(advice)")
         isWrongURL = error.fault == .host || error.fault == .scheme
+        isForWantOfScript = error.isForWantOfScript
     }
 }

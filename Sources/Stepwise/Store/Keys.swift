@@ -65,6 +65,10 @@ package struct Keys: Sendable, Hashable {
     package func accepting(_ worker: String, _ queue: String) -> String { key("accepting:", worker, queue) }
     package var workers: String { "\(prefix)workers" }
     package func worker(_ worker: String) -> String { "\(prefix)worker:\(worker)" }
+    /// What a worker's bodies do.
+    package func busy(_ worker: String) -> String { "\(prefix)busy:\(worker)" }
+    /// How much workers did in a minute, counted since 1970.
+    package func stats(_ minute: String) -> String { "\(prefix)stats:\(minute)" }
     package func run(_ id: String) -> String { key("run:", id) }
     package func steps(_ id: String) -> String { key("steps:", id) }
     package func open(_ id: String) -> String { key("open:", id) }
@@ -95,6 +99,8 @@ package struct Keys: Sendable, Hashable {
     /// The same of runs that were enqueued.
     package var waitingEnqueued: String { "\(prefix)waiting:enqueued" }
     package var dead: String { "\(prefix)dead" }
+    /// The index of a label: the runs that have it, by its value.
+    package func label(_ name: String) -> String { key("label:", name) }
     package var malformed: String { "\(prefix)malformed" }
     package var redelivered: String { "\(prefix)redelivered" }
     package var schedules: String { "\(prefix)schedules" }
@@ -113,6 +119,7 @@ package struct Keys: Sendable, Hashable {
         // Upkeep looks after the lists of every queue.
         let others = [
             worker("*"), unserved("*", "*"), unfit("*"), event("*"), kept("*"), expectedPushed("*"), waitingPushed("*"),
+            busy("*"), stats("*"), label("*"),
         ]
         var kinds = singles + ofRuns + others
         kinds += RunStatus.all.map { runs($0) }

@@ -1,5 +1,5 @@
-/// An open step's text, as scripts write it: `<kind> <attempt> <lost> <where>`, and once an attempt has failed ` <since>` and a line for
-/// each of the last 20, a JSON object.
+/// An open step's text, as scripts write it: `<kind> <attempt> <lost> <where>`, what is known besides as ` <name>=<number>`, and once an attempt
+/// has failed ` <since>` and a line for each of the last 20, a JSON object. Of what stands behind `<where>` any part may be absent.
 package struct OpenStep: Sendable {
     package var kind: String
     package var attempt: Int
@@ -12,6 +12,14 @@ package struct OpenStep: Sendable {
     package var event: (name: String, number: Int)?
     /// Until when it must be done (`total`) and begun (`claim`), or waits (`wake`), in milliseconds since 1970.
     package var limits: [String: Int]
+    /// At place `item`: when it was put on a queue, or, of an attempt behind a failed one, when that is due, in milliseconds since 1970 by
+    /// Redis' clock. A time to come: the attempt waits in `delayed`. `nil`: it was never on a queue, its worker has claimed it since it was
+    /// opened.
+    package var called: Int?
+    /// How many milliseconds it was on a queue before its first attempt, once that is over and if it was more than 100.
+    package var waited: Int?
+    /// How many attempts it may have, by the worker on which the last one failed; `nil` before, and if there is no limit.
+    package var of: Int?
     /// When its first attempt began, in milliseconds since 1970; known once one has failed.
     package var since: Int?
     /// The lines about failed attempts.
@@ -23,10 +31,16 @@ package struct OpenStep: Sendable {
 
     /// What most open steps have to tell.
     private static let plainText = "run 1 0 item"
+    private static let calledText = plainText + " called="
 
     package init?(_ text: String) {
         if text == Self.plainText {
             (kind, attempt, lost, place, limits, failedLines) = ("run", 1, 0, "item", [:], [])
+            return
+        }
+        if text.hasPrefix(Self.calledText), let time = Int(Substring(text.utf8.dropFirst(Self.calledText.utf8.count))) {
+            (kind, attempt, lost, place, limits, failedLines) = ("run", 1, 0, "item", [:], [])
+            called = time
             return
         }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -45,8 +59,13 @@ package struct OpenStep: Sendable {
                 continue
             }
             let pair = part.split(separator: "=", omittingEmptySubsequences: false)
-            guard pair.count == 2, let time = Int(pair[1]) else { return nil }
-            limits[String(pair[0])] = time
+            guard pair.count == 2, let number = Int(pair[1]) else { return nil }
+            switch pair[0] {
+            case "called": called = number
+            case "waited": waited = number
+            case "of": of = number
+            default: limits[String(pair[0])] = number
+            }
         }
         failedLines = lines.dropFirst().map(String.init)
     }
@@ -60,9 +79,20 @@ package struct OpenStep: Sendable {
 
     /// What the text says behind the place.
     package var rest: String {
-        limits.sorted { $0.key > $1.key }.map { " \($0.key)=\($0.value)" }.joined() + (since.map { " \($0)" } ?? "")
-            + failedLines.map { "\n" + $0 }.joined()
+        var text = ""
+        for (name, time) in limits.sorted(by: { $0.key > $1.key }) { text += " \(name)=\(time)" }
+        for (name, number) in [("called", called), ("waited", waited), ("of", of)] {
+            if let number { text += " \(name)=\(number)" }
+        }
+        if let since { text += " \(since)" }
+        for line in failedLines { text += "\n" + line }
+        return text
     }
+
+    /// Since when it waits for a worker, in milliseconds since 1970; `nil` if that is not known, or not yet so.
+    ///
+    /// - Parameter now: by Redis' clock, in milliseconds since 1970.
+    package func queued(at now: Int) -> Int? { called.flatMap { $0 <= now ? $0 : nil } }
 
     package var failed: [FailedAttempt] {
         failedLines.compactMap { try? JSON.decode(FailedAttempt.self, from: Array($0.utf8), what: "") }

@@ -4,7 +4,8 @@
 /// `"error":{"type":"Declined","message":"…"}`, with `cause` unless it is `failed`, and `value`, the error's own JSON, if it has one. No
 /// `attempts` means 1. Behind `step` come `kind`, unless it is a step with a body,
 /// `child`, the run that it has made, and `key`, if it was called with one. `took` is the last attempt's time in ms by the worker's clock, `at` Redis' time. Behind `at` come, if there are any,
-/// `lost`, the workers that died with the step, and `failed`, the attempts before the last.
+/// `lost`, the workers that died with the step, `waited`, how many ms it was on a queue before its first attempt, if that was more than 100, and
+/// `failed`, the attempts before the last.
 package struct OutcomeRecord: Sendable, Hashable {
     package var outcome: Outcome
     package var attempts: Int
@@ -14,6 +15,8 @@ package struct OutcomeRecord: Sendable, Hashable {
     /// When it was recorded, in ms since 1970 by Redis' clock.
     package var at: Int?
     package var lost: Int
+    /// How many ms it was on a queue before its first attempt, if that was more than 100.
+    package var waited: Int?
     package var failed: [FailedAttempt]
     /// The run that the step has made.
     package var child: String?
@@ -79,6 +82,7 @@ package struct OutcomeRecord: Sendable, Hashable {
         at = members.integer("at")
         child = members.string("child")
         lost = members.integer("lost") ?? 0
+        waited = members.integer("waited")
         failed = members.values["failed"].flatMap { try? JSON.decode([FailedAttempt].self, from: $0, what: "") } ?? []
         if let value = members.values["value"] {
             outcome = Outcome(step: step, result: .value(value))

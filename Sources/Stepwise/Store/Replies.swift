@@ -113,6 +113,24 @@ enum RetryReply: Sendable {
     case stale
 }
 
+/// What came of a wish to have a step's next attempt made at once. All but the first have changed nothing.
+enum RetryNowReply: Sendable {
+    case queued(attempt: Int)
+    /// Its work item waits for no time: it lies in a queue, is unserved or claimed.
+    case ready(attempt: Int, generation: String)
+    /// Something else moves the step. `turn`: who has the run's turn.
+    case elsewhere(OpenStep, turn: String)
+    /// It is not open.
+    case closed
+    /// The run has not begun, and has no steps yet.
+    case unbegun(startsAt: Int?)
+    /// The run is parked or paused.
+    case held(RunStatus)
+    /// The run has ended, or its end is decided.
+    case over(RunStatus)
+    case missing
+}
+
 enum AwaitChildReply: Sendable {
     case waits
     case more(opened: Int, page: HistoryPage)

@@ -89,6 +89,8 @@ struct RunStore: Sendable {
         var delay: Int
         /// In milliseconds after the first attempt's begin; `nil`: no end.
         var maximumElapsed: Int?
+        /// How many attempts the step may have; `nil`: no limit.
+        var maximumAttempts: Int?
         var took: Int
         /// See ``FailedAttempt/note(attempt:error:worker:took:)``.
         var note: String

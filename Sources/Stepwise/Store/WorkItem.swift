@@ -98,6 +98,10 @@ package enum WorkItem: Sendable, Hashable {
         "withdraw \(run) \(generation) \(number) \(event) \(step)"
     }
 
+    package static func stepText(run: String, generation: String, attempt: Int, step: String) -> String {
+        "step \(run) \(generation) \(attempt) \(step)"
+    }
+
     package static func turnText(run: String, generation: String) -> String { "turn \(run) \(generation)" }
 
     package static func endText(run: String, generation: String) -> String { "end \(run) \(generation)" }

@@ -24,6 +24,10 @@ struct CancelCommand: AsyncParsableCommand {
             valueName: "status"))
     var status: String?
 
+    @Option(
+        help: ArgumentHelp("Instead of ids: all live runs with this label; may be repeated.", valueName: "name=value"))
+    var label: [String] = []
+
     @Option(help: ArgumentHelp("Of those, at most so many.", valueName: "count"))
     var limit = 1000
 
@@ -36,9 +40,10 @@ struct CancelCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
-        if runs.isEmpty == (workflow == nil && status == nil) {
-            throw ValidationError("name runs by their ids, or choose them with --workflow and --status")
+        if runs.isEmpty == (workflow == nil && status == nil && label.isEmpty) {
+            throw ValidationError("name runs by their ids, or choose them with --workflow, --status and --label")
         }
+        _ = try Labels.parse(label)
         if let status, !Self.live.contains(RunStatus(rawValue: status)) {
             let live = Self.live.map(\.rawValue)
             throw ValidationError(
@@ -52,7 +57,10 @@ struct CancelCommand: AsyncParsableCommand {
         var isAllWell = true
         try await connection.withClient { client in
             var answers: [(run: String, answer: String)] = []
-            for id in try await ids(client) {
+            let ids = try await ids(client)
+            var progress = BulkProgress("cancelling", of: ids.count)
+            defer { progress.end() }
+            for id in ids {
                 if dryRun {
                     answers.append((id, "would be cancelled"))
                     continue
@@ -70,7 +78,9 @@ struct CancelCommand: AsyncParsableCommand {
                     answers.append((id, "no such run"))
                     if !runs.isEmpty { isAllWell = false }
                 }
+                progress.advance()
             }
+            progress.end()
             if connection.json {
                 let items = answers.map {
                     JSONDocument.object([("id", .string($0.run)), ("answer", .string($0.answer))])
@@ -87,6 +97,7 @@ struct CancelCommand: AsyncParsableCommand {
 
     private func ids(_ client: StepwiseClient) async throws -> [String] {
         if !runs.isEmpty { return runs }
+        if !label.isEmpty { return try await labelled(client) }
         var ids: [String] = []
         for status in status.map({ [RunStatus(rawValue: $0)] }) ?? Self.live {
             let page = try await client.runPage(status: status, workflow: workflow, limit: limit - ids.count)
@@ -99,6 +110,28 @@ struct CancelCommand: AsyncParsableCommand {
             }
         }
         if ids.isEmpty { await client.suggest(workflow: workflow) }
+        return ids
+    }
+
+    /// In pages: one may have ended before it had found so many.
+    private func labelled(_ client: StepwiseClient) async throws -> [String] {
+        let search = RunSearch(
+            statuses: status.map { [RunStatus(rawValue: $0)] } ?? Self.live, workflow: workflow,
+            labels: try Labels.parse(label))
+        var ids: [String] = []
+        var next: RunPlace?
+        var scope: SearchScope?
+        repeat {
+            let page = try await client.runPage(search, after: next, limit: limit - ids.count)
+            ids += page.runs.map(\.id)
+            next = page.next
+            let before = scope?.looked ?? 0
+            scope = page.scope
+            scope?.looked += before
+        } while next != nil && ids.count < limit
+        if next != nil { Output.complain("these are the first \(limit): there may be more, raise --limit") }
+        if ids.isEmpty { await client.suggest(workflow: workflow) }
+        scope?.tell(client, isPart: false)
         return ids
     }
 

@@ -24,12 +24,12 @@ struct HistoryCommand: AsyncParsableCommand {
                 return
             }
             let steps = try await client.handle(run).history()
-            var table = Table("NUMBER", "STEP", "ATTEMPTS", "LOST", "TOOK", "RECORDED", "WORKER", "OUTCOME")
+            var table = Table("NUMBER", "STEP", "ATTEMPTS", "LOST", "WAITED", "TOOK", "RECORDED", "WORKER", "OUTCOME")
             for step in steps {
                 for attempt in step.failed {
                     var row = attempt.row(of: step.step)
-                    // Workers are lost with the step, not with one of its attempts.
-                    row.insert("", at: 3)
+                    // Workers are lost with the step, not with one of its attempts; and it is the step that has waited.
+                    row.insert(contentsOf: ["", ""], at: 3)
                     table.add(row)
                 }
                 let value = reveal ? step.value : step.shownValue
@@ -39,7 +39,8 @@ struct HistoryCommand: AsyncParsableCommand {
                     } ?? ""
                 table.add(
                     String(step.number), step.key.map { "\(step.step) [\(Output.short($0))]" } ?? step.step,
-                    String(step.attempts), step.lost == 0 ? "" : String(step.lost), Output.length(step.took),
+                    String(step.attempts), step.lost == 0 ? "" : String(step.lost),
+                    step.waited.map { Output.length($0) } ?? "", Output.length(step.took),
                     Output.time(step.at), step.worker,
                     Output.short(outcome))
             }
@@ -73,7 +74,8 @@ struct HistoryCommand: AsyncParsableCommand {
         let run = record.details
         return .object([
             ("run", .string(run.id)), ("workflow", .string(run.workflow)), ("status", .string(run.status.rawValue)),
-            ("created", JSONDocument(run.created)), ("continued", .number(run.continued)),
+            ("created", JSONDocument(run.created)), ("began", JSONDocument(run.began)),
+            ("continued", .number(run.continued)),
             ("payload", JSONDocument(stored: run.payload)), ("delivered", JSONDocument(record.delivered)),
             ("opened", JSONDocument(record.opened)), ("patches", JSONDocument(patches: run.patches)),
             ("open", JSONDocument(open)), ("steps", .array(steps.map(json))),
@@ -81,19 +83,24 @@ struct HistoryCommand: AsyncParsableCommand {
     }
 
     private func json(_ step: RecordedStep) -> JSONDocument {
-        let value = reveal ? step.value : step.maskedValue(ofRun: run)
-        return .object([
+        Self.json(step, value: reveal ? step.value : step.maskedValue(ofRun: run))
+    }
+
+    /// - Parameter value: the outcome's, as it is to be shown.
+    static func json(_ step: RecordedStep, value: String?) -> JSONDocument {
+        .object([
             ("number", .number(step.number)), ("step", .string(step.step)), ("kind", JSONDocument(step.kind)),
             ("child", JSONDocument(step.child)), ("key", JSONDocument(stored: step.key)),
             ("attempts", .number(step.attempts)),
-            ("took", JSONDocument(step.took)), ("at", JSONDocument(step.at)), ("worker", .string(step.worker)),
+            ("took", JSONDocument(step.took)), ("waited", JSONDocument(step.waited)), ("at", JSONDocument(step.at)),
+            ("worker", .string(step.worker)),
             ("value", JSONDocument(stored: value)), ("cancel", JSONDocument(step.cancel)),
-            ("error", step.error.map(json) ?? .null), ("lost", .number(step.lost)),
+            ("error", step.error.map { json($0) } ?? .null), ("lost", .number(step.lost)),
             ("failed", .array(step.failed.map(\.json))),
         ])
     }
 
-    private func json(_ error: StepFailure) -> JSONDocument {
+    private static func json(_ error: StepFailure) -> JSONDocument {
         .object([
             ("type", .string(error.type)), ("message", .string(error.message)),
             ("cause", .string(error.cause.rawValue)),

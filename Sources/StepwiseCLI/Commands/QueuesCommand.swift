@@ -48,6 +48,7 @@ struct QueuesCommand: AsyncParsableCommand {
                     ("name", .string(queue.name)), ("pushed", .number(queue.pushed)), ("ready", .number(queue.ready)),
                     ("claimed", .number(queue.claimed)),
                     ("workers", .number(queue.workers)), ("pausedSince", JSONDocument(queue.pausedSince)),
+                    ("pausedBy", JSONDocument(queue.pause?.by)), ("pausedReason", JSONDocument(queue.pause?.reason)),
                 ])
             }
             Output.print(
@@ -55,7 +56,7 @@ struct QueuesCommand: AsyncParsableCommand {
                     ("queues", .array(queues)), ("delayed", .number(totals.delayed)),
                     ("malformed", .number(totals.malformed)),
                     ("unserved", .object(unserved.map { ($0.key, .number($0.value)) })),
-                    ("pausedWorkflows", .object(paused.map { ($0.key, JSONDocument($0.value)) })),
+                    ("pausedWorkflows", .object(paused.map { ($0.key, $0.value.json) })),
                 ]))
             return
         }
@@ -93,12 +94,18 @@ struct QueuesCommand: AsyncParsableCommand {
                 )
             }
         }
-        if !paused.isEmpty {
-            var waiting = Table("PAUSED WORKFLOW", "SINCE")
-            for (workflow, since) in paused { waiting.add(workflow, Output.time(since)) }
-            Output.print("")
-            Output.print(waiting)
+        show("PAUSED QUEUE", totals.queues.compactMap { queue in queue.pause.map { (queue.name, $0) } })
+        show("PAUSED WORKFLOW", paused.map { ($0.key, $0.value) })
+    }
+
+    private func show(_ head: String, _ paused: [(String, PausedWork.Pause)]) {
+        if paused.isEmpty { return }
+        var table = Table(head, "SINCE", "BY", "REASON")
+        for (name, pause) in paused {
+            table.add(name, Output.time(pause.since), pause.by ?? "-", pause.reason.map { Output.short($0) } ?? "-")
         }
+        Output.print("")
+        Output.print(table)
     }
 
     private func show(_ items: [MalformedItem]) {

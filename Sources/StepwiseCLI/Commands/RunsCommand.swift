@@ -3,7 +3,11 @@ import Stepwise
 
 struct RunsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "runs", abstract: "Lists runs, those whose status is newest first.")
+        commandName: "runs", abstract: "Lists runs, those whose status is newest first.",
+        discussion: """
+            With --label, where the label has an index, those that were created last first. A page then ends after 10,000 runs that were looked \
+            at, whatever it has found: go on with --after.
+            """)
 
     @Option(
         help: ArgumentHelp(
@@ -12,6 +16,9 @@ struct RunsCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Only runs of this workflow.", valueName: "name"))
     var workflow: String?
+
+    @Option(help: ArgumentHelp("Only runs with this label; may be repeated.", valueName: "name=value"))
+    var label: [String] = []
 
     @Option(help: ArgumentHelp("At most so many.", valueName: "count"))
     var limit = 50
@@ -30,6 +37,7 @@ struct RunsCommand: AsyncParsableCommand {
         }
         if limit < 1 { throw ValidationError("--limit must be at least 1") }
         _ = try place()
+        _ = try Labels.parse(label)
     }
 
     private func place() throws -> RunPlace? {
@@ -43,9 +51,12 @@ struct RunsCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withClient { client in
-            let page = try await client.runPage(
-                status: status.map(RunStatus.init(rawValue:)), workflow: workflow, after: place(), limit: limit)
+            let search = RunSearch(
+                statuses: status.map { [RunStatus(rawValue: $0)] } ?? [], workflow: workflow,
+                labels: try Labels.parse(label))
+            let page = try await client.runPage(search, after: place(), limit: limit)
             if page.runs.isEmpty { await client.suggest(workflow: workflow) }
+            page.scope?.tell(client, isPart: page.next != nil && page.runs.count < limit)
             if connection.json {
                 Output.print(
                     JSONDocument.object([

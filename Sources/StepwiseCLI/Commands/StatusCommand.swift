@@ -23,9 +23,11 @@ struct StatusCommand: AsyncParsableCommand {
             let version = try await client.turnHolderVersion(of: record)
             let paused: PausedWork = details.status.isEnded || isEnding ? .init() : try await client.paused()
             let reason = Self.reason(details, paused)
-            let prospect = try await prospect(record, paused, client)
+            var prospect = try await prospect(record, paused, client)
+            // A user who may not read what it needs is told the rest.
+            prospect.why = try? await client.explain(run)
             if connection.json {
-                Output.print(json(record, reason, open, left, unserved, version, prospect))
+                Output.print(json(record, reason, open, left, unserved, version, paused, prospect))
             } else {
                 Output.print(tables(record, reason, open, left, unserved, version, paused, prospect))
             }
@@ -43,6 +45,8 @@ struct StatusCommand: AsyncParsableCommand {
     /// What the run waits for that does not come by itself, or not at once.
     private struct Prospect {
         var silent: [SilentHolder] = []
+        /// What `stepwise explain` says.
+        var why: Explanation?
         /// What comes next, or what to do; `nil` if the run just goes on, or has ended well.
         var next: String?
     }
@@ -134,6 +138,7 @@ struct StatusCommand: AsyncParsableCommand {
             table.add("ends as", Self.decision(details.ending))
             table.add("still open", "\(left) steps, which a worker withdraws in pages; then its end can be seen")
         }
+        if let why = prospect.why { table.add("why", why.sentence) }
         if let reason { table.add("reason", reason) }
         for holder in prospect.silent { table.add("silent", Self.words(holder)) }
         if let next = prospect.next { table.add("next", next) }
@@ -142,11 +147,11 @@ struct StatusCommand: AsyncParsableCommand {
             table.add("unfit versions", record.incompatibleVersions.joined(separator: " "))
         }
         if let cancelled = details.cancelled { table.add("cancelled", cancelled) }
-        if let since = paused.queues[details.queue] {
-            table.add("paused queue", "\(details.queue), since \(Output.time(since))")
+        if let pause = paused.queues[details.queue] {
+            table.add("paused queue", "\(details.queue), \(pause.words)")
         }
-        if let since = paused.workflows[details.workflow] {
-            table.add("paused workflow", "\(details.workflow), since \(Output.time(since))")
+        if let pause = paused.workflows[details.workflow] {
+            table.add("paused workflow", "\(details.workflow), \(pause.words)")
         }
         if unserved > 0 {
             table.add("unserved", "\(unserved) work items wait for a worker that has workflow \(details.workflow)")
@@ -160,6 +165,7 @@ struct StatusCommand: AsyncParsableCommand {
         table.add("turn", record.turn.isEmpty ? "-" : record.turn)
         table.add("recorded", String(details.recorded))
         table.add("created", Output.time(details.created))
+        if let began = details.began { table.add("began", Output.time(began)) }
         table.add("ended", Output.time(details.ended))
         if let starts = details.startsAt { table.add("starts at", Output.time(starts)) }
         if details.continued > 0 {
@@ -170,11 +176,11 @@ struct StatusCommand: AsyncParsableCommand {
         if let output = details.output { table.add("output", Output.short(output, 500)) }
         if let error = details.error { table.add("error", Output.short(error, 500)) }
         if open.isEmpty { return [table] }
-        var steps = Table("OPEN STEP", "ATTEMPT", "LOST", "MOVED BY", "UNTIL")
+        var steps = Table("OPEN STEP", "ATTEMPT", "LOST", "MOVED BY", "CALLED", "UNTIL")
         for (step, state) in open {
             steps.add(
-                step, String(state.attempt), String(state.lost), Self.mover(of: state),
-                Output.time(state.limits.values.min()))
+                step, state.of.map { "\(state.attempt) of \($0)" } ?? String(state.attempt), String(state.lost),
+                Self.mover(of: state), Output.time(state.called), Output.time(state.limits.values.min()))
         }
         return [table, steps] + failedAttempts(open)
     }
@@ -212,7 +218,7 @@ struct StatusCommand: AsyncParsableCommand {
     private func json(
         _ record: RunRecord, _ reason: String?, _ open: [(step: String, state: OpenStep)], _ left: Int?,
         _ unserved: Int,
-        _ version: String?, _ prospect: Prospect
+        _ version: String?, _ paused: PausedWork, _ prospect: Prospect
     ) -> JSONDocument {
         let details = record.details
         return .object([
@@ -221,6 +227,7 @@ struct StatusCommand: AsyncParsableCommand {
             ("patches", JSONDocument(patches: details.patches)),
             ("status", .string(details.status.rawValue)), ("ending", JSONDocument(details.ending)),
             ("left", JSONDocument(left)),
+            ("cause", JSONDocument(prospect.why?.cause.rawValue)), ("sentence", JSONDocument(prospect.why?.sentence)),
             ("reason", JSONDocument(reason)), ("next", JSONDocument(prospect.next)),
             ("silent", .array(prospect.silent.map(json))), ("divergence", details.divergence.map(\.json) ?? .null),
             ("warning", JSONDocument(details.warning)),
@@ -229,8 +236,10 @@ struct StatusCommand: AsyncParsableCommand {
             ("restarted", JSONDocument(details.restarted)),
             ("parent", JSONDocument(details.parent)), ("parentStep", JSONDocument(details.parentStep)),
             ("queue", .string(details.queue)), ("unserved", .number(unserved)),
+            ("pausedQueue", paused.queues[details.queue]?.json ?? .null),
+            ("pausedWorkflow", paused.workflows[details.workflow]?.json ?? .null),
             ("turn", .string(record.turn)), ("recorded", .number(details.recorded)),
-            ("created", JSONDocument(details.created)),
+            ("created", JSONDocument(details.created)), ("began", JSONDocument(details.began)),
             ("ended", JSONDocument(details.ended)), ("startsAt", JSONDocument(details.startsAt)),
             ("continued", .number(details.continued)),
             ("deadline", JSONDocument(details.deadline)),
@@ -242,7 +251,8 @@ struct StatusCommand: AsyncParsableCommand {
                     open.map { step, state in
                         .object([
                             ("step", .string(step)), ("kind", .string(state.kindName)),
-                            ("attempt", .number(state.attempt)),
+                            ("attempt", .number(state.attempt)), ("of", JSONDocument(state.of)),
+                            ("called", JSONDocument(state.called)), ("waited", JSONDocument(state.waited)),
                             ("lost", .number(state.lost)), ("until", JSONDocument(state.limits.values.min())),
                             ("mover", .string(state.place)), ("child", JSONDocument(state.child)),
                             ("event", JSONDocument(state.event?.name)),

@@ -58,6 +58,8 @@ final class ScriptMonitor: Sendable {
         let upkeep = [
             ":workers\"", "\"1\" \"stepwise:{default}:runs:", "\"1\" \"stepwise:{default}:expected\"",
             "\"2\" \"stepwise:{default}:delayed\"", "\"1\" \"stepwise:{default}:malformed\"",
+            // What a worker tells of its work.
+            "\"2\" \"stepwise:{default}:worker:",
         ]
         return scripts.filter { script in !upkeep.contains { script.keys.contains($0) } }
     }

@@ -116,12 +116,12 @@ extension Scenarios {
                             + ["unserved:default:greet", "unfit:greet"]
                     }
                 try await plant(100_001, in: "unserved:default:greet", scripts)
-                let reply = try await evaluate("forget_waiting", keys, ["default", "1", "a", "b", "c"], scripts)
+                let reply = try await evaluate("forget_waiting", keys, ["default", "1", "0", "a", "b", "c"], scripts)
                 #expect(reply.integer == 0, "none stays, and those after the first were not looked at")
                 #expect(try await scripts.redis.send(["ZCARD", key("waiting:pushed:default")]).integer == 2)
 
                 _ = try await scripts.redis.send(["UNLINK", key("unserved:default:greet")])
-                let rest = try await evaluate("forget_waiting", keys, ["default", "1", "a", "b", "c"], scripts)
+                let rest = try await evaluate("forget_waiting", keys, ["default", "1", "0", "a", "b", "c"], scripts)
                 #expect(rest.integer == 0)
                 #expect(try await scripts.redis.send(["ZCARD", key("waiting:pushed:default")]).integer == 0)
             }
@@ -199,7 +199,7 @@ extension Scenarios {
                 let keys = [
                     "workers", "worker:w", "delayed", "meta", "paused", "claimed:w:other", "accepting:w:other",
                 ]
-                let arguments = ["w", "100", "1", "1", "", "", "0", "2048"]
+                let arguments = ["w", "100", "1", "1", "", "", "0", "2048", "", ""]
                 let long = "broadcast news 1 \"" + String(repeating: "x", count: 400_000) + "\""
                 _ = try await scripts.redis.send(["LPUSH", list, "turn old 1", .init(long), .init(long)])
                 let all = try await evaluate("beat", keys, arguments, scripts).array

@@ -191,7 +191,7 @@ extension Scenarios {
                 ]
                 let reply = try await redis.evaluate(
                     script.redis, keys: keys.map { Self.prefix + $0 },
-                    arguments: ["w", "100", "1", "1", "", "", "0", "2048"])
+                    arguments: ["w", "100", "1", "1", "", "", "0", "2048", "", ""])
                 let claims = reply.array?[3].array?.map { $0.string ?? "" }
                 #expect(claims == [String(long.prefix(2048)) + "\n\(long.utf8.count)", "turn r 1"])
                 await redis.close()

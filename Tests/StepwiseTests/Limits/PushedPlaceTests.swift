@@ -89,6 +89,32 @@ extension Scenarios {
         }
 
         @Test(.rule(8))
+        func `A pushed run that is resumed from a step, and waits for a worker, is none that has never begun`()
+            async throws
+        {
+            let flow = Workflow("flow") { (context, amount: Int) async throws -> Int in
+                try await context.run("one") {}
+                return try await context.run("two", .retry(.never)) { () async throws -> Int in throw Hiccup() }
+            }
+            try await withClient { client, server in
+                try await withWorkers(server, flow) {
+                    _ = try await server.command(
+                        "LPUSH", key("inbox:default"), #"{"workflow":"flow","id":"r","payload":1}"#)
+                    try await eventually("it fails") { try await client.details(ofRun: "r")?.status == .failed }
+                }
+                let before = try #require(try await client.details(ofRun: "r"))
+                try await client.resume("r", from: "two")
+                try await withWorkers(server, pay) {
+                    try await eventually("it waits") { try await client.details(ofRun: "r")?.status == .noWorker }
+                }
+                let details = try #require(try await client.details(ofRun: "r"))
+                #expect(details.began == before.began && before.began != nil && details.recorded == 1)
+                let listed = try await names("waiting:pushed:default", server)
+                #expect(listed == [], "else it leaves with its history, by its age")
+            }
+        }
+
+        @Test(.rule(8))
         func `A pushed run whose time is up while it waits keeps its place, and leaves like the others`() async throws {
             try await withClient { client, server in
                 try await withWorkers(server, pay) {
@@ -150,7 +176,7 @@ extension Scenarios {
                     "unfit:greet",
                 ]
                 let stays = try await scripts.redis.evaluate(
-                    script.redis, keys: keys.map { prefix + $0 }, arguments: ["default", "1000", "r"])
+                    script.redis, keys: keys.map { prefix + $0 }, arguments: ["default", "1000", "0", "r"])
                 let stored = try await scripts.redis.send([
                     "EXISTS", .init(prefix + "run:r"), .init(prefix + "steps:r"),
                 ])

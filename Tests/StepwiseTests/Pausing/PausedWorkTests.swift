@@ -33,7 +33,7 @@ extension Scenarios {
             let configuration = StepwiseWorker.Configuration(queues: ["default", "mail"])
             try await withWorker([code, other], configuration: configuration) { client, server in
                 try await eventually("the worker is there") { try await client.workers().count == 1 }
-                #expect(try await client.pause(queue: "mail"))
+                #expect(try await client.pause(queue: "mail", reason: "the relay is down", by: "Ada"))
                 #expect(try await client.pause(queue: "mail") == false)
                 try await twoBeats(server)
                 let run = try await client.enqueue(code, "in", .queue("mail"))
@@ -52,6 +52,40 @@ extension Scenarios {
                 #expect(try await client.resume(queue: "mail") == false)
                 #expect(try await run.result(timeout: patience) == "in")
                 try await service.end()
+            }
+        }
+
+        @Test
+        func `Who has paused something, when and why, is told; a second pause changes nothing; an older note is read`()
+            async throws
+        {
+            try await RedisServer.withServer { server in
+                let client = try StepwiseClient(redis: RedisEndpoint(server.url), logger: .silent)
+                let begin = try await client.redisTime()
+                let isNew = try await client.pause(queue: "mail", reason: "the relay is down", by: "Ada")
+                let isNewAgain = try await client.pause(queue: "mail", reason: "lunch", by: "Bob")
+                #expect(isNew && !isNewAgain)
+                try await client.pause(workflow: "other")
+                _ = try await server.command("HSET", "stepwise:{default}:paused", "queue:old", "1790000000000")
+                let end = try await client.redisTime()
+
+                let paused = try await client.paused()
+                let mail = try #require(paused.queues["mail"])
+                #expect(mail.by == "Ada" && mail.reason == "the relay is down")
+                #expect((begin...end).contains(mail.since.wholeMilliseconds))
+                let unsaid = try #require(paused.workflows["other"])
+                #expect(unsaid.by == nil && unsaid.reason == nil)
+                let old = try #require(paused.queues["old"])
+                #expect(old.since.wholeMilliseconds == 1_790_000_000_000 && old.by == nil)
+                let one = try await client.pause(ofQueue: "mail")
+                let none = try await client.pause(ofWorkflow: "mail")
+                #expect(one == mail && none == nil)
+
+                let run = try await client.enqueue(other, 1)
+                try await run.pause(reason: "lunch", by: "Ada")
+                let reason = try await run.details().reason
+                #expect(reason == "paused: lunch (by Ada)")
+                await client.close()
             }
         }
 
@@ -110,7 +144,7 @@ extension Scenarios {
             try await withWorker([code, other], memory: memory) { client, server in
                 let begun = try await client.enqueue(code, "in")
                 try await eventually("the body does not run") { tally.all == ["one", "slow"] }
-                #expect(try await client.pause(workflow: "changed"))
+                #expect(try await client.pause(workflow: "changed", reason: "no stock", by: "Ada"))
                 try await twoBeats(server)
                 gate.open()
                 let fresh = try await client.enqueue(code, "in")

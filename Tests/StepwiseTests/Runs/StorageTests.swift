@@ -111,7 +111,9 @@ extension Scenarios {
                     ("trigger a schedule", { _ = try await client.schedules.trigger("daily") }),
                 ]
                 func count() async throws -> [Int?] {
-                    var counts = [try await server.command("DBSIZE").integer]
+                    let keys = try await server.command("KEYS", "*").array?.compactMap(\.string) ?? []
+                    // A worker may count what it has done meanwhile.
+                    var counts: [Int?] = [keys.count { !$0.contains(":stats:") }]
                     for key in ["mail:listens", "mail:nosuch", "mail:asks", "keeping"] {
                         counts.append(try await server.command("ZCARD", .init("stepwise:{default}:\(key)")).integer)
                     }
@@ -474,7 +476,7 @@ extension Scenarios {
                 _ = try? await client.handle("r").details()
                 #expect(try await server.command("EXISTS", "stepwise:{default}:meta").integer == 0)
                 _ = try await client.enqueue(echo, "x")
-                #expect(try await server.command("HGET", "stepwise:{default}:meta", "format").string == "3-draft-5")
+                #expect(try await server.command("HGET", "stepwise:{default}:meta", "format").string == "3-draft-6")
                 await client.close()
             }
         }
@@ -489,7 +491,7 @@ extension Scenarios {
                 let refused = await #expect(throws: StepwiseError.self) { try await worker.run() }
                 #expect(refused?.code == .otherDataFormat)
                 #expect(refused?.message.contains("data format \(format), and") == true)
-                #expect(refused?.message.contains("reads and writes 3-draft-5") == true)
+                #expect(refused?.message.contains("reads and writes 3-draft-6") == true)
                 #expect(await errorCode { try await client.enqueue(echo, "x") } == .otherDataFormat)
                 #expect(await errorCode { _ = try await client.handle("r").details() } == .otherDataFormat)
                 #expect(try await server.command("HGET", "stepwise:{default}:meta", "format").string == format)

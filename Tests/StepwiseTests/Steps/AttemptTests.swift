@@ -109,7 +109,10 @@ extension Scenarios {
                 let open = try #require(try await client.openSteps(ofRun: run.id).first { $0.step == "later" }).state
                 #expect(open.failed.map(\.type) == ["Declined"])
                 #expect(open.failed.first?.delay == .seconds(3600))
-                #expect(open.place == "item")
+                #expect(open.place == "item" && open.of == 4)
+                // When it is due.
+                let failed = try #require(open.failed.first)
+                #expect(open.called == failed.at.wholeMilliseconds + 3_600_000)
                 try await expectSound(client)
             }
         }

@@ -104,7 +104,7 @@ extension Scenarios {
                 let alive = try await compare()
                 #expect(alive.first?.string == "alive")
                 #expect(alive[1].array?.compactMap(\.string) == ["one", "two"])
-                _ = try await Self.call("declare_dead", ["workers", "worker:w"], ["w", "5"], redis)
+                _ = try await Self.call("declare_dead", ["workers", "worker:w", "busy:w"], ["w", "5"], redis)
                 let dead = try await compare()
                 #expect(dead.first?.string == "dead")
             }
@@ -115,13 +115,13 @@ extension Scenarios {
             async throws
         {
             try await Self.withRedis { redis in
-                let others = try await Self.call("declare_dead", ["workers", "worker:w"], ["w", "5"], redis)
+                let others = try await Self.call("declare_dead", ["workers", "worker:w", "busy:w"], ["w", "5"], redis)
                 #expect(others == .integer(0))
                 let keys = try await redis.send(["DBSIZE"])
                 #expect(keys == .integer(0))
                 for expected in [1, 0] {
                     let own = try await Self.call(
-                        "declare_dead", ["workers", "worker:w"], ["w", "", "default other"], redis)
+                        "declare_dead", ["workers", "worker:w", "busy:w"], ["w", "", "default other"], redis)
                     #expect(own == .integer(expected))
                     let entry = try await redis.send(["HMGET", .init(Self.prefix + "worker:w"), "state", "queues"])
                     #expect(entry.array?.map(\.string) == ["dead", "default other"])

@@ -10,8 +10,8 @@ struct WorkerRightsTests {
 
     /// What clients alone send; a worker needs none of it.
     private let ofClients: Set = [
-        "config", "hgetall", "hsetnx", "scan", "subscribe", "type", "unsubscribe", "zcount", "zrange", "zrevrank",
-        "zscan",
+        "config", "dbsize", "hgetall", "hsetnx", "memory", "scan", "subscribe", "type", "unsubscribe", "zcount",
+        "zrange", "zrevrank", "zscan",
     ]
     /// What a connection begins with, if the URL says so; it is told at once what is wrong with it.
     private let ofURLs: Set = ["auth", "select"]

@@ -307,7 +307,8 @@ extension Scenarios {
                 try await setUser(redis, "sw-worker", ["-zadd"])
                 await #expect(throws: RedisError.self) {
                     _ = try await user.evaluate(
-                        script.redis, keys: [keys.workers, keys.worker("ghost")], arguments: ["ghost", "1"])
+                        script.redis, keys: [keys.workers, keys.worker("ghost"), keys.busy("ghost")],
+                        arguments: ["ghost", "1"])
                 }
                 let state = try await redis.send(["HGET", .init(keys.worker("ghost")), "state"])
                 #expect(state.string == "alive")
@@ -474,6 +475,11 @@ extension Scenarios {
                     #expect(try await monitor.details(ofRun: "waiting")?.status == .running)
                     #expect(try await monitor.history(ofRun: "waiting").map(\.step) == ["echo"])
                     #expect(try await monitor.openSteps(ofRun: "waiting").count == 1)
+                    #expect(try await monitor.sight(ofRun: "waiting")?.recorded == 1)
+                    let made = try await monitor.children(ofRun: "waiting", limit: 9).children
+                    #expect(made.count == 1 && made.first?.run != nil)
+                    #expect(try await monitor.mailbox(ofRun: "waiting", limit: 9, isShort: true).isEmpty)
+                    #expect(try await monitor.eventWaits(ofRun: "waiting", limit: 9).map(\.event) == ["never"])
                     #expect(try await monitor.runs(limit: 9).count == 4)
                     #expect(try await monitor.workers().count == 1)
                     #expect(try await monitor.health(onThisHost: false).alive.count == 1)

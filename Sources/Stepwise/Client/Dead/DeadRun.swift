@@ -78,9 +78,11 @@ public struct DeadRunFilter: Sendable, Hashable {
     }
 }
 
-/// A page of failed runs, those that failed last first.
+/// A page of failed runs, those that failed last first; through the index of a label, those that were created last first.
 public struct DeadRunPage: Sendable, Hashable {
     public var runs: [DeadRun]
-    /// After which run the next page begins; `nil` if there is none.
+    /// After which run, or which place in an index, the next page begins; `nil` if there is none.
     public var next: String?
+    /// What was looked through; `nil` unless labels were asked for.
+    public var scope: SearchScope?
 }

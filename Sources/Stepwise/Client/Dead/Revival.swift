@@ -13,6 +13,14 @@ package struct Revival: Sendable, Hashable {
             self.isCancel = isCancel
         }
 
+        /// - Parameter record: an outcome as it is stored.
+        init(record: [UInt8]) {
+            let members = JSONMembers(record)
+            self.init(
+                step: members?.string("step") ?? "", isError: members?.values["error"] != nil,
+                isCancel: members?.string("step") == "")
+        }
+
         var words: String { isCancel ? "the request to end it" : "\"\(step)\"" }
     }
 

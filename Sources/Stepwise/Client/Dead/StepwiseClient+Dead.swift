@@ -9,14 +9,57 @@ internal import StepwiseRedis
 extension StepwiseClient {
     /// The failed runs that nobody has dealt with, those that failed last first.
     ///
+    /// Where labels are asked for, one of which has an index (``addIndex(label:progress:)``) with fewer runs than have failed, it looks through
+    /// that, and those come first that were created last; and a page ends after 10,000 runs that were looked at, whatever it has found.
+    ///
     /// - Parameters:
     ///   - filter: which of them.
     ///   - after: the `next` of the page before.
     ///   - limit: the most to return.
-    /// - Throws: ``StepwiseError``: `noSuchRun` if the run `after` is no longer among them, or one of the `redis…` codes.
+    /// - Throws: ``StepwiseError``: `noSuchRun` if the run `after` is no longer among them, or the index is removed, or one of the `redis…` codes.
     public func deadRuns(
         _ filter: DeadRunFilter = .init(), after: String? = nil, limit: Int = 50
     ) async throws -> DeadRunPage {
+        if filter.labels.isEmpty { return try await listedDeadRuns(filter, after: after, limit: limit).page }
+        let total = try await command(.count(keys.dead), doing: "counting the failed runs")
+        let place = after.flatMap { RunPlace($0) }.flatMap { $0.order == .creation ? $0 : nil }
+        let indexed = try await searchableLabels(of: filter.labels)
+        let order = after.map { _ in place?.order ?? .status }
+        if let index = try await index(for: filter.labels, among: indexed, orElse: total, after: order) {
+            return try await deadRuns(filter, index, after: place, limit: limit)
+        }
+        let found = try await listedDeadRuns(
+            filter, after: after, limit: limit, mostLooked: SearchScope.mostLooked)
+        var page = found.page
+        page.scope = SearchScope(looked: found.looked, total: total, unindexed: indexed.missing)
+        return page
+    }
+
+    /// The same by the index of a label.
+    private func deadRuns(
+        _ filter: DeadRunFilter, _ index: SearchedIndex, after: RunPlace?, limit: Int
+    ) async throws -> DeadRunPage {
+        let (found, next, looked) = try await walk(index, after: after, limit: limit) { entries -> [DeadRun?] in
+            let failed = try await all(
+                entries.map { StoreCommand<Int?>.deadSince(keys, of: $0.run) }, doing: "reading failed runs")
+            let dead: [IndexEntry] = zip(entries, failed).compactMap { entry, at in at.map { (id: entry.run, at: $0) } }
+            let byID = Dictionary(try await deadRuns(dead).map { ($0.id, $0) }) { $1 }
+            return entries.map { entry in
+                byID[entry.run].flatMap { run in
+                    let isItsOwn = (run.created?.wholeMilliseconds ?? 0) == entry.created
+                    return isItsOwn && filter.matches(run) ? run : nil
+                }
+            }
+        }
+        return DeadRunPage(
+            runs: found, next: next?.description,
+            scope: SearchScope(looked: looked, total: index.count, index: index.label, unindexed: []))
+    }
+
+    /// - Parameter mostLooked: after so many runs it ends the page, whatever it has found.
+    private func listedDeadRuns(
+        _ filter: DeadRunFilter, after: String?, limit: Int, mostLooked: Int = .max
+    ) async throws -> (page: DeadRunPage, looked: Int) {
         var rank = 0
         if let after {
             guard let place = try await command(.deadPlace(keys, of: after), doing: "listing failed runs") else {
@@ -32,20 +75,23 @@ extension StepwiseClient {
                 .deadCount(keys, after: until.wholeMilliseconds), doing: "listing failed runs")
         }
         var found: [DeadRun] = []
+        var looked = 0
         while true {
             let size = min(max(limit, 50), 500)
             let entries = try await command(
                 .deadRuns(keys, from: rank, count: size), doing: "listing failed runs")
             for run in try await deadRuns(entries) {
                 if let since = filter.since, run.failed < since {
-                    return DeadRunPage(runs: found, next: nil)
+                    return (DeadRunPage(runs: found, next: nil), looked)
                 }
+                looked += 1
                 guard filter.matches(run) else { continue }
-                if found.count == limit { return DeadRunPage(runs: found, next: found.last?.id) }
+                if found.count == limit { return (DeadRunPage(runs: found, next: found.last?.id), looked - 1) }
                 found.append(run)
             }
-            if entries.count < size { return DeadRunPage(runs: found, next: nil) }
+            if entries.count < size { return (DeadRunPage(runs: found, next: nil), looked) }
             rank += entries.count
+            if looked >= mostLooked { return (DeadRunPage(runs: found, next: entries.last?.id), looked) }
         }
     }
 
@@ -133,12 +179,7 @@ extension StepwiseClient {
             let page = try await evaluate(
                 .history(keys, id, from: lines.count), doing: "reading the history of run \(id)")
             if page.isEmpty { return lines }
-            lines += page.map { record in
-                let members = JSONMembers(record)
-                return Revival.Line(
-                    step: members?.string("step") ?? "", isError: members?.values["error"] != nil,
-                    isCancel: members?.string("step") == "")
-            }
+            lines += page.map { Revival.Line(record: $0) }
         }
     }
 
@@ -217,8 +258,10 @@ extension StepwiseClient {
             let fields = try await command(.run(keys, id, .parent, .parentQueue), doing: "reading run \(id)")
             let parent = fields.waitingParent
             if let parent { try await check(details, isNotNeededBy: parent) }
+            let indexed = details.labels.isEmpty ? [] : try await indexedLabels()
             let deletion = try await evaluate(
-                .deleteRuns(keys, details.status, [(id: id, parent: parent)]), doing: "deleting run \(id)")
+                .deleteRuns(keys, details.status, [(id: id, parent: parent)], indexed: indexed),
+                doing: "deleting run \(id)")
             if deletion.removed == 1 { return }
         }
         throw StepwiseError(

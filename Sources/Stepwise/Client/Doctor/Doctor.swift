@@ -30,9 +30,11 @@ package struct Doctor: Sendable {
         var lists = WorkItemSurvey.Lists()
         var strangers: [String: String] = [:]
         var inboxes = StrangeInboxes()
+        var labels: Set<String> = []
         try await look { key, name, type in
             if let key, key.type == nil || key.type == type {
                 lists.add(key)
+                if case .label(let name) = key { labels.insert(name) }
                 if let id = key.runID { ids.insert(id) }
             } else if key != nil || !inboxes.add(name) {
                 strangers[name] = type
@@ -70,6 +72,8 @@ package struct Doctor: Sendable {
         if strangers["malformed"] == nil { report.malformed = try await client.length(client.keys.malformed) }
 
         let suspects = try await examineRuns(ids.sorted(), survey, &report)
+        survey.namespace.indexes = try await client.surveyIndexes(found: labels, runs: ids.sorted())
+        report.warnings += survey.namespace.indexes.warnings(keys: client.keys)
         if let warning = report.clock.warning(now: try await client.redisTime()) { report.warnings.append(warning) }
         report.violations = try await confirm(suspects, survey.namespace)
         return report
@@ -156,6 +160,7 @@ package struct Doctor: Sendable {
         }
         var survey = try await client.surveyWorkItems(lists, of: suspicion.runs)
         survey.namespace.strangers = try await stillStrange(namespace.strangers)
+        survey.namespace.indexes = try await client.stillWrong(namespace.indexes)
         let after = try await inspectPaged(ids)
         var confirmed: [Violation] = []
         for (first, second) in zip(before, after) {

@@ -13,6 +13,8 @@ package struct NamespaceSnapshot: Sendable, Hashable {
     /// Names without the prefix, with their types, of which the name or the type is not the contract's.
     package var strangers: [String: String] = [:]
     package var workers: [String: Worker] = [:]
+    /// The workers of which it is told what their bodies do.
+    package var busy: Set<String> = []
     /// The claim lists that hold something, with their lengths.
     package var claims: [ClaimList: Int] = [:]
     /// The lists of claimed pushed items that hold something, with their lengths.
@@ -26,6 +28,9 @@ package struct NamespaceSnapshot: Sendable, Hashable {
     package var unreadableSchedules: [String: String] = [:]
     /// The timers in `delayed`.
     package var timers: Set<ScheduleTimer> = []
+
+    /// What the indexes of labels have too little, or too much.
+    package var indexes = IndexSurvey()
 
     package struct ClaimList: Sendable, Hashable {
         package var worker: String
@@ -41,7 +46,8 @@ package struct NamespaceSnapshot: Sendable, Hashable {
 
     /// A value again: a snapshot in, violations out.
     package func violations(keys: Keys) -> [Violation] {
-        strangerViolations(keys) + workerViolations(keys) + claimViolations(keys) + scheduleViolations(keys)
+        strangerViolations(keys) + workerViolations(keys) + busyViolations(keys) + claimViolations(keys)
+            + scheduleViolations(keys) + indexes.violations(keys: keys)
             + unreadableDelayed.sorted().map { entry in
                 Violation(
                     .unreadableDelayed, key: keys.delayed, "\"\(entry.prefix(bytes: 200))\" is not <queue> <work item>",
@@ -84,6 +90,15 @@ package struct NamespaceSnapshot: Sendable, Hashable {
                     advice: keys.redisCommand("ZADD", keys.workers, "0", name) + " (its claims are swept then)")
             }
             return nil
+        }
+    }
+
+    private func busyViolations(_ keys: Keys) -> [Violation] {
+        busy.filter { workers[$0]?.hasEntry != true }.sorted().map { name in
+            Violation(
+                .busyWithoutWorker, key: keys.busy(name),
+                "it tells what the bodies of worker \(name) do, and there is no such worker",
+                advice: "it leaves by itself within a day, or: \(keys.redisCommand("UNLINK", keys.busy(name)))")
         }
     }
 

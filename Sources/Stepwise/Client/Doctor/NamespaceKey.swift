@@ -7,6 +7,8 @@ package enum NamespaceKey: Sendable, Hashable {
     case unserved(UnservedList)
     case unfit(String)
     case worker(String)
+    case busy(String)
+    case stats(String)
     case run(String)
     case steps(String)
     case open(String)
@@ -18,6 +20,7 @@ package enum NamespaceKey: Sendable, Hashable {
     case seen(String)
     case expectedPushed(String)
     case waitingPushed(String)
+    case label(String)
     /// One of those that a namespace has once, such as `delayed`.
     case single(String)
 
@@ -59,6 +62,10 @@ package enum NamespaceKey: Sendable, Hashable {
             self = .unserved(UnservedList(queue: queue, workflow: workflow))
         case "unfit": self = .unfit(rest)
         case "worker": self = .worker(rest)
+        case "busy": self = .busy(rest)
+        case "stats":
+            guard rest == "*" || Int(rest).map({ $0 >= 0 && String($0) == rest }) == true else { return nil }
+            self = .stats(rest)
         case "run": self = .run(rest)
         case "steps": self = .steps(rest)
         case "open": self = .open(rest)
@@ -73,6 +80,9 @@ package enum NamespaceKey: Sendable, Hashable {
         case "waiting":
             guard let queue = Self.pushedQueue(rest) else { return nil }
             self = .waitingPushed(queue)
+        case "label":
+            guard RunLabels.problem(withName: rest) == nil else { return nil }
+            self = .label(rest)
         case "runs":
             let status = RunStatus(rawValue: rest)
             guard RunStatus.all.contains(status) else { return nil }
@@ -103,9 +113,9 @@ package enum NamespaceKey: Sendable, Hashable {
     package var type: String? {
         switch self {
         case .queue, .claimed, .inbox, .accepting, .unserved: "list"
-        case .worker, .run, .steps, .open, .unfit: "hash"
+        case .worker, .busy, .stats, .run, .steps, .open, .unfit: "hash"
         case .join, .kept: "string"
-        case .runs, .event, .mail, .seen, .expectedPushed, .waitingPushed: "zset"
+        case .runs, .event, .mail, .seen, .expectedPushed, .waitingPushed, .label: "zset"
         case .single(let name): Self.singles[name]
         }
     }

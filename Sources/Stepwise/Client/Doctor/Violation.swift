@@ -43,6 +43,12 @@ package struct Violation: Sendable, Hashable {
         case listedWrongly
         /// A run is in no `runs:<status>`.
         case notListed
+        /// Runs that have a label and do not stand in its index: a search would not find them.
+        case notIndexed
+        /// Entries of the index of a label whose runs are gone, or do not have it so.
+        case indexedWrongly
+        /// An index of a label that the namespace does not have: nobody keeps it.
+        case indexOfNoLabel
         /// An ending run whose mover is nowhere: nobody withdraws its open steps, and its end is never seen.
         case endingWithoutMover
         /// An ending run with more than one mover.
@@ -63,6 +69,8 @@ package struct Violation: Sendable, Hashable {
         case claimsWithoutWorker
         /// `workers` and `worker:<worker>` do not agree.
         case workerHalfRegistered
+        /// `busy:<worker>` of a worker that is not there.
+        case busyWithoutWorker
         /// `delayed` holds what is not a delayed work item.
         case unreadableDelayed
         /// What `schedules` holds of a schedule is not what a script writes.

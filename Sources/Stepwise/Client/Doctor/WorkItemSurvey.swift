@@ -29,6 +29,8 @@ struct WorkItemSurvey: Sendable {
         var accepting: Set<NamespaceSnapshot.ClaimList> = []
         /// Workers that have an entry, in the index or not.
         var workers: Set<String> = []
+        /// Workers of which it is told what their bodies do.
+        var busy: Set<String> = []
 
         mutating func add(_ key: NamespaceKey) {
             switch key {
@@ -36,6 +38,7 @@ struct WorkItemSurvey: Sendable {
             case .unserved(let list): unserved.insert(list)
             case .unfit(let workflow): unfit.insert(workflow)
             case .worker(let name): workers.insert(name)
+            case .busy(let name): busy.insert(name)
             case .claimed(let worker, let queue): claims.insert(.init(worker: worker, queue: queue))
             case .inbox(let name): inboxes.insert(name)
             case .accepting(let worker, let queue): accepting.insert(.init(worker: worker, queue: queue))
@@ -123,6 +126,7 @@ extension StepwiseClient {
                 lists.accepting.insert(.init(worker: worker.name, queue: queue))
             }
         }
+        survey.namespace.busy = lists.busy
         for list in lists.claims.sorted(by: { ($0.worker, $0.queue) < ($1.worker, $1.queue) }) {
             let before = survey.count + survey.unreadable
             try await walk(

@@ -49,6 +49,13 @@ package struct WorkerListing: Sendable, Hashable {
     package var poolBodies: [HeldThread] = []
     /// Some of the bodies that hold all threads for `.blocking` bodies there, though nobody waits for them; empty if they do not.
     package var blockingBodies: [HeldThread] = []
+    /// Milliseconds; this and what follows is `nil` for an entry that does not tell.
+    package var lease: Int?
+    package var maximumWorkerLosses: Int?
+    /// How many slots were free at its last heartbeat.
+    package var free: Int?
+    /// For how many milliseconds its clock is ahead of Redis'; negative: behind.
+    package var clock: Int?
 
     /// How old the last beat of a worker that counts as alive may be, in milliseconds: longer than the default lease.
     package static let silence = 15_000
@@ -78,6 +85,7 @@ extension StepwiseClient {
             for (name, entry) in zip(some, entries) {
                 var worker = Self.listing(name, entry, beat: beats[name], now: now)
                 worker.readPool(entry)
+                worker.readFacts(entry)
                 worker.isUnswept = worker.state == .dead && beating.contains(name)
                 // Half a declaration has the score alone.
                 if worker.hasEntry, worker.isIndexed, !beating.contains(name) { worker.state = .dead }

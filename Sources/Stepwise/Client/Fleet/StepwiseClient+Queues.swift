@@ -13,8 +13,10 @@ package struct QueueListing: Sendable, Hashable {
     package var ready = 0
     /// Work items that workers hold.
     package var claimed = 0
+    /// Its pause, if it is paused.
+    package var pause: PausedWork.Pause?
     /// Since when it is paused, by Redis' clock.
-    package var pausedSince: Date?
+    package var pausedSince: Date? { pause?.since }
     /// How many living workers claim from it.
     package var workers = 0
 
@@ -28,8 +30,8 @@ package struct QueueTotals: Sendable, Hashable {
     package var malformed = 0
     /// Workflow to work items that wait for a worker that has it.
     package var unserved: [String: Int] = [:]
-    /// Workflow to since when it is paused.
-    package var pausedWorkflows: [String: Date] = [:]
+    /// Workflow to its pause, of those that are paused.
+    package var pausedWorkflows: [String: PausedWork.Pause] = [:]
 }
 
 extension StepwiseClient {
@@ -63,7 +65,7 @@ extension StepwiseClient {
         }
         let paused = try await paused()
         totals.pausedWorkflows = paused.workflows
-        for (queue, since) in paused.queues { queues[queue, default: QueueListing(name: queue)].pausedSince = since }
+        for (queue, pause) in paused.queues { queues[queue, default: QueueListing(name: queue)].pause = pause }
         let held = Array(claims)
         for (list, count) in zip(held, try await lengths(of: held.map { keys.claimed($0.worker, $0.queue) })) {
             queues[list.queue, default: QueueListing(name: list.queue)].claimed += count

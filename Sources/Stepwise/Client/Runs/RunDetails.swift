@@ -14,6 +14,9 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var recorded: Int
     /// When it was created, by Redis' clock, as all times here.
     public var created: Date?
+    /// When a worker first took it up, by Redis' clock; `nil` as long as none has, or none could begin it. It stays what it is when the run
+    /// begins anew (`continueAsNew`), and when it is resumed; a restart is another run, with a time of its own.
+    public var began: Date?
     /// When it ended.
     public var ended: Date?
     /// How often it has begun anew (`continueAsNew`); what is told of its input and its outcomes is the last time's.
@@ -52,7 +55,8 @@ public struct RunDetails: Sendable, Hashable, Codable {
     public var parentStep: String?
 
     private enum CodingKeys: String, MillisecondKeys {
-        case id, workflow, status, queue, recorded, created, ended, continued, reason, divergence, patches, cancelled,
+        case id, workflow, status, queue, recorded, created, began, ended, continued, reason, divergence, patches,
+            cancelled,
             ending, warning
         case payload, output, error, deadline, startsAt, labels, origin, restarted, parent, parentStep
     }
@@ -75,6 +79,9 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var attempts: Int
     /// How long the last attempt took, by the worker's clock.
     public var took: Duration?
+    /// How long the step was on a queue before its first attempt began, in whole milliseconds; `nil` if that was 100 ms or less, or is not
+    /// known: of a step whose time was up before it had an outcome, and of one whose first attempt has cost a worker.
+    public var waited: Duration?
     /// When it was recorded, by Redis' clock.
     public var at: Date?
     /// The worker that recorded it.
@@ -97,7 +104,7 @@ public struct RecordedStep: Sendable, Hashable, Codable {
     public var child: String?
 
     private enum CodingKeys: String, MillisecondKeys {
-        case number, step, attempts, took, at, worker, value, error, lost, failed, cancel, key, kind, child
+        case number, step, attempts, took, waited, at, worker, value, error, lost, failed, cancel, key, kind, child
     }
 }
 
@@ -105,7 +112,8 @@ extension RecordedStep {
     package init(number: Int, _ record: OutcomeRecord) {
         self.init(
             number: number, step: record.outcome.step, attempts: record.attempts,
-            took: record.took.map { .milliseconds($0) }, at: Date(milliseconds: record.at),
+            took: record.took.map { .milliseconds($0) }, waited: record.waited.map { .milliseconds($0) },
+            at: Date(milliseconds: record.at),
             worker: String(record.claim.prefix { $0 != "/" }), lost: record.lost, failed: record.failed)
         key = record.outcome.key
         (kind, child) = (record.outcome.kind, record.child)

@@ -121,7 +121,8 @@ extension StepwiseClient {
 }
 
 extension StepwiseError {
-    fileprivate var isOutage: Bool { code == .redisUnavailable || code == .redisAmbiguous }
+    /// Whether Redis gives no answer now and may give one later.
+    package var isOutage: Bool { code == .redisUnavailable || code == .redisAmbiguous }
 }
 
 private enum Standing: Sendable {

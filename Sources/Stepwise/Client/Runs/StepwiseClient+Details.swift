@@ -6,13 +6,15 @@ extension StepwiseClient {
     package func record(ofRun id: String) async throws -> RunRecord? {
         let run = try await command(
             .run(
-                keys, id, .workflow, .status, .queue, .recorded, .turn, .created, .ended, .reason, .warning, .payload,
+                keys, id, .workflow, .status, .queue, .recorded, .turn, .created, .began, .ended, .reason, .warning,
+                .payload,
                 .output, .error, .cancelled, .labels, .origin, .restarted, .deadline, .divergence, .unfit, .patches,
                 .delivered, .opened, .parent, .parentQueue, .startsAt, .continued, .ending), doing: "reading run \(id)")
         guard let workflow = run.text(.workflow), let status = run.status else { return nil }
         let details = RunDetails(
             id: id, workflow: workflow, status: status, queue: run.text(.queue) ?? "",
-            recorded: run.integer(.recorded) ?? 0, created: run.date(.created), ended: run.date(.ended),
+            recorded: run.integer(.recorded) ?? 0, created: run.date(.created), began: run.date(.began),
+            ended: run.date(.ended),
             continued: run.integer(.continued) ?? 0, reason: run.text(.reason),
             divergence: run.bytes(.divergence).flatMap { try? JSON.decode(Divergence.self, from: $0, what: "") },
             patches: run.bytes(.patches).map { PatchMarks.read($0) } ?? [:], cancelled: run.text(.cancelled),

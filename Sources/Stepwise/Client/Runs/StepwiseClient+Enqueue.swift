@@ -5,17 +5,18 @@ extension StepwiseClient: WorkflowClient {
     public func enqueue(_ order: RunOrder) async throws -> EnqueuedRun {
         try order.check(maximumPayloadSize: maximumPayloadSize)
         try await prepare(writes: true)
-        if let id = order.id { return try await enqueue(order, id) }
+        let indexed = order.options.labels.isEmpty ? [] : try await indexedLabels()
+        if let id = order.id { return try await enqueue(order, id, indexed) }
         let id = newID(for: order)
-        return try await repeating { try await enqueue(order, id) }
+        return try await repeating { try await enqueue(order, id, indexed) }
     }
 
-    private func enqueue(_ order: RunOrder, _ id: String) async throws -> EnqueuedRun {
+    private func enqueue(_ order: RunOrder, _ id: String, _ indexed: [String]) async throws -> EnqueuedRun {
         if order.options.isPlain {
             let isMade = try await evaluate(.enqueuePlain(keys, order, id), doing: Self.words(order, id))
             if isMade { return EnqueuedRun(id: id, isNew: true, source: self) }
         }
-        return try run(order, id, try await evaluate(call(order, id), doing: Self.words(order, id)))
+        return try run(order, id, try await evaluate(call(order, id, indexed), doing: Self.words(order, id)))
     }
 
     /// Starts several runs, in pages; one that has no id of its own is sent once more where its reply was lost.
@@ -25,6 +26,8 @@ extension StepwiseClient: WorkflowClient {
         for order in orders { try order.check(maximumPayloadSize: maximumPayloadSize) }
         if orders.isEmpty { return [] }
         try await prepare(writes: true)
+        let areLabelled = orders.contains { !$0.options.labels.isEmpty }
+        var indexed = areLabelled ? try await indexedLabels() : []
         var runs: [EnqueuedRun] = []
         runs.reserveCapacity(orders.count)
         for page in Self.pages(of: orders) {
@@ -35,7 +38,9 @@ extension StepwiseClient: WorkflowClient {
             }
             let some = Array(orders[page])
             let ids = some.map(newID)
-            let replies = await sendOnceMore(some, ids, await send(some, ids))
+            // Many pages take their time. A question that fails is no reason to stop between two of them.
+            if areLabelled, let newer = try? await indexedLabels() { indexed = newer }
+            let replies = await sendOnceMore(some, ids, indexed, await send(some, ids, indexed))
             let results: [Result<EnqueuedRun, any Error>] = replies.indices.map { n in
                 Result { try run(some[n], ids[n], replies[n]) }
             }
@@ -66,7 +71,9 @@ extension StepwiseClient: WorkflowClient {
     }
 
     /// - Returns: a reply or an error for each order.
-    private func send(_ orders: [RunOrder], _ ids: [String]) async -> [Result<RedisValue, RedisError>] {
+    private func send(
+        _ orders: [RunOrder], _ ids: [String], _ indexed: [String]
+    ) async -> [Result<RedisValue, RedisError>] {
         var replies = [Result<RedisValue, RedisError>](repeating: .success(.integer(0)), count: orders.count)
         do throws(RedisError) {
             if orders.allSatisfy(\.options.isPlain) {
@@ -82,7 +89,7 @@ extension StepwiseClient: WorkflowClient {
             let answers = try await commands.evaluate(
                 ScriptLibrary.enqueue.redis,
                 calls: others.map {
-                    let call = call(orders[$0], ids[$0])
+                    let call = call(orders[$0], ids[$0], indexed)
                     return (call.keys, call.arguments)
                 })
             for (index, answer) in zip(others, answers) { replies[index] = answer }
@@ -97,14 +104,14 @@ extension StepwiseClient: WorkflowClient {
 
     /// Sends those again whose replies were lost and whose ids were made up: nobody else has them.
     private func sendOnceMore(
-        _ orders: [RunOrder], _ ids: [String], _ replies: [Result<RedisValue, RedisError>]
+        _ orders: [RunOrder], _ ids: [String], _ indexed: [String], _ replies: [Result<RedisValue, RedisError>]
     ) async -> [Result<RedisValue, RedisError>] {
         let lost = replies.indices.filter { n in
             if case .failure(let error) = replies[n] { orders[n].id == nil && error.kind == .ambiguous } else { false }
         }
         if lost.isEmpty { return replies }
         var replies = replies
-        for (n, reply) in zip(lost, await send(lost.map { orders[$0] }, lost.map { ids[$0] })) {
+        for (n, reply) in zip(lost, await send(lost.map { orders[$0] }, lost.map { ids[$0] }, indexed)) {
             // Whatever is said of the second, the first may have been done.
             replies[n] = reply.mapError { error in
                 error.kind == .closed || error.kind == .cancelled ? error : RedisError(.ambiguous, error.message)
@@ -116,7 +123,7 @@ extension StepwiseClient: WorkflowClient {
     private func run(_ order: RunOrder, _ id: String, _ reply: Result<RedisValue, RedisError>) throws -> EnqueuedRun {
         switch reply {
         case .success(.integer(1)): return EnqueuedRun(id: id, isNew: true, source: self)
-        case .success(let reply): return try run(order, id, call(order, id).reply(reply))
+        case .success(let reply): return try run(order, id, call(order, id, []).reply(reply))
         case .failure(let error): throw StepwiseError(error, doing: Self.words(order, id), of: keys)
         }
     }
@@ -157,8 +164,8 @@ extension StepwiseClient: WorkflowClient {
         "enqueuing run \(id) of workflow \"\(order.workflow)\""
     }
 
-    private func call(_ order: RunOrder, _ id: String) -> ScriptCall<ReplyReader> {
-        .enqueue(keys, id, workflow: order.workflow, payload: order.payload, order.options)
+    private func call(_ order: RunOrder, _ id: String, _ indexed: [String]) -> ScriptCall<ReplyReader> {
+        .enqueue(keys, id, workflow: order.workflow, payload: order.payload, order.options, indexed: indexed)
     }
 
     private func run(_ order: RunOrder, _ id: String, _ reader: ReplyReader) throws -> EnqueuedRun {

@@ -10,27 +10,9 @@ extension StepwiseClient {
         var cursor: String? = "0"
         var seen: Int? = 0
         while cursor != nil || seen != nil {
-            let reader = try await evaluate(
-                .inspect(keys, id, cursor: cursor ?? "", from: seen.map(String.init) ?? ""),
-                doing: "looking at run \(id)")
-            let items = reader.items
-            guard items.count == 8, let fields = items[0].array, let listed = items[1].array,
-                let openCount = items[2].integer, let outcomeCount = items[4].integer, let open = items[6].array,
-                let outcomes = items[7].array
-            else { throw reader.unexpected }
-            run.fields = Self.fields(fields)
-            run.listed = zip(RunStatus.all, listed).filter { $0.1.integer == 1 }.map(\.0)
-            run.isDead = listed.last?.integer.flatMap { $0 < 0 ? nil : $0 == 1 }
-            (run.openCount, run.join, run.outcomeCount) = (openCount, items[3].string, outcomeCount)
-            for at in stride(from: 0, to: open.count - 1, by: 2) {
-                if let step = open[at].string { run.open[step] = open[at + 1].string ?? "" }
-            }
-            run.outcomes += outcomes.map { JSONMembers($0.bytes ?? [])?.string("step") }
-            if cursor != nil {
-                let next = items[5].string ?? ""
-                cursor = next.isEmpty ? nil : next
-            }
-            seen = outcomes.isEmpty || run.outcomes.count >= outcomeCount ? nil : run.outcomes.count
+            let page = try await inspectPage(&run, cursor: cursor ?? "", from: seen.map(String.init) ?? "")
+            if cursor != nil { cursor = page.next.isEmpty ? nil : page.next }
+            seen = page.outcomes == 0 || run.outcomes.count >= run.outcomeCount ? nil : run.outcomes.count
         }
         // The open steps of an ending run no longer wait for anything.
         if run.fields?.status != .ending {
@@ -38,6 +20,37 @@ extension StepwiseClient {
             try await lookAtEvents(of: &run)
         }
         return run
+    }
+
+    /// How a run stands, with about 1,000 of its open steps and without its outcomes: what its own keys say at one moment.
+    func inspectStanding(_ id: String) async throws -> RunSnapshot {
+        var run = RunSnapshot(id: id)
+        _ = try await inspectPage(&run, cursor: "0", from: "")
+        return run
+    }
+
+    /// Reads how a run stands, a page of its open steps and one of its outcomes.
+    ///
+    /// - Returns: the cursor of the next page of open steps, empty at the end, and how many outcomes came.
+    private func inspectPage(
+        _ run: inout RunSnapshot, cursor: String, from: String
+    ) async throws -> (next: String, outcomes: Int) {
+        let reader = try await evaluate(
+            .inspect(keys, run.id, cursor: cursor, from: from), doing: "looking at run \(run.id)")
+        let items = reader.items
+        guard items.count == 8, let fields = items[0].array, let listed = items[1].array,
+            let openCount = items[2].integer, let outcomeCount = items[4].integer, let open = items[6].array,
+            let outcomes = items[7].array
+        else { throw reader.unexpected }
+        run.fields = Self.fields(fields)
+        run.listed = zip(RunStatus.all, listed).filter { $0.1.integer == 1 }.map(\.0)
+        run.isDead = listed.last?.integer.flatMap { $0 < 0 ? nil : $0 == 1 }
+        (run.openCount, run.join, run.outcomeCount) = (openCount, items[3].string, outcomeCount)
+        for at in stride(from: 0, to: open.count - 1, by: 2) {
+            if let step = open[at].string { run.open[step] = open[at + 1].string ?? "" }
+        }
+        run.outcomes += outcomes.map { JSONMembers($0.bytes ?? [])?.string("step") }
+        return (items[5].string ?? "", outcomes.count)
     }
 
     private func lookAtChildren(of run: inout RunSnapshot) async throws {

@@ -1,6 +1,7 @@
 /// A run in a listing.
 package struct RunListing: Sendable, Hashable {
     package var id: String
+    package var labels: [String: String] = [:]
     package var workflow: String
     package var status: RunStatus
     package var queue: String
@@ -21,26 +22,8 @@ package struct RunPage: Sendable {
     package var runs: [RunListing]
     /// Where the next page begins; `nil` if there is none.
     package var next: RunPlace?
-}
-
-/// A place in a listing of runs: behind a run that has had its status since a time. It stays where it is when that run comes to another status.
-package struct RunPlace: Sendable, Hashable, CustomStringConvertible {
-    package var since: Int
-    package var id: String
-
-    package init(since: Int, id: String) {
-        (self.since, self.id) = (since, id)
-    }
-
-    /// From ``description``; `nil` for another text.
-    package init?(_ text: String) {
-        let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, let since = Int(parts[0]), !parts[1].isEmpty else { return nil }
-        self.init(since: since, id: String(parts[1]))
-    }
-
-    /// Such as `1767225600000-r1`.
-    package var description: String { "\(since)-\(id)" }
+    /// What was looked through; `nil` unless labels were asked for.
+    package var scope: SearchScope?
 }
 
 extension StepwiseClient {
@@ -61,10 +44,21 @@ extension StepwiseClient {
     package func runPage(
         status: RunStatus? = nil, workflow: String? = nil, after: RunPlace? = nil, limit: Int
     ) async throws -> RunPage {
-        var indexes = (status.map { [$0] } ?? RunStatus.all).map { RunIndex(status: $0) }
+        try await runPage(
+            RunSearch(statuses: status.map { [$0] } ?? [], workflow: workflow), after: after, limit: limit)
+    }
+
+    /// Those that a search is for, in the order of the lists `runs:<status>`.
+    ///
+    /// - Parameter mostLooked: after so many runs it ends the page, whatever it has found.
+    func listedPage(
+        _ search: RunSearch, after: RunPlace?, limit: Int, mostLooked: Int = .max
+    ) async throws -> (page: RunPage, looked: Int) {
+        var indexes = search.lists.map { RunIndex(status: $0) }
         if let after { try await skip(to: after, in: &indexes) }
         var listed: Set<String> = []
         var runs: [RunListing] = []
+        var looked = 0
         while true {
             for index in indexes.indices where indexes[index].needsPage {
                 try await readPage(&indexes[index], limit: limit)
@@ -77,14 +71,19 @@ extension StepwiseClient {
                 batch.append(indexes[next].entries.removeFirst())
                 if indexes[next].needsPage || batch.count >= 200 { break }
             }
-            if batch.isEmpty { return RunPage(runs: runs, next: nil) }
+            guard let end = batch.last else { return (RunPage(runs: runs, next: nil), looked) }
             // Entries move to other places while pages are turned: an id counts once.
             batch = batch.filter { listed.insert($0.id).inserted }
-            for run in try await listings(batch) where workflow == nil || run.workflow == workflow {
+            looked += batch.count
+            for run in try await listings(batch) where search.matches(run) {
                 if runs.count >= limit {
-                    return RunPage(runs: runs, next: runs.last.map { RunPlace(since: $0.since, id: $0.id) })
+                    let next = runs.last.map { RunPlace(since: $0.since, id: $0.id) }
+                    return (RunPage(runs: runs, next: next), looked)
                 }
                 runs.append(run)
+            }
+            if looked >= mostLooked {
+                return (RunPage(runs: runs, next: RunPlace(since: end.at, id: end.id)), looked)
             }
         }
     }
@@ -117,17 +116,18 @@ extension StepwiseClient {
         index.isAtEnd = index.entries.count < size
     }
 
-    private func listings(_ entries: [IndexEntry]) async throws -> [RunListing] {
+    func listings(_ entries: [IndexEntry]) async throws -> [RunListing] {
         let runs = try await all(
             entries.map {
                 .run(
                     keys, $0.id, .workflow, .status, .queue, .recorded, .created, .ended, .reason, .startsAt,
-                    .ending)
+                    .ending, .labels)
             }, doing: "reading runs")
         return zip(entries, runs).compactMap { entry, run in
             guard let workflow = run.text(.workflow), let status = run.status else { return nil }
             return RunListing(
-                id: entry.id, workflow: workflow, status: status, queue: run.text(.queue) ?? "",
+                id: entry.id, labels: RunLabels(stored: run.text(.labels)).values, workflow: workflow, status: status,
+                queue: run.text(.queue) ?? "",
                 recorded: run.integer(.recorded) ?? 0, created: run.integer(.created), ended: run.integer(.ended),
                 since: entry.at, reason: run.text(.reason), startsAt: run.integer(.startsAt),
                 ending: run.text(.ending))

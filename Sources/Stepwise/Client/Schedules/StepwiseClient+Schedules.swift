@@ -317,7 +317,9 @@ public struct Schedules: Sendable {
     }
 
     private func change(_ change: ScheduleChange) async throws -> ScheduleChange.Reply {
-        try await client.evaluate(.schedule(client.keys, change), doing: "changing schedule \"\(change.name)\"")
+        let indexed = change.run == nil ? [] : try await client.indexedLabels()
+        return try await client.evaluate(
+            .schedule(client.keys, change, indexed: indexed), doing: "changing schedule \"\(change.name)\"")
     }
 
     /// Changes a schedule from what it is to what `body` makes of it; again if somebody else was faster.

@@ -17,16 +17,18 @@ extension ScriptLibrary {
 extension RunStore {
     /// Makes the child of a step, once.
     ///
-    /// - Parameter text: of the step's claim, or of the turn's.
+    /// - Parameters:
+    ///   - text: of the step's claim, or of the turn's.
+    ///   - indexed: the labels that have an index.
     /// - Returns: `nil` if it is there now; else whose run has its id, in words.
     func make(
-        _ child: Child, _ order: ChildOrder, of step: String, _ run: Run, text: String
+        _ child: Child, _ order: ChildOrder, of step: String, _ run: Run, text: String, indexed: [String]
     ) async throws -> String? {
         let reader = try await send(
             .enqueue(
                 keys, child.id, workflow: order.workflow, payload: child.payload, child.options,
                 parent: ParentStep(run: run.id, generation: run.generation, step: step), parentQueue: run.queue,
-                isAwaited: order.isAwaited, depth: child.depth), for: text)
+                isAwaited: order.isAwaited, depth: child.depth, indexed: indexed), for: text)
         guard reader.word == "exists" else { return nil }
         let workflow = try reader.text(1)
         if workflow != order.workflow { return "a run of workflow \"\(workflow)\"" }

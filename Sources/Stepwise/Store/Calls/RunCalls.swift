@@ -4,10 +4,11 @@ internal import StepwiseRedis
 
 extension ScriptLibrary {
     static let enqueue = Script(
-        "enqueue", PackageResources.enqueue_lua, keys: ["run", "queue", "queued", "delayed", "parent_queue"],
+        "enqueue", PackageResources.enqueue_lua, after: indexing,
+        keys: ["run", "queue", "queued", "delayed", "parent_queue", "meta?", "indexes..."],
         arguments: [
             "id", "workflow", "queue", "payload", "labels", "origin", "timeout", "parent", "parent_queue", "depth",
-            "start",
+            "start", "names...",
         ])
     static let enqueuePlain = Script(
         "enqueue_plain", PackageResources.enqueue_plain_lua, after: plain, keys: ["run", "queue", "queued"],
@@ -45,17 +46,18 @@ extension ScriptLibrary {
     static let expired = Script(
         "expired", PackageResources.expired_lua, keys: ["list"], arguments: ["age", "from", "passed"])
     static let deleteRuns = Script(
-        "delete_runs", PackageResources.delete_runs_lua, keys: ["list", "dead", "runs..."],
-        arguments: ["status", "known..."])
+        "delete_runs", PackageResources.delete_runs_lua, after: indexing, keys: ["list", "dead", "runs..."],
+        arguments: ["status", "indexes", "known..."])
     static let forgetWaiting = Script(
-        "forget_waiting", PackageResources.forget_waiting_lua,
+        "forget_waiting", PackageResources.forget_waiting_lua, after: indexing,
         keys: ["waiting", "parked", "unserved", "queued", "delayed", "paused", "failed", "dead", "runs..."],
-        arguments: ["queue", "age", "ids..."])
+        arguments: ["queue", "age", "indexes", "ids..."])
     static let refuseWaiting = Script(
-        "refuse_waiting", PackageResources.refuse_waiting_lua,
+        "refuse_waiting", PackageResources.refuse_waiting_lua, after: indexing,
         keys: [
             "run", "steps", "open", "join", "mail", "seen", "expected", "claimed", "running", "delayed", "malformed",
-        ], arguments: ["id", "text", "worker", "entry", "reason", "max_entries"])
+            "indexes...",
+        ], arguments: ["id", "text", "worker", "entry", "reason", "max_entries", "names..."])
     static let failWaiting = Script(
         "fail_waiting", PackageResources.fail_waiting_lua,
         keys: [
@@ -85,22 +87,28 @@ extension ScriptCall<ReplyReader> {
     ///   - parentQueue: the queue of the parent's run.
     ///   - isAwaited: whether that run waits for the end.
     ///   - depth: how many runs are above it.
+    ///   - indexed: the labels that have an index.
     static func enqueue(
         _ keys: Keys, _ id: String, workflow: String, payload: [UInt8], _ options: EnqueueOptions,
-        parent: ParentStep? = nil, parentQueue: String? = nil, isAwaited: Bool = false, depth: Int? = nil
+        parent: ParentStep? = nil, parentQueue: String? = nil, isAwaited: Bool = false, depth: Int? = nil,
+        indexed: [String]
     ) -> Self {
-        Self(
-            ScriptLibrary.enqueue,
-            keys: [
-                keys.run(id), keys.queue(options.queue), keys.runs(.queued), keys.delayed,
-                keys.queue(parentQueue ?? options.queue),
-            ],
-            arguments: [
-                .init(id), .init(workflow), .init(options.queue), .init(payload), .init(options.labels.json),
-                .init(options.origin ?? ""), .init(options.timeout.map(String.init) ?? ""), .init(parent?.text ?? ""),
-                .init(isAwaited ? parentQueue ?? "" : ""), .init(depth.map(String.init) ?? ""),
-                .init(options.start?.text ?? ""),
-            ])
+        var allKeys = [
+            keys.run(id), keys.queue(options.queue), keys.runs(.queued), keys.delayed,
+            keys.queue(parentQueue ?? options.queue),
+        ]
+        var arguments: [RedisArgument] = [
+            .init(id), .init(workflow), .init(options.queue), .init(payload), .init(options.labels.json),
+            .init(options.origin ?? ""), .init(options.timeout.map(String.init) ?? ""), .init(parent?.text ?? ""),
+            .init(isAwaited ? parentQueue ?? "" : ""), .init(depth.map(String.init) ?? ""),
+            .init(options.start?.text ?? ""),
+        ]
+        let indexes = RunIndexes(of: options.labels, among: indexed)
+        if !indexes.isEmpty {
+            allKeys += [keys.meta] + indexes.keys(keys)
+            arguments += indexes.arguments
+        }
+        return Self(ScriptLibrary.enqueue, keys: allKeys, arguments: arguments)
     }
 
     static func pause(_ keys: Keys, _ id: String, reason: String) -> Self {
@@ -230,15 +238,20 @@ struct RunDeletion: Sendable {
 
 extension ScriptCall<RunDeletion> {
     /// Removes runs of one status, at most 100. One for whose end a step waits that is not given with it stays.
-    static func deleteRuns(_ keys: Keys, _ status: RunStatus, _ runs: [(id: String, parent: String?)]) -> Self {
-        Self(
-            ScriptLibrary.deleteRuns,
-            keys: [keys.runs(status), keys.dead]
-                + runs.flatMap { id, _ -> [String] in
-                    [keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.mail(id), keys.seen(id)]
-                },
-            arguments: [.init(status.rawValue)]
-                + runs.flatMap { id, parent -> [RedisArgument] in [.init(id), .init(parent ?? "")] }
+    ///
+    /// - Parameter indexed: the labels that have an index.
+    static func deleteRuns(
+        _ keys: Keys, _ status: RunStatus, _ runs: [(id: String, parent: String?)], indexed: [String]
+    ) -> Self {
+        let indexes = RunIndexes(all: indexed)
+        let ofRuns = runs.flatMap { id, _ -> [String] in
+            [keys.run(id), keys.steps(id), keys.open(id), keys.join(id), keys.mail(id), keys.seen(id)]
+        }
+        let known = runs.flatMap { id, parent -> [RedisArgument] in [.init(id), .init(parent ?? "")] }
+        let first: [RedisArgument] = [.init(status.rawValue), .init(indexed.count)]
+        return Self(
+            ScriptLibrary.deleteRuns, keys: [keys.runs(status), keys.dead] + ofRuns + indexes.keys(keys),
+            arguments: first + indexes.arguments + known
         ) { reader in
             let items = reader.items
             let texts = items.dropFirst().map { $0.string ?? "" }
@@ -252,21 +265,28 @@ extension ScriptCall<Int> {
     /// Removes pushed runs of a queue that have waited too long and never began, at most 100, and entries of runs that have begun. The reply says
     /// how many of them stay at their place in the list; those after them were not looked at.
     ///
-    /// - Parameter age: for how many milliseconds a run has to have waited; `nil`: no run is removed.
-    static func forgetWaiting(_ keys: Keys, queue: String, _ runs: [(id: String, workflow: String)], age: Int?) -> Self
-    {
-        Self(
-            ScriptLibrary.forgetWaiting,
-            keys: [
-                keys.waitingPushed(queue), keys.runs(.parked), keys.runs(.noWorker), keys.runs(.queued), keys.delayed,
-                keys.paused, keys.runs(.failed), keys.dead,
+    /// - Parameters:
+    ///   - age: for how many milliseconds a run has to have waited; `nil`: no run is removed.
+    ///   - indexed: the labels that have an index.
+    static func forgetWaiting(
+        _ keys: Keys, queue: String, _ runs: [(id: String, workflow: String)], age: Int?, indexed: [String]
+    ) -> Self {
+        let indexes = RunIndexes(all: indexed)
+        let lists = [
+            keys.waitingPushed(queue), keys.runs(.parked), keys.runs(.noWorker), keys.runs(.queued), keys.delayed,
+            keys.paused, keys.runs(.failed), keys.dead,
+        ]
+        let ofRuns = runs.flatMap { run -> [String] in
+            [
+                keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.mail(run.id),
+                keys.seen(run.id), keys.unserved(queue, run.workflow), keys.unfit(run.workflow),
             ]
-                + runs.flatMap { run in
-                    [
-                        keys.run(run.id), keys.steps(run.id), keys.open(run.id), keys.join(run.id), keys.mail(run.id),
-                        keys.seen(run.id), keys.unserved(queue, run.workflow), keys.unfit(run.workflow),
-                    ]
-                }, arguments: [.init(queue), .init(age.map(String.init) ?? "")] + runs.map { .init($0.id) }
+        }
+        let ids = runs.map { RedisArgument($0.id) }
+        let first: [RedisArgument] = [.init(queue), .init(age.map(String.init) ?? ""), .init(indexed.count)]
+        return Self(
+            ScriptLibrary.forgetWaiting, keys: lists + ofRuns + indexes.keys(keys),
+            arguments: first + indexes.arguments + ids
         ) { $0.reply.integer ?? 0 }
     }
 }

@@ -2,9 +2,10 @@
 
 extension ScriptLibrary {
     static let schedule = Script(
-        "schedule", PackageResources.schedule_lua, keys: ["schedules", "delayed", "run", "queue", "queued"],
+        "schedule", PackageResources.schedule_lua, after: indexing,
+        keys: ["schedules", "delayed", "run", "queue", "queued", "meta?", "indexes..."],
         arguments: [
             "name", "known", "json", "entry", "other_entry", "next_entry", "next_time", "id", "workflow", "queue",
-            "payload", "labels", "timeout",
+            "payload", "labels", "timeout", "names...",
         ])
 }

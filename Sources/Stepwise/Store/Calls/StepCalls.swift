@@ -25,8 +25,11 @@ extension ScriptLibrary {
         "retry", PackageResources.retry_lua, keys: ["run", "steps", "open", "claimed", "delayed"],
         arguments: [
             "id", "worker", "text", "number", "step", "generation", "attempt", "delay", "queue", "upto", "failure",
-            "took", "max_elapsed",
+            "took", "max_elapsed", "of",
         ])
+    static let retryNow = Script(
+        "retry_now", PackageResources.retry_now_lua, keys: ["run", "open", "delayed", "queue"],
+        arguments: ["id", "queue", "step"])
     static let promote = Script(
         "promote", PackageResources.promote_lua, keys: ["delayed", "queue"], arguments: ["prefix_length", "entries..."])
 }
@@ -37,6 +40,32 @@ extension ScriptCall<Void> {
         Self(
             ScriptLibrary.promote, keys: [keys.delayed, keys.queue(queue)],
             arguments: [.init(queue.utf8.count + 1)] + entries.map { .init($0) })
+    }
+}
+
+extension ScriptCall<RetryNowReply> {
+    /// Has a step that waits for its next attempt executed at once.
+    ///
+    /// - Parameter queue: the run's.
+    static func retryNow(_ keys: Keys, _ id: String, queue: String, step: String) -> Self {
+        Self(
+            ScriptLibrary.retryNow, keys: [keys.run(id), keys.open(id), keys.delayed, keys.queue(queue)],
+            arguments: [.init(id), .init(queue), .init(step)]
+        ) { reader in
+            switch reader.word {
+            case "queued": return .queued(attempt: try reader.integer(1))
+            case "ready": return .ready(attempt: try reader.integer(1), generation: try reader.text(2))
+            case "elsewhere":
+                guard let open = OpenStep(try reader.text(1)) else { throw reader.unexpected }
+                return .elsewhere(open, turn: try reader.text(2))
+            case "closed": return .closed
+            case "unbegun": return .unbegun(startsAt: Int(try reader.text(1)))
+            case "held": return .held(RunStatus(rawValue: try reader.text(1)))
+            case "over": return .over(RunStatus(rawValue: try reader.text(1)))
+            case "missing": return .missing
+            default: throw reader.unexpected
+            }
+        }
     }
 }
 
@@ -141,6 +170,7 @@ extension RunStore {
                     .init(run.generation), .init(again.failedAttempt), .init(again.delay), .init(run.queue),
                     .init(upto), .init(again.note), .init(again.took),
                     .init(again.maximumElapsed.map(String.init) ?? ""),
+                    .init(again.maximumAttempts.map(String.init) ?? ""),
                 ]
             ) { reader in
                 switch reader.word {

@@ -4,14 +4,14 @@ internal import StepwiseRedis
 
 extension ScriptLibrary {
     static let acceptPushed = Script(
-        "accept_pushed", PackageResources.accept_pushed_lua,
+        "accept_pushed", PackageResources.accept_pushed_lua, after: indexing,
         keys: [
             "run", "accepting", "claimed", "running", "delayed", "queued", "redelivered", "waiting_pushed?",
-            "pushed_queues?",
+            "pushed_queues?", "meta?", "indexes...",
         ],
         arguments: [
             "id", "workflow", "queue", "payload", "item", "worker", "token", "labels", "timeout", "start",
-            "is_new", "max_waiting?",
+            "is_new", "max_waiting?", "names...",
         ])
     static let takeTurnPlain = Script(
         "take_turn_plain", PackageResources.take_turn_plain_lua, after: plain,
@@ -71,6 +71,16 @@ extension ScriptCall<[[UInt8]]> {
             $0.items.map { $0.bytes ?? [] }
         }
     }
+
+    /// The same of one generation: none once it is over.
+    ///
+    /// - Parameter generation: empty for a run that has none.
+    static func history(_ keys: Keys, _ id: String, generation: String, from: Int) -> Self {
+        if generation.isEmpty { return history(keys, id, from: from) }
+        return Self(
+            ScriptLibrary.history, keys: [keys.steps(id), keys.run(id)], arguments: [.init(from), .init(generation)]
+        ) { $0.items.map { $0.bytes ?? [] } }
+    }
 }
 
 // MARK: Taking it
@@ -78,16 +88,23 @@ extension ScriptCall<[[UInt8]]> {
 extension RunStore {
     /// A claimed pushed item becomes a run.
     ///
-    /// - Parameter mostWaiting: how many pushed runs of the queue may wait, for one that this worker cannot do.
+    /// - Parameters:
+    ///   - mostWaiting: how many pushed runs of the queue may wait, for one that this worker cannot do.
+    ///   - indexed: the labels that have an index.
     nonisolated(nonsending) func acceptPushed(
-        _ order: PushedStart, orNewID newID: String, item: [UInt8], queue: String, token: String, mostWaiting: Int?
-    )
-        async throws -> AcceptReply
-    {
+        _ order: PushedStart, orNewID newID: String, item: [UInt8], queue: String, token: String, mostWaiting: Int?,
+        indexed: [String]
+    ) async throws -> AcceptReply {
         let id = order.id ?? newID
         var bound: (keys: [String], argument: [RedisArgument]) = ([], [])
         if let mostWaiting {
             bound = ([keys.waitingPushed(queue), keys.pushedQueues], [.init(mostWaiting)])
+        }
+        let indexes = RunIndexes(of: order.labels, among: indexed)
+        if !indexes.isEmpty {
+            if mostWaiting == nil { bound = ([keys.waitingPushed(queue), keys.pushedQueues], [""]) }
+            bound.keys += [keys.meta] + indexes.keys(keys)
+            bound.argument += indexes.arguments
         }
         return try await send(
             ScriptCall(

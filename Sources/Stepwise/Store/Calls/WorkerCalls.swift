@@ -11,16 +11,16 @@ extension ScriptLibrary {
         "beat", PackageResources.beat_lua, keys: ["workers", "worker", "delayed", "meta", "paused", "lists..."],
         arguments: [
             "worker", "max_due", "is_look_asked", "queues", "has_claimed", "cancels", "unserved_lists", "max_text",
-            "names...",
+            "free", "clock_ahead", "names...",
         ])
     static let declareDead = Script(
-        "declare_dead", PackageResources.declare_dead_lua, keys: ["workers", "worker"],
+        "declare_dead", PackageResources.declare_dead_lua, keys: ["workers", "worker", "busy"],
         arguments: ["worker", "beat", "queues?"])
     static let compare = Script(
         "compare", PackageResources.compare_lua, keys: ["workers", "worker", "lists..."],
         arguments: ["worker", "queues", "known..."])
     static let deregister = Script(
-        "deregister", PackageResources.deregister_lua, keys: ["workers", "worker", "claims..."],
+        "deregister", PackageResources.deregister_lua, keys: ["workers", "worker", "busy", "claims..."],
         arguments: ["worker", "age"])
     static let release = Script(
         "release", PackageResources.release_lua,
@@ -97,7 +97,8 @@ extension ScriptCall<Void> {
     static func deregister(_ keys: Keys, _ name: String, queues: [String], age: Int?) -> Self {
         Self(
             ScriptLibrary.deregister,
-            keys: [keys.workers, keys.worker(name)] + ClaimSource.all(queues).map { $0.claims(keys, name) },
+            keys: [keys.workers, keys.worker(name), keys.busy(name)]
+                + ClaimSource.all(queues).map { $0.claims(keys, name) },
             arguments: [.init(name), .init(age.map(String.init) ?? "")])
     }
 }
@@ -111,21 +112,24 @@ extension ScriptCall<ReplyReader> {
     ///   - hasClaimed: whether the worker has claimed since its last beat.
     ///   - cancels: how many runs were cancelled when it last looked.
     ///   - versioned: those of the workflows that have a version.
+    ///   - news: what the worker's entry does not have yet.
     ///   - pausables: which of them are paused?
     static func beat(
         _ keys: Keys, _ name: String, duePage: Int, withLists: Bool, hasClaimed: Bool, cancels: String,
-        queues: [String], unserved: [UnservedList], versioned: [String], pausables: [String]
+        queues: [String], unserved: [UnservedList], versioned: [String], news: WorkerNews, pausables: [String]
     ) -> Self {
-        Self(
+        let arguments: [RedisArgument] = [
+            .init(name), .init(duePage), withLists ? "1" : "", .init(queues.count), hasClaimed ? "1" : "",
+            .init(cancels), .init(unserved.count), .init(ListedClaim.mostBytes),
+            .init(news.free.map(String.init) ?? ""), .init(news.clock.map(String.init) ?? ""),
+        ]
+        return Self(
             ScriptLibrary.beat,
             keys: [keys.workers, keys.worker(name), keys.delayed, keys.meta, keys.paused]
                 + queues.map { keys.claimed(name, $0) } + queues.map { keys.accepting(name, $0) }
                 + unserved.map { keys.unserved($0.queue, $0.workflow) }
                 + versioned.map { keys.unfit($0) },
-            arguments: [
-                .init(name), .init(duePage), withLists ? "1" : "", .init(queues.count), hasClaimed ? "1" : "",
-                .init(cancels), .init(unserved.count), .init(ListedClaim.mostBytes),
-            ] + pausables.map { .init($0) })
+            arguments: arguments + pausables.map { .init($0) })
     }
 }
 
@@ -173,14 +177,14 @@ extension ScriptCall<Bool> {
     /// - Parameter beat: the beat that was seen for a whole lease.
     static func declareDead(_ keys: Keys, _ name: String, beat: String) -> Self {
         Self(
-            ScriptLibrary.declareDead, keys: [keys.workers, keys.worker(name)],
+            ScriptLibrary.declareDead, keys: [keys.workers, keys.worker(name), keys.busy(name)],
             arguments: [.init(name), .init(beat)])
     }
 
     /// A worker gives its own name up: its entry says so from now on, also if Redis had none.
     static func declareSelfDead(_ keys: Keys, _ name: String, queues: [String]) -> Self {
         Self(
-            ScriptLibrary.declareDead, keys: [keys.workers, keys.worker(name)],
+            ScriptLibrary.declareDead, keys: [keys.workers, keys.worker(name), keys.busy(name)],
             arguments: [.init(name), "", .init(queues.joined(separator: " "))])
     }
 
@@ -290,20 +294,25 @@ extension RunStore {
 
     /// A pushed run that would wait, where as many wait as may, goes to `malformed` as the item that it was.
     ///
-    /// - Parameter text: the turn's, which is claimed.
+    /// - Parameters:
+    ///   - text: the turn's, which is claimed.
+    ///   - indexed: the labels that have an index.
     /// - Returns: whether it did; else somebody else has the turn, or has paused the run.
-    nonisolated(nonsending) func refuseWaiting(_ run: Run, text: String, reason: String) async throws -> Bool {
-        try await send(
+    nonisolated(nonsending) func refuseWaiting(
+        _ run: Run, text: String, reason: String, indexed: [String]
+    ) async throws -> Bool {
+        let indexes = RunIndexes(all: indexed)
+        return try await send(
             ScriptCall<Bool>(
                 ScriptLibrary.refuseWaiting,
                 keys: [
                     run.runKey, run.stepsKey, run.openKey, run.joinKey, keys.mail(run.id), keys.seen(run.id),
                     keys.expected, keys.claimed(worker, run.queue), keys.runs(.running), keys.delayed, keys.malformed,
-                ],
+                ] + indexes.keys(keys),
                 arguments: [
                     .init(run.id), .init(text), .init(worker), .init(RefusedItem.head(queue: run.queue)),
                     .init(reason), .init(RefusedItem.mostEntries),
-                ]), for: text)
+                ] + indexes.arguments), for: text)
     }
 
     /// A claimed item goes to `malformed`.

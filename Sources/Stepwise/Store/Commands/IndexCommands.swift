@@ -23,6 +23,9 @@ extension StoreCommand<[IndexEntry]> {
 }
 
 extension StoreCommand<Int?> {
+    /// When a failed run has failed; `nil` if it is not among those that nobody has dealt with.
+    static func deadSince(_ keys: Keys, of id: String) -> Self { score(keys.dead, id) }
+
     /// The place of a failed run among those of ``StoreCommand/deadRuns(_:from:count:)``; `nil` if it is not among them.
     static func deadPlace(_ keys: Keys, of id: String) -> Self {
         Self(["ZREVRANK", .init(keys.dead), .init(id)]) { $0.integer }
@@ -35,7 +38,11 @@ extension StoreCommand<Int?> {
 
     /// Since when a run has this status; `nil` if it has another.
     static func since(_ keys: Keys, _ status: RunStatus, of id: String) -> Self {
-        Self(["ZSCORE", .init(keys.runs(status)), .init(id)]) { reply in
+        score(keys.runs(status), id)
+    }
+
+    private static func score(_ key: String, _ id: String) -> Self {
+        Self(["ZSCORE", .init(key), .init(id)]) { reply in
             reply.string.flatMap { Double($0) }.map { Int(exactly: $0.rounded(.towardZero)) ?? 0 }
         }
     }

@@ -125,10 +125,13 @@ extension StoreCommand<String?> {
 
 extension StoreCommand<Bool> {
     /// Whether a work item is among the 100,000 oldest of a list: as many as Redis looks through in a millisecond.
+    static func isAmongOldest(_ text: String, of list: String) -> Self {
+        Self(["LPOS", .init(list), .init(text), "RANK", "-1", "MAXLEN", "100000"]) { $0.integer != nil }
+    }
+
+    /// The same of a list of unserved work items.
     static func isUnserved(_ keys: Keys, _ list: UnservedList, _ text: String) -> Self {
-        Self(["LPOS", .init(keys.unserved(list.queue, list.workflow)), .init(text), "RANK", "-1", "MAXLEN", "100000"]) {
-            $0.integer != nil
-        }
+        isAmongOldest(text, of: keys.unserved(list.queue, list.workflow))
     }
 }
 
@@ -164,10 +167,17 @@ extension StoreCommand<Void> {
 
 // MARK: What is paused
 
-extension StoreCommand<[(name: String, since: Int)]> {
-    /// Everything that is paused besides runs: `queue:<queue>` and `workflow:<workflow>`, each with the time of its pause.
+extension StoreCommand<[(name: String, note: PauseNote)]> {
+    /// Everything that is paused besides runs: `queue:<queue>` and `workflow:<workflow>`.
     static func paused(_ keys: Keys) -> Self {
-        Self(["HGETALL", .init(keys.paused)]) { $0.pairs { ($0.string ?? "", $1.integer ?? 0) } }
+        Self(["HGETALL", .init(keys.paused)]) { $0.pairs { ($0.string ?? "", PauseNote($1.string ?? "")) } }
+    }
+}
+
+extension StoreCommand<PauseNote?> {
+    /// `nil` of what is not paused.
+    static func pauseNote(_ keys: Keys, _ name: String) -> Self {
+        Self(["HGET", .init(keys.paused), .init(name)]) { $0.string.map { PauseNote($0) } }
     }
 }
 
@@ -181,9 +191,9 @@ extension StoreCommand<Set<String>> {
 }
 
 extension StoreCommand<Bool> {
-    /// `false` if it was paused before.
-    static func pause(_ keys: Keys, _ name: String, since: Int) -> Self {
-        Self(asking: ["HSETNX", .init(keys.paused), .init(name), .init(since)])
+    /// `false` if it was paused before; then the older note stays.
+    static func pause(_ keys: Keys, _ name: String, _ note: PauseNote) -> Self {
+        Self(asking: ["HSETNX", .init(keys.paused), .init(name), .init(note.text)])
     }
 
     /// Whether it was paused.

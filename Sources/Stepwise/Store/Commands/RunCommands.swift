@@ -8,7 +8,7 @@ internal import Foundation
 
 /// A field of `run:<id>` that is read by itself.
 enum RunField: String, Sendable {
-    case workflow, status, queue, generation, payload, created, ended, labels, deadline, startsAt, continued
+    case workflow, status, queue, generation, payload, created, began, ended, labels, deadline, startsAt, continued
     case recorded, turn, delivered, opened, inline, patches, divergence, unfit
     case output, error, reason, warning, cancelled, ending, origin, restarted, parent, parentQueue
 
@@ -81,9 +81,9 @@ extension StoreCommand<[Bool]> {
 }
 
 extension StoreCommand<Page<(step: String, state: OpenStep?)>> {
-    /// A page of about 1,000 of a run's open steps.
-    static func openSteps(_ keys: Keys, of id: String, after cursor: String) -> Self {
-        Self(["HSCAN", .init(keys.open(id)), .init(cursor), "COUNT", "1000"]) { reply in
+    /// A page of about 1,000 of a run's open steps, or about as many as `count` says.
+    static func openSteps(_ keys: Keys, of id: String, after cursor: String, count: Int = 1000) -> Self {
+        Self(["HSCAN", .init(keys.open(id)), .init(cursor), "COUNT", .init(count)]) { reply in
             Page(reply, pairs: { step, text in step.string.map { ($0, text.string.flatMap { OpenStep($0) }) } })
         }
     }

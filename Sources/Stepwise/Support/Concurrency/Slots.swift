@@ -181,6 +181,13 @@ package final class Slots: Sendable {
         for waiter in waiters { waiter.resume(returning: true) }
     }
 
+    /// How many could be taken now.
+    package var free: Int {
+        state.withLock { state in
+            state.isStopped || state.isPaused || state.isHeld ? 0 : max(0, min(state.free, state.allowance))
+        }
+    }
+
     package var isPaused: Bool { state.withLock { $0.isPaused } }
 
     /// Nobody gets a slot until ``allow(_:)``.

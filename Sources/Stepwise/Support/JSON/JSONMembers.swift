@@ -33,6 +33,17 @@ package struct JSONMembers: Sendable {
         guard scanner.take(UInt8(ascii: "}")) else { return nil }
     }
 
+    /// Of an object of which only the beginning is there: the members that stand in it whole.
+    package init(beginning bytes: [UInt8]) {
+        self.bytes = bytes
+        var scanner = Scanner(bytes: bytes)
+        guard scanner.take(UInt8(ascii: "{")) else { return }
+        while let key = scanner.string(), scanner.take(UInt8(ascii: ":")), let value = scanner.value() {
+            members.append((key, value))
+            if !scanner.take(UInt8(ascii: ",")) { return }
+        }
+    }
+
     /// The text of a member that is a JSON string.
     package func string(_ key: String) -> String? {
         guard let place = place(key), place.count > 1, bytes[place.lowerBound] == UInt8(ascii: "\""),

@@ -6,6 +6,7 @@ final class BodyRegister: Sendable {
     struct Entry: Sendable {
         let body: RunningBody
         let run: RunStore.Run
+        let workflow: String
         let step: String
         let key: String?
         let kind: String?
@@ -31,6 +32,17 @@ final class BodyRegister: Sendable {
     func forget(_ body: RunningBody) {
         // Released when the lock is free.
         _ = entries.withLock { $0.removeValue(forKey: ObjectIdentifier(body)) }
+    }
+
+    /// What `read` makes of each. Called while nothing can be forgotten, so it must be quick; who keeps nothing but values lets go of no body.
+    func look<Found: Sendable>(_ read: (Entry) -> Found?) -> [Found] {
+        entries.withLock { entries in
+            var found: [Found] = []
+            for entry in entries.values {
+                if let its = read(entry) { found.append(its) }
+            }
+            return found
+        }
     }
 
     var all: [Entry] { entries.withLock { Array($0.values) } }

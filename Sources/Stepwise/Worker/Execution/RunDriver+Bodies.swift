@@ -176,6 +176,7 @@ extension RunDriver {
         if inline == call.id { inline = nil }
         if session.isOver { return .over }
         guard let judgement = judge(body, of: call) else { return .interrupted }
+        session.counts.note(judgement)
         if case .givenBack = judgement, let mark = body.mark {
             try await store.unmarkAttempt(run, text: text, turn: number, step: call.id, attempt: attempt, mark)
         }
@@ -224,7 +225,10 @@ extension RunDriver {
                     + "(maximumDepth of the worker's configuration): does a workflow invoke itself without end? Else raise the limit"
             )
         } else if let owner = try await writeElsewhere(
-            text, { [store, run] in try await store.make(child, order, of: step, run, text: text) })
+            text,
+            { [store, run, session] in
+                try await store.make(child, order, of: step, run, text: text, indexed: session.indexedLabels)
+            })
         {
             problem = StepwiseError(
                 .invalidIdentifier,
@@ -310,8 +314,8 @@ extension RunDriver {
         let turn = number.map { (number: $0, delivered: instance?.delivered ?? 0) }
         session.bodies.note(
             BodyRegister.Entry(
-                body: body, run: run, step: call.id, key: call.key, kind: call.kind, text: text, turn: turn,
-                isOnce: call.options.isAtMostOnce))
+                body: body, run: run, workflow: about?.workflow ?? "", step: call.id, key: call.key, kind: call.kind,
+                text: text, turn: turn, isOnce: call.options.isAtMostOnce))
     }
 
     /// What a body's end means for its step; `nil` if it has none yet. The body keeps its error, so that the last who lets go of that is
@@ -354,7 +358,7 @@ extension RunDriver {
         let note = FailedAttempt.note(attempt: attempt, error: error, worker: session.name, took: body.took)
         let again = RunStore.Again(
             failedAttempt: attempt, delay: delay, maximumElapsed: retry.maximumElapsed.map(\.wholeMilliseconds),
-            took: body.took, note: note)
+            maximumAttempts: retry.attempts == .max ? nil : retry.attempts, took: body.took, note: note)
         return .again(again, else: failure)
     }
 

@@ -208,6 +208,11 @@ final class RunningBody: Sendable {
         }
     }
     var isUnwanted: Bool { state.withLock { $0.isUnwanted } }
+    /// When the attempt began; its time limit counts from there.
+    var start: ContinuousClock.Instant { begin }
+    var timeLimit: Duration? { limit }
+    /// Whether it has begun, has no end yet, and its step is open.
+    var isExecuted: Bool { stage.load(ordering: .relaxed) == .begun && isWanted }
     /// Whether it has no end yet, and its step is open.
     var isWanted: Bool { state.withLock { $0.end == nil && !$0.isUnwanted } }
     /// How long it took, in milliseconds; 0 before its end.

@@ -207,7 +207,7 @@ actor Maintenance {
         do {
             let parentQueue = limit.step == nil ? try await session.parentQueue(of: limit.run) : nil
             switch try await session.store.timerFired(limit, parentQueue: parentQueue) {
-            case .ended: try await session.reportEnd(of: limit.run)
+            case .ended: try await session.reportEnd(of: limit.run, as: .failed)
             case .ending: break
             case .recorded, .nothing: return
             }
@@ -392,7 +392,9 @@ actor Maintenance {
     /// - Returns: those that stay.
     private func remove(_ ids: [String], _ status: RunStatus) async throws -> Set<String> {
         let keys = session.keys
-        let unread = try await session.evaluate(.deleteRuns(keys, status, ids.map { (id: $0, parent: nil) })).unread
+        let unread = try await session.evaluate(
+            .deleteRuns(keys, status, ids.map { (id: $0, parent: nil) }, indexed: session.indexedLabels)
+        ).unread
         if unread.isEmpty { return [] }
         let children = EndedChildren(unread)
         let runs = try await session.commands(children.runs(keys))
@@ -400,7 +402,8 @@ actor Maintenance {
         let free = unread.filter { needs[$0.id] == nil }
         if free.isEmpty { return Set(needs.keys) }
         let again = try await session.evaluate(
-            .deleteRuns(keys, status, free.map { (id: $0.id, parent: $0.parent) }))
+            .deleteRuns(
+                keys, status, free.map { (id: $0.id, parent: $0.parent) }, indexed: session.indexedLabels))
         return Set(needs.keys).union(again.unread.map(\.id))
     }
 }

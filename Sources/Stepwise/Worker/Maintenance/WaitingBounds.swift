@@ -95,7 +95,9 @@ actor WaitingBounds {
         case .runs(let queue):
             let fields = try await session.commands(ids.map { StoreCommand<RunFields>.run(keys, $0, .workflow) })
             let runs = zip(ids, fields).map { (id: $0, workflow: $1.text(.workflow) ?? "-") }
-            return try await session.evaluate(.forgetWaiting(keys, queue: queue, runs, age: age))
+            return try await session.evaluate(
+                .forgetWaiting(
+                    keys, queue: queue, runs, age: age, indexed: session.indexedLabels))
         }
     }
 
@@ -160,7 +162,7 @@ actor WaitingBounds {
             session.logger.error(
                 "a run has failed: it had not begun within the waitingLimit",
                 metadata: ["run": "\(id)", "workflow": "\(workflow)"])
-            try await session.reportEnd(of: id)
+            try await session.reportEnd(of: id, as: .failed)
             return true
         } catch let error as SessionEnded {
             throw error

@@ -4,7 +4,7 @@ internal import StepwiseRedis
 /// What workers do for schedules: declare those of their code, and deal with the ticks that are due.
 extension WorkerSession {
     private func change(_ change: ScheduleChange) async throws -> ScheduleChange.Reply {
-        try await evaluate(.schedule(keys, change))
+        try await evaluate(.schedule(keys, change, indexed: indexedLabels))
     }
 
     private func stored(_ name: String) async throws -> [UInt8]? {

@@ -15,7 +15,7 @@ extension WorkerSession {
             let parent = ParentStep(run: id, generation: generation, step: step)
             let isEnded = try await store.cancelChild(
                 child, workflow, of: parent, text: text, queue: queue, about: about(child: child))
-            if isEnded { try await reportEnd(of: child) }
+            if isEnded { try await reportEnd(of: child, as: .cancelled) }
         case .broadcast(let event, let time, let value):
             try await tell(event, since: time, value, text: text, queue: queue)
         case .withdraw(let id, let generation, let number, let event, let step):

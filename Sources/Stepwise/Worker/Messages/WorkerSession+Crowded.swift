@@ -70,7 +70,9 @@ extension WorkerSession {
     /// - Parameter text: its turn's, which is claimed.
     func refuse(_ run: RunStore.Run, text: String, _ share: PushedShare?) async throws {
         let reason = reasonAgainstWaiting(in: run.queue, share)
-        if try await store.refuseWaiting(run, text: text, reason: reason) { noteCrowded(run.queue, .runs, share) }
+        if try await store.refuseWaiting(run, text: text, reason: reason, indexed: indexedLabels) {
+            noteCrowded(run.queue, .runs, share)
+        }
     }
 
     /// Logs that an item was refused: once a minute for a queue and kind; there may be thousands.

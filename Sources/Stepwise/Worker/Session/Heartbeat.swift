@@ -11,8 +11,12 @@ struct BeatReply: Sendable {
     var workers: [(name: String, beat: String)]
     /// What is paused of this worker's queues and workflows.
     var paused: Set<String>
+    /// Redis' time, in milliseconds since 1970.
+    var time: Int?
     /// The number in `meta`.
     var format: String?
+    /// The labels that have an index, in `meta` too.
+    var indexed: [String]
     /// What the claim lists hold, how many pushed items are claimed, lists with unserved work items, and versioned ones with runs that are unfit; only in some beats.
     /// `areAll`: whether the claims are all that they hold.
     var lists: (claims: [[UInt8]], areAll: Bool, pushed: Int, unserved: [UnservedList], unfit: [Int])?
@@ -32,6 +36,8 @@ final class Heartbeat: Sendable {
     private let listsEvery: Int
     private let onReply: @Sendable (BeatReply?) -> Void
     private let watch: ThreadWatch
+    private let busy: BusyWatch
+    private let facts: Mutex<BeatFacts>
     private let tasks = Mutex<[RepeatedTask]>([])
     private let count = Atomic<Int>(0)
     /// The first of the lists at which the next beat looks.
@@ -53,6 +59,8 @@ final class Heartbeat: Sendable {
         self.onReply = onReply
         trouble = session.connections.troubles.newSource()
         watch = ThreadWatch(session: session, every: Int(interval))
+        busy = BusyWatch(session: session, every: Int(interval))
+        facts = Mutex(BeatFacts(free: session.configuration.concurrency))
     }
 
     func start() {
@@ -61,10 +69,15 @@ final class Heartbeat: Sendable {
             initialDelay: .zero, delay: interval, maximumAllowableJitter: .nanoseconds(interval.nanoseconds / 5)
         ) { [self] _ in beat() }
         // By itself: a beat waits for its answer, and a tick is a length of time.
-        let ticks = client.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: interval) { [watch] _ in
+        let ticks = client.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: interval) {
+            [watch, busy] _ in
             watch.tick()
+            busy.tick()
         }
-        tasks.withLock { $0 = [repeated, ticks] }
+        let flushes = client.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(10), delay: .seconds(10)) {
+            [self] _ in sendCounts()
+        }
+        tasks.withLock { $0 = [repeated, ticks, flushes] }
     }
 
     func stop() {
@@ -76,16 +89,29 @@ final class Heartbeat: Sendable {
         let (known, haveRisen) = cancels.withLock { $0 }
         let withLists = haveRisen || count.wrappingAdd(1, ordering: .relaxed).oldValue % listsEvery == 0
         let lists = session.unservedLists(from: nextList.load(ordering: .relaxed), atMost: Self.mostLists)
+        let comparisons = session.comparisons.count
+        let news = facts.withLock { $0.news(free: session.slots.free, comparisons: comparisons) }
         let call = ScriptCall.beat(
             session.keys, session.name, duePage: Self.duePage, withLists: withLists,
             hasClaimed: session.takeClaimNote(), cancels: known, queues: session.configuration.queues,
-            unserved: lists, versioned: session.versionedWorkflows, pausables: session.pausables)
+            unserved: lists, versioned: session.versionedWorkflows, news: news, pausables: session.pausables)
+        let (sent, start) = (wallClockMilliseconds(), ContinuousClock.now)
         let future = client.submit(call)
         return future.map { [self] reply in
             let cancels = reply.array?.dropFirst(6).first?.string ?? known
             // What was claimed since the last look is looked at twice.
             self.cancels.withLock { $0 = (cancels, cancels != known) }
             let answer = Self.read(reply, lists)
+            if let answer, !answer.isDead, let time = answer.time {
+                let took = (ContinuousClock.now - start).wholeMilliseconds
+                // Upkeep may be at work for long, and who adds an index waits for a beat alone.
+                session.indexedLabels = answer.indexed
+                session.counts.note(redisTime: time)
+                facts.withLock { facts in
+                    facts.confirm(news, comparisons: comparisons)
+                    facts.note(sent: sent, took: took, redis: time)
+                }
+            }
             if answer?.lists != nil { nextList.wrappingAdd(lists.count, ordering: .relaxed) }
             if isRefused.exchange(false, ordering: .relaxed) { session.connections.troubles.over(trouble) }
             onReply(answer)
@@ -100,8 +126,17 @@ final class Heartbeat: Sendable {
         }
     }
 
+    /// What was done since the last time, in the way that a lost answer counts nothing twice.
+    private func sendCounts() {
+        if session.isOver { return }
+        guard let flush = session.counts.nextFlush(of: session.name) else { return }
+        let call = ScriptCall.countWork(
+            session.keys, session.name, minute: flush.minute, number: flush.number, flush.counts)
+        client.submit(call).whenSuccess { [session] _ in session.counts.confirm(flush) }
+    }
+
     private static func read(_ reply: RedisValue, _ unserved: [UnservedList]) -> BeatReply? {
-        guard let items = reply.array, items.count == 12, let due = items[1].array, let index = items[2].array else {
+        guard let items = reply.array, items.count == 14, let due = items[1].array, let index = items[2].array else {
             return nil
         }
         let workers = stride(from: 0, to: index.count - 1, by: 2).compactMap { at -> (name: String, beat: String)? in
@@ -110,8 +145,9 @@ final class Heartbeat: Sendable {
         }
         return BeatReply(
             isDead: items[0].string != "alive", due: due.compactMap(\.string), workers: workers,
-            paused: Set(items[9].array?.compactMap(\.string) ?? []),
+            paused: Set(items[9].array?.compactMap(\.string) ?? []), time: items[12].integer,
             format: items[5].string.flatMap { $0.isEmpty ? nil : $0 },
+            indexed: IndexedLabels.names(items[13].string ?? ""),
             lists: items[7].integer == 1
                 ? (
                     items[3].array?.compactMap(\.bytes) ?? [], items[11].integer == 1, items[10].integer ?? 0,

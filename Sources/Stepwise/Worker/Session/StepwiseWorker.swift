@@ -26,6 +26,7 @@ public final class StepwiseWorker: Service, Sendable {
     private let signal = LeaveSignal()
     private let blocking: BlockingThreads
     private let poolBodies = PoolBodies()
+    private let counts = WorkCounter()
     private let left: LeftThreads
     private let troubles: RedisTroubles
     /// Whether Redis could ever be worked with.
@@ -200,7 +201,8 @@ public final class StepwiseWorker: Service, Sendable {
             }
             let session = WorkerSession(
                 name: name, keys: keys, configuration: configuration, functions: functions, connections: connections,
-                blocking: blocking, pool: poolBodies, left: left, observer: observer, logger: logger)
+                blocking: blocking, pool: poolBodies, left: left, counts: counts, observer: observer,
+                logger: logger)
             troubles.onPermanent { [redis] error in
                 session.end(.permanentError(StepwiseError(error, doing: "working with redis", at: redis)))
             }

@@ -10,14 +10,18 @@ extension WorkerSession {
             "versions", versions.joined(separator: " "),
             "concurrency", String(configuration.concurrency), "version", DataFormat.version,
             "maximumWorkerLosses", String(configuration.maximumWorkerLosses),
+            "lease", String(configuration.lease.wholeMilliseconds), "free", String(configuration.concurrency),
         ]
         try await evaluate(.registerWorker(keys, name, fields: fields))
+        // Behind that: who adds an index waits for the beats of those that are registered.
+        indexedLabels = try await command(.indexedLabels(keys)).names
     }
 
     /// A clean exit: everything that is still in the claim lists goes back, and the name leaves last.
     func deregister() async {
         await finally {
             try await self.releaseAll(of: self.name, queues: self.configuration.queues, lost: false)
+            await self.sendLastCounts()
             try await self.evaluate(
                 .deregister(self.keys, self.name, queues: self.configuration.queues, age: nil))
         }
@@ -33,6 +37,7 @@ extension WorkerSession {
             _ = try await self.evaluate(
                 .declareSelfDead(self.keys, self.name, queues: self.configuration.queues))
             try await self.releaseAll(of: self.name, queues: self.configuration.queues, lost: false)
+            await self.sendLastCounts()
         }
     }
 

@@ -89,6 +89,7 @@ final class WorkerSession: Sendable {
         var linesOfParked = LogBudget()
         var linesOfCrowded = LogBudget()
         var endWaiters: [CheckedContinuation<Ending, Never>] = []
+        var indexedLabels: [String] = []
         var paused: Set<String> = []
         /// Who waits until something else is paused, or this name ends.
         var pauseWaiters: [CheckedContinuation<Void, Never>] = []
@@ -189,11 +190,12 @@ final class WorkerSession: Sendable {
     private let load: PoolLoad
     private let watched = (occupancy: Occupancy(), bodies: BodyRegister(), comparisons: ServerComparisons())
     private let leftThreads: LeftThreads
+    private let counter: WorkCounter
 
     init(
         name: String, keys: Keys, configuration: StepwiseWorker.Configuration, functions: [String: WorkflowFunction],
         connections: WorkerConnections, blocking: BlockingThreads, pool: PoolBodies, left: LeftThreads,
-        observer: ObserverFeed?, logger: Logger
+        counts: WorkCounter, observer: ObserverFeed?, logger: Logger
     ) {
         self.name = name
         tokenPrefix = name + "/"
@@ -205,6 +207,7 @@ final class WorkerSession: Sendable {
         self.blocking = blocking
         load = PoolLoad(pool, of: name)
         leftThreads = left
+        counter = counts
         self.observer = observer
         var logger = logger
         logger[metadataKey: "worker"] = "\(name)"
@@ -223,6 +226,8 @@ final class WorkerSession: Sendable {
     var comparisons: ServerComparisons { watched.comparisons }
     /// The threads of sessions before this one that user code holds.
     var left: LeftThreads { leftThreads }
+    /// What the worker has done, in sessions before this one too.
+    var counts: WorkCounter { counter }
 
     // MARK: Its end
 
@@ -274,6 +279,12 @@ final class WorkerSession: Sendable {
             }
             if let ending { continuation.resume(returning: ending) }
         }
+    }
+
+    /// The labels that have an index, as `meta` said at the last beat.
+    var indexedLabels: [String] {
+        get { state.withLock { $0.indexedLabels } }
+        set { state.withLock { $0.indexedLabels = newValue } }
     }
 
     // MARK: What is paused
@@ -488,7 +499,7 @@ final class WorkerSession: Sendable {
             }
             let reply = try await self.store.acceptPushed(
                 order, orNewID: self.newRunID(), item: item, queue: queue, token: self.nextToken(),
-                mostWaiting: self.mostWaiting(for: order))
+                mostWaiting: self.mostWaiting(for: order), indexed: self.indexedLabels)
             if case .crowded(let share) = reply {
                 try await self.store.reject(
                     ClaimedItem(item), from: .inbox(queue), reason: self.reasonAgainstWaiting(in: queue, share))

@@ -1,5 +1,5 @@
-/// Tells the worker's observer. Outcomes are told in their order by the holder of the turn, once the script that took the function past them
-/// has answered: so each is told once, whoever wrote it, and by nobody who has lost the turn.
+/// Tells the worker's observer, and counts. Outcomes are told in their order by the holder of the turn, once the script that took the function
+/// past them has answered: so each is told, and counted, once, whoever wrote it, and by nobody who has lost the turn.
 extension RunDriver {
     /// Keeps an outcome that the instance has had until it can be told.
     func note(_ record: OutcomeRecord, number: Int, delivered: Int) {
@@ -33,6 +33,7 @@ extension RunDriver {
     /// The function was taken past these by an earlier turn, which has told them.
     func forgetReported(upto delivered: Int) {
         unreported.removeAll { $0.number <= delivered }
+        pendingReports.upto = max(pendingReports.upto, delivered)
     }
 
     /// What a script is about to take the function past. Only its answer decides what becomes of it; another call's answer, with a later look at
@@ -40,6 +41,8 @@ extension RunDriver {
     struct PendingReport: Sendable {
         let number: Int
         let steps: [ObservedStep]
+        /// After which outcome it begins.
+        let from: Int
         /// `nil` until it is decided.
         var result: [Observation]?
     }
@@ -48,32 +51,43 @@ extension RunDriver {
     ///
     /// - Parameter record: the outcome that the script records as number `upto`.
     func beginReport(upto: Int, _ record: RunStore.Record? = nil) -> PendingReport {
-        guard session.observer != nil else { return PendingReport(number: 0, steps: []) }
+        let from = pendingReports.upto
+        pendingReports.upto = max(from, upto)
+        guard session.observer != nil else { return PendingReport(number: 0, steps: [], from: from) }
         let steps = unreported.filter { $0.number <= upto } + (record.map { observed($0, number: upto) } ?? [])
         forgetReported(upto: upto)
         pendingReports.count += 1
-        let report = PendingReport(number: pendingReports.count, steps: steps)
+        let report = PendingReport(number: pendingReports.count, steps: steps, from: from)
         pendingReports.waiting.append(report)
         return report
     }
 
-    /// Tells what a script has made certain. An answer that does not say that it was this turn's call that did it tells nothing.
+    /// Counts and tells what a script has made certain. An answer that does not say that it was this turn's call that did it tells nothing.
     ///
     /// - Parameter reply: `nil` if none came.
     func end(_ report: PendingReport, after reply: AdvanceReply?, to request: RunStore.Advance) {
-        guard session.observer != nil else { return }
-        let recorded = report.steps.map { Observation.recorded($0) }
+        let counts = session.counts
+        let outcomes = request.upto - report.from
+        let end: Observation?
         switch reply {
-        case .inline, .released(_, isOwn: true), .ending: decide(report, recorded)
-        case .more where request.plan.isComplete && request.ending == nil: decide(report, recorded)
+        case .inline, .released(_, isOwn: true), .ending: end = nil
+        case .more where request.plan.isComplete && request.ending == nil: end = nil
         case .more, .paused:
+            pendingReports.upto = min(pendingReports.upto, report.from)
+            guard session.observer != nil else { return }
             unreported.insert(contentsOf: report.steps, at: 0)
-            decide(report, [])
+            return decide(report, [])
         case .finished(let status?) where status.rawValue == request.ending?.status.rawValue:
-            decide(report, recorded + [.ended(observed(status))])
-        case .continued(isOwn: true): decide(report, recorded + [.continued(observed(.running))])
-        case .finished, .released, .continued, .rebuild, .stale, .reset, nil: decide(report, [])
+            counts.note(ended: status)
+            end = session.observer == nil ? nil : Observation.ended(observed(status))
+        case .continued(isOwn: true): end = session.observer == nil ? nil : Observation.continued(observed(.running))
+        case .finished, .released, .continued, .rebuild, .stale, .reset, nil:
+            if session.observer != nil { decide(report, []) }
+            return
         }
+        counts.note(outcomes: outcomes)
+        guard session.observer != nil else { return }
+        decide(report, report.steps.map { Observation.recorded($0) } + (end.map { [$0] } ?? []))
     }
 
     /// Answers may be taken up in another order than that in which the scripts were sent.
@@ -94,23 +108,27 @@ extension RunDriver {
 }
 
 extension WorkerSession {
-    /// Tells of a run that has ended without its function.
-    func reportEnd(of id: String) async throws {
-        guard let observer else { return }
+    /// Counts and tells of a run that has ended without its function.
+    ///
+    /// - Parameter known: how, if that is known.
+    func reportEnd(of id: String, as known: RunStatus? = nil) async throws {
+        if observer == nil, let known { return counts.note(ended: known) }
         let run = try await command(.run(keys, id, .workflow, .generation, .status))
         // Of one that is ending, whoever writes the last page tells.
         guard let status = run.status, status != .ending else { return }
-        observer.report(
+        counts.note(ended: status)
+        observer?.report(
             .ended(
                 ObservedRun(
                     run: id, workflow: run.text(.workflow) ?? "",
                     generation: Generation.number(of: run.text(.generation) ?? ""), status: status)))
     }
 
-    /// Tells of a run whose end was written in pages.
+    /// Counts and tells of a run whose end was written in pages.
     ///
     /// - Parameter status: `nil` if it has begun anew.
     func report(_ run: RunStore.Run, _ status: RunStatus?) async throws {
+        if let status { counts.note(ended: status) }
         guard let observer else { return }
         let workflow = try await command(.run(keys, run.id, .workflow)).text(.workflow) ?? ""
         let observed = ObservedRun(

@@ -81,7 +81,7 @@ extension WorkerSession {
         logger.notice(
             "a run that was asked to end, and cannot go on, ends as cancelled",
             metadata: ["run": "\(run.id)", "reason": "\(reason)"])
-        try await reportEnd(of: run.id)
+        if reply.word == "ended" { try await reportEnd(of: run.id, as: .cancelled) }
         return true
     }
 }

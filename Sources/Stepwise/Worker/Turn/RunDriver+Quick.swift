@@ -86,7 +86,12 @@ extension RunDriver {
             bodies[step] = body
             return nil
         }
-        if case .error = result { entering(bodyOf: call) { body.forgetError() } }
+        if case .error = result {
+            session.counts.note(took: took, hasFailed: true)
+            entering(bodyOf: call) { body.forgetError() }
+        } else if took > 0 {
+            session.counts.note(took: took, hasFailed: false)
+        }
         return (call, result, took)
     }
 

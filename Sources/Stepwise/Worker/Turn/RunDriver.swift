@@ -19,7 +19,8 @@ actor RunDriver {
     private(set) lazy var generation = Generation.number(of: run.generation)
     var about: RunAbout?
     var instance: RunInstance?
-    var bodies: [String: RunningBody] = [:]
+    // Three are not checked for exclusive access, which costs more than the access for each step: what changes one of them calls nobody.
+    @exclusivity(unchecked) var bodies: [String: RunningBody] = [:]
     /// The step whose body is executed inline.
     var inline: String?
     private var returnWaiters: [Int: CheckedContinuation<Bool, Never>] = [:]
@@ -31,7 +32,7 @@ actor RunDriver {
     private var isAlone = false
     /// Claimed steps that are about to be asked for together.
     var parts: [QuickStep] = []
-    private var known = KnownRun()
+    @exclusivity(unchecked) private var known = KnownRun()
     private var attemptNotes: [String: AttemptNote] = [:]
     /// How many of the instance's calls are known to be those that Redis has opened.
     var agreed = 0
@@ -39,8 +40,9 @@ actor RunDriver {
     var code = CodeMarks()
     /// Outcomes that the instance has had and that the observer was not told of, in their order.
     var unreported: [ObservedStep] = []
-    /// What the scripts that are on their way will have made certain, in the order in which they were sent.
-    var pendingReports: (waiting: [PendingReport], count: Int) = ([], 0)
+    /// What the scripts that are on their way will have made certain, in the order in which they were sent; and up to which outcome a script was
+    /// sent that takes this instance's function past it.
+    @exclusivity(unchecked) var pendingReports: (waiting: [PendingReport], count: Int, upto: Int) = ([], 0, 0)
     /// What dropped instances had to report.
     var misuses: [String] = []
 
@@ -234,6 +236,7 @@ actor RunDriver {
         self.instance = instance
         agreed = 0
         known = KnownRun()
+        pendingReports.upto = 0
         instance.executor.onForeignJob { [weak self] in
             guard let self else { return }
             session.spawn { await self.foreignJob() }

@@ -26,24 +26,32 @@ struct DeadSelection: ParsableArguments {
     /// Has `action` done for each run, one after the other; what one refuses does not keep the others from it.
     ///
     /// - Parameters:
+    ///   - verb: what is done, for who looks on.
     ///   - prospect: what it would answer, for a dry run; `nil` throws for what it would refuse.
     ///   - action: returns what to tell.
     /// - Throws: `ExitCode(1)` if a run was refused.
     func perform(
-        _ connection: ConnectionOptions, prospect: (StepwiseClient, String) async throws -> String,
+        _ connection: ConnectionOptions, _ verb: String,
+        prospect: (StepwiseClient, String) async throws -> String,
         action: (StepwiseClient, String) async throws -> String
     ) async throws {
         var isAllWell = true
         try await connection.withClient { client in
             var answers: [(run: String, isDone: Bool, answer: String)] = []
-            for id in try await ids(client) {
+            let ids = try await ids(client)
+            var progress = BulkProgress(dryRun ? "looking at" : verb, of: ids.count)
+            defer { progress.end() }
+            for id in ids {
                 do {
                     answers.append((id, true, try await dryRun ? prospect(client, id) : action(client, id)))
+                    progress.advance()
                 } catch let error as StepwiseError where error.code == .noSuchRun || error.code == .wrongStatus {
                     answers.append((id, false, error.message))
                     isAllWell = false
+                    progress.advance(isRefused: true)
                 }
             }
+            progress.end()
             if connection.json {
                 let items = answers.map {
                     JSONDocument.object([
@@ -62,13 +70,26 @@ struct DeadSelection: ParsableArguments {
 
     private func ids(_ client: StepwiseClient) async throws -> [String] {
         if !runs.isEmpty { return runs }
-        let page = try await client.deadRuns(filter.filter(), after: filter.after, limit: filter.limit)
-        if let next = page.next {
+        let wanted = try filter.filter()
+        var ids: [String] = []
+        var next = filter.after
+        var scope: SearchScope?
+        // A page may have ended before it had found so many.
+        repeat {
+            let page = try await client.deadRuns(wanted, after: next, limit: filter.limit - ids.count)
+            ids += page.runs.map(\.id)
+            next = page.next
+            let before = scope?.looked ?? 0
+            scope = page.scope
+            scope?.looked += before
+        } while next != nil && ids.count < filter.limit
+        if let next {
             Output.complain(
-                "these are the first \(page.runs.count): there are more, add --limit or --after \(next.shellWord)")
+                "these are the first \(ids.count): there are more, add --limit or --after \(next.shellWord)")
         }
-        if page.runs.isEmpty { await client.suggest(workflow: filter.workflow) }
-        return page.runs.map(\.id)
+        if ids.isEmpty { await client.suggest(workflow: filter.workflow) }
+        scope?.tell(client, isPart: false)
+        return ids
     }
 }
 
@@ -88,7 +109,7 @@ struct DeadResumeCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await selection.perform(connection) { client, id in
+        try await selection.perform(connection, "resuming") { client, id in
             if let obstacle = try await client.prospectOfResuming(id, from: from) {
                 throw StepwiseError(.wrongStatus, obstacle)
             }
@@ -116,7 +137,7 @@ struct DeadRestartCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await selection.perform(connection) { client, id in
+        try await selection.perform(connection, "restarting") { client, id in
             let details = try await client.handle(id).details()
             if details.status != .failed {
                 throw StepwiseError(.wrongStatus, "it is \(details.status): only failed runs can be restarted")
@@ -137,7 +158,7 @@ struct DeadDeleteCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await selection.perform(connection) { client, id in
+        try await selection.perform(connection, "deleting") { client, id in
             let details = try await client.handle(id).details()
             if details.status != .failed { throw Self.notFailed(id, details.status) }
             return "would be deleted"

@@ -26,7 +26,9 @@ struct DeadFilterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("At most so many.", valueName: "count"))
     var limit = 50
 
-    @Option(help: ArgumentHelp("Go on behind this run: the last one of the page before.", valueName: "run"))
+    @Option(
+        help: ArgumentHelp(
+            "Go on behind this run, or at this place: the one that the page before has named.", valueName: "run"))
     var after: String?
 
     var isEmpty: Bool { workflow == nil && label.isEmpty && since == nil && until == nil && error == nil }

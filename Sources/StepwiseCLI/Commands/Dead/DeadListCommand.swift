@@ -12,6 +12,7 @@ struct DeadListCommand: AsyncParsableCommand {
         try await connection.withClient { client in
             let page = try await client.deadRuns(filter.filter(), after: filter.after, limit: filter.limit)
             if page.runs.isEmpty { await client.suggest(workflow: filter.workflow) }
+            page.scope?.tell(client, isPart: page.next != nil && page.runs.count < filter.limit)
             if connection.json {
                 Output.print(
                     JSONDocument.object([

@@ -41,6 +41,7 @@ local wanted = is_live(run) and open and run.generation == generation and open.a
   and open.where == (has_turn and 'inline' or 'item')
 local held = { run = run_key, claimed = claimed_key, text = text, has_turn = has_turn, upto = upto }
 local outcome = hand_over_step(run, held, wanted, function()
+  note_wait(open, now())
   open.kind, open.where = 'invoke', place
   redis.call('HSET', open_key, step, open_text(open, open.where))
   if run.children == '' then redis.call('HSET', run_key, 'children', '1') end

@@ -312,6 +312,23 @@ local function read_mail(call, plan)
   append_wait_end(call, plan, first.step, first.open.kind, '"value":' .. first.value)
 end
 
+-- The text of a newly opened step that is put on a queue. What it is made from is every new step's.
+local function called_text(open)
+  return open_text(open, 'item') .. ' called=' .. now()
+end
+
+-- Has the texts of steps say that they are queued, as far as that is known before they are written: the caller keeps the first. Of a single step
+-- it is not: mostly it is executed inline.
+local function note_called(call, new, opens)
+  if #new < 2 then return end
+  local run = call.run
+  local keeps = call.is_last and run.recorded == call.upto and call.slots - (run.inline ~= '' and 1 or 0) or 0
+  for n = math.max(0, keeps) + 1, #new do
+    opens[new[n].at] = called_text(new[n].open)
+    new[n].is_called = true
+  end
+end
+
 -- Opens and closes what the plan says; then the turn stays, goes on with the one open step, or ends.
 local function apply_plan(call, plan)
   local run, keys, opens, new, limits = call.run, call.keys, {}, {}, {}
@@ -330,7 +347,7 @@ local function apply_plan(call, plan)
         end
         opens[#opens + 1] = opening.step
         opens[#opens + 1] = open_text(open, 'item')
-        new[#new + 1] = { step = opening.step, open = open }
+        new[#new + 1] = { step = opening.step, open = open, at = #opens }
         if open.limits ~= '' then
           limits[#limits + 1] = next_limit(open)
           limits[#limits + 1] = limit_entry(call.queue, call.id, call.generation, opening.step)
@@ -343,6 +360,7 @@ local function apply_plan(call, plan)
     if step == run.inline then run.inline = '' end
   end
   call_in_bites('HDEL', keys.open, plan.closings)
+  note_called(call, new, opens)
   call_in_bites('HSET', keys.open, opens)
   call_in_bites('ZADD', keys.delayed, limits)
   drop_limits(keys.delayed, plan.unlimited)
@@ -367,9 +385,14 @@ local function apply_plan(call, plan)
   end
   local queued, kept, reply = {}, {}, {}
   for _, step in ipairs(new) do
-    if step.was_inline then redis.call('HSET', keys.open, step.step, open_text(step.open, 'item')) end
-    local text = step_text(call.id, call.generation, step.open.attempt, step.step)
     local place = ends and #kept < call.slots and kept or queued
+    if step.was_inline then
+      if place == queued then step.open.called = now() end
+      redis.call('HSET', keys.open, step.step, open_text(step.open, 'item'))
+    elseif place == queued and not step.is_called then
+      redis.call('HSET', keys.open, step.step, called_text(step.open))
+    end
+    local text = step_text(call.id, call.generation, step.open.attempt, step.step)
     place[#place + 1] = text
   end
   -- The left end is the newest: pushed in reverse, the first step of the fan-out is the next to be claimed.

@@ -24,6 +24,15 @@ local function record_text(head, before, tail)
   return head .. ',"at":' .. now() .. before .. ',' .. tail .. '}'
 end
 
+-- What the record of a step's first attempt says of its wait, if it was longer than 100 ms: from when the step was put on a queue until its body
+-- began. That is as many ms ago as the body `took`, by the record's `head`.
+local function wait_text(called, head)
+  if now() - called <= 100 then return '' end
+  local took = string.match(head, '"took":(%d+),"claim":"[^"]*"$')
+  local waited = took and now() - called - took or 0
+  return waited > 100 and ',"waited":' .. string.format('%.0f', waited) or ''
+end
+
 -- Tells clients that wait for a run, if `awaited` says that some do, that it has ended. A hint: they ask how. The channel is the key of
 -- another kind: a namespace has no brace, so the first match is the kind.
 local function publish_end(run_key, awaited)

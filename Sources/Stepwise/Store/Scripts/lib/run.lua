@@ -162,9 +162,10 @@ local function is_first_generation(run, created)
   return string.sub(run.generation, 1, -4) == created
 end
 
--- Whether a run has never opened a step, in no generation. Its time limit or a cancel may be recorded: they come from outside.
+-- Whether a run has never opened a step, in no generation. Its time limit or a cancel may be recorded: they come from outside. A resume from a
+-- step counts the opened ones from 0 again, and raises the generation by one, which may look like the first; but it says what was delivered.
 local function is_untouched(run, created)
-  return run.opened == 0 and is_first_generation(run, created)
+  return run.opened == 0 and run.delivered == '' and is_first_generation(run, created)
 end
 
 -- Whether a run waits, parked or unserved, and has never opened a step.
@@ -195,9 +196,11 @@ local function list_pushed(id, keys, queue, time)
   redis.pcall('ZADD', keys.queues, now(), queue)
 end
 
--- Notes a run that waits from now on, if it has never opened a step. `keys`: run, pushed, queues and enqueued.
+-- Notes a run that waits from now on, if it has never opened a step: who took its turn could not begin it. `keys`: run, pushed, queues and
+-- enqueued.
 local function note_waiting(run, id, keys, created, pushed, queue)
   if not is_untouched(run, created) then return end
+  redis.call('HDEL', keys.run, 'began')
   if pushed then list_pushed(id, keys, queue, now()) else redis.pcall('ZADD', keys.enqueued, now(), id) end
 end
 
@@ -369,27 +372,46 @@ local function find_written(steps_key, token, first, last, by)
 end
 
 -- An open step's text: its kind, its attempt, how many workers were lost with it, and where its mover is. If it has time limits, also
--- ` total=<ms>` and ` claim=<ms>`: until when it must be done, and begun; ` wake=<ms>`: when a sleep, or the wait for an event, is over. Once
--- an attempt has failed also a space and since when the step was tried, and a line for each of the last 20 failed attempts: a JSON object.
+-- ` total=<ms>` and ` claim=<ms>`: until when it must be done, and begun; ` wake=<ms>`: when a sleep, or the wait for an event, is over. Behind
+-- them, at place `item`, ` called=<ms>`: when it was put on a queue, or when the attempt behind a failed one is due. ` waited=<ms>`: how long
+-- it lay there before its first attempt, if that is over and it was longer than 100 ms. Once an attempt has failed also ` of=<n>`: how many
+-- it may have, a space and since when the step was tried, and a line for each of the last 20 failed attempts: a JSON object.
 local NEW_OPEN = { kind = 'run', attempt = '1', lost = 0, limits = '', rest = '' }
 -- The text of the turn holder's inline step that has nothing more to tell: it is not written, the run's field `inline` says it.
 local INLINE_TEXT = 'run 1 0 inline'
 
 local function open_text(open, where)
-  return open.kind .. ' ' .. open.attempt .. ' ' .. open.lost .. ' ' .. where .. open.limits .. open.rest
+  local facts = open.called and where == 'item' and ' called=' .. open.called or ''
+  if open.waited then facts = facts .. ' waited=' .. open.waited end
+  if open.of then facts = facts .. ' of=' .. open.of end
+  return open.kind .. ' ' .. open.attempt .. ' ' .. open.lost .. ' ' .. where .. open.limits .. facts .. open.rest
 end
 
 local function read_open(text)
   if not text then return false end
   local kind, attempt, lost, where, rest = string.match(text, '^(%S+) (%d+) (%d+) (%S+)(.*)$')
   if not kind then return false end
-  local limits = ''
+  local open = { kind = kind, attempt = attempt, lost = tonumber(lost), where = where, limits = '' }
   while true do
-    local limit, more = string.match(rest, '^( %l+=%d+)(.*)$')
-    if not limit then break end
-    limits, rest = limits .. limit, more
+    local name, number, more = string.match(rest, '^ (%l+)=(%d+)(.*)$')
+    if not name then break end
+    if name == 'called' or name == 'waited' or name == 'of' then
+      open[name] = number
+    else
+      open.limits = open.limits .. ' ' .. name .. '=' .. number
+    end
+    rest = more
   end
-  return { kind = kind, attempt = attempt, lost = tonumber(lost), where = where, limits = limits, rest = rest }
+  open.rest = rest
+  return open
+end
+
+-- Notes how long an open step lay on a queue before its first attempt, which began at a time; nothing is known of one that a worker was lost
+-- with.
+local function note_wait(open, began)
+  if not open.called or open.attempt ~= '1' or open.lost > 0 then return end
+  local waited = began - open.called
+  if waited > 100 then open.waited = string.format('%.0f', waited) end
 end
 
 -- An open step; false if it is not open.
@@ -547,6 +569,11 @@ end
 -- The record of an open step's outcome.
 local function outcome_text(head, open, tail)
   local before = open and open.lost > 0 and ',"lost":' .. open.lost or ''
+  if open and open.waited then
+    before = before .. ',"waited":' .. open.waited
+  elseif open and open.called and open.attempt == '1' and open.lost == 0 then
+    before = before .. wait_text(open.called, head)
+  end
   local lines = open and string.match(open.rest, '^[^\n]*\n(.*)$')
   if lines then before = before .. ',"failed":[' .. string.gsub(lines, '\n', ',') .. ']' end
   return record_text(head, before, tail)

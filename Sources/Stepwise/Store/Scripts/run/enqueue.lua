@@ -4,6 +4,8 @@
 --       queued        runs:queued
 --       delayed
 --       parent_queue  queue:<queue> of the run that waits for it, or any list
+--       meta?         with it come indexes of the run's labels
+--       indexes...    label:<name> of each
 -- ARGV  id
 --       workflow
 --       queue
@@ -15,13 +17,16 @@
 --       parent_queue  the queue of that run if it waits for the end, or ''
 --       depth         how many runs are above it
 --       start         when it is to start: '+<ms>' from now, '<ms>' since 1970, or '' for at once
+--       names...      of the labels that have these indexes
 -- Reply {'new'}; {'exists', workflow, parent}: there is one already. A child that has ended, and whose parent asks for it again, tells it
 --       again; if the parent was resumed meanwhile, it has a new parent. If it is of another generation than the caller's of its parent, which
 --       would wait for it, nothing is changed: the parent in the reply is not the caller's
 -- Guarantees: one id makes one run, however often this arrives. Refused as a whole at maxmemory.
-local run_key, queue_key, queued_key, delayed_key, parent_queue_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local run_key, queue_key, queued_key, delayed_key, parent_queue_key, meta_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local key_list, indexes_at = KEYS, 7
 local id, workflow, queue, payload, labels, origin, timeout, parent = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local parent_queue, depth, start = ARGV[9], ARGV[10], ARGV[11]
+local arg_list, names_at = ARGV, 12
 
 -- Whether a parent is a later life of the same run than another.
 local function is_newer(one, other)
@@ -79,4 +84,5 @@ end
 if timeout ~= '' then set_deadline(run_key, delayed_key, queue, id, generation, time, timeout) end
 if starts then redis.call('HSET', run_key, 'startsAt', starts) end
 redis.pcall('ZADD', queued_key, time, id)
+if meta_key then enter_indexes(meta_key, { unpack(arg_list, names_at) }, { unpack(key_list, indexes_at) }, labels, time, id) end
 return { 'new' }

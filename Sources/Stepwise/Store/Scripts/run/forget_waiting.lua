@@ -10,17 +10,20 @@
 --       failed    runs:failed
 --       dead
 --       runs...   run:<id>, steps:<id>, open:<id>, join:<id>, mail:<id>, seen:<id>, unserved:<queue>:<workflow>, unfit:<workflow> for each run; at
---                 most 100 runs
+--                 most 100 runs. Then label:<name> of each label that has an index
 -- ARGV  queue
 --       age     for how many ms a run has to have waited, '' for no age: then none is removed
---       ids...  of the runs
+--       indexes  how many labels have one
+--       ids...  the names of these; then those of the runs
 -- Reply how many of the runs stay at their place in `waiting`. What comes after them, and is not looked at because one call compares no more of
 --       unserved:<queue>:<workflow>, is for the next one
 local waiting_key, parked_key, unserved_key, queued_key, delayed_key, paused_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local failed_key, dead_key = KEYS[7], KEYS[8]
 local key_list, runs_at = KEYS, 9
-local queue, age = ARGV[1], tonumber(ARGV[2])
-local arg_list, ids_at = ARGV, 3
+local queue, age, indexes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local arg_list, ids_at = ARGV, 4
+local first = ids_at + indexes
+local names, index_keys = { unpack(arg_list, ids_at, first - 1) }, { unpack(key_list, #key_list - indexes + 1) }
 local stay, compared = 0, 0
 
 local function is_paused(name)
@@ -32,8 +35,9 @@ local function is_time_up(err)
   return string.sub(err or '', 1, 20) == '{"type":"RunTimeout"'
 end
 
-local function remove(id, run, at)
+local function remove(id, run, at, labels, created)
   redis.call('UNLINK', unpack(key_list, at, at + 5))
+  if labels then leave_indexes(names, index_keys, labels, created, id) end
   redis.pcall('ZREM', parked_key, id)
   redis.pcall('ZREM', unserved_key, id)
   redis.pcall('ZREM', queued_key, id)
@@ -46,10 +50,10 @@ local function remove(id, run, at)
 end
 
 local is_queue_paused = is_paused('queue:' .. queue)
-for n = ids_at, #arg_list do
+for n = first, #arg_list do
   if compared >= MOST_COMPARED then break end
-  local id, at = arg_list[n], runs_at + (n - ids_at) * 8
-  local run, more = read_run(key_list[at], { 'created', 'pushed', 'workflow', 'startsAt', 'error' })
+  local id, at = arg_list[n], runs_at + (n - first) * 8
+  local run, more = read_run(key_list[at], { 'created', 'pushed', 'workflow', 'startsAt', 'error', 'labels' })
   local is_to_start = run and run.status == 'queued' and run.turn == 'queue' and is_untouched(run, more[1])
   -- Once it is resumed it waits again, and nobody would list it.
   local is_put_aside = run and run.status == 'paused' and is_untouched(run, more[1])
@@ -61,7 +65,7 @@ for n = ids_at, #arg_list do
     redis.call('ZADD', waiting_key, now(), id)
   elseif is_old or not waits then
     redis.call('ZREM', waiting_key, id)
-    if is_old then remove(id, run, at) end
+    if is_old then remove(id, run, at, more[6], more[1]) end
   else
     stay = stay + 1
   end

@@ -50,6 +50,7 @@ redis.call('HDEL', run_key, 'reason', 'divergence', version == '' and 'unfit' or
 for n = 1, #page[2], 2 do
   local open = read_open(page[2][n + 1])
   if open and open.where == 'held' then
+    open.called = now()
     redis.call('HSET', open_key, page[2][n], open_text(open, 'item'))
     redis.call('RPUSH', queue_key, step_text(id, run.generation, open.attempt, page[2][n]))
   end
@@ -73,6 +74,7 @@ local text = ''
 local inline = run.turn == '' and find_open(run, open_key, run.inline)
 if inline then
   -- Its turn was put aside after the pages above were turned.
+  inline.called = now()
   redis.call('HSET', open_key, run.inline, open_text(inline, 'item'))
   redis.call('HSET', run_key, 'inline', '')
   redis.call('RPUSH', queue_key, step_text(id, run.generation, inline.attempt, run.inline))

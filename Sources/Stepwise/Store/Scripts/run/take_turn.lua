@@ -20,7 +20,8 @@
 --       many workers were lost with the step, or with the turn since the last outcome; `unfit`, `patches` as in the run
 --       {'obsolete'}: there is nothing to do for it, the claim is gone; {'stale'}: the caller does not hold it;
 --       {'reset'}: the history is shorter than what the caller has seen (Redis lost writes): drop everything remembered.
--- Guarantees: a turn is taken once and numbered; sent again, it gives the same answer. An obsolete work item changes nothing but the claim.
+-- Guarantees: a turn is taken once and numbered; sent again, it gives the same answer. The first notes when the run began. An obsolete
+--       work item changes nothing but the claim.
 local run_key, steps_key, open_key, claimed_key, queued_key, running_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local unserved_key = KEYS[7]
 local id, text, worker, generation, step, attempt, seen = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -63,7 +64,10 @@ if step == '' then
       drop_claim(claimed_key, text)
       redis.call('LPUSH', claimed_key, taken_text)
     end
-    redis.call('HSET', run_key, 'turn', holder_text(worker, number, token), 'turns', number, 'status', 'running')
+    -- The run begins, unless it has: one that no worker could begin has taken turns, and opened nothing.
+    local begins = run.turns == 0 or run.opened == 0 and redis.call('HEXISTS', run_key, 'began') == 0
+    redis.call('HSET', run_key, 'turn', holder_text(worker, number, token), 'turns', number, 'status', 'running',
+      unpack(begins and { 'began', now() } or {}))
     if run.status ~= 'running' then redis.pcall('ZADD', running_key, now(), id) end
   elseif holder == worker then
     number = tonumber(held_number)

@@ -23,7 +23,8 @@ if v[1] ~= 'queued' or v[3] ~= 'queue' or v[4] or v[5] or v[9] then return 0 end
 if text ~= taken_text .. ' ' .. (v[7] or '') .. ' ' .. (v[8] or '') then return 0 end
 if redis.call('LREM', claimed_key, -1, text) == 0 then return 0 end
 redis.call('LPUSH', claimed_key, taken_text)
-redis.call('HSET', run_key, 'status', 'running', 'turn', turn, 'turns', 1, 'opened', 1, 'delivered', 0, 'inline', step)
+redis.call('HSET', run_key, 'status', 'running', 'turn', turn, 'turns', 1, 'opened', 1, 'delivered', 0, 'inline', step,
+  'began', now())
 redis.call('SET', join_key, 1)
 redis.pcall('ZREM', queued_key, id)
 redis.pcall('ZADD', running_key, now(), id)

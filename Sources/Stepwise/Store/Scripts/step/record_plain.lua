@@ -16,11 +16,14 @@
 local run_key, steps_key, open_key, join_key, claimed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local generation, step, text, head, tail, max_bytes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local v = redis.call('HMGET', run_key, 'status', 'generation', 'turn', 'recorded', 'bytes', 'joins')
-if v[1] ~= 'running' or v[2] ~= generation or redis.call('HGET', open_key, step) ~= 'run 1 0 item' then return 0 end
+if v[1] ~= 'running' or v[2] ~= generation then return 0 end
+local opened = redis.call('HGET', open_key, step)
+local called = opened and string.match(opened, '^run 1 0 item called=(%d+)$')
+if not called and opened ~= 'run 1 0 item' then return 0 end
 if not v[3] or v[3] == '' then
   if v[6] ~= '1' or string.sub(tail, 1, 8) ~= '"value":' or redis.call('HLEN', open_key) < 2 then return 0 end
 end
-local record, number = record_text(head, '', tail), (tonumber(v[4]) or 0) + 1
+local record, number = record_text(head, called and wait_text(called, head) or '', tail), (tonumber(v[4]) or 0) + 1
 local bytes = (tonumber(v[5]) or 0) + #record
 if is_too_much(bytes, tail, max_bytes) or redis.call('LREM', claimed_key, -1, text) == 0 then return 0 end
 local reply = redis.pcall('HSET', steps_key, number, record)

@@ -17,12 +17,14 @@
 --       failure      how the attempt failed, JSON without its closing brace
 --       took         how many ms it took
 --       max_elapsed  how many ms after the first attempt's begin another may begin, '' for no end
+--       of           how many attempts the step may have, '' for no end
 -- Reply {'delayed'}; {'more', opened, recorded, delivered, page}: delayed, and the turn stays for what was recorded meanwhile;
 --       {'exhausted'}: too late for another, nothing was changed; {'withdrawn'}; {'stale'}
--- Guarantees: one mover for the step at every moment; sent again, it changes nothing.
+-- Guarantees: one mover for the step at every moment; sent again, it changes nothing. The step says when the next attempt is due (`called`): it
+--       is queued then (promote).
 local run_key, steps_key, open_key, claimed_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, worker, text, number, step, generation, attempt, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local queue, upto, failure, took, max_elapsed = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local queue, upto, failure, took, max_elapsed, of = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
 upto = tonumber(upto)
 local run = read_run(run_key)
 redis.call('ZCARD', delayed_key)
@@ -48,11 +50,16 @@ local outcome = hand_over_step(run, held, wanted, function()
   lines = lines .. '\n' .. failure .. ',"at":' .. now() .. ',"delay":' .. delay .. '}'
   local _, count = string.gsub(lines, '\n', '')
   if count > 20 then lines = string.match(lines, '^\n[^\n]*(.*)$') end
+  note_wait(open, since)
+  local due = string.format('%.0f', now() + tonumber(delay))
   -- A mark belongs to its attempt.
   local kind = read_mark(open) and 'run' or open.kind
-  local again = { kind = kind, attempt = next_attempt, lost = open.lost, limits = open.limits, rest = ' ' .. since .. lines }
+  local again = {
+    kind = kind, attempt = next_attempt, lost = open.lost, limits = open.limits, called = due, waited = open.waited,
+    of = of ~= '' and of, rest = ' ' .. since .. lines,
+  }
   redis.call('HSET', open_key, step, open_text(again, 'item'))
-  redis.call('ZADD', delayed_key, now() + tonumber(delay),
+  redis.call('ZADD', delayed_key, due,
     queue .. ' ' .. step_text(id, generation, next_attempt, step))
 end)
 if outcome == 'more' then return more_reply(run, steps_key, upto) end

@@ -4,13 +4,14 @@
 -- leaves claims that are swept. One that is `dead` with another score is declared again.
 -- KEYS  workers
 --       worker   worker:<worker>
+--       busy     busy:<worker>
 -- ARGV  worker
 --       beat     the beat that was seen, '' for any: the worker itself asks
 --       queues?  of the worker itself: its queues, separated by spaces
 -- Reply 1 if this call did it, 0 if the worker beat meanwhile or is dead already
 -- Guarantees: whoever gives its own name up leaves the entry from which its claims are swept, also where Redis has lost it or never had it.
 --       Others never make one.
-local workers_key, worker_key = KEYS[1], KEYS[2]
+local workers_key, worker_key, busy_key = KEYS[1], KEYS[2], KEYS[3]
 local worker, beat, queues = ARGV[1], ARGV[2], ARGV[3]
 local score = redis.call('ZSCORE', workers_key, worker)
 local is_own = beat == '' and queues
@@ -25,4 +26,5 @@ else
   redis.call('ZADD', workers_key, 'XX', '-' .. now(), worker)
   redis.call('HSET', worker_key, 'state', 'dead', 'declaredDead', now())
 end
+redis.pcall('UNLINK', busy_key)
 return 1

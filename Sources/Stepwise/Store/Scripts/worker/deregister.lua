@@ -1,12 +1,13 @@
 -- deregister: a worker's name leaves the index: at a clean exit, or an hour after it was declared dead. Only with empty claim lists.
 -- KEYS  workers
 --       worker     worker:<worker>
+--       busy       busy:<worker>
 --       claims...  claimed:<worker>:<queue> and accepting:<worker>:<queue> of each queue
 -- ARGV  worker
 --       age     how many ms it must have been dead, '' for a clean exit
 -- Reply 1 if it left, else 0
-local workers_key, worker_key = KEYS[1], KEYS[2]
-local key_list, claims_at = KEYS, 3
+local workers_key, worker_key, busy_key = KEYS[1], KEYS[2], KEYS[3]
+local key_list, claims_at = KEYS, 4
 local worker, age = ARGV[1], ARGV[2]
 for n = claims_at, #key_list do
   if redis.call('LLEN', key_list[n]) > 0 then return 0 end
@@ -19,4 +20,5 @@ end
 -- In this order: who is left in the index without an entry is declared dead, and leaves an hour later.
 redis.call('DEL', worker_key)
 redis.call('ZREM', workers_key, worker)
+redis.pcall('UNLINK', busy_key)
 return 1

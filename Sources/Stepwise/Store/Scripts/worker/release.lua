@@ -25,7 +25,8 @@
 --       id
 -- Reply {'moved'}, {'obsolete'} (dropped), {'gone'} (it is not in the list), {'failed'} (the run has ended, or will once what it leaves is
 --       ended in pages: end_page)
--- Guarantees: list to list; a turn is marked as queued in the same step, so its old holder can change nothing any more.
+-- Guarantees: list to list; a turn is marked as queued in the same step, so its old holder can change nothing any more. A step
+--       that is lost, or was never on a queue, says that it is on one from now on.
 local run_key, open_key, claimed_key, queue_key, steps_key, join_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local running_key, queued_key, unserved_key, failed_key, ending_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local dead_key, parent_queue_key, worker_key = KEYS[12], KEYS[13], KEYS[14]
@@ -105,8 +106,13 @@ if is_lost and open then
     turn_is_due = turn_is_due or (run.turn == '' and not is_held(run))
     item = turn_is_due and turn_text(id, run.generation)
   else
+    open.called = now()
     redis.call('HSET', open_key, step, open_text(open, open.where))
   end
+elseif not is_turn and not open.called then
+  -- Its worker has kept it since it was opened.
+  open.called = now()
+  redis.call('HSET', open_key, step, open_text(open, open.where))
 end
 if turn_is_due then redis.call('HSET', run_key, 'turn', 'queue') end
 if item then redis.call('RPUSH', queue_key, item) end
