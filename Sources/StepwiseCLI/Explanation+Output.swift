@@ -29,9 +29,16 @@ extension Explanation {
         Labelled.print(
             "Child", children.map { "step \($0.step): run \($0.run) (\($0.verdict.rawValue)): \($0.sentence)" })
         let isOver = verdict == .ended
-        Labelled.print(
-            "Next", next.isEmpty && !isOver ? ["nothing: it goes on by itself"] : next.map(\.text), more: "or: ")
+        Labelled.print("Next", next.isEmpty && !isOver ? ["nothing: it goes on by itself"] : nextLines)
         Labelled.print("Shown by", evidence.map(\.command))
+    }
+
+    /// What to do. Of one cause each line is another way; each further cause wants its own.
+    private var nextLines: [String] {
+        zip(next, [nil] + next.map { Optional($0) }).map { action, before in
+            guard let before else { return action.text }
+            return (action.cause == before.cause ? "or: " : "also: ") + action.text
+        }
     }
 
     /// Complains that nothing could be read: the cause first, then what to do.
@@ -85,7 +92,9 @@ extension Explanation.Action {
     var text: String { command.map { "\($0)  # \(effect)" } ?? effect }
 
     var document: JSONDocument {
-        .object([("command", JSONDocument(command)), ("effect", .string(effect))])
+        .object([
+            ("command", JSONDocument(command)), ("effect", .string(effect)), ("cause", JSONDocument(cause?.rawValue)),
+        ])
     }
 }
 

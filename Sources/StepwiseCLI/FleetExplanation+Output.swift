@@ -23,7 +23,8 @@ extension FleetExplanation {
             }
         }
         for sample in samples {
-            Output.print("(\(sample.looked) of \(sample.total) \(sample.what) were looked at)")
+            let all = sample.command.map { ": \($0) looks at all" } ?? ""
+            Output.print("(\(sample.looked) of \(sample.total) \(sample.what) were looked at\(all))")
         }
     }
 
@@ -42,6 +43,7 @@ extension FleetExplanation {
                     samples.map {
                         .object([
                             ("what", .string($0.what)), ("looked", .number($0.looked)), ("total", .number($0.total)),
+                            ("command", JSONDocument($0.command)),
                         ])
                     })
             ),
@@ -52,7 +54,7 @@ extension FleetExplanation {
 
 extension FleetExplanation.Row {
     /// `12 runs`, or `12+ runs` if only a part was looked at.
-    var amount: String { "\(count)\(isExact ? "" : "+") \(unit.rawValue)" }
+    var amount: String { "\(count)\(isExact ? "" : "+") \(isExact ? unit.word(count) : unit.rawValue)" }
 
     var document: JSONDocument {
         .object([

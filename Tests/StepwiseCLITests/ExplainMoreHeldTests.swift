@@ -61,8 +61,8 @@ struct ExplainMoreHeldTests {
                 #expect(
                     parked.sentence.hasSuffix(
                         "; version 2 cannot replay it, and no worker with another version is alive"))
-                #expect(
-                    parked.next.first?.effect == "deploy code that fits: another version takes it up by itself")
+                let advice = parked.next.first?.effect
+                #expect(advice?.hasSuffix("; one with another version takes it up by itself") == true)
                 try await fixture.withWorker([calls("one", .version("1"))]) { try await expectEnd(versioned) }
             }
         }

@@ -44,9 +44,8 @@ struct ExplainMoreServerTests {
             try await fixture.send("CONFIG SET maxmemory 1")
             let full = try await fixture.told(.redisFull, "pushed", .stuck)
             #expect(full.sentence.contains(" of 1 bytes, noeviction)"))
-            // What is a run already goes on.
-            let begun = try await fixture.besides(.redisFull, "r")
-            #expect(begun.cause == .noWorkerForQueue)
+            let queued = try await fixture.told(.redisFull, "r", .stuck)
+            #expect(queued.also.contains { $0.cause == .noWorkerForQueue })
 
             try await fixture.send("CONFIG SET maxmemory 1073741824")
             try await fixture.send("CONFIG SET maxmemory-policy allkeys-lru")

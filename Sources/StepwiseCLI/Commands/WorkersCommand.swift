@@ -61,7 +61,7 @@ struct WorkersCommand: AsyncParsableCommand {
                 if let text = worker.blockingText { Output.print("warning: " + text) }
             }
             for worker in workers where worker.state == .alive {
-                if let text = worker.clockText { Output.print("warning: \(text): set the clock of that machine") }
+                if let text = worker.clockText { Output.print("warning: \(text): set the wrong one") }
             }
         }
     }

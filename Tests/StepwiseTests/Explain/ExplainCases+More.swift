@@ -236,8 +236,8 @@ extension ExplainCase {
 
     static let others: [ExplainCase] = [
         ExplainCase(
-            .redisFull, .waiting,
-            "Redis is full (110 of 100 bytes, noeviction): it refuses new runs, children and events, and what needs none of these goes on"
+            .redisFull, .stuck,
+            "Redis is full (110 of 100 bytes, noeviction): workers claim nothing, and new runs, children and events are refused; what is at work goes on"
         ) { picture, _ in
             picture.memory = RedisMemory(
                 info: "used_memory:110\r\nmaxmemory:100\r\nmaxmemory_policy:noeviction\r\n")

@@ -10,7 +10,7 @@ struct ExplainTests {
 
     /// The causes that are told besides, whatever else is so.
     private static let besides: Set<Explanation.Cause> = [
-        .joining, .deadlineNear, .redisFull, .redisEvicts, .clockSkew,
+        .joining, .deadlineNear, .redisEvicts, .clockSkew,
     ]
 
     @Test(arguments: ExplainCase.all)
@@ -195,6 +195,26 @@ struct ExplainTests {
             let commands = try explain(picture).next.compactMap(\.command).filter { $0.contains("redis-cli") }
             #expect(commands == [command].compactMap { $0 })
         }
+    }
+
+    @Test func `What is at work goes on while Redis is full`() throws {
+        for it in ExplainCase.all where it.cause == .bodyRunning || it.cause == .functionAtWork {
+            var picture = it.picture
+            picture.memory = RedisMemory(
+                info: "used_memory:110\r\nmaxmemory:100\r\nmaxmemory_policy:noeviction\r\n")
+            let explanation = try explain(picture)
+            #expect(explanation.cause == it.cause && explanation.verdict == it.verdict)
+            #expect(explanation.also.contains { $0.cause == .redisFull })
+        }
+    }
+
+    @Test func `Of several causes each action says what it is for`() throws {
+        var picture = ExplainCase.picture()
+        picture.queuePause = SeenPause(since: ExplainCase.now - 1000)
+        picture.workflowPause = SeenPause(since: ExplainCase.now - 1000)
+        picture.run?.turn = "queue"
+        let next = try explain(picture).next.filter { $0.command?.hasPrefix("stepwise resume") == true }
+        #expect(next.map(\.cause) == [.queuePaused, .workflowPaused])
     }
 
     @Test func `Commands quote names for a shell, and an option is never made of a name`() throws {

@@ -313,6 +313,116 @@ struct FleetExplanationTests {
         #expect(row.next[0].command == nil, "a line feed in an id cannot be pasted")
     }
 
+    // MARK: One by one
+
+    private func look(
+        _ id: String, _ verdict: Explanation.Verdict, _ cause: Explanation.Cause
+    ) throws -> FleetFacts.Look {
+        let error = StepwiseError(.redisUnavailable, "away")
+        var explanation = try #require(
+            Explanation(of: id, unreadable: error, keys: try Keys(namespace: "default")))
+        (explanation.verdict, explanation.cause, explanation.workflow) = (verdict, cause, "ship")
+        explanation.sentence = "Its turn is nowhere"
+        explanation.next = [
+            .init(command: nil, effect: "look at it"), .init(command: "redis-cli PING", effect: "mends it"),
+        ]
+        return FleetFacts.Look(run(id), explanation)
+    }
+
+    @Test func `A run that was asked about and is stuck has a row with its first command; one that moves has none`()
+        throws
+    {
+        let found = try explain {
+            $0.counts = [.running: 2]
+            $0.still = 2
+            $0.samples[.running] = [run("r1"), run("r2")]
+            $0.looks = [try look("r1", .stuck, .nobodyMoves), try look("r2", .moving, .bodyRunning)]
+        }
+        let row = try only(found)
+        #expect(row.cause == .nobodyMoves && row.runs == ["r1"] && row.workflows == ["ship"])
+        #expect(row.sentence == "run r1 (ship) is stuck: its turn is nowhere")
+        #expect(row.next.map(\.command) == ["redis-cli PING", "stepwise explain r1"])
+        #expect(found.verdict == .stuck && found.stuck == 1 && found.isExact && found.samples.isEmpty)
+    }
+
+    @Test func `Runs that stand still and were not looked at are told, with what looks at all`() throws {
+        let found = try explain {
+            $0.counts = [.queued: 40, .running: 1]
+            $0.samples[.running] = [run("r1")]
+            $0.still = 9
+            $0.looks = [try look("q1", .moving, .inQueue)]
+        }
+        #expect(found.sentence == "as far as was looked, 0 of 41 live runs do not move by themselves")
+        let sample = FleetExplanation.Sample(
+            what: "other queued and running runs", looked: 1, total: 9, command: "stepwise doctor")
+        #expect(found.samples == [sample] && !found.isExact)
+    }
+
+    @Test func `Three runs are asked about that stand still for longest, are old enough and in no row`() throws {
+        var facts = FleetFacts(now: Self.now)
+        facts.workers.alive = 1
+        facts.samples[.queued] = [run("young", age: 9999), run("q1", age: 70_000), run("q2", age: 20_000)]
+        facts.samples[.running] = [
+            run("event", age: 90_000, open: ["wait": "event 1 0 event:1:approved"]),
+            run("timer", age: 95_000, open: ["nap": "sleep 1 0 timer wake=1900000000000"]),
+            run("r1", age: 80_000, open: ["a": "run 1 0 item"]),
+        ]
+        let keys = try Keys(namespace: "default")
+        #expect(facts.suspects(keys: keys).map(\.id) == ["r1", "q1", "q2"])
+        facts.samples[.queued] = nil
+        #expect(facts.suspects(keys: keys).map(\.id) == ["r1", "timer"])
+        facts.workers.alive = 0
+        #expect(facts.suspects(keys: keys).isEmpty)
+    }
+
+    // MARK: Schedules and slots
+
+    @Test func `Schedules that are paused are one row, and nothing is stuck by it`() throws {
+        let found = try explain {
+            $0.pausedSchedules = [
+                .init(name: "weekly", workflow: "pack", since: Self.now - 1000),
+                .init(name: "nightly", workflow: "ship", since: Self.now - 259_200_000),
+            ]
+        }
+        let row = try only(found)
+        #expect(row.unit == .schedules && row.count == 2 && row.workflows == ["ship", "pack"] && row.isExact)
+        #expect(row.sentence.hasPrefix("2 schedules are paused and start nothing: nightly since "))
+        #expect(row.sentence.contains("(3 d), weekly since "))
+        #expect(row.next[0].command == "stepwise schedule resume nightly")
+        #expect(found.verdict == .moving && found.stuck == 0)
+    }
+
+    @Test(arguments: [0, 1, nil] as [Int?])
+    func `Work items of a queue whose workers have no slot free wait, and the longest body is named`(_ free: Int?)
+        throws
+    {
+        let found = try explain {
+            $0.queues["default"] = .init(ready: 1, pushed: 0)
+            $0.workers.looked[0].free = free
+            $0.workers.looked[0].bodies = [
+                SeenBody(run: "b", step: "pay", since: Self.now - 5000),
+                SeenBody(run: "a", step: "trip", since: Self.now - 720_000),
+            ]
+        }
+        #expect(found.verdict == .moving && found.rows.count == (free == 0 ? 1 : 0))
+        guard let row = found.rows.first else { return }
+        #expect(row.cause == .slotsFull && row.verdict == .waiting && row.count == 1 && row.unit == .items)
+        let start = "1 work item waits in queue default, and its 1 worker has no slot free; the longest: "
+        let bodies = "step trip of run a for 12 min on w-1, step pay of run b for 5 s on w-1"
+        #expect(row.sentence == start + bodies)
+        #expect(row.next.map(\.command) == [nil, "stepwise explain a"])
+    }
+
+    @Test func `One of something is told in the singular`() throws {
+        #expect(FleetExplanation.Unit.items.word(1) == "item" && FleetExplanation.Unit.runs.word(2) == "runs")
+        let found = try explain {
+            $0.queues["mail"] = .init(ready: 1, pushed: 0)
+            ($0.overdue.count, $0.overdue.oldest) = (1, Self.now - 60_000)
+        }
+        #expect(found.rows.contains { $0.sentence.contains("in which 1 work item waits: ") })
+        #expect(found.rows.contains { $0.sentence.hasPrefix("1 start, timer, retry or time limit is due, ") })
+    }
+
     // MARK: What is over
 
     @Test func `Runs that failed within the hour are grouped by step and error; old rejections are not told`() throws {
@@ -335,8 +445,11 @@ struct FleetExplanationTests {
             try explain {
                 $0.malformed.count = 1
                 ($0.malformed.at, $0.malformed.reason) = (Self.now - 1000, "not JSON")
+                $0.malformed.runs = ["order-7"]
             })
-        #expect(rejected.cause == .rejected && rejected.next[0].command == "stepwise queues --malformed")
+        #expect(rejected.runs == ["order-7"])
+        let commands = ["stepwise queues --malformed", "stepwise queues --malformed --clear"]
+        #expect(rejected.cause == .rejected && rejected.next.map(\.command) == commands)
     }
 
     @Test func `It can be written and read as JSON`() throws {

@@ -34,7 +34,9 @@ extension Explanation {
         var next: [Action] = []
         for (index, found) in all.enumerated() {
             let its = found.actions + Wording.remedies(found.cause).compactMap { $0.action(found.facts, keys) }
-            for action in its where !next.contains(action) && (index == 0 || action.command != nil) {
+            for var action in its where index == 0 || action.command != nil {
+                if next.contains(where: { ($0.command, $0.effect) == (action.command, action.effect) }) { continue }
+                action.cause = found.cause
                 next.append(action)
             }
         }

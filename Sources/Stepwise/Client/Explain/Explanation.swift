@@ -95,8 +95,12 @@ public struct Explanation: Sendable, Hashable, Codable {
         public var command: String?
         /// What it does, or what to do.
         public var effect: String
+        /// What it is for, if there is more than one cause: what helps with one may not help with another.
+        public var cause: Cause?
 
-        public init(command: String?, effect: String) { (self.command, self.effect) = (command, effect) }
+        public init(command: String?, effect: String, cause: Cause? = nil) {
+            (self.command, self.effect, self.cause) = (command, effect, cause)
+        }
     }
 
     /// A command that shows a fact, and changes nothing.

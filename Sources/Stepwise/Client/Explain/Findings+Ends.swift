@@ -21,14 +21,14 @@ extension Findings {
             facts.add("at", time: missing.lastEvent, ago: "ago", now: now)
             add(Found(.expected, .unknown, facts))
         }
-        if !all.isEmpty { return judgeServer(isAside: false) }
+        if !all.isEmpty { return judgeServer() }
         var facts = self.facts()
         facts.add("run", name: picture.id)
         facts.add("namespace", name: keys.namespace)
         if picture.missing == nil { facts.add("unseen", words: "what was pushed or sent to it") }
         if !missing.unseen.isEmpty { facts.add("unseen", words: missing.unseen.joined(separator: ", ")) }
         add(Found(.noSuchRun, .unknown, facts))
-        judgeServer()
+        judgeServer(isAside: true)
     }
 
     /// Of a pushed item that a worker has claimed.

@@ -1,7 +1,7 @@
 /// What concerns more than one run: the server, pauses, the workers of a queue, time.
 extension Findings {
-    /// - Parameter isAside: whether what is looked at goes on without what a full Redis refuses.
-    mutating func judgeServer(isAside: Bool = true) {
+    /// - Parameter isAside: whether that Redis is full is told besides.
+    mutating func judgeServer(isAside: Bool = false) {
         if let memory = picture.memory {
             var facts = self.facts()
             facts.add("policy", words: Facts.name(memory.evictionPolicy.isEmpty ? "noeviction" : memory.evictionPolicy))

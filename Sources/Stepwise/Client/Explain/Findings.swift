@@ -83,6 +83,15 @@ package struct Findings: Sendable {
         }
         judgeClocks()
         if all.allSatisfy(\.isAside) { judgeNothing(run) }
+        spareWork()
+    }
+
+    /// What is at work goes on while Redis is full. Nothing else is claimed.
+    private mutating func spareWork() {
+        guard all.contains(where: { $0.cause == .functionAtWork || $0.cause == .bodyRunning }) else { return }
+        for index in all.indices where all[index].cause == .redisFull {
+            (all[index].isAside, all[index].verdict) = (true, .waiting)
+        }
     }
 
     mutating func add(_ found: Found?) {

@@ -51,7 +51,10 @@ extension Wording {
         case .notTakenUp:
             [
                 Remedy(nil, "push it onto inbox:⟨queue⟩ instead⟨?misplaced⟩"),
-                Remedy(nil, "start a worker that serves queue ⟨queue⟩: it takes the run up at once⟨?unserved⟩"),
+                Remedy(
+                    nil,
+                    "start a worker that serves queue ⟨queue⟩[ and has workflow ⟨workflow⟩]: it takes the run up at once⟨?unserved⟩"
+                ),
                 Remedy(nil, "nothing: a worker takes it up⟨?served⟩"),
             ]
         case .rejected:
@@ -101,7 +104,7 @@ extension Wording {
                 ),
                 Remedy("cancel ⟨run⟩", "cancels it, if nobody needs it"),
             ]
-        case .noSlotThere: [Remedy(nil, "more workers that have workflow ⟨workflow⟩, or wait")]
+        case .noSlotThere: [Remedy(nil, "more workers that serve queue ⟨queue⟩ and have workflow ⟨workflow⟩, or wait")]
         default: [Remedy(nil, "nothing: it begins when a slot is free; with more workers that is sooner")]
         }
     }
@@ -111,7 +114,10 @@ extension Wording {
         case .backingOff: [nothing, Remedy("retry ⟨run⟩ ⟨step⟩", "tries it at once")]
         case .waitsForEvent: [Remedy("notify ⟨event⟩ --run ⟨run⟩", "sends it that event, with the value null")]
         case .waitsForCallback:
-            [Remedy(nil, "whoever has the token answers, such as by: stepwise callback complete TOKEN VALUE")]
+            [
+                Remedy(nil, "whoever has the token answers, such as by: stepwise callback complete TOKEN VALUE"),
+                Remedy("history ⟨run⟩ --reveal", "shows the token, which lets anybody answer"),
+            ]
         case .waitsForChild: [Remedy("explain ⟨child⟩", "tells more of that run")]
         case .joining: [Remedy(nil, "nothing: it goes on when the last of these steps has ended")]
         default: [nothing]
@@ -122,7 +128,10 @@ extension Wording {
         switch cause {
         case .divergence:
             [
-                Remedy(nil, "deploy code that fits: another version takes it up by itself"),
+                Remedy(
+                    nil,
+                    "deploy code that fits, and end the workers whose code does not; one with another version takes it up by itself"
+                ),
                 Remedy("resume ⟨run⟩", "lets it go on, once the code fits"),
             ]
         case .undecodable:
@@ -166,7 +175,7 @@ extension Wording {
         case .redisReadOnly, .redisFull: [Remedy(nil, "⟨advice⟩")]
         case .redisEvicts: [Remedy(nil, "set Redis' maxmemory-policy to noeviction")]
         case .newerFormat: [Remedy(nil, "use the version of Stepwise that wrote it, or another namespace")]
-        default: [Remedy(nil, "set the clock of host ⟨host⟩ by NTP")]
+        default: [Remedy(nil, "compare the clocks of host ⟨host⟩ and of Redis' host, and set the wrong one by NTP")]
         }
     }
 

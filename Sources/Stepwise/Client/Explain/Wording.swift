@@ -231,8 +231,8 @@ package enum Wording {
         case .redisReadOnly: ["Redis takes no writes, so nothing moves: ⟨reason⟩"]
         case .redisFull:
             [
-                "Redis is full (⟨used⟩ of ⟨most⟩ bytes, ⟨policy⟩): it refuses new runs, children and events, and what needs none of these goes on",
-                "Redis is full: it refuses new runs, children and events: ⟨reason⟩",
+                "Redis is full (⟨used⟩ of ⟨most⟩ bytes, ⟨policy⟩): workers claim nothing, and new runs, children and events are refused; what is at work goes on",
+                "Redis is full: workers claim nothing, and new runs, children and events are refused: ⟨reason⟩",
             ]
         case .redisEvicts: ["Redis may evict keys (maxmemory-policy ⟨policy⟩): then runs are lost"]
         case .newerFormat: ["The data has another format than this program reads: ⟨reason⟩"]

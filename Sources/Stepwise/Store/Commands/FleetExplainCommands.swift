@@ -23,11 +23,11 @@ extension StoreCommand<Int> {
     }
 }
 
-extension StoreCommand<[Bool]> {
-    /// Which of some entries a sorted set has.
-    static func has(_ key: String, _ entries: [String]) -> Self {
+extension StoreCommand<[Int?]> {
+    /// The scores of some entries of a sorted set; `nil` for one that it does not have.
+    static func scores(_ key: String, _ entries: [String]) -> Self {
         Self(["ZMSCORE", .init(key)] + entries.map { .init($0) }) { reply in
-            reply.array?.map { $0.string != nil } ?? []
+            reply.array?.map { $0.string.map { Int(saturating: Double($0) ?? 0) } } ?? []
         }
     }
 }

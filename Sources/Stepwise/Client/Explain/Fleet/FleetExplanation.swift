@@ -83,6 +83,10 @@ public struct FleetExplanation: Sendable, Hashable, Codable {
         /// Items of lists, and entries of `delayed`. A run may have several.
         case items
         case workers
+        case schedules
+
+        /// `item`, or `items`.
+        package func word(_ count: Int) -> String { count == 1 ? String(rawValue.dropLast()) : rawValue }
     }
 
     /// How much of something was looked at.
@@ -91,9 +95,11 @@ public struct FleetExplanation: Sendable, Hashable, Codable {
         public var what: String
         public var looked: Int
         public var total: Int
+        /// A line for a shell that looks at all of them; `nil` if none does.
+        public var command: String?
 
-        package init(what: String, looked: Int, total: Int) {
-            (self.what, self.looked, self.total) = (what, looked, total)
+        package init(what: String, looked: Int, total: Int, command: String? = nil) {
+            (self.what, self.looked, self.total, self.command) = (what, looked, total, command)
         }
     }
 }

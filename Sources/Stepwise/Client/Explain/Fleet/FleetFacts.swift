@@ -21,6 +21,15 @@ package struct FleetFacts: Sendable {
     /// How many runs have failed within the last hour and wait for a decision.
     package var failed = 0
     package var malformed = Malformed()
+    /// How many runs have been queued or running for longer than ``Look/patience``.
+    package var still = 0
+    /// Those of them that have an item in a queue from which nobody claims, or are overdue.
+    package var stillListed: Set<String> = []
+    /// Runs that were asked about one by one.
+    package var looks: [Look] = []
+    package var pausedSchedules: [PausedSchedule] = []
+    /// Whether all schedules were looked at.
+    package var areSchedulesKnown = true
 
     package init(now: Int) { self.now = now }
 
@@ -126,7 +135,41 @@ extension FleetFacts {
         package var reason = ""
         package var queue = ""
         package var at: Int?
+        /// The ids in the newest ones, as far as these have one.
+        package var runs: [String] = []
 
         package init() {}
+    }
+
+    /// What was found of one run.
+    package struct Look: Sendable {
+        package var run: Run
+        package var explanation: Explanation
+
+        package init(_ run: Run, _ explanation: Explanation) { (self.run, self.explanation) = (run, explanation) }
+
+        /// For how long a run may be queued or running until it is asked about, in milliseconds.
+        package static let patience = 10_000
+    }
+
+    package struct PausedSchedule: Sendable, Hashable {
+        package var name: String
+        package var workflow: String
+        package var since: Int
+
+        package init(name: String, workflow: String, since: Int) {
+            (self.name, self.workflow, self.since) = (name, workflow, since)
+        }
+    }
+}
+
+extension FleetFacts.Run {
+    /// Whether a time, an event or another run is to move it, as its open steps tell.
+    func waits(now: Int) -> Bool {
+        if let startsAt, startsAt > now { return true }
+        return !open.isEmpty
+            && open.values.allSatisfy { step in
+                ["child", "timer", "event"].contains(step.place) || (step.called ?? 0) > now
+            }
     }
 }

@@ -103,6 +103,7 @@ extension FleetRows {
         for (group, some) in grouped(runs, by: Self.group(ofRunning:)) {
             let isStuck = group.cause == .waitsForEvent || group.cause == .waitsForCallback
             if isStuck { stuckRuns.formUnion(some.map(\.id)) }
+            told.formUnion(some.map(\.id))
             let who = subject(some, of: .running, group.workflow)
             groups.append(
                 Row(

@@ -25,7 +25,7 @@ extension FleetRows {
                         isExact: facts.areListsKnown, oldest: date(pause.seen.since), workflows: [pause.name],
                         runs: sample(.noWorker).filter { $0.workflow == pause.name }.map(\.id),
                         sentence:
-                            "Workflow \(Facts.name(pause.name)) has been paused\(since); \(items.of("work item", "work items")) of it wait",
+                            "Workflow \(Facts.name(pause.name)) has been paused\(since); \(items.of("work item of it waits", "work items of it wait"))",
                         next: [
                             action("resume --workflow", pause.name, effect: "lets its runs go on within two seconds")
                         ]))
@@ -68,7 +68,7 @@ extension FleetRows {
                 Row(
                     .noWorkerForQueue, .stuck, count: queue.ready + queue.pushed, .items, runs: queue.runs,
                     sentence:
-                        "No worker that is alive claims from queue \(Facts.name(name)), in which \(what) wait: "
+                        "No worker that is alive claims from queue \(Facts.name(name)), in which \(what) \(queue.ready + queue.pushed == 1 ? "waits" : "wait"): "
                         + "\(alive.of("is alive, and serves", "are alive, and serve")) \(serve.isEmpty ? "no queue" : serve)",
                     next: [
                         Action(command: nil, effect: "start a worker with queues: [\"\(Facts.name(name))\"]")
@@ -82,7 +82,7 @@ extension FleetRows {
                 Row(
                     .noWorkerForQueue, .unknown, count: max(items, facts.otherQueues), .items, isExact: false,
                     sentence:
-                        "\((rest.count + facts.otherQueues).grouped) more queues hold something, and for each of them it was not looked who claims from it",
+                        "\((rest.count + facts.otherQueues).of("more queue holds", "more queues hold")) something, and it was not looked who claims from there",
                     next: [Action(command: keys.command("queues"), effect: "shows who claims from which queue")]))
         }
     }
@@ -114,7 +114,7 @@ extension FleetRows {
                 Row(
                     .noWorkerForWorkflow, .stuck, count: items, .items, isExact: areExact,
                     sentence:
-                        "\(items.grouped) work items of \(rest.count.grouped) more workflows wait for workers that have them",
+                        "\(items.of("work item", "work items")) of \(rest.count.of("more workflow", "more workflows")) without a worker: \(items == 1 ? "it waits" : "they wait") for one",
                     next: [Action(command: keys.command("queues"), effect: "shows them all")]))
         }
     }
@@ -135,7 +135,7 @@ extension FleetRows {
                 .noSlotThere, .waiting, count: items, .items, isExact: isExact, oldest: date(runs.map(\.since).min()),
                 workflows: [list.workflow], runs: runs.map(\.id),
                 sentence:
-                    "\(items.of("work item", "work items")) of workflow \(workflow) wait for a free slot: of queue \(queue), "
+                    "\(items.of("work item", "work items")) of workflow \(workflow) \(items == 1 ? "waits" : "wait") for a free slot: of queue \(queue), "
                     + "\(able.count.of("worker has it and looks", "workers have it and look")) every 2 s",
                 next: [Action(command: nil, effect: "start more workers if that takes too long")])
         }
@@ -165,7 +165,7 @@ extension FleetRows {
             Row(
                 .dueNotMoved, .stuck, count: overdue.count, .items, oldest: date(overdue.oldest), runs: overdue.runs,
                 sentence:
-                    "\(overdue.count.grouped) starts, timers, retries or time limits are due, the oldest for \(age), and nobody has moved them",
+                    "\(overdue.count.of("start, timer, retry or time limit is", "starts, timers, retries or time limits are")) due, the oldest for \(age), and nobody has moved \(overdue.count == 1 ? "it" : "them")",
                 next: [
                     Action(
                         command: keys.command("health"),

@@ -19,6 +19,8 @@ struct FleetRows {
     var past: [Row] = []
     /// Live runs that do not move by themselves, of those that are known by name and not counted otherwise.
     var stuckRuns: Set<String> = []
+    /// Runs that a row is about, and that move by themselves or may do so.
+    var told: Set<String> = []
     /// How many live runs have a status in which none moves.
     var stuckCount = 0
     /// Whether no other live run stands still.
@@ -44,6 +46,9 @@ struct FleetRows {
         addParked()
         addPaused()
         addRunning()
+        addSlots()
+        addSchedules()
+        addLooks()
         addFailed()
         addMalformed()
     }
@@ -109,7 +114,7 @@ struct FleetRows {
         addSkew()
         let troubled = workers.living.filter { workers.troubles[$0.name] != nil }
         if let first = troubled.first {
-            let more = troubled.count > 1 ? "; \(troubled.count - 1) more workers" : ""
+            let more = troubled.count > 1 ? "; \((troubled.count - 1).of("more worker", "more workers"))" : ""
             fleet.append(
                 Row(
                     .slotsFull, .unknown, count: troubled.count, .workers, isExact: workers.areAllLooked,
@@ -155,7 +160,9 @@ struct FleetRows {
         let far = skewed.max { abs($0.clock ?? 0) < abs($1.clock ?? 0) }
         guard let far, let clock = far.clock else { return }
         let side = clock > 0 ? "ahead of" : "behind"
-        let more = skewed.count > 1 ? "; \(skewed.count - 1) more workers' clocks are wrong, too" : ""
+        let more =
+            skewed.count > 1
+            ? "; \((skewed.count - 1).of("more worker's clock is", "more workers' clocks are")) wrong, too" : ""
         fleet.append(
             Row(
                 .clockSkew, .unknown, count: skewed.count, .workers, isExact: facts.workers.areAllLooked,
@@ -187,7 +194,7 @@ struct FleetRows {
                     isExact: isWhole, oldest: date(runs.map(\.since).min()), workflows: [runs[0].workflow],
                     runs: runs.map(\.id),
                     sentence:
-                        "\(runs.count.grouped) of \(facts.failed.grouped) runs that failed within the last hour: \(place): \(Facts.name(failure.type)): "
+                        "\(runs.count.grouped) of \(facts.failed.of("run", "runs")) that failed within the last hour: \(place): \(Facts.name(failure.type)): "
                         + Facts.text(failure.message),
                     next: [
                         action("explain", runs[0].id, effect: "tells why it failed, and whether it can be resumed"),
@@ -203,13 +210,16 @@ struct FleetRows {
         guard malformed.count > 0, let at = malformed.at, at > facts.now - Self.recently else { return }
         past.append(
             Row(
-                .rejected, .ended, count: malformed.count, .items,
+                .rejected, .ended, count: malformed.count, .items, runs: malformed.runs,
                 sentence:
                     "\(malformed.count.of("pushed item is kept that was", "pushed items are kept that were")) rejected, the last one \(Facts.length(max(0, facts.now - at.bounded))) ago from "
                     + "queue \(Facts.name(malformed.queue)): \(Facts.text(malformed.reason))",
                 next: [
                     Action(
-                        command: keys.command("queues --malformed"), effect: "shows them; push them again, corrected")
+                        command: keys.command("queues --malformed"), effect: "shows them; push them again, corrected"),
+                    Action(
+                        command: keys.command("queues --malformed --clear"),
+                        effect: "removes all that were rejected, and with them this row"),
                 ]))
     }
 }
@@ -223,11 +233,12 @@ extension FleetExplanation {
         let stuck = built.isAllStuck ? live : found
         let isExact = built.isAllStuck || built.isExact
         let rows = built.rows
-        let samples = FleetFacts.live.compactMap { status -> Sample? in
+        var samples = FleetFacts.live.compactMap { status -> Sample? in
             let (looked, total) = (built.sample(status).count, built.count(status))
             return looked < total && status != .ending && status != .queued
                 ? Sample(what: "\(status) runs", looked: looked, total: total) : nil
         }
+        if let sample = built.sampleOfLooks { samples.append(sample) }
         var verdict = Explanation.Verdict.moving
         for worse in [Explanation.Verdict.ended, .unknown, .stuck] where rows.contains(where: { $0.verdict == worse }) {
             verdict = worse

@@ -1,7 +1,8 @@
 extension StepwiseClient {
     /// What of the namespace does not move by itself, grouped by cause, and what can be done about each.
     ///
-    /// It reads only, at most 200 Redis commands, whatever is stored. How many runs are unserved, parked or paused, and how much lies in a queue is
+    /// It reads only, at most 400 Redis commands, whatever is stored, and two more for each child of the runs that it asks about: these are at most
+    /// three that have been queued or running for longest and that no row would be about; see ``explain(_:)``. How many runs are unserved, parked or paused, and how much lies in a queue is
     /// counted; causes are told from the runs that have been so for longest, and of the running runs alone some are looked at:
     /// ``FleetExplanation/samples`` says how many.
     ///
@@ -10,7 +11,7 @@ extension StepwiseClient {
         FleetExplanation(try await fleetFacts(), keys: keys)
     }
 
-    /// What ``explain()`` reads at most of each kind. Together with the single commands it stays below 200.
+    /// What ``explain()`` reads at most of each kind. Together with the single commands it stays below 220, and a run that is asked about takes 60.
     private enum Most {
         static let workers = 24
         static let scans = 8
@@ -21,6 +22,8 @@ extension StepwiseClient {
         static let runs = 12
         static let runningRuns = 16
         static let failedRuns = 8
+        static let queuedRuns = 8
+        static let rejected = 20
     }
 
     package func fleetFacts() async throws -> FleetFacts {
@@ -38,14 +41,20 @@ extension StepwiseClient {
             facts.samples[.running] = try await openSteps(
                 of: try await oldestRuns(keys.runs(.running), count: Most.runningRuns))
         }
+        if facts.counts[.queued] ?? 0 > 0 {
+            facts.samples[.queued] = try await oldestRuns(keys.runs(.queued), count: Most.queuedRuns)
+        }
         try await findLists(&facts)
         try await keepCounted(&facts)
         try await readPast(&facts)
+        try await readSchedules(&facts)
+        try await readBodies(&facts)
+        try await look(&facts)
         return facts
     }
 
     /// As with many commands at once, a key of a wrong type is as if it were not there.
-    private func seen<Reply>(_ command: StoreCommand<Reply>, doing what: String) async throws -> Reply {
+    func seen<Reply>(_ command: StoreCommand<Reply>, doing what: String) async throws -> Reply {
         guard let reply = try await all([command], doing: what).first else {
             throw StepwiseError(.redisRefused, "\(what): redis has not answered")
         }
@@ -57,6 +66,11 @@ extension StepwiseClient {
         for (status, count) in zip(FleetFacts.live, try await all(lists, doing: "counting the runs")) {
             facts.counts[status] = count
         }
+        let start = facts.now - FleetFacts.Look.patience
+        facts.still = try await all(
+            [RunStatus.queued, .running].map { StoreCommand<Int>.count(keys.runs($0), from: .min, upto: start) },
+            doing: "counting the runs"
+        ).reduce(0, +)
         let due = facts.now - FleetFacts.Overdue.grace
         let what = "reading \(keys.delayed)"
         facts.overdue.count = try await seen(.count(keys.delayed, from: 0, upto: due), doing: what)
@@ -73,7 +87,7 @@ extension StepwiseClient {
         return words.count == 2 ? WorkItem(words[1])?.run : nil
     }
 
-    private static func distinct(_ runs: [String?]) -> [String] {
+    static func distinct(_ runs: [String?]) -> [String] {
         var seen: Set<String> = []
         return runs.compactMap { $0 }.filter { seen.insert($0).inserted }
     }
@@ -205,10 +219,16 @@ extension StepwiseClient {
     private func keepCounted(_ facts: inout FleetFacts) async throws {
         let runs = Set(facts.queues.values.flatMap(\.runs) + facts.overdue.runs).sorted()
         if runs.isEmpty { return }
-        let lists = [RunStatus.queued, .running, .ending].map { StoreCommand<[Bool]>.has(keys.runs($0), runs) }
+        let statuses = [RunStatus.queued, .running, .ending]
+        let lists = statuses.map { StoreCommand<[Int?]>.scores(keys.runs($0), runs) }
+        let start = facts.now - FleetFacts.Look.patience
         var moving: Set<String> = []
-        for listed in try await all(lists, doing: "looking at runs that have work items") {
-            for (run, isListed) in zip(runs, listed) where isListed { moving.insert(run) }
+        for (status, times) in zip(statuses, try await all(lists, doing: "looking at runs that have work items")) {
+            for (run, time) in zip(runs, times) {
+                guard let time else { continue }
+                moving.insert(run)
+                if status != .ending, time <= start { facts.stillListed.insert(run) }
+            }
         }
         for name in facts.queues.keys { facts.queues[name]?.runs.removeAll { !moving.contains($0) } }
         facts.overdue.runs.removeAll { !moving.contains($0) }
@@ -226,7 +246,10 @@ extension StepwiseClient {
         }
         facts.malformed.count = try await lengths(of: [keys.malformed]).first ?? 0
         if facts.malformed.count == 0 { return }
-        guard let newest = try await malformed(limit: 1).first else { return }
+        let items = try await malformed(limit: Most.rejected)
+        guard let newest = items.first else { return }
+        let late = items.filter { ($0.at ?? 0) > start }
+        facts.malformed.runs = Self.distinct(late.map { JSONMembers(Array($0.item.utf8))?.string("id") })
         (facts.malformed.reason, facts.malformed.queue) = (newest.reason, newest.queue)
         facts.malformed.at = newest.at
     }
