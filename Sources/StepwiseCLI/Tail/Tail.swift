@@ -3,7 +3,7 @@ import Stepwise
 /// Follows a run until it ends: looks at it once a second, and tells what ``RunFollower`` finds new.
 ///
 /// It only reads: the run's state, and a page of its history if something was recorded, which is two commands a second at most but for what had
-/// been recorded before. It goes on when Redis comes back.
+/// been recorded before; and why the run rests, once it does and every tenth second. It goes on when Redis comes back.
 struct Tail {
     /// Between two looks.
     private static let pause = Duration.seconds(1)

@@ -19,7 +19,7 @@ struct TailLine {
             "run \(run) has begun anew, \(count == 1 ? "once" : "\(count) times") in all: its outcomes are numbered from 1 again"
         case .rewound:
             "run \(run) has forgotten outcomes: it was resumed, or redis came back without its last writes"
-        case .cause(let cause): cause.sentence
+        case .cause(let cause): "why: \(cause.sentence)"
         }
     }
 
