@@ -112,6 +112,13 @@ extension ExplainCase {
         },
         ExplainCase(
             .noSuchRun, .unknown,
+            "There is no run r in namespace default, and there is one of that id in namespace shop, test"
+        ) { picture, _ in
+            picture.missing = SeenMissing()
+            picture.missing?.elsewhere = ["shop", "test"]
+        },
+        ExplainCase(
+            .noSuchRun, .unknown,
             "There is no run r in namespace default, and nothing that was looked at is for it (not looked at: the inboxes of 7 more queues)"
         ) { picture, _ in
             picture.missing = SeenMissing()

@@ -26,6 +26,9 @@ extension Findings {
         facts.add("run", name: picture.id)
         facts.add("namespace", name: keys.namespace)
         if picture.missing == nil { facts.add("unseen", words: "what was pushed or sent to it") }
+        if !missing.elsewhere.isEmpty {
+            facts.add("elsewhere", words: missing.elsewhere.prefix(3).map { Facts.name($0) }.joined(separator: ", "))
+        }
         if !missing.unseen.isEmpty { facts.add("unseen", words: missing.unseen.joined(separator: ", ")) }
         add(Found(.noSuchRun, .unknown, facts))
         judgeServer(isAside: true)

@@ -31,6 +31,7 @@ extension PictureReader {
         if missing.pushed == nil { try await lookWithWorkers(queues, fleet, &missing) }
         try await lookAtRejected(&missing)
         try await lookAtMail(queues, &missing)
+        if missing.isNothing { try await lookInOtherNamespaces(&missing) }
         try await readServer(&picture)
         // It may have become a run meanwhile: who asks again is told.
         picture.missing = missing
@@ -58,6 +59,23 @@ extension PictureReader {
         if cursor != "0" || others.count > Self.mostQueues {
             missing.unseen.append("inboxes of queues that no worker serves")
         }
+    }
+
+    /// Whoever asks may have the wrong namespace.
+    private mutating func lookInOtherNamespaces(_ missing: inout SeenMissing) async throws {
+        var names: Set<String> = []
+        var cursor = "0"
+        do {
+            for _ in 0..<Self.scans.most where left > 10 {
+                let page = try await ask(.namespaces(withRun: id, after: cursor, count: Self.scans.keys))
+                names.formUnion(page.elements)
+                cursor = page.next
+                if cursor == "0" { break }
+            }
+        } catch let error as StepwiseError where error.code == .redisDenied {
+            return
+        }
+        missing.elsewhere = names.subtracting([keys.namespace]).sorted()
     }
 
     private static func unique(_ names: [String]) -> [String] {

@@ -247,11 +247,16 @@ package struct SeenMissing: Sendable, Hashable {
     /// From which queue's inbox.
     package var acceptedFrom: String?
     package var rejected: Rejected?
+    /// Other namespaces of this database that have a run of that id, as far as that was looked at.
+    package var elsewhere: [String] = []
     /// How many events wait for it, and when the last was sent.
     package var events: Int?
     package var lastEvent: Int?
     /// What was not looked at.
     package var unseen: [String] = []
+
+    /// Whether nothing is there for the id.
+    var isNothing: Bool { pushed == nil && acceptedBy == nil && rejected == nil && events == nil }
 
     package init() {}
 }

@@ -48,6 +48,7 @@ package enum Wording {
             ]
         default:
             [
+                "There is no run ⟨run⟩ in namespace ⟨namespace⟩, and there is one of that id in namespace ⟨elsewhere⟩",
                 "There is no run ⟨run⟩ in namespace ⟨namespace⟩, and nothing that was looked at is for it (not looked at: ⟨unseen⟩)",
                 "There is no run ⟨run⟩ in namespace ⟨namespace⟩, and nothing waits for it",
             ]

@@ -36,6 +36,23 @@ extension StoreCommand<Page<String>> {
             Page(reply) { $0.compactMap(\.bytes).map { String(decoding: $0.dropFirst(prefix), as: UTF8.self) } }
         }
     }
+
+    /// Namespaces of the database that have a run of this id; one may come twice.
+    static func namespaces(withRun id: String, after cursor: String, count: Int) -> Self {
+        let (start, end) = ("stepwise:{", "}:run:\(id)")
+        // A name may have what stands for other characters in a pattern.
+        let pattern = id.map { "*?[]^\\".contains($0) ? "?" : String($0) }.joined()
+        return Self(["SCAN", .init(cursor), "MATCH", .init("\(start)*}:run:\(pattern)"), "COUNT", .init(count)]) {
+            reply in
+            Page(reply) { names in
+                names.compactMap(\.string).compactMap { name in
+                    guard name.hasPrefix(start), name.hasSuffix(end) else { return nil }
+                    let namespace = String(name.dropFirst(start.count).dropLast(end.count))
+                    return (try? Identifier.checkNamespace(namespace)) == nil ? nil : namespace
+                }
+            }
+        }
+    }
 }
 
 extension StoreCommand<Page<(field: String, value: [UInt8])>> {
