@@ -169,7 +169,7 @@ package struct SeenItem: Sendable, Hashable {
     package var isNowhere: Bool { place == nil && !mayBeInQueue && !mayBeClaimed }
 }
 
-/// The end of a pause, and what is known of its beginning.
+/// Who has paused a queue or a workflow, when and why, as far as that can be read.
 package struct SeenPause: Sendable, Hashable {
     package var since: Int?
     package var by: String?
@@ -179,11 +179,10 @@ package struct SeenPause: Sendable, Hashable {
         (self.since, self.by, self.reason) = (since, by, reason)
     }
 
-    /// - Parameter text: `<ms>`, or `<ms> <JSON>`.
+    /// - Parameter text: a ``PauseNote``; `nil` where nothing is paused.
     package init?(_ text: String?) {
-        guard let parts = text?.words(atMost: 2) else { return nil }
-        let members = parts.count == 2 ? JSONMembers(Array(parts[1].utf8)) : nil
-        self.init(since: Int(parts[0])?.bounded, by: members?.string("by"), reason: members?.string("reason"))
+        guard let note = text.map({ PauseNote($0) }) else { return nil }
+        self.init(since: note.since == 0 ? nil : note.since.bounded, by: note.by, reason: note.reason)
     }
 }
 
